@@ -1,0 +1,112 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// queueLimit is the kernel's bound for the events of a new inotify instance.
+const queueLimit = "/proc/sys/fs/inotify/max_queued_events"
+
+// StartShortQueue starts the program so that its kernel queue overflows after
+// the given number of events. It has a mount namespace of its own in which
+// /proc/sys is read-only, so that it cannot raise the limit again; the limit of
+// the machine is low only until the watches stand. It needs root.
+func StartShortQueue(t testing.TB, events int, o Options) *Sersync {
+	t.Helper()
+	o.Binary = Confined(t, o.Binary)
+	for range 5 {
+		s, kept := startShort(t, events, o)
+		if kept {
+			return s
+		}
+		s.end()
+	}
+	t.Skipf("%s is raised all the time by other programs", queueLimit)
+	return nil
+}
+
+// startShort starts it once and reports whether the limit stayed as it was set:
+// another program that starts at this moment may raise it for its own sake.
+func startShort(t testing.TB, events int, o Options) (s *Sersync, kept bool) {
+	t.Helper()
+	defer lowerLimit(t, queueLimit, events)()
+	s = Start(t, o)
+	now, err := os.ReadFile(queueLimit)
+	return s, err == nil && strings.TrimSpace(string(now)) == fmt.Sprint(events)
+}
+
+// Confined returns a program that runs binary (empty: the one of Build) in a
+// mount namespace where /proc/sys is read-only. Its process becomes that of
+// binary, so that signals to PID reach it.
+func Confined(t testing.TB, binary string) string {
+	t.Helper()
+	return wrapped(t, binary, "unshare --mount --propagation slave",
+		"mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys")
+}
+
+// WithFile returns a program that runs binary (empty: the one of Build) in a
+// mount namespace where another file stands at the path at.
+func WithFile(t testing.TB, binary, file, at string) string {
+	t.Helper()
+	return wrapped(t, binary, "unshare --mount --propagation slave", fmt.Sprintf("mount --bind \"%s\" \"%s\"", file, at))
+}
+
+// FewWatches returns a program that runs binary (empty: the one of Build) in a
+// user namespace that allows it only so many inotify watches. They are raised
+// with MoreWatches.
+func FewWatches(t testing.TB, binary string, watches int) string {
+	t.Helper()
+	return wrapped(t, binary, "unshare --user --map-root-user",
+		fmt.Sprintf("echo %d > /proc/sys/user/max_inotify_watches", watches))
+}
+
+// wrapped writes a script that prepares a namespace and becomes binary in it.
+func wrapped(t testing.TB, binary, namespace, prepare string) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root: a namespace of its own")
+	}
+	if binary == "" {
+		binary = Build(t)
+	}
+	file := filepath.Join(t.TempDir(), "sersync")
+	text := fmt.Sprintf("#!/bin/sh\nexec %s sh -c '%s && exec \"$@\"' sh '%s' \"$@\"\n", namespace, prepare, binary)
+	must(t, os.WriteFile(file, []byte(text), 0o755))
+	return file
+}
+
+// lowerLimit sets a limit of the kernel until the returned function is called.
+// Test processes that do so wait for each other.
+func lowerLimit(t testing.TB, file string, value int) (restore func()) {
+	t.Helper()
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "sersync-test-limits.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	must(t, err)
+	must(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	old, err := os.ReadFile(file)
+	must(t, err)
+	must(t, os.WriteFile(file, fmt.Appendln(nil, value), 0o644))
+	return func() {
+		// Another program may have raised it meanwhile: that is left alone.
+		if now, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(now)) == fmt.Sprint(value) {
+			must(t, os.WriteFile(file, old, 0o644))
+		}
+		lock.Close()
+	}
+}
+
+// SignalProcess sends sig to the started process itself. Where Binary was a
+// wrapper that became the program this is the way, and Signal is not.
+func (s *Sersync) SignalProcess(sig syscall.Signal) {
+	s.t.Helper()
+	if s.Exited() {
+		return
+	}
+	if err := syscall.Kill(s.PID(), sig); err != nil && err != syscall.ESRCH {
+		s.t.Fatalf("kill -%d %d: %v", sig, s.PID(), err)
+	}
+}

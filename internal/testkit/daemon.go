@@ -1,0 +1,112 @@
+package testkit
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// daemon is a server process in its own process group, listening on one
+// loopback port.
+type daemon struct {
+	t    testing.TB
+	name string
+	port int
+	make func() *exec.Cmd // a new command for each start
+	cmd  *exec.Cmd        // nil while stopped
+	done chan struct{}
+}
+
+// Start runs the server and waits until it accepts connections.
+func (d *daemon) Start() {
+	d.t.Helper()
+	if d.cmd != nil {
+		return
+	}
+	// A port that was free a moment ago can be held for a moment more by a
+	// process that another test forks, until that one's exec: try again.
+	for range 10 {
+		if d.launch() {
+			return
+		}
+	}
+	d.t.Fatalf("%s does not start: %v", d.name, d.cmd.ProcessState)
+}
+
+// launch runs the server once and reports whether it accepts connections;
+// false: it has ended.
+func (d *daemon) launch() bool {
+	d.t.Helper()
+	d.cmd = d.make()
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if d.cmd.Stderr == nil {
+		d.cmd.Stderr = os.Stderr
+	}
+	must(d.t, d.cmd.Start())
+	d.done = make(chan struct{})
+	go func(cmd *exec.Cmd, done chan struct{}) {
+		cmd.Wait() // the status of a killed server says nothing
+		close(done)
+	}(d.cmd, d.done)
+	up := false
+	Eventually(d.t, 20*time.Second, d.name+" accepts connections, or ends", func() bool {
+		up = d.accepts() && !d.ended()
+		return up || d.ended()
+	})
+	return up
+}
+
+func (d *daemon) ended() bool {
+	select {
+	case <-d.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *daemon) accepts() bool {
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)), time.Second)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// Stop ends the server and every session at once, as a crash or a reboot does.
+func (d *daemon) Stop() {
+	d.t.Helper()
+	if d.cmd == nil {
+		return
+	}
+	d.signal(syscall.SIGKILL)
+	<-d.done
+	d.cmd = nil
+}
+
+// Freeze stops the server and its sessions without closing anything: peers see
+// a machine that has stopped answering. Thaw ends it.
+func (d *daemon) Freeze() { d.t.Helper(); d.signal(syscall.SIGSTOP) }
+
+// Thaw ends a Freeze.
+func (d *daemon) Thaw() { d.t.Helper(); d.signal(syscall.SIGCONT) }
+
+// signal reaches the group and, for servers that give each session a group of
+// its own, the descendants.
+func (d *daemon) signal(sig syscall.Signal) {
+	below := descendants(d.cmd.Process.Pid)
+	if err := syscall.Kill(-d.cmd.Process.Pid, sig); err != nil {
+		d.t.Logf("signal %v to %s: %v", sig, d.name, err)
+	}
+	for _, pid := range below {
+		syscall.Kill(pid, sig) // it may have ended with the group
+	}
+}
+
+// Port returns the loopback port of the server, also while it is stopped.
+func (d *daemon) Port() int { return d.port }

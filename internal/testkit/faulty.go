@@ -1,0 +1,126 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Faulty is an rsync that can be told, while the program under test runs, to
+// fail its next calls. Like a Recorder it logs how it is called.
+type Faulty struct {
+	Recorder
+	control string // one line per call that is to fail
+}
+
+// NewFaulty writes such an rsync into a temporary directory.
+func NewFaulty(t testing.TB) *Faulty {
+	t.Helper()
+	base := t.TempDir()
+	f := &Faulty{
+		Recorder: Recorder{t: t, Dir: filepath.Join(base, "bin"), log: filepath.Join(base, "log")},
+		control:  filepath.Join(base, "control"),
+	}
+	f.Program = filepath.Join(f.Dir, "rsync")
+	must(t, os.Mkdir(f.Dir, 0o755))
+	must(t, os.Mkdir(f.log, 0o777))
+	must(t, os.Chmod(f.log, 0o777))
+	must(t, os.WriteFile(f.control, nil, 0o666))
+	real, err := exec.LookPath("rsync")
+	must(t, err)
+	must(t, os.WriteFile(f.Program, []byte(faultyScript(real, f.log, f.control)), 0o755))
+	OpenToAll(t, base)
+	return f
+}
+
+// faultyScript takes one line of the control file per call. A run that is to
+// end with 24 is done first: no rsync answers so without having sent the rest.
+// One that ends with 23 or 25 says something that no table knows, since a bare
+// 23 stands for complaints that do no harm.
+func faultyScript(real, log, control string) string {
+	return fmt.Sprintf(`#!/bin/sh
+case " $* " in *' --version '*|*' --server '*) exec %[1]s "$@";; esac
+n=0
+while [ -e '%[2]s'/$$.$n ]; do n=$((n+1)); done
+printf '%%s\0' "$PWD" "$@" END > '%[2]s'/$$.$n
+[ -s '%[3]s' ] || exec %[1]s "$@"
+exec 9>'%[3]s.lock'
+flock 9
+read -r rc < '%[3]s'
+sed -i 1d '%[3]s'
+exec 9>&-
+case "$rc" in
+'') exec %[1]s "$@";;
+1000) kill -9 $$;;
+24) %[1]s "$@"; exit 24;;
+23|25) echo 'rsync: the test says that something went wrong' >&2;;
+esac
+echo "rsync error: injected by the test (code $rc) at main.c(1) [sender=3.5.0]" >&2
+exit "$rc"
+`, real, log, control)
+}
+
+// Fail makes the next calls end with these exit statuses; 1000 means killed by
+// SIGKILL. Calls that only ask for the version are not counted.
+func (f *Faulty) Fail(codes ...int) {
+	f.t.Helper()
+	f.locked(func(left string) string {
+		for _, c := range codes {
+			left += fmt.Sprintln(c)
+		}
+		return left
+	})
+}
+
+// Heal forgets the failures that no call has taken yet, and returns their
+// number.
+func (f *Faulty) Heal() (left int) {
+	f.t.Helper()
+	f.locked(func(text string) string {
+		left = strings.Count(text, "\n")
+		return ""
+	})
+	return left
+}
+
+// locked replaces the control file while no call reads it.
+func (f *Faulty) locked(change func(string) string) {
+	f.t.Helper()
+	lock, err := os.OpenFile(f.control+".lock", os.O_CREATE|os.O_RDWR, 0o666)
+	must(f.t, err)
+	defer lock.Close()
+	must(f.t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	old, err := os.ReadFile(f.control)
+	must(f.t, err)
+	must(f.t, os.WriteFile(f.control, []byte(change(string(old))), 0o666))
+}
+
+// Full reports whether the run was a full sync: one that sends and names
+// nothing.
+func (r Run) Full() bool {
+	return !r.Survey() && !slices.ContainsFunc(r.Args, func(a string) bool {
+		return strings.HasPrefix(a, "--files-from") || strings.HasPrefix(a, "--include-from") || a == "--list-only"
+	})
+}
+
+// Survey reports whether the run only asked a question.
+func (r Run) Survey() bool {
+	return slices.Contains(r.Args, "-n") || slices.Contains(r.Args, "--dry-run")
+}
+
+// FullSyncs counts the full syncs so far.
+func (r *Recorder) FullSyncs() int {
+	r.t.Helper()
+	n := 0
+	for _, run := range r.Runs() {
+		if run.Full() {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,132 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// RecorderConf says what the recording rsync does besides recording.
+type RecorderConf struct {
+	// Port is put on rsync's command line as the daemon's port where the
+	// caller names none: 873 is out of reach of a test.
+	Port int
+	// Exit are exit statuses given in turn instead of running rsync; the last
+	// one is repeated. 0 in it means: run rsync. 1000 means: killed by
+	// SIGKILL. Empty: always run.
+	Exit []int
+	// Sleep is waited before each run; with SleepOn only where an argument
+	// contains it.
+	Sleep   time.Duration
+	SleepOn string
+	// Stdout and Stderr are lines printed before each run.
+	Stdout, Stderr string
+}
+
+// Recorder is an rsync that logs how it was called and then runs the real one.
+type Recorder struct {
+	// Dir is to be put in front of PATH; Program is the rsync in it.
+	Dir, Program string
+
+	t   testing.TB
+	log string
+}
+
+// Run is one call of a recorded rsync.
+type Run struct {
+	Dir  string   // working directory
+	Args []string // without the program name
+	At   time.Time
+}
+
+// NewRecorder writes a recording rsync into a temporary directory. Questions
+// about rsync itself (--version) and the server's side of a transfer are
+// neither recorded nor made to fail.
+func NewRecorder(t testing.TB, c RecorderConf) *Recorder {
+	t.Helper()
+	base := t.TempDir()
+	r := &Recorder{t: t, Dir: filepath.Join(base, "bin"), log: filepath.Join(base, "log")}
+	r.Program = filepath.Join(r.Dir, "rsync")
+	must(t, os.Mkdir(r.Dir, 0o755))
+	must(t, os.Mkdir(r.log, 0o777))
+	must(t, os.Chmod(r.log, 0o777)) // a program under test may be another user
+	real, err := exec.LookPath("rsync")
+	must(t, err)
+	must(t, os.WriteFile(r.Program, []byte(r.script(real, c)), 0o755))
+	OpenToAll(t, base)
+	return r
+}
+
+func (r *Recorder) script(real string, c RecorderConf) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "#!/bin/sh\ncase \" $* \" in *' --version '*|*' --server '*) exec %s \"$@\";; esac\n", real)
+	fmt.Fprintf(&b, "n=0\nwhile [ -e '%[1]s'/$$.$n ]; do n=$((n+1)); done\n", r.log)
+	fmt.Fprintf(&b, "printf '%%s\\0' \"$PWD\" \"$@\" END > '%s'/$$.$n\n", r.log)
+	if c.Stdout != "" {
+		fmt.Fprintf(&b, "echo '%s'\n", c.Stdout)
+	}
+	if c.Stderr != "" {
+		fmt.Fprintf(&b, "echo '%s' >&2\n", c.Stderr)
+	}
+	if c.Sleep > 0 {
+		fmt.Fprintf(&b, "case \" $* \" in *'%s'*) sleep %.3f;; esac\n", c.SleepOn, c.Sleep.Seconds())
+	}
+	if len(c.Exit) > 0 {
+		b.WriteString(r.exits(c.Exit))
+	}
+	port := ""
+	if c.Port > 0 {
+		port = fmt.Sprintf("--port=%d ", c.Port)
+	}
+	fmt.Fprintf(&b, "exec %s %s\"$@\"\n", real, port)
+	return b.String()
+}
+
+// exits returns the lines that take the next exit status under a lock.
+func (r *Recorder) exits(codes []int) string {
+	words := strings.Trim(fmt.Sprint(codes), "[]")
+	return fmt.Sprintf(`exec 9>'%[1]s'.lock
+flock 9
+i=$(cat '%[1]s'.count 2>/dev/null || echo 0)
+echo $((i+1)) > '%[1]s'.count
+exec 9>&-
+set -f
+rc=$(echo %[2]s | cut -d' ' -f$((i < %[3]d ? i + 1 : %[3]d)))
+[ "$rc" = 1000 ] && kill -9 $$
+[ "$rc" != 0 ] && exit "$rc"
+`, r.log, words, len(codes))
+}
+
+// Runs returns the calls so far, oldest first.
+func (r *Recorder) Runs() []Run {
+	r.t.Helper()
+	files, err := os.ReadDir(r.log)
+	must(r.t, err)
+	var runs []Run
+	for _, f := range files {
+		b, err := os.ReadFile(filepath.Join(r.log, f.Name()))
+		must(r.t, err)
+		info, err := f.Info()
+		must(r.t, err)
+		fields := strings.Split(string(b), "\x00")
+		if n := len(fields); n < 3 || fields[n-2] != "END" {
+			continue // still being written
+		}
+		runs = append(runs, Run{Dir: fields[0], Args: fields[1 : len(fields)-2], At: info.ModTime()})
+	}
+	slices.SortStableFunc(runs, func(a, b Run) int { return a.At.Compare(b.At) })
+	return runs
+}
+
+// Count returns the number of calls so far.
+func (r *Recorder) Count() int {
+	r.t.Helper()
+	files, err := os.ReadDir(r.log)
+	must(r.t, err)
+	return len(files)
+}

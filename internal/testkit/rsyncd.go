@@ -1,0 +1,131 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Module is one module of an rsync daemon.
+type Module struct {
+	Name string
+	// Path is the module's directory; it is made when it does not exist.
+	Path string
+	// Options are further lines of rsyncd.conf(5), such as "list = no",
+	// "auth users = bob", "hosts deny = *". Each module has "read only = no"
+	// unless a line here says otherwise.
+	Options []string
+}
+
+// RsyncdConf is the configuration of an rsync daemon.
+type RsyncdConf struct {
+	Modules []Module
+	// Global are lines before the modules. "use chroot = no" and uid and gid
+	// of the running user are put there unless a line says otherwise.
+	Global []string
+	// Secrets are the users with their passwords, for "auth users".
+	Secrets map[string]string
+	// Motd is the greeting that each client gets; empty: none.
+	Motd string
+	// Text replaces all of the above with a whole configuration. @DIR@ in it
+	// stands for the daemon's directory, with the secrets in @DIR@/secrets. It
+	// must not set a log file.
+	Text string
+}
+
+// RsyncDaemon is a real rsync daemon on a loopback port.
+type RsyncDaemon struct {
+	daemon
+	// Dir holds the daemon's configuration, secrets and log.
+	Dir string
+}
+
+// Rsyncd starts an rsync daemon; it ends with the test.
+func Rsyncd(t testing.TB, conf RsyncdConf) *RsyncDaemon {
+	t.Helper()
+	r := &RsyncDaemon{Dir: t.TempDir()}
+	secrets := ""
+	for user, password := range conf.Secrets {
+		secrets += user + ":" + password + "\n"
+	}
+	r.write(t, "secrets", secrets)
+	r.write(t, "motd", conf.Motd)
+	r.write(t, "rsyncd.conf", r.text(t, conf))
+	r.daemon = daemon{t: t, name: "rsync daemon", port: FreePort(t), make: r.command}
+	r.Start()
+	t.Cleanup(r.Stop)
+	return r
+}
+
+func (r *RsyncDaemon) write(t testing.TB, name, text string) {
+	t.Helper()
+	must(t, os.WriteFile(filepath.Join(r.Dir, name), []byte(text), 0o600))
+}
+
+func (r *RsyncDaemon) command() *exec.Cmd {
+	return exec.Command("rsync", "--daemon", "--no-detach", "--address=127.0.0.1",
+		fmt.Sprintf("--port=%d", r.port), "--config="+filepath.Join(r.Dir, "rsyncd.conf"))
+}
+
+func (r *RsyncDaemon) logFile() string { return filepath.Join(r.Dir, "log") }
+
+// Log returns what the daemon has logged so far.
+func (r *RsyncDaemon) Log() string {
+	b, err := os.ReadFile(r.logFile())
+	if err != nil && !os.IsNotExist(err) {
+		r.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (r *RsyncDaemon) text(t testing.TB, conf RsyncdConf) string {
+	t.Helper()
+	if conf.Text != "" {
+		return "log file = " + r.logFile() + "\n" + strings.ReplaceAll(conf.Text, "@DIR@", r.Dir)
+	}
+	var b strings.Builder
+	defaults := []string{
+		"use chroot = no", fmt.Sprintf("uid = %d", os.Getuid()), fmt.Sprintf("gid = %d", os.Getgid()),
+		"max connections = 0", "log file = " + r.logFile(),
+	}
+	if conf.Motd != "" {
+		defaults = append(defaults, "motd file = "+filepath.Join(r.Dir, "motd"))
+	}
+	writeLines(&b, defaults, conf.Global)
+	for _, m := range conf.Modules {
+		must(t, os.MkdirAll(m.Path, 0o755))
+		fmt.Fprintf(&b, "[%s]\npath = %s\n", m.Name, m.Path)
+		lines := []string{"read only = no"}
+		if hasKey(m.Options, "auth users") {
+			lines = append(lines, "secrets file = "+filepath.Join(r.Dir, "secrets"))
+		}
+		writeLines(&b, lines, m.Options)
+	}
+	return b.String()
+}
+
+// writeLines writes the defaults that no given line replaces, then the lines.
+func writeLines(b *strings.Builder, defaults, lines []string) {
+	for _, d := range defaults {
+		key, _, _ := strings.Cut(d, "=")
+		if !hasKey(lines, strings.TrimSpace(key)) {
+			fmt.Fprintln(b, d)
+		}
+	}
+	for _, l := range lines {
+		fmt.Fprintln(b, l)
+	}
+}
+
+func hasKey(lines []string, key string) bool {
+	for _, l := range lines {
+		k, _, _ := strings.Cut(l, "=")
+		if strings.TrimSpace(k) == key {
+			return true
+		}
+	}
+	return false
+}

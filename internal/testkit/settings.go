@@ -1,0 +1,114 @@
+package testkit
+
+import (
+	"encoding/xml"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Settings are the parts of a configuration that tests vary. The zero value,
+// but for Watch and Remotes, is the file that 2.5.4 ships.
+type Settings struct {
+	// Watch is the root, Dir a scratch directory for state, log and fail
+	// script: with the same Dir a second start continues the first.
+	Watch, Dir string
+	// Remotes are the attributes of the <remote> elements: At makes them.
+	Remotes []string
+	// More are further localpaths, complete.
+	More []string
+	// Params replaces commonParams.
+	Params string
+	// Set maps a switch of <inotify> to what it shall be instead of its
+	// default.
+	Set map[string]bool
+	// Exclude turns the filter on with these expressions.
+	Exclude []string
+	// DotFiles brings files back whose names begin with a dot.
+	DotFiles bool
+	// Rsync is the program run as rsync; empty: the one in PATH.
+	Rsync string
+	// NoStandby keeps no rsync waiting.
+	NoStandby bool
+}
+
+// At returns the attributes of a remote: the module of a loopback daemon.
+func At(port int, module string) string {
+	return fmt.Sprintf(`ip="127.0.0.1" name="%s" port="%d"`, escape(module), port)
+}
+
+// switches are those of <inotify> with the values 2.5.4 ships.
+func switches() map[string]bool {
+	return map[string]bool{
+		"delete": true, "createFolder": true, "createFile": false, "closeWrite": true,
+		"moveFrom": true, "moveTo": true, "attrib": false, "modify": false,
+	}
+}
+
+// Log returns the file to which a program with these settings logs.
+func (s Settings) Log() string { return filepath.Join(s.Dir, "sersync.log") }
+
+// FailLog returns the path of its fail script.
+func (s Settings) FailLog() string { return filepath.Join(s.Dir, "fail.sh") }
+
+// State returns its state directory.
+func (s Settings) State() string { return filepath.Join(s.Dir, "state") }
+
+// LocalPath returns the settings' own <localpath> element, for More of others.
+func (s Settings) LocalPath() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<localpath watch=\"%s\" dotfiles=\"%t\">\n", escape(s.Watch), s.DotFiles)
+	for _, r := range s.Remotes {
+		fmt.Fprintf(&b, "<remote %s/>\n", r)
+	}
+	b.WriteString("</localpath>\n")
+	return b.String()
+}
+
+// XML returns the whole configuration.
+func (s Settings) XML() string {
+	var b strings.Builder
+	b.WriteString("<head version=\"2.5\">\n<host hostip=\"localhost\" port=\"8008\" page=\"false\"></host>\n<debug start=\"false\"/>\n<fileSystem xfs=\"false\"/>\n")
+	fmt.Fprintf(&b, "<log file=\"%s\" level=\"debug\"/>\n<state dir=\"%s\"/>\n", escape(s.Log()), escape(s.State()))
+	fmt.Fprintf(&b, "<filter start=\"%t\">\n", len(s.Exclude) > 0)
+	for _, e := range s.Exclude {
+		fmt.Fprintf(&b, "<exclude expression=\"%s\"></exclude>\n", escape(e))
+	}
+	b.WriteString("</filter>\n<inotify>\n")
+	for name, on := range switches() {
+		if set, ok := s.Set[name]; ok {
+			on = set
+		}
+		fmt.Fprintf(&b, "<%s start=\"%t\"/>\n", name, on)
+	}
+	b.WriteString("</inotify>\n<sersync>\n" + s.LocalPath() + strings.Join(s.More, ""))
+	program, params := s.Rsync, s.Params
+	if program == "" {
+		program = "rsync"
+	}
+	if params == "" {
+		params = "-artuz"
+	}
+	fmt.Fprintf(&b, "<rsync path=\"%s\" standby=\"%t\">\n<commonParams params=\"%s\"/>\n", escape(program), !s.NoStandby, escape(params))
+	b.WriteString(`<auth start="false" users="root" passwordfile="/etc/rsync.pas"/>
+<userDefinedPort start="false" port="874"/>
+<timeout start="false" time="100"/>
+<ssh start="false"/>
+</rsync>
+`)
+	fmt.Fprintf(&b, "<failLog path=\"%s\" timeToExecute=\"60\"/>\n", escape(s.FailLog()))
+	b.WriteString(`<crontab start="false" schedule="600"><crontabfilter start="false"></crontabfilter></crontab>
+<plugin start="false" name="command"/>
+</sersync>
+</head>
+`)
+	return b.String()
+}
+
+func escape(s string) string {
+	var b strings.Builder
+	if err := xml.EscapeText(&b, []byte(s)); err != nil {
+		panic(err) // a strings.Builder takes everything
+	}
+	return b.String()
+}
