@@ -1,0 +1,321 @@
+package inotify
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+
+	"github.com/sersync/sersync/pkg/walk"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// errMisplaced says that a directory is not where the table has it: an event
+// that explains it must still be in the queue.
+var errMisplaced = errors.New("directory is not where it was")
+
+// errRootChanged says that something else stands at the root's path.
+var errRootChanged = errors.New("watch root was replaced")
+
+// cover does one job.
+func (s *session) cover(ctx context.Context, j *job, buf []byte) {
+	s.mu.Lock()
+	parent := s.t.lookup(j.key.wd)
+	var rel []byte
+	placed := false
+	if parent != none {
+		rel, placed = s.t.appendPath(nil, parent)
+	}
+	s.mu.Unlock()
+	switch {
+	case parent == none:
+		// Its directory is gone, and it too. Without a path from an earlier
+		// try, the event of that directory has to do.
+		s.finish(&coverage{s: s, j: j, rel: j.path})
+		return
+	case !placed:
+		s.postpone(j, false)
+		return
+	}
+	c := &coverage{s: s, j: j, parentRel: string(rel), rel: join(string(rel), j.key.name)}
+	j.path = c.rel
+	if j.key.name != "" && s.w.opt.Skip != nil && s.w.opt.Skip(c.rel, j.appeared) {
+		s.vacate(j.key)
+		c.skipped = true
+		s.finish(c)
+		return
+	}
+	err := c.run(ctx, buf)
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		s.finish(c)
+	case j.tries >= maxTries:
+		s.w.log.Debug("directory not found, repairing the watches", zap.String("path", c.rel), zap.Error(err))
+		s.mu.Lock()
+		s.repair.wanted = true
+		s.mu.Unlock()
+		s.finish(c)
+	default:
+		s.postpone(j, true)
+	}
+}
+
+func join(dir, name string) string {
+	switch {
+	case dir == "":
+		return name
+	case name == "":
+		return dir
+	}
+	return dir + "/" + name
+}
+
+// coverage is the run of one job.
+type coverage struct {
+	s         *session
+	j         *job
+	parentRel string
+	rel       string
+	parentFD  int
+	stamp     uint64
+	skipped   bool
+	uncovered bool // something below could not be watched
+
+	mu    sync.Mutex
+	fresh []int32 // topmost directories which had no watch or another place
+}
+
+// run opens the directory and walks it. An error means that the job has to be
+// tried again.
+func (c *coverage) run(ctx context.Context, buf []byte) error {
+	var err error
+	if c.parentFD, err = c.s.openDir(c.parentRel); err != nil {
+		return err
+	}
+	defer unix.Close(c.parentFD)
+	if err := c.s.identify(c.parentFD, c.j.key.wd, c.parentRel); err != nil {
+		return err
+	}
+	c.stamp = c.s.moves.Load()
+	name := c.j.key.name
+	if name == "" {
+		name = "."
+	}
+	fd, err := walk.Open(c.parentFD, name)
+	if err != nil && walk.Vanished(err) {
+		c.gone()
+		return nil
+	}
+	if err != nil {
+		c.s.uncover(c.j.key, c.rel, err)
+		return nil
+	}
+	defer unix.Close(fd)
+	return walk.Tree(ctx, fd, c.rel, walk.Options{
+		Workers: c.s.w.opt.Workers, Buffer: buf,
+		Stamp: c.s.moves.Load, Enter: c.enter, Descend: c.descend, Error: c.fail,
+	})
+}
+
+// openDir opens a directory below the root by its path in the table. The
+// root's descriptor is not kept: it would keep the file system from being
+// unmounted.
+func (s *session) openDir(rel string) (int, error) {
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	fd, err := unix.Open(s.w.root, flags, 0)
+	if err != nil {
+		s.lookAtRoot()
+		return -1, errRootChanged
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Dev != s.id.Dev || st.Ino != s.id.Ino {
+		unix.Close(fd)
+		s.lookAtRoot()
+		return -1, errRootChanged
+	}
+	for len(rel) > 0 {
+		name := rel
+		rel = ""
+		for i := range len(name) {
+			if name[i] == '/' {
+				name, rel = name[:i], name[i+1:]
+				break
+			}
+		}
+		next, err := unix.Openat(fd, name, flags|unix.O_NOFOLLOW, 0)
+		unix.Close(fd)
+		if err != nil {
+			return -1, errMisplaced
+		}
+		fd = next
+	}
+	return fd, nil
+}
+
+func (s *session) lookAtRoot() {
+	s.mu.Lock()
+	s.lost = true
+	s.mu.Unlock()
+}
+
+// identify makes sure that an open directory is the one with watch descriptor
+// wd: adding the watch of an inode again returns the same wd (inotify(7)).
+func (s *session) identify(fd int, wd int32, rel string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.t.lookup(wd)
+	if n == none {
+		return errMisplaced
+	}
+	got, err := s.w.kernel.add(s.ifd, fd, s.maskOf(n), func() string { return filepath.Join(s.w.root, rel) })
+	if err != nil {
+		return errMisplaced
+	}
+	if got == wd {
+		return nil
+	}
+	if s.t.lookup(got) == none {
+		// A watch that nobody asked for: what is there has its own event.
+		_, _ = unix.InotifyRmWatch(s.ifd, uint32(got))
+	}
+	return errMisplaced
+}
+
+func (s *session) maskOf(n int32) uint32 {
+	if n == s.t.root {
+		return s.w.opt.mask() | rootOnly
+	}
+	return s.w.opt.mask()
+}
+
+// enter watches an open directory before it is listed.
+func (c *coverage) enter(d *walk.Dir) error {
+	s := c.s
+	if d.Parent == nil && c.j.key.name == "" {
+		d.Mark = int64(c.j.key.wd)
+		return nil
+	}
+	f, inside := found{c.j.key, d.FD, c.parentFD, c.stamp}, false
+	if d.Parent != nil {
+		f = found{jobKey{int32(d.Parent.Mark), d.Name}, d.FD, d.Parent.FD, d.Stamp}
+		inside = d.Parent.Inherit
+	}
+	wd, fate, err := s.watch(f, d.Rel)
+	if err != nil {
+		if walk.Vanished(err) || errors.Is(err, errMisplaced) {
+			return walk.ErrSkip
+		}
+		c.failed(f.key, d.Rel(), err)
+		return walk.ErrSkip
+	}
+	if fate == fateNew && s.w.opt.OnWatch != nil {
+		s.w.opt.OnWatch(d.Rel(), wd)
+	}
+	d.Mark, d.Inherit = int64(wd), inside || fate != fateSame
+	if d.Inherit && !inside {
+		c.mu.Lock()
+		c.fresh = append(c.fresh, wd)
+		c.mu.Unlock()
+	}
+	if fate == fateSame && d.Parent == nil && !c.j.deep {
+		return walk.ErrSkip // watched and listed by whoever placed it
+	}
+	return nil
+}
+
+func (c *coverage) descend(d *walk.Dir, name string) bool {
+	skip := c.s.w.opt.Skip
+	if skip == nil || !skip(d.RelOf(name), c.j.appeared) {
+		return true
+	}
+	c.s.vacate(jobKey{int32(d.Mark), name})
+	return false
+}
+
+// vacate takes a directory that is not to be watched out of the table.
+func (s *session) vacate(key jobKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.t.lookup(key.wd); p != none {
+		if n := s.t.childOf(p, []byte(key.name)); n != none {
+			s.toLimbo(n, 0)
+		}
+	}
+}
+
+// gone handles a name at which there is no directory.
+func (c *coverage) gone() {
+	s, key := c.s, c.j.key
+	s.vacate(key)
+	s.covered(key, c.rel)
+	// Another job may have placed a directory that came just now.
+	var st unix.Stat_t
+	if unix.Fstatat(c.parentFD, key.name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		s.mu.Lock()
+		s.addJob(&job{key: key, appeared: c.j.appeared})
+		s.mu.Unlock()
+	}
+}
+
+// fail takes what the walk could not read.
+func (c *coverage) fail(d *walk.Dir, name string, err error) {
+	key := jobKey{int32(d.Mark), name}
+	switch {
+	case name == "" && d.Parent != nil:
+		key = jobKey{int32(d.Parent.Mark), d.Name}
+	case name == "":
+		key = c.j.key
+	}
+	if errors.Is(err, walk.ErrMoved) {
+		c.s.mu.Lock()
+		c.s.addJob(&job{key: key, deep: true})
+		c.s.mu.Unlock()
+		return
+	}
+	rel := d.Rel()
+	if name != "" {
+		rel = d.RelOf(name)
+	}
+	c.failed(key, rel, err)
+}
+
+func (c *coverage) failed(key jobKey, rel string, err error) {
+	c.mu.Lock()
+	c.uncovered = true
+	c.mu.Unlock()
+	c.s.uncover(key, rel, err)
+}
+
+// finish reports what a job has covered, under the paths as of now.
+func (s *session) finish(c *coverage) {
+	j := c.j
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j.full {
+		s.repair.walked = true
+	}
+	if j.sweep {
+		s.jobs.sweeps--
+	}
+	op := j.op
+	if op == 0 && j.retry {
+		op = Create
+	}
+	if op != 0 && (c.rel != "" || j.key.name == "") {
+		s.out = append(s.out, note{event: Event{Path: c.rel, Op: op, Dir: true, Covered: !c.skipped}})
+	}
+	if j.full && !s.repair.stood {
+		return // the consumer's first scan follows
+	}
+	for _, wd := range c.fresh {
+		n := s.t.lookup(wd)
+		if n == none {
+			continue
+		}
+		if path, ok := s.t.appendPath(nil, n); ok && (op == 0 || string(path) != c.rel) {
+			s.out = append(s.out, note{event: Event{Path: string(path), Op: Create, Dir: true, Covered: true}})
+		}
+	}
+}

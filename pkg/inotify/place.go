@@ -1,0 +1,116 @@
+package inotify
+
+import (
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// fate says what a directory was to the table when a walk met it.
+type fate uint8
+
+const (
+	fateSame  fate = iota // known at this place
+	fateMoved             // known elsewhere, or in limbo
+	fateNew               // not known: everything below it must be walked
+)
+
+// found is an open directory and where it was found.
+type found struct {
+	key      jobKey
+	fd       int
+	parentFD int
+	stamp    uint64 // session.moves before fd was opened
+}
+
+// watch adds the watch of an open directory and places it. Both happen under
+// the lock, so that the reader, which takes it to look up an event's wd, finds
+// the node of every watch that can have caused one.
+func (s *session) watch(f found, rel func() string) (int32, fate, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.t.lookup(f.key.wd)
+	if p == none {
+		return 0, 0, errMisplaced
+	}
+	path := func() string { return filepath.Join(s.w.root, rel()) }
+	wd, err := s.w.kernel.add(s.ifd, f.fd, s.w.opt.mask(), path)
+	if err != nil {
+		return 0, 0, err
+	}
+	n := s.t.lookup(wd)
+	if n != none && n == s.t.root {
+		// The root, mounted somewhere below itself: watched already, and its
+		// mask has just lost the root's own events.
+		_, _ = s.w.kernel.add(s.ifd, f.fd, s.maskOf(n), path)
+		return 0, 0, errMisplaced
+	}
+	if s.moves.Load() != f.stamp && !sameDir(f.parentFD, f.key.name, f.fd) {
+		// It went elsewhere after it was opened, and the event that says so
+		// may have been answered already: placing it here would undo that.
+		if n == none {
+			_, _ = unix.InotifyRmWatch(s.ifd, uint32(wd))
+		}
+		s.addJob(&job{key: f.key})
+		return 0, 0, errMisplaced
+	}
+	if len(s.uncov) > 0 {
+		s.coveredLocked(f.key, rel())
+	}
+	return wd, s.placeFound(n, p, wd, f.key.name), nil
+}
+
+// sameDir tells whether name in dirfd is still the directory fd.
+func sameDir(dirfd int, name string, fd int) bool {
+	var a, b unix.Stat_t
+	return unix.Fstatat(dirfd, name, &a, unix.AT_SYMLINK_NOFOLLOW) == nil && unix.Fstat(fd, &b) == nil &&
+		a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+// placeFound gives the directory wd, which a walk has found at name in p, that
+// place. n is its node, if it has one.
+func (s *session) placeFound(n, p, wd int32, name string) fate {
+	old := s.t.childOf(p, []byte(name))
+	if n != none && old == n {
+		s.t.at(n).seen = s.repair.gen
+		return fateSame
+	}
+	s.placed = s.epoch
+	if old != none {
+		s.toLimbo(old, 0)
+	}
+	f := fateMoved
+	switch {
+	case n == none:
+		n, f = s.t.create(wd), fateNew
+		s.w.count.watches.Add(1)
+	default:
+		if s.t.at(n).flags&flagDoomed != 0 {
+			s.t.at(n).flags &^= flagDoomed
+			f = fateNew
+		}
+		s.unloop(p, n)
+		if from := s.t.at(n).parent; from != none {
+			// The table was wrong about its old place, so it may be wrong
+			// about who is there now: RENAME_EXCHANGE with a directory that
+			// was made a moment ago looks like a rename there and back.
+			s.addJob(&job{key: jobKey{s.t.at(from).wd, string(s.t.nameOf(n))}})
+		}
+		s.t.detach(n)
+	}
+	s.t.at(n).epoch = s.epoch
+	s.place(n, p, []byte(name))
+	return f
+}
+
+// unloop frees p from below n, where it can be on record only because an
+// event is still in the queue: n is about to be placed below p.
+func (s *session) unloop(p, n int32) {
+	if !s.t.below(p, n) {
+		return
+	}
+	for s.t.at(p).parent != n {
+		p = s.t.at(p).parent
+	}
+	s.toLimbo(p, 0)
+}

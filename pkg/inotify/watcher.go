@@ -1,0 +1,179 @@
+package inotify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// Watcher watches one directory tree. Make it with New, then call Run once.
+type Watcher struct {
+	root   string // absolute, as given otherwise
+	opt    Options
+	log    *zap.Logger
+	kernel *kernel
+	count  counters
+	cur    atomic.Pointer[session] // for tests
+}
+
+// counters are written by the goroutines of a session, read by Stats.
+type counters struct {
+	watches, uncovered, overflows, records, events, repairs atomic.Int64
+}
+
+// Stats is a snapshot of a Watcher's counters.
+type Stats struct {
+	Watches   int64 // directories watched now
+	Uncovered int64 // directories that could not be watched
+	Overflows int64 // IN_Q_OVERFLOW records since the start
+	Records   int64 // kernel records read since the start
+	Events    int64 // events handed to the Handler since the start
+	Repairs   int64 // complete walks after an overflow since the start
+}
+
+// errRootLost ends a session: nothing stands at the root's path any more, or
+// something else does.
+var errRootLost = errors.New("watch root is gone")
+
+// New prepares a watcher for the tree at root. A relative root is taken
+// relative to the current directory, now. New starts nothing and opens nothing.
+func New(root string, opt Options) (*Watcher, error) {
+	if root == "" {
+		return nil, errors.New("watch: empty path")
+	}
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("watch %q: %w", root, err)
+	}
+	if opt.Logger == nil {
+		opt.Logger = zap.NewNop()
+	}
+	if opt.Retry <= 0 {
+		opt.Retry = time.Minute
+	}
+	if opt.Workers <= 0 {
+		// All workers meet at the kernel's lock of the inotify instance: more
+		// than there are processors only wait for each other.
+		opt.Workers = max(2, min(4, runtime.GOMAXPROCS(0)))
+	}
+	w := &Watcher{root: abs, opt: opt, kernel: opt.kernel}
+	w.log = opt.Logger.Named("inotify").With(zap.String("root", abs))
+	if w.kernel == nil {
+		w.kernel = realKernel()
+	}
+	return w, nil
+}
+
+// Stats may be called at any time.
+func (w *Watcher) Stats() Stats {
+	c := &w.count
+	return Stats{
+		Watches: c.watches.Load(), Uncovered: c.uncovered.Load(), Overflows: c.overflows.Load(),
+		Records: c.records.Load(), Events: c.events.Load(), Repairs: c.repairs.Load(),
+	}
+}
+
+// Run watches until ctx ends, which is no error. It returns an error if the
+// root cannot be watched at the start, and when the kernel refuses to go on;
+// a root that disappears later is waited for. All calls of h come from the
+// calling goroutine; all goroutines have ended when Run returns.
+func (w *Watcher) Run(ctx context.Context, h Handler) error {
+	arrived := RootWatched
+	delay := firstLook
+	for ctx.Err() == nil {
+		s, err := w.open(ctx)
+		if err != nil && arrived == RootWatched {
+			return err
+		}
+		if err != nil {
+			w.log.Debug("root is not back", zap.Error(err))
+			delay = min(2*delay, lastLook)
+			pause(ctx, delay)
+			continue
+		}
+		w.cur.Store(s)
+		stood, err := s.run(ctx, h, arrived)
+		w.cur.Store(nil)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case !errors.Is(err, errRootLost):
+			return fmt.Errorf("watch %s: %w", w.root, err)
+		case !stood && arrived == RootWatched:
+			return fmt.Errorf("watch %s: %w", w.root, err)
+		}
+		if stood {
+			w.log.Warn("watch root is gone, waiting for its return")
+			h.Root(RootGone)
+			delay = firstLook
+		}
+		arrived = RootBack
+		pause(ctx, delay)
+	}
+	return nil
+}
+
+// How often a lost root is looked for: at once for a directory that is
+// replaced by a rename, then at a rate that costs nothing.
+const (
+	firstLook = 10 * time.Millisecond
+	lastLook  = time.Second
+)
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// open makes a session with a watch on the root and on nothing else.
+func (w *Watcher) open(ctx context.Context) (s *session, err error) {
+	fd, err := unix.Open(w.root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w%s", w.root, err, openRemedy(err))
+	}
+	defer unix.Close(fd)
+	s = newSession(w)
+	defer func() {
+		if err != nil {
+			s.close()
+			s = nil
+		}
+	}()
+	if err = unix.Fstat(fd, &s.id); err != nil {
+		return s, fmt.Errorf("watch %s: fstat: %w", w.root, err)
+	}
+	if s.ifd, err = w.kernel.init(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err != nil {
+		return s, fmt.Errorf("watch %s: inotify_init1: %w%s", w.root, err, initRemedy(err))
+	}
+	if s.efd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return s, fmt.Errorf("watch %s: eventfd: %w", w.root, err)
+	}
+	if err = s.watchRoot(fd); err != nil {
+		return s, fmt.Errorf("watch %s: inotify_add_watch: %w%s", w.root, err, watchRemedy(err))
+	}
+	s.openMounts(fd)
+	return s, ctx.Err()
+}
+
+func openRemedy(err error) string {
+	switch err {
+	case unix.ENOENT:
+		return ": create the directory or correct the watch path"
+	case unix.ENOTDIR:
+		return ": the watch path must be a directory"
+	case unix.EACCES:
+		return ": this user may not read it"
+	}
+	return ""
+}
