@@ -1,0 +1,179 @@
+package confxml
+
+import "time"
+
+// Config is one validated configuration file. It is immutable after Load;
+// every part of the program receives it, or a part of it, by value.
+//
+// Strings that name files, hosts, modules or expressions are raw bytes as they
+// stand in the file (2.5.4: the declared encoding is not applied).
+type Config struct {
+	// File is the path the configuration was read from, as given.
+	File string
+
+	Host       Host
+	Debug      bool
+	XFS        bool // accepted; directory tests need no switch here
+	Filter     Filter
+	Inotify    Switches
+	LocalPaths []LocalPath // at least one, if ValidateSync says so
+	FailLog    FailLog
+	Crontab    Crontab
+
+	// PluginRefs are the <sersync><plugin> elements with start="true",
+	// in file order.
+	PluginRefs []PluginRef
+	// Plugins are the top-level <plugin> elements, in file order.
+	Plugins []Plugin
+
+	// Extensions: optional elements that 2.5.4 ignores.
+	Log      Log
+	Rsync    RsyncRun
+	State    State
+	Warnings []Problem // what the reader tolerated or replaced by a default, by line
+}
+
+// Host is <host hostip port>, the address of the status page.
+type Host struct {
+	IP   string
+	Port int // through atoi: text gives 0
+
+	// Extensions (attributes of <host>).
+	Page      bool   // page="false" turns the status page off; default true
+	Listen    string // listen="ADDR:PORT": listen elsewhere than on loopback; needs TokenFile
+	TokenFile string // tokenfile="FILE": bearer token that unlocks path names
+	Socket    string // socket="FILE": Unix socket, mode 0600
+}
+
+// Filter is <filter start><exclude expression/>…</filter>.
+type Filter struct {
+	On      bool
+	Exclude []Expression
+}
+
+// Expression is one regular expression or rsync pattern with its place.
+type Expression struct {
+	Text string
+	Line int
+}
+
+// Switches is <inotify>: which kernel events make a path dirty.
+type Switches struct {
+	Delete, CreateFolder, CreateFile, CloseWrite, MoveFrom, MoveTo, Attrib, Modify bool
+
+	// SelfCheck is the interval of the scan for changes that inotify cannot
+	// see (extension: <inotify selfcheck="24h">; 0 turns it off).
+	SelfCheck time.Duration
+}
+
+// LocalPath is one <localpath watch> with its remotes.
+type LocalPath struct {
+	// Watch is the attribute as written, a trailing slash included (2.5.4
+	// took one away for rsync, and left it to the command plugin).
+	Watch string
+	Line  int
+	// DotFiles brings files whose names begin with a dot back into event
+	// sync (extension: dotfiles="true").
+	DotFiles bool
+	// AllowRoot permits watch="/" (extension: allowroot="true").
+	AllowRoot bool
+	Remotes   []Remote
+}
+
+// Remote is one <remote> with the parameters that hold for it: those of
+// <rsync>, replaced by the remote's own attributes where it has any.
+type Remote struct {
+	// IP and Name have no blanks around them: 2.5.4's shell took them away.
+	IP, Name string
+	Line     int
+
+	Params       string // commonParams, unsplit
+	User         string // empty: none
+	PasswordFile string // empty: none
+	Port         int    // 1 to 65535; 0: not given, or no port
+	PortText     string // the port as written, for a clear message
+	// OwnPort says that Port is the remote's own attribute. With SSH only
+	// such a port is ssh's: 2.5.4 hands userDefinedPort to rsync, which
+	// ignores it over ssh, and existing files rely on that.
+	OwnPort bool
+	Timeout int // seconds; 0: not given
+	SSH     bool
+}
+
+// FailLog is <failLog path timeToExecute>.
+type FailLog struct {
+	Path     string        // empty: none is written
+	Interval time.Duration // at least a minute
+	Line     int
+}
+
+// Crontab is <crontab start schedule> with its <crontabfilter>.
+type Crontab struct {
+	On       bool
+	Interval time.Duration // schedule, in minutes in the file
+	Cron     string        // extension: cron="0 3 * * *"; wins over Interval
+	FilterOn bool
+	Exclude  []Expression // rsync patterns
+}
+
+// PluginRef is <sersync><plugin start name>.
+type PluginRef struct {
+	Name string
+	// WhenAll waits for all remotes (extension: when="all"); otherwise the
+	// plugin runs once every remote has the path or has failed once.
+	WhenAll bool
+	Line    int
+}
+
+// Plugin is one top-level <plugin name> element. Only the fields of its kind
+// are set. Attributes holds every attribute of the elements below it, keyed
+// "element/attribute" in lower case, for the extensions of each plugin.
+type Plugin struct {
+	Name       string
+	Line       int
+	Watch      string // <localpath watch>
+	Attributes map[string]Attribute
+	FilterOn   bool
+	Include    []Expression // <filter><include expression>
+}
+
+// Attribute is a value with its line.
+type Attribute struct {
+	Value string
+	Line  int
+}
+
+// Log is the extension <log file level format maxsize maxbackups maxage>.
+type Log struct {
+	File       string // empty: standard error
+	Level      string // debug, info (default), warn, error
+	Format     string // console (default), json, logfmt, journal
+	MaxSizeMB  int    // rotate beyond this size; default 100
+	MaxBackups int    // default 5
+	MaxAgeDays int    // 0: no limit
+}
+
+// RsyncRun is how rsync is run (extension attributes of <rsync>).
+type RsyncRun struct {
+	Program  string // path="rsync"
+	Standby  bool   // standby="true" (default): keep a warm rsync per lane
+	MaxTotal int    // total="64": rsync processes of the whole program
+}
+
+// State is the extension <state dir pidfile>.
+type State struct {
+	Dir     string // empty: the default for the user
+	PIDFile string // empty: none
+}
+
+// Problem is one thing wrong or noteworthy in the file.
+type Problem struct {
+	File    string
+	Line    int    // 0: the file as a whole
+	Element string // "sersync/localpath@watch"
+	Message string // cause and remedy, one line
+	// Fatal: no value is possible. A problem that is not Fatal is a warning.
+	Fatal bool
+	// CheckFatal: a warning for the daemon, an error for --check.
+	CheckFatal bool
+}

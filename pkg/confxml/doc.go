@@ -1,0 +1,22 @@
+// Package confxml turns the bytes of a confxml.xml into one typed Config.
+//
+// It reads as tolerantly as sersync 2.5.4 did: names in any case, quotes
+// optional, notes between the elements, and bytes taken as they are whatever
+// encoding the file declares. What 2.5.4 refused as XML is a *ParseError (exit
+// 255); what it crashed on, a missing element or attribute, takes the default
+// of the shipped file and is listed in Config.Warnings.
+//
+// The way of a file is Load, which reads at most 1 MiB and parses it; then
+// Config.ValidateSync, unless only a plugin is run (-m), because a plugin
+// needs neither a localpath nor a remote; then Config.CheckHost, the checks
+// that need this host's file system. ExitCode tells the exit status of their
+// errors.
+//
+// One table (definitions) names every element and attribute with its default
+// and meaning. The reader takes its defaults from there, the warning about
+// unknown names comes from there, and so does the text of Reference.
+//
+// The package starts nothing, logs nothing and writes nothing; its functions
+// may be called from any goroutine. Filter expressions are kept as text with
+// their line: compiling them is the work of the filter queue.
+package confxml

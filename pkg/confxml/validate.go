@@ -1,0 +1,50 @@
+package confxml
+
+// ValidateSync checks what a sync cannot do without and no default can
+// replace: a localpath, its watch, a remote, its ip and name. The error is a
+// *ValidationError with all of them. It is not called when only a plugin is
+// run (-m).
+func (c Config) ValidateSync() error {
+	var problems []Problem
+	add := func(line int, element, message string) {
+		problems = append(problems, Problem{File: c.File, Line: line, Element: element, Message: message, Fatal: true})
+	}
+	if len(c.LocalPaths) == 0 {
+		add(0, "sersync/localpath", `missing: nothing is watched; add <localpath watch="/DIR"> with a <remote> in it to <sersync>`)
+	}
+	for _, l := range c.LocalPaths {
+		if l.Watch == "" {
+			add(l.Line, "sersync/localpath@watch", `missing or empty: name the directory to watch, watch="/DIR"`)
+		}
+		if len(l.Remotes) == 0 {
+			add(l.Line, "sersync/localpath/remote", `missing: there is no target; add <remote ip="HOST" name="MODULE"/>`)
+		}
+		for _, m := range l.Remotes {
+			if m.IP == "" {
+				add(m.Line, "sersync/localpath/remote@ip", `missing or empty: name the target host, ip="HOST"`)
+			}
+			if m.Name == "" {
+				add(m.Line, "sersync/localpath/remote@name", `missing or empty: name the rsync module (the path with ssh), name="MODULE"`)
+			}
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &ValidationError{Problems: problems}
+}
+
+// Fatal splits off the problems that must keep the program from starting; the
+// error is nil or a *ValidationError.
+func Fatal(problems []Problem) error {
+	var fatal []Problem
+	for _, p := range problems {
+		if p.Fatal {
+			fatal = append(fatal, p)
+		}
+	}
+	if len(fatal) == 0 {
+		return nil
+	}
+	return &ValidationError{Problems: fatal}
+}
