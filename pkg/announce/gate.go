@@ -1,0 +1,215 @@
+// Package announce decides when plugins are told about a path: once every
+// remote of its watch root has it, or has failed once, so that one dead node
+// does not stop the others' CDN purge (2.5.4 ran its plugin after all remotes
+// of an event, failed or not); or, on request, once all remotes really have it.
+package announce
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sersync/sersync/pkg/filterqueue"
+)
+
+// Gate holds the notices of one watch root back until its lanes have settled
+// them. It is safe for concurrent use and starts nothing.
+type Gate struct {
+	opt Options
+
+	// order is held from a change of the state until what it lets through has
+	// been handed on, so that notices of one path keep their order. It is taken
+	// before mu.
+	order sync.Mutex
+
+	mu      sync.Mutex
+	waiting tree
+	down    map[string]bool // lanes whose remote is in trouble
+	dropped uint64
+}
+
+// Options configure a Gate.
+type Options struct {
+	// Lanes are the ids of the lanes that settle each path.
+	Lanes []string
+	// All waits until every remote has the path; otherwise a failure, or a
+	// remote in trouble, counts as settled.
+	All bool
+	// Deliver hands a notice on, one at a time. It must not block, and may ask
+	// the gate but not feed it.
+	Deliver func(filterqueue.Notice)
+	// Full is told of each notice that is dropped, with the number so far; nil
+	// if nobody wants to know.
+	Full func(n filterqueue.Notice, dropped uint64)
+	// Max bounds the waiting paths; 0 means 100,000. Beyond it the path that a
+	// notice is for is handed on at once without All, and dropped and counted
+	// with it.
+	Max int
+}
+
+// entry is a notice that waits.
+type entry struct {
+	notice filterqueue.Notice
+	at     time.Time
+	lanes  map[string]bool // not yet settled
+}
+
+const defaultMax = 100_000
+
+// New returns an empty gate.
+func New(opt Options) *Gate {
+	if opt.Max <= 0 {
+		opt.Max = defaultMax
+	}
+	return &Gate{opt: opt, down: map[string]bool{}}
+}
+
+// Changed takes a notice before its path is marked dirty.
+func (g *Gate) Changed(n filterqueue.Notice, now time.Time) {
+	g.order.Lock()
+	defer g.order.Unlock()
+	through, dropped := g.change(n, now)
+	if dropped > 0 && g.opt.Full != nil {
+		g.opt.Full(n, dropped)
+	}
+	g.deliver(through)
+}
+
+// change returns the notices to hand on, or the number of dropped ones once n
+// is one of them.
+func (g *Gate) change(n filterqueue.Notice, now time.Time) (through []filterqueue.Notice, dropped uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !n.Marked {
+		return []filterqueue.Notice{n}, 0
+	}
+	e := g.waiting.find(n.Path)
+	switch {
+	case e != nil:
+	case g.waiting.size < g.opt.Max:
+		e = &entry{}
+		g.waiting.put(n.Path, e)
+	case g.opt.All:
+		g.dropped++
+		return nil, g.dropped
+	default:
+		return []filterqueue.Notice{n}, 0
+	}
+	// A later change waits anew: what settles it must have started after it.
+	e.notice, e.at, e.lanes = n, now, map[string]bool{}
+	for _, id := range g.opt.Lanes {
+		if g.opt.All || !g.down[id] {
+			e.lanes[id] = true
+		}
+	}
+	return g.finishLocked(nil, e), 0
+}
+
+// Inherit takes the notices that another gate was holding back. What has been
+// changed here meanwhile is newer and stays.
+func (g *Gate) Inherit(notices []filterqueue.Notice, now time.Time) {
+	for _, n := range notices {
+		g.mu.Lock()
+		known := g.waiting.find(n.Path) != nil
+		g.mu.Unlock()
+		if !known {
+			g.Changed(n, now)
+		}
+	}
+}
+
+// Settled says that a lane has brought a path to its remote, with tree
+// everything below it too, or has failed to once. taken is when the lane
+// looked at the path; what changed later is not settled by it.
+func (g *Gate) Settled(lane, path string, tree, ok bool, taken time.Time) {
+	if g.opt.All && !ok {
+		return
+	}
+	g.order.Lock()
+	defer g.order.Unlock()
+	g.deliver(g.settle(lane, path, tree, taken))
+}
+
+func (g *Gate) settle(lane, path string, tree bool, taken time.Time) (through []filterqueue.Notice) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var found []*entry
+	if tree {
+		found = g.waiting.within(path)
+	} else if e := g.waiting.find(path); e != nil {
+		found = append(found, e)
+	}
+	for _, e := range found {
+		if !taken.Before(e.at) {
+			delete(e.lanes, lane)
+			through = g.finishLocked(through, e)
+		}
+	}
+	return through
+}
+
+// Down says that a lane's remote is in trouble, or serves again.
+func (g *Gate) Down(lane string, down bool) {
+	g.order.Lock()
+	defer g.order.Unlock()
+	g.deliver(g.setDown(lane, down))
+}
+
+func (g *Gate) setDown(lane string, down bool) (through []filterqueue.Notice) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !down {
+		delete(g.down, lane)
+		return nil
+	}
+	g.down[lane] = true
+	if g.opt.All {
+		return nil
+	}
+	for _, e := range g.waiting.within("") {
+		delete(e.lanes, lane)
+		through = g.finishLocked(through, e)
+	}
+	return through
+}
+
+// Take empties the gate and returns what it was holding back.
+func (g *Gate) Take() []filterqueue.Notice {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	entries := g.waiting.within("")
+	g.waiting = tree{}
+	out := make([]filterqueue.Notice, len(entries))
+	for i, e := range entries {
+		out[i] = e.notice
+	}
+	return out
+}
+
+// Dropped counts the notices that found no room.
+func (g *Gate) Dropped() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.dropped
+}
+
+// Waiting is how many paths are held back.
+func (g *Gate) Waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting.size
+}
+
+// finishLocked lets an entry through once no lane is to be waited for.
+func (g *Gate) finishLocked(through []filterqueue.Notice, e *entry) []filterqueue.Notice {
+	if len(e.lanes) > 0 {
+		return through
+	}
+	g.waiting.remove(e.notice.Path)
+	return append(through, e.notice)
+}
+
+func (g *Gate) deliver(notices []filterqueue.Notice) {
+	for _, n := range notices {
+		g.opt.Deliver(n)
+	}
+}

@@ -1,0 +1,131 @@
+package announce
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/pkg/filterqueue"
+)
+
+// TestInherit: what a gate was holding back waits in the next one, unless that
+// knows something newer.
+func TestInherit(t *testing.T) {
+	quiet := Options{Lanes: []string{"a"}, Deliver: func(filterqueue.Notice) { t.Error("told") }}
+	old, next := New(quiet), New(quiet)
+	play(old, "+a@1 +d/b@1")
+	play(next, "-a@2")
+	next.Inherit(old.Take(), at(3))
+	if old.Waiting() != 0 || next.Waiting() != 2 {
+		t.Fatalf("%d and %d wait", old.Waiting(), next.Waiting())
+	}
+	for _, n := range next.Take() {
+		if n.Deleted != (n.Path == "a") {
+			t.Errorf("%+v is not the newest", n)
+		}
+	}
+}
+
+// TestDropsAreReported: none vanishes without a word.
+func TestDropsAreReported(t *testing.T) {
+	var full []string
+	g := New(Options{Lanes: []string{"a"}, All: true, Max: 1, Deliver: func(filterqueue.Notice) {},
+		Full: func(n filterqueue.Notice, dropped uint64) { full = append(full, fmt.Sprint(n.Path, dropped)) }})
+	play(g, "+f@1 +g@1 +f@2 +h@3")
+	if !slices.Equal(full, []string{"g1", "h2"}) {
+		t.Errorf("reported %q", full)
+	}
+}
+
+// TestOrder: while lanes and events race, the newest notice of a path is the
+// last one that is handed on.
+func TestOrder(t *testing.T) {
+	const changes = 3000
+	var last uint32
+	g := New(Options{Lanes: []string{"a", "b"}, Deliver: func(n filterqueue.Notice) {
+		if n.Mask < last {
+			t.Errorf("notice %d after %d", n.Mask, last)
+		}
+		last = n.Mask
+	}})
+	done := make(chan struct{})
+	var lanes sync.WaitGroup
+	for _, lane := range []string{"a", "b"} {
+		lanes.Go(func() {
+			for {
+				g.Settled(lane, "f", false, true, time.Now())
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for i := range changes {
+		g.Changed(filterqueue.Notice{Path: "f", Marked: true, Mask: uint32(i)}, time.Now())
+	}
+	close(done)
+	lanes.Wait()
+	for _, lane := range []string{"a", "b"} {
+		g.Settled(lane, "f", false, true, time.Now())
+	}
+	if last != changes-1 {
+		t.Errorf("the last notice told is %d", last)
+	}
+}
+
+// TestTreeModel holds the tree against a map.
+func TestTreeModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var tr tree
+	model := map[string]*entry{}
+	for range 20_000 {
+		var names []string
+		for range 1 + r.IntN(4) {
+			names = append(names, fmt.Sprint(r.IntN(4)))
+		}
+		path := strings.Join(names, "/")
+		switch {
+		case r.IntN(2) == 0:
+			tr.remove(path)
+			delete(model, path)
+		case tr.find(path) == nil:
+			model[path] = &entry{notice: filterqueue.Notice{Path: path}}
+			tr.put(path, model[path])
+		}
+		below := 0
+		for p := range model {
+			if p == path || strings.HasPrefix(p, path+"/") {
+				below++
+			}
+		}
+		if got := tr.within(path); len(got) != below || tr.size != len(model) || tr.find(path) != model[path] {
+			t.Fatalf("%s: %d of %d below, size %d of %d", path, len(got), below, tr.size, len(model))
+		}
+	}
+	for p := range model {
+		tr.remove(p)
+	}
+	if tr.size != 0 || len(tr.root.below) != 0 {
+		t.Errorf("emptied, it holds %d and %d nodes", tr.size, len(tr.root.below))
+	}
+}
+
+// BenchmarkSettledTrees: lanes settle directories while many paths wait.
+func BenchmarkSettledTrees(b *testing.B) {
+	g := New(Options{Lanes: []string{"a"}, All: true, Deliver: func(filterqueue.Notice) {}})
+	now := time.Now()
+	for i := range 99_000 {
+		g.Changed(filterqueue.Notice{Path: fmt.Sprintf("other/%d/%d", i%100, i), Marked: true}, now)
+	}
+	b.ResetTimer()
+	for range b.N {
+		g.Changed(filterqueue.Notice{Path: "d/f", Marked: true}, now)
+		g.Settled("a", "d", true, true, now)
+	}
+}

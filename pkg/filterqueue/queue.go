@@ -1,0 +1,195 @@
+package filterqueue
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/inotify"
+)
+
+// Sink is a lane: whatever is marked is dirty there. Mark is called by several
+// goroutines and must not block.
+type Sink interface {
+	Mark(path string, f Flags)
+}
+
+// Notice is one event that the switches select, for plugins.
+type Notice struct {
+	Path    string
+	Dir     bool
+	Deleted bool
+	// Marked says that the path is about to be marked dirty, so that the lanes
+	// will settle it; otherwise nothing but this notice becomes of it.
+	Marked bool
+	Mask   uint32 // the kernel's IN_ bits; 0: no event, but a look at the disk
+	// At is when the event came, for who keeps the notice; the zero value from
+	// a Queue.
+	At time.Time
+}
+
+// Notify is told about selected events, in order, before their paths are
+// marked. It must not block.
+type Notify func(Notice)
+
+// Options configures a Queue.
+type Options struct {
+	Switches confxml.Switches
+	// DotFiles brings files back whose names begin with a dot.
+	DotFiles bool
+	Filter   *Filter // may be nil
+	// Root returns a descriptor of the watch root (O_PATH will do), which
+	// stays open at least until the next call, or -1 while there is none.
+	Root   func() int
+	Sinks  []Sink
+	Notify Notify           // may be nil
+	Now    func() time.Time // nil: time.Now
+	Logger *zap.Logger      // nil: none
+}
+
+// QueueStats counts what became of the events of one watch root.
+type QueueStats struct {
+	Events     uint64 // all that came in
+	Temp       uint64 // dropped: temp files
+	Excluded   uint64 // dropped: <filter>
+	Unselected uint64 // dropped: the <inotify> switches
+	Unsettled  int    // created files that are being looked at or still written
+	// Oldest is when the oldest of these was created; zero if there is none.
+	// A watermark must not pass it.
+	Oldest time.Time
+}
+
+// Queue turns the events of one watch root into marks. It is safe for
+// concurrent use.
+type Queue struct {
+	opt     Options
+	log     *zap.Logger
+	settler *settler
+
+	events, temp, excluded, unselected atomic.Uint64
+}
+
+// New returns a queue; created files are settled only while Run runs.
+func New(opt Options) *Queue {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Logger == nil {
+		opt.Logger = zap.NewNop()
+	}
+	if opt.Root == nil {
+		opt.Root = func() int { return -1 }
+	}
+	q := &Queue{opt: opt, log: opt.Logger}
+	q.settler = newSettler(opt.Root, opt.Now, q.settled)
+	return q
+}
+
+// Event takes one event in. It never blocks and does no I/O.
+func (q *Queue) Event(e inotify.Event) {
+	q.events.Add(1)
+	if !e.Dir {
+		switch e.Op {
+		case inotify.Create, inotify.CloseWrite, inotify.Delete, inotify.MovedFrom, inotify.MovedTo:
+			q.settler.cancel(e.Path)
+		}
+		if e.Path != "" && q.tempName(baseName(e.Path)) {
+			q.temp.Add(1)
+			return
+		}
+	}
+	v := judge(&q.opt.Switches, &e)
+	if !v.selected && !v.settle {
+		q.unselected.Add(1)
+		return
+	}
+	if q.opt.Filter.Excluded(e.Path, e.Dir) {
+		q.excluded.Add(1)
+		return
+	}
+	if v.settle {
+		if q.settler.add(e.Path) {
+			return
+		}
+		// There is no room to wait for its close: sending it half written
+		// costs a run, forgetting it would lose it.
+		v = chosen(true, Content)
+	}
+	if q.opt.Notify != nil {
+		q.opt.Notify(Notice{
+			Path: e.Path, Dir: e.Dir, Deleted: e.Op == inotify.Delete || e.Op == inotify.MovedFrom, Marked: v.mark, Mask: mask(&e),
+		})
+	}
+	if v.mark {
+		q.mark(e.Path, v.flags)
+	}
+}
+
+func (q *Queue) mark(path string, f Flags) {
+	for _, s := range q.opt.Sinks {
+		s.Mark(path, f)
+	}
+}
+
+// settled is called for a created file that waits for no close any more.
+func (q *Queue) settled(path string) {
+	q.log.Debug("created without a close", zap.String("path", path))
+	if q.opt.Notify != nil {
+		q.opt.Notify(Notice{Path: path, Marked: true, Mask: unix.IN_CREATE})
+	}
+	q.mark(path, Content)
+}
+
+func (q *Queue) tempName(name string) bool {
+	if q.opt.DotFiles {
+		return editorName(name)
+	}
+	return TempName(name)
+}
+
+// Temp reports whether events of the file at rel are dropped for its name.
+func (q *Queue) Temp(rel string) bool { return q.tempName(baseName(rel)) }
+
+// Skip reports whether the watcher need not watch rel: it is excluded, or a
+// directory that was made (not moved in) while createFolder is false. For
+// anything but a directory it tells whether its events would be dropped.
+func (q *Queue) Skip(rel string, dir, appearedByCreate bool) bool {
+	switch {
+	case rel == "":
+		return false
+	case dir && appearedByCreate && !q.opt.Switches.CreateFolder:
+		return true
+	case !dir && q.Temp(rel):
+		return true
+	}
+	return q.opt.Filter.Excluded(rel, dir)
+}
+
+// Stats returns the counters.
+func (q *Queue) Stats() QueueStats {
+	s := QueueStats{
+		Events: q.events.Load(), Temp: q.temp.Load(),
+		Excluded: q.excluded.Load(), Unselected: q.unselected.Load(),
+	}
+	s.Unsettled, s.Oldest = q.settler.stats()
+	return s
+}
+
+// Flush marks what it was still waiting for a close of: somebody else receives
+// the events from now on.
+func (q *Queue) Flush() {
+	for _, path := range q.settler.take() {
+		q.settled(path)
+	}
+}
+
+// Run settles created files until ctx ends: it finds out which of them have no
+// close to wait for. It returns nil.
+func (q *Queue) Run(ctx context.Context) error {
+	q.settler.run(ctx)
+	return nil
+}

@@ -1,0 +1,239 @@
+package filterqueue
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// settleSteps are the waits of a created file from one look to the next. The
+// first lets the close of an ordinary small file come first, which saves the
+// look; by the second a close would have come, had there been one to come;
+// then the file is being written, for as long as it takes.
+var settleSteps = [...]time.Duration{
+	3 * time.Millisecond, time.Second, time.Second, 2 * time.Second,
+	4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second,
+}
+
+const (
+	// maxUnsettled bounds the created files that are waited for (some 10 MB).
+	maxUnsettled = 65_536
+	// settleBatch bounds how many files are taken up under the lock at once.
+	settleBatch = 256
+)
+
+// settler finds created files for which no close will ever come: symlinks,
+// fifos, devices, sockets, and regular files that came by link(2), which
+// O_TMPFILE files do as well.
+type settler struct {
+	root    func() int
+	now     func() time.Time
+	settled func(path string)
+	wake    chan struct{} // capacity 1: there is something new to wait for; never closed
+
+	mu     sync.Mutex
+	files  map[string]unsettled
+	queues [len(settleSteps)]ticketQueue // by wait, so that each is in order
+	last   uint64                        // latest id given
+}
+
+// unsettled is a created file that is waited for.
+type unsettled struct {
+	id    uint64 // tells it from a later file of the same name
+	since time.Time
+	seen  fingerprint // where no lease is possible
+}
+
+// ticket is a file's turn. It is void when the file's id is another by then.
+type ticket struct {
+	path string
+	id   uint64
+	due  time.Time
+	step int
+}
+
+func newSettler(root func() int, now func() time.Time, settled func(string)) *settler {
+	return &settler{
+		root: root, now: now, settled: settled,
+		wake: make(chan struct{}, 1), files: make(map[string]unsettled),
+	}
+}
+
+// add starts to wait for a created file; false means that there is no room.
+func (s *settler) add(path string) bool {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.files) >= maxUnsettled {
+		return false
+	}
+	s.last++
+	s.files[path] = unsettled{id: s.last, since: now}
+	s.queueLocked(ticket{path: path, id: s.last}, now)
+	return true
+}
+
+// cancel ends the wait: the file's close came, or its name is another's.
+func (s *settler) cancel(path string) {
+	s.mu.Lock()
+	delete(s.files, path)
+	s.mu.Unlock()
+}
+
+// take ends all waits and returns what was waited for.
+func (s *settler) take() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	paths := make([]string, 0, len(s.files))
+	for p := range s.files {
+		paths = append(paths, p)
+	}
+	clear(s.files)
+	return paths
+}
+
+func (s *settler) queueLocked(t ticket, now time.Time) {
+	t.step = min(t.step, len(settleSteps)-1)
+	t.due = now.Add(settleSteps[t.step])
+	q := &s.queues[t.step]
+	if len(q.list)-q.head > 2*maxUnsettled {
+		// The looks do not keep up (a file system hangs): void tickets go.
+		q.keep(func(t ticket) bool { return s.files[t.path].id == t.id })
+	}
+	if q.push(t) {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *settler) stats() (n int, oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.files {
+		if oldest.IsZero() || u.since.Before(oldest) {
+			oldest = u.since
+		}
+	}
+	return len(s.files), oldest
+}
+
+func (s *settler) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+		due, next := s.due()
+		for _, t := range due {
+			s.visit(t)
+		}
+		if len(due) > 0 {
+			next = 0 // there may be more by now
+		}
+		timer.Reset(next)
+	}
+}
+
+// due takes the tickets whose time has come, and says how long the next one
+// has to wait.
+func (s *settler) due() ([]ticket, time.Duration) {
+	now := s.now()
+	next := time.Hour
+	var due []ticket
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.queues {
+		for len(due) < settleBatch {
+			t, ok := s.queues[i].peek()
+			if !ok {
+				break
+			}
+			if wait := t.due.Sub(now); wait > 0 {
+				next = min(next, wait)
+				break
+			}
+			s.queues[i].pop()
+			if s.files[t.path].id == t.id {
+				due = append(due, t)
+			}
+		}
+	}
+	return due, next
+}
+
+// visit looks at one file and marks it, forgets it or waits on.
+func (s *settler) visit(t ticket) {
+	s.mu.Lock()
+	u := s.files[t.path]
+	s.mu.Unlock()
+	if u.id != t.id {
+		return
+	}
+	found, seen := look(s.root(), t.path, t.step, u.seen)
+	s.mu.Lock()
+	if s.files[t.path].id != t.id {
+		s.mu.Unlock()
+		return // its close came meanwhile
+	}
+	if found == wait {
+		if seen.ok && !u.seen.ok {
+			t.step = 0 // compare a second after this first fingerprint
+		}
+		t.step++
+		u.seen = seen
+		s.files[t.path] = u
+		s.queueLocked(t, s.now())
+		s.mu.Unlock()
+		return
+	}
+	delete(s.files, t.path)
+	s.mu.Unlock()
+	if found == complete {
+		s.settled(t.path)
+	}
+}
+
+// ticketQueue is a first-in, first-out queue.
+type ticketQueue struct {
+	list []ticket
+	head int
+}
+
+// keep drops the tickets that are not wanted.
+func (q *ticketQueue) keep(want func(ticket) bool) {
+	q.list = slices.DeleteFunc(q.list[q.head:], func(t ticket) bool { return !want(t) })
+	q.head = 0
+}
+
+// push reports whether the queue was empty.
+func (q *ticketQueue) push(t ticket) bool {
+	if q.head > 0 && len(q.list) == cap(q.list) {
+		n := copy(q.list, q.list[q.head:])
+		clear(q.list[n:])
+		q.list, q.head = q.list[:n], 0
+	}
+	q.list = append(q.list, t)
+	return len(q.list)-q.head == 1
+}
+
+func (q *ticketQueue) peek() (ticket, bool) {
+	if q.head == len(q.list) {
+		return ticket{}, false
+	}
+	return q.list[q.head], true
+}
+
+func (q *ticketQueue) pop() {
+	q.list[q.head] = ticket{}
+	q.head++
+	if q.head == len(q.list) {
+		q.list, q.head = q.list[:0], 0
+	}
+}

@@ -1,0 +1,134 @@
+package filterqueue
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// found is what a look at a created file tells.
+type found uint8
+
+const (
+	complete found = iota // no close will come: it is dirty
+	wait                  // look again later
+	absent                // nothing to do: whatever comes is an event of its own
+)
+
+// fingerprint tells whether a file has changed between two looks.
+type fingerprint struct {
+	ok           bool
+	size         int64
+	mtime, ctime unix.Timespec
+}
+
+// look looks at a created file without following links. What cannot be looked
+// at counts as complete: a run tells what is wrong with it.
+func look(root int, path string, step int, seen fingerprint) (found, fingerprint) {
+	if root < 0 {
+		return complete, fingerprint{}
+	}
+	dir, err := openParent(root, path)
+	if err != nil {
+		return verdictOf(err), fingerprint{}
+	}
+	if dir != root {
+		defer unix.Close(dir)
+	}
+	var st unix.Stat_t
+	if err := retryEINTR(func() error {
+		return unix.Fstatat(dir, baseName(path), &st, unix.AT_SYMLINK_NOFOLLOW)
+	}); err != nil {
+		return verdictOf(err), fingerprint{}
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFDIR:
+		return absent, fingerprint{} // replaced: an event of its own
+	default:
+		return complete, fingerprint{}
+	}
+	if step == 0 {
+		return wait, fingerprint{}
+	}
+	switch closed, known := closedForWriting(dir, baseName(path), &st); {
+	case !known:
+		now := fingerprint{ok: true, size: st.Size, mtime: st.Mtim, ctime: st.Ctim}
+		if seen == now {
+			return complete, now
+		}
+		return wait, now
+	case closed:
+		return complete, fingerprint{}
+	}
+	return wait, fingerprint{}
+}
+
+func verdictOf(err error) found {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return absent
+	}
+	return complete
+}
+
+// openParent opens the directory of path one component at a time, so that no
+// symlink is followed. For a path in the root it returns root itself.
+func openParent(root int, path string) (int, error) {
+	dir := root
+	for {
+		i := strings.IndexByte(path, '/')
+		if i < 0 {
+			return dir, nil
+		}
+		var next int
+		err := retryEINTR(func() (err error) {
+			next, err = unix.Openat(dir, path[:i], unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+			return err
+		})
+		if dir != root {
+			_ = unix.Close(dir)
+		}
+		if err != nil {
+			return -1, err
+		}
+		dir, path = next, path[i+1:]
+	}
+}
+
+// closedForWriting asks by a read lease whether somebody has the file open for
+// writing: F_SETLEASE fails with EAGAIN then (fcntl(2)). It is not known when
+// the file cannot be opened, is not ours (CAP_LEASE), or its file system has
+// no leases.
+func closedForWriting(dir int, name string, want *unix.Stat_t) (closed, known bool) {
+	var fd int
+	err := retryEINTR(func() (err error) {
+		fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return false, false
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || st.Ino != want.Ino || st.Dev != want.Dev {
+		return false, true // another file by now
+	}
+	switch _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK); {
+	case err == nil:
+		// At once: a lease makes an open for writing wait for us.
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
+		return true, true
+	case errors.Is(err, unix.EAGAIN):
+		return false, true
+	}
+	return false, false
+}
+
+func retryEINTR(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
