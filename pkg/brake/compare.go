@@ -1,0 +1,131 @@
+package brake
+
+import (
+	"slices"
+	"strings"
+)
+
+// Compare tells what must be held now, given what is remembered.
+//
+//   - Nothing remembered: everything is taken as it stands, except that a
+//     place that is gone, unreadable or a root that is empty is held: it may
+//     be a disk that has yet to be mounted (-r at boot).
+//   - The root gone, another one, or unreadable: the whole tree is held.
+//   - A mount gone, another one, or unreadable: it is held, the rest goes on.
+//   - A place without entries (lost+found aside) that had some: held for
+//     scans, see HoldsEvent.
+//   - A mount that was not there: held for scans, for it hides what was there.
+func Compare(old, now Identity) Verdict {
+	var v Verdict
+	if h, held := compareRoot(old, now); held {
+		v.Held = append(v.Held, h)
+		if h.Cause == Gone {
+			return v // there are no mounts below nothing
+		}
+	}
+	remembered := make(map[RawPath]Place, len(old.Mounts))
+	for _, m := range old.Mounts {
+		remembered[m.Path] = m.Place
+	}
+	for _, m := range now.Mounts {
+		before, known := remembered[m.Path]
+		delete(remembered, m.Path)
+		if h, held := compareMount(string(m.Path), before, m.Place, known, old.IsZero()); held {
+			v.Held = append(v.Held, h)
+		}
+	}
+	for _, m := range old.Mounts {
+		if _, missing := remembered[m.Path]; missing {
+			v.Held = append(v.Held, newHold(string(m.Path), Gone, "has no file system mounted on it any more (%s before)", m.Place.Type))
+		}
+	}
+	slices.SortFunc(v.Held, func(a, b Hold) int { return strings.Compare(a.Path, b.Path) })
+	return v
+}
+
+func compareRoot(old, now Identity) (Hold, bool) {
+	switch p := now.Root; {
+	case p.Problem == gone:
+		return newHold("", Gone, "does not exist"), true
+	case p.Problem != "":
+		return newHold("", Unreadable, "cannot be read (%s)", p.Problem), true
+	case old.IsZero() && p.Entries == 0:
+		return newHold("", Empty, "is empty, and nothing is known of an earlier run"), true
+	case old.IsZero():
+		return Hold{}, false
+	}
+	if why := differs(old.Root, now.Root); why != "" {
+		return newHold("", Changed, "is not the one that was mirrored before: %s", why), true
+	}
+	if now.Root.Entries == 0 && old.Root.Entries > 0 {
+		return newHold("", Empty, "is empty and had entries before"), true
+	}
+	return Hold{}, false
+}
+
+func compareMount(path string, old, now Place, known, first bool) (Hold, bool) {
+	switch {
+	case now.Problem != "":
+		return newHold(path, Unreadable, "cannot be read (%s)", now.Problem), true
+	case first:
+		return Hold{}, false
+	case !known:
+		return newHold(path, Appeared, "has a file system (%s) mounted on it that was not there before", now.Type), true
+	}
+	if why := differs(old, now); why != "" {
+		return newHold(path, Changed, "has another file system mounted on it than before: %s", why), true
+	}
+	if now.Entries == 0 && old.Entries > 0 {
+		return newHold(path, Empty, "is empty and had entries before"), true
+	}
+	return Hold{}, false
+}
+
+// Accept is the operator's word that now is what shall be mirrored: the result
+// is what to remember from here on. Places that cannot be examined are not
+// remembered as such, so a root that is gone stays held: the result is zero.
+func Accept(now Identity) Identity {
+	if now.Root.Problem != "" {
+		return Identity{}
+	}
+	accepted := Identity{Root: now.Root}
+	for _, m := range now.Mounts {
+		if m.Place.Problem == "" {
+			accepted.Mounts = append(accepted.Mounts, m)
+		}
+	}
+	return accepted
+}
+
+// Follow returns what to remember after now was seen: places that are not held
+// as they are now, held ones as they were. With watched set, every change
+// since old was seen as an event, so a place that was emptied is remembered as
+// empty: it was a wish. Without it emptiness is never taken over.
+func Follow(old, now Identity, watched bool) Identity {
+	watched = watched && !old.IsZero() // of nothing, nothing was watched
+	v := Compare(old, now)
+	causes := make(map[string]Cause, len(v.Held))
+	for _, h := range v.Held {
+		causes[h.Path] = h.Cause
+	}
+	keep := func(path string) bool {
+		c, held := causes[path]
+		return held && !(c == Empty && watched)
+	}
+	if keep("") {
+		return old
+	}
+	next := Identity{Root: now.Root}
+	for _, m := range old.Mounts {
+		if keep(string(m.Path)) {
+			next.Mounts = append(next.Mounts, m)
+		}
+	}
+	for _, m := range now.Mounts {
+		if !keep(string(m.Path)) {
+			next.Mounts = append(next.Mounts, m)
+		}
+	}
+	sortMounts(next.Mounts)
+	return next
+}
