@@ -1,0 +1,376 @@
+package rsync
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Launcher starts children from one thread that lives as long as they do: the
+// kernel sends a child its parent-death signal when the *thread* that started
+// it ends (prctl(2), PR_SET_PDEATHSIG), and Go ends threads at will.
+type Launcher struct {
+	env      []string
+	prepare  func() error
+	starts   chan startRequest // unbuffered; received by the current thread
+	renewals chan struct{}     // capacity 1: one more is no other
+	confined atomic.Bool
+}
+
+// startRequest asks the thread to start a child; children counts it until it
+// has been waited for.
+type startRequest struct {
+	cmd         *exec.Cmd
+	confinedDir string
+	done        chan startAnswer // capacity 1
+}
+
+type startAnswer struct {
+	children *sync.WaitGroup
+	err      error
+}
+
+// NewLauncher returns a launcher whose children get env and nothing else.
+// prepare is called first on each thread it uses and may change that thread
+// for all its children, for instance confine it; nil: nothing. After an error
+// children are started all the same, and Confined is false.
+func NewLauncher(env []string, prepare func() error) *Launcher {
+	return &Launcher{env: env, prepare: prepare, starts: make(chan startRequest), renewals: make(chan struct{}, 1)}
+}
+
+// Confined tells whether prepare has succeeded on the current thread.
+func (l *Launcher) Confined() bool { return l.confined.Load() }
+
+// Renew moves to a new, newly prepared thread; the old one ends with its last
+// child.
+func (l *Launcher) Renew() {
+	select {
+	case l.renewals <- struct{}{}:
+	default:
+	}
+}
+
+// Run serves Start until ctx ends and all children have been waited for. It
+// must be running whenever Start is called.
+func (l *Launcher) Run(ctx context.Context) error {
+	var threads sync.WaitGroup
+	defer threads.Wait()
+	for ctx.Err() == nil {
+		current, retire := context.WithCancel(ctx)
+		threads.Go(func() { l.thread(current) })
+		select {
+		case <-l.renewals:
+		case <-ctx.Done():
+		}
+		retire()
+	}
+	return nil
+}
+
+// thread starts children from one thread until ctx ends, and keeps the thread
+// until the last of them has ended.
+func (l *Launcher) thread(ctx context.Context) {
+	// Never unlocked: a thread whose goroutine returns locked is ended, and
+	// with it whatever prepare has done to it.
+	runtime.LockOSThread()
+	confined := l.prepare != nil && l.prepare() == nil
+	l.confined.Store(confined)
+	var children sync.WaitGroup
+	for {
+		select {
+		case r := <-l.starts:
+			if confined && r.confinedDir != "" {
+				r.cmd.Dir = r.confinedDir
+			}
+			err := r.cmd.Start()
+			if err == nil {
+				children.Add(1)
+			}
+			r.done <- startAnswer{&children, err}
+		case <-ctx.Done():
+			children.Wait()
+			return
+		}
+	}
+}
+
+// Command is one child to be started.
+type Command struct {
+	Program string
+	Args    []string
+	Dir     string
+	// ConfinedDir replaces Dir where the thread is confined (see NewLauncher);
+	// empty: Dir holds in both cases.
+	ConfinedDir string
+	Env         []string // in addition to the launcher's
+	// Inactivity ends the child when for this long no byte was read or
+	// written by it, once it has its list; 0 waits for ever.
+	Inactivity time.Duration
+	// Line receives each line of standard output, without its newline; nil
+	// discards them. It is called from one goroutine.
+	Line func([]byte)
+}
+
+// Process is a running child. Feed and Wait are called by its owner, once each.
+type Process struct {
+	Argv []string
+
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	stdout  io.ReadCloser
+	stderr  io.ReadCloser
+	line    func([]byte)
+	idle    time.Duration
+	kill    context.CancelCauseFunc
+	started time.Time
+	fed     chan struct{}
+	feed    sync.Once
+	readers sync.WaitGroup
+	// errText is written by its reader and read after readers.Wait;
+	// inactive by the watch, and read after it has ended.
+	errText  tail
+	inactive bool
+	// children counts this child for the thread that has to outlive it.
+	children *sync.WaitGroup
+	ctx      context.Context //nolint:containedctx // the child's own, to tell who ended it
+	stopped  bool
+}
+
+// ErrInactive ends a child that moved no byte for too long.
+var ErrInactive = errors.New("no progress")
+
+// killWait is how long a child may take to end after SIGTERM.
+const killWait = 3 * time.Second
+
+// Start runs the command. The child is in a process group of its own, so that
+// a terminal's Ctrl-C reaches this program alone, and it ends when ctx does.
+func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
+	ctx, kill := context.WithCancelCause(ctx)
+	cmd := exec.CommandContext(ctx, c.Program, c.Args...) //nolint:gosec // an argument vector made by this package
+	cmd.Dir = c.Dir
+	cmd.Env = append(append([]string{}, l.env...), c.Env...)
+	// A frozen or crashed parent must not leave a child that takes the end of
+	// its list for the end of the work: SIGKILL leaves it no time to.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGTERM) }
+	cmd.WaitDelay = killWait
+	p := &Process{
+		Argv: append([]string{c.Program}, c.Args...), cmd: cmd, line: c.Line, idle: c.Inactivity,
+		kill: kill, fed: make(chan struct{}), ctx: ctx,
+	}
+	if err := p.pipes(); err != nil {
+		kill(nil)
+		return nil, fmt.Errorf("start %s: %w", c.Program, err)
+	}
+	r := startRequest{cmd: cmd, confinedDir: c.ConfinedDir, done: make(chan startAnswer, 1)}
+	select {
+	case l.starts <- r:
+	case <-ctx.Done():
+		kill(nil)
+		return nil, ctx.Err()
+	}
+	a := <-r.done
+	if a.err != nil {
+		kill(nil)
+		return nil, fmt.Errorf("start %s in %s: %w", c.Program, c.Dir, a.err)
+	}
+	p.children = a.children
+	p.started = time.Now()
+	p.read()
+	return p, nil
+}
+
+func (p *Process) pipes() (err error) {
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	if p.stdout, err = p.cmd.StdoutPipe(); err != nil {
+		return err
+	}
+	p.stderr, err = p.cmd.StderrPipe()
+	return err
+}
+
+func (p *Process) read() {
+	p.readers.Go(func() {
+		r := bufio.NewReaderSize(p.stdout, 64<<10)
+		for {
+			text, err := r.ReadSlice('\n')
+			if p.line != nil && len(text) > 1 {
+				p.line(text[:len(text)-1])
+			}
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+				return
+			}
+		}
+	})
+	p.readers.Go(func() { _, _ = io.Copy(&p.errText, p.stderr) })
+}
+
+// Pid is the child's process id.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Started is when the child was started.
+func (p *Process) Started() time.Time { return p.started }
+
+// Feed hands over the list of names and closes standard input: from here on
+// the child works. A child that is already gone is no error here, Wait tells.
+func (p *Process) Feed(list []byte) {
+	p.feed.Do(func() { close(p.fed) })
+	_, _ = p.stdin.Write(list)
+	_ = p.stdin.Close()
+}
+
+// Kill ends the child; Wait still has to be called.
+func (p *Process) Kill() { p.kill(context.Canceled) }
+
+// Stopped tells whether the child was ended by its context or by Kill; it is
+// meant for after Wait.
+func (p *Process) Stopped() bool { return p.stopped }
+
+// Alive tells whether the child has not ended yet, as far as is known.
+func (p *Process) Alive() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, p.Pid(), &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo == 0
+}
+
+// Ended is what is known about a child that has ended.
+type Ended struct {
+	Exit       int // exit status; -1 when a signal ended it
+	WaitStatus int // the raw wait status, as 2.5.4 writes it into the fail log
+	Stderr     string
+	Truncated  bool // standard error was longer than is kept
+	Inactive   bool // ended by the inactivity limit
+	Took       time.Duration
+}
+
+// Wait returns once the child and everything in its group have ended.
+func (p *Process) Wait() Ended {
+	defer p.children.Done()
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	if p.idle > 0 {
+		watch.Go(func() { p.watch(stop) })
+	}
+	read := make(chan struct{})
+	go func() { p.readers.Wait(); close(read) }()
+	p.ended()
+	// What the child itself started (ssh) has no business left. The child is
+	// not reaped yet, so that its group is still its own.
+	_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
+	select {
+	case <-read:
+	case <-time.After(outputWait):
+		// Something left the group and holds the other end.
+		_ = p.stdout.Close()
+		_ = p.stderr.Close()
+		<-read
+	}
+	err := p.cmd.Wait()
+	close(stop)
+	watch.Wait()
+	p.stopped = p.ctx.Err() != nil
+	p.kill(nil)
+	e := Ended{Exit: -1, Stderr: p.errText.String(), Truncated: p.errText.cut, Took: time.Since(p.started)}
+	if state := p.cmd.ProcessState; state != nil {
+		e.Exit = state.ExitCode()
+		if ws, ok := state.Sys().(syscall.WaitStatus); ok {
+			e.WaitStatus = int(ws)
+		}
+	} else if err != nil {
+		e.Stderr += err.Error()
+	}
+	e.Inactive = p.inactive
+	return e
+}
+
+// outputWait is how long what a child has written may take to be read once it
+// has ended.
+const outputWait = 5 * time.Second
+
+// ended blocks until the child has ended, and leaves it to be reaped.
+func (p *Process) ended() {
+	for {
+		err := unix.Waitid(unix.P_PID, p.Pid(), nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// watch ends the child when it moves no byte for too long: a peer that accepts
+// and then hangs would otherwise hold its lane for ever when no --timeout is
+// given.
+func (p *Process) watch(stop <-chan struct{}) {
+	select {
+	case <-p.fed:
+	case <-stop:
+		return
+	}
+	tick := time.NewTicker(p.idle / 4)
+	defer tick.Stop()
+	last, since := uint64(0), time.Now()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			moved, err := bytesMoved(p.Pid())
+			if err != nil || moved != last {
+				last, since = moved, now
+				continue
+			}
+			if now.Sub(since) >= p.idle {
+				p.inactive = true
+				p.kill(ErrInactive)
+				return
+			}
+		}
+	}
+}
+
+// bytesMoved adds up what the process has read and written (proc(5), io).
+func bytesMoved(pid int) (uint64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, err
+	}
+	var r, w uint64
+	_, err = fmt.Sscanf(string(data), "rchar: %d\nwchar: %d", &r, &w)
+	return r + w, err
+}
+
+// tail keeps the beginning of what rsync complains about; the rest is counted
+// as unread, which makes the run a failure of unknown extent.
+type tail struct {
+	buf []byte
+	cut bool
+}
+
+// maxStderr bounds what a run may make this program remember: some thousand
+// complaints.
+const maxStderr = 1 << 20
+
+func (t *tail) Write(b []byte) (int, error) {
+	if room := maxStderr - len(t.buf); room < len(b) {
+		t.cut = true
+		t.buf = append(t.buf, b[:max(room, 0)]...)
+		return len(b), nil
+	}
+	t.buf = append(t.buf, b...)
+	return len(b), nil
+}
+
+func (t *tail) String() string { return string(t.buf) }

@@ -1,0 +1,203 @@
+package rsync
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+func sh(script string) Command {
+	return Command{Program: "/bin/sh", Args: []string{"-c", script}, Dir: "/"}
+}
+
+func alive(pid int) bool {
+	state, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(state), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// A child must not take its parent's death for the end of its list.
+func TestChildrenDieWithAKilledParent(t *testing.T) {
+	self, err := os.Executable()
+	must(t, err)
+	mark := filepath.Join(t.TempDir(), "done")
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), helperEnv+"=cat >/dev/null; echo end > '"+mark+"'")
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	must(t, err)
+	must(t, cmd.Process.Kill())
+	cmd.Wait()
+	testkit.Eventually(t, 10*time.Second, "the child has died", func() bool { return !alive(pid) })
+	if exists(mark) {
+		t.Error("the child took the end of its input for the end of the list")
+	}
+}
+
+func TestChildrenGetTheirEnvironmentOnly(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_TEST", "x")
+	var lines []string
+	c := Command{Program: "/usr/bin/env", Dir: "/tmp", Env: []string{"TZ=UTC"}, Line: func(b []byte) { lines = append(lines, string(b)) }}
+	p, err := launcher(t, "RSYNC_PASSWORD=p").Start(t.Context(), c)
+	must(t, err)
+	p.Feed(nil)
+	if e := p.Wait(); e.Exit != 0 {
+		t.Fatal(e)
+	}
+	want := map[string]bool{"PATH=" + os.Getenv("PATH"): true, "RSYNC_PASSWORD=p": true, "TZ=UTC": true}
+	for _, l := range lines {
+		if !want[l] && !strings.HasPrefix(l, "PWD=") {
+			t.Errorf("the child has %q", l)
+		}
+		delete(want, l)
+	}
+	if len(want) > 0 {
+		t.Errorf("missing %v", want)
+	}
+}
+
+func TestAHangingChildIsEndedByInactivity(t *testing.T) {
+	c := sh("cat >/dev/null; exec sleep 1000")
+	c.Inactivity = 200 * time.Millisecond
+	p, err := launcher(t).Start(t.Context(), c)
+	must(t, err)
+	p.Feed([]byte("x"))
+	e := p.Wait()
+	if !e.Inactive || e.Exit == 0 {
+		t.Errorf("%+v", e)
+	}
+	if r := Classify(Send, "/", e, nil); r.Class != Trouble {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAWorkingChildIsNot(t *testing.T) {
+	c := sh("for i in 1 2 3 4 5 6; do echo line; sleep 0.1; done")
+	c.Inactivity = 400 * time.Millisecond
+	n := 0
+	c.Line = func([]byte) { n++ }
+	p, err := launcher(t).Start(t.Context(), c)
+	must(t, err)
+	p.Feed(nil)
+	if e := p.Wait(); e.Inactive || e.Exit != 0 || n != 6 {
+		t.Errorf("%+v, %d lines", e, n)
+	}
+}
+
+// A waiting child is not inactive: it has no list yet.
+func TestAStandbyIsNotInactive(t *testing.T) {
+	c := sh("cat")
+	c.Inactivity = 50 * time.Millisecond
+	var got []string
+	c.Line = func(b []byte) { got = append(got, string(b)) }
+	p, err := launcher(t).Start(t.Context(), c)
+	must(t, err)
+	if !testkit.Settled(300*time.Millisecond, 5*time.Second, func() string { return strconv.FormatBool(p.Alive()) }) || !p.Alive() {
+		t.Error("ended while it waited")
+	}
+	p.Feed([]byte("name\n"))
+	if e := p.Wait(); e.Exit != 0 || len(got) != 1 || got[0] != "name" {
+		t.Errorf("%+v %q", e, got)
+	}
+	if p.Alive() {
+		t.Error("alive after Wait")
+	}
+}
+
+func TestTheWholeGroupIsEnded(t *testing.T) {
+	for name, script := range map[string]string{
+		"ends by itself":  "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!; exit 3",
+		"holds the pipe":  "sleep 1000 & echo $!; exit 3",
+		"is killed":       "sleep 1000 & echo $!; wait",
+		"ignores SIGTERM": "trap '' TERM; sleep 1000 & echo $!; while :; do sleep 0.1; done",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			pids := make(chan int, 1)
+			c := sh(script)
+			c.Line = func(b []byte) {
+				pid, _ := strconv.Atoi(string(b))
+				pids <- pid
+			}
+			p, err := launcher(t).Start(ctx, c)
+			must(t, err)
+			p.Feed(nil)
+			grandchild := <-pids
+			if !strings.Contains(script, "exit 3") {
+				cancel()
+			}
+			start := time.Now()
+			e := p.Wait()
+			if took := time.Since(start); took > killWait+outputWait {
+				t.Errorf("took %v", took)
+			}
+			if p.Stopped() == strings.Contains(script, "exit 3") {
+				t.Errorf("stopped by us: %v", p.Stopped())
+			}
+			if strings.Contains(script, "exit 3") && (e.Exit != 3 || e.WaitStatus != 3<<8) {
+				t.Errorf("%+v", e)
+			}
+			testkit.Eventually(t, 10*time.Second, "the grandchild has ended", func() bool { return !alive(grandchild) })
+		})
+	}
+}
+
+// What left the group and holds the output must not hold Wait.
+func TestAnEscapedGrandchildDoesNotHoldWait(t *testing.T) {
+	pids := make(chan int, 1)
+	c := sh("setsid sleep 1000 & echo $!; exit 0")
+	c.Line = func(b []byte) {
+		pid, _ := strconv.Atoi(string(b))
+		pids <- pid
+	}
+	p, err := launcher(t).Start(t.Context(), c)
+	must(t, err)
+	p.Feed(nil)
+	defer syscall.Kill(<-pids, syscall.SIGKILL)
+	start := time.Now()
+	if e := p.Wait(); e.Exit != 0 || time.Since(start) > outputWait+5*time.Second {
+		t.Errorf("%+v after %v", e, time.Since(start))
+	}
+}
+
+func TestStderrIsBounded(t *testing.T) {
+	p, err := launcher(t).Start(t.Context(), sh("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo; head -c 300000 /dev/zero | tr '\\0' y"))
+	must(t, err)
+	p.Feed(nil)
+	if e := p.Wait(); !e.Truncated || len(e.Stderr) != maxStderr || e.Exit != 0 {
+		t.Errorf("%d bytes, %v", len(e.Stderr), e.Truncated)
+	}
+}
+
+func TestStartTellsWhy(t *testing.T) {
+	l := launcher(t)
+	if _, err := l.Start(t.Context(), Command{Program: "/no/rsync", Dir: "/"}); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := l.Start(t.Context(), Command{Program: "/bin/true", Dir: "/no/dir"}); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Start(ctx, sh("true")); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

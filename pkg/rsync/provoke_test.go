@@ -1,0 +1,351 @@
+package rsync
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// hostile names: what would end a line, a quote, a list or a complaint.
+var hostile = []string{
+	"plain", "#x", ";x", "-x", "--delete", "new\nline", "*", "a*", "?", "[ab]", `b\s`, `b\*`, "\\#012", " lead", "trail ", `q"uote`, "'", "$HOME", "`id`",
+	"\xff\xfe", "\xc4\xe3", "tab\there", "(28)", `x" failed: Permission denied (13)`, `y" -> "z`, `n" (in m)`, "unknown option", "~", "sp ace/in side", "#d/#e", "deep/;f",
+}
+
+func source(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, n := range hostile {
+		must(t, os.MkdirAll(filepath.Dir(dir+"/"+n), 0o755))
+		must(t, os.WriteFile(dir+"/"+n, []byte(n), 0o644))
+	}
+	return dir
+}
+
+func daemonTarget(t *testing.T, d *testkit.RsyncDaemon, module string) Target {
+	t.Helper()
+	return Target{Host: "127.0.0.1", Name: module, Port: d.Port(), Params: params(t, "-artuz")}
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
+func TestHostileNamesArriveAndGo(t *testing.T) {
+	for _, way := range []Deleter{DeleteMissingArgs, DeletePatterns} {
+		src, dst := source(t), t.TempDir()
+		d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}, Motd: "hello\n<f+++ 3 no\n"})
+		r := Run{Kind: Send, Target: daemonTarget(t, d, "m"), MayDelete: true, Caps: Capabilities{Deleter: way}}
+		sent := run(t, src, r, hostile)
+		if sent.result.Class != Done {
+			t.Fatalf("send: %+v", sent.result)
+		}
+		var changes []string
+		for _, l := range sent.lines {
+			if c, ok := ParseChange([]byte(l)); ok && !c.Dir {
+				if !c.Sent || c.Size != int64(len(c.Path)) {
+					t.Errorf("%q: %+v", l, c)
+				}
+				changes = append(changes, c.Path)
+			}
+		}
+		for _, n := range hostile {
+			if !exists(dst+"/"+n) || !slices.Contains(changes, n) {
+				t.Errorf("%q has not arrived or was not told", n)
+			}
+		}
+		r.Kind = Times
+		times := map[string]bool{}
+		for _, l := range run(t, src, r, hostile).lines {
+			if p, at, ok := ParseTime([]byte(l)); ok && !at.IsZero() {
+				times[p] = true
+			}
+		}
+		for _, n := range hostile {
+			if !times[n] {
+				t.Errorf("no time for %q", n)
+			}
+		}
+		deleteEach(t, src, dst, r)
+	}
+}
+
+// deleteEach deletes one hostile name after the other; the others must stay.
+func deleteEach(t *testing.T, src, dst string, r Run) {
+	t.Helper()
+	r.Kind = Delete
+	for i, n := range hostile {
+		must(t, os.Remove(src+"/"+n))
+		must(t, os.RemoveAll(src+"/"+n))
+		if got := run(t, src, r, []string{n}); got.result.Class != Done {
+			t.Errorf("delete %q: %+v", n, got.result)
+		}
+		if exists(dst + "/" + n) {
+			t.Errorf("%q is still there (deleter %d)", n, r.Caps.Deleter)
+		}
+		for _, other := range hostile[i+1:] {
+			if !exists(dst + "/" + other) {
+				t.Fatalf("deleting %q removed %q (deleter %d)", n, other, r.Caps.Deleter)
+			}
+		}
+	}
+}
+
+func TestExactDeletionKeepsTheRest(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	for _, f := range []string{"d/a*", "d/ab", "d/sub/x", "d/sub/y", "e/x"} {
+		must(t, os.MkdirAll(filepath.Dir(dst+"/"+f), 0o755))
+		must(t, os.WriteFile(dst+"/"+f, nil, 0o644))
+	}
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}})
+	got := run(t, src, Run{Kind: Delete, Exact: true, Target: daemonTarget(t, d, "m"), MayDelete: true}, []string{"d/a*", "d/sub/x"})
+	if got.result.Class > Partly || exists(dst+"/d/a*") || exists(dst+"/d/sub/x") || !exists(dst+"/d/ab") || !exists(dst+"/d/sub/y") || !exists(dst+"/e/x") {
+		t.Errorf("%+v", got.result)
+	}
+}
+
+func TestSurveysTellOnlyWhatTheTargetHas(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	for _, f := range []string{"d/here", "d/sub/here", "top"} {
+		must(t, os.MkdirAll(filepath.Dir(src+"/"+f), 0o755))
+		must(t, os.WriteFile(src+"/"+f, nil, 0o644))
+	}
+	for _, f := range []string{"d/only *", "d/sub/only", "d/sub/deep/only", "only", "gone/x/y", "gone2/z"} {
+		must(t, os.MkdirAll(filepath.Dir(dst+"/"+f), 0o755))
+		must(t, os.WriteFile(dst+"/"+f, nil, 0o644))
+	}
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}})
+	for kind, c := range map[Kind]struct{ list, want []string }{
+		Survey:      {nil, []string{"d/only *", "d/sub/deep", "d/sub/deep/only", "d/sub/only", "gone", "gone/x", "gone/x/y", "gone2", "gone2/z", "only"}},
+		SurveyTrees: {[]string{"d"}, []string{"d/only *", "d/sub/deep", "d/sub/deep/only", "d/sub/only"}},
+		SurveyFlat:  {[]string{"d"}, []string{"d/only *"}},
+		SurveyGone:  {[]string{"gone"}, []string{"gone", "gone/x", "gone/x/y"}},
+	} {
+		got := run(t, src, Run{Kind: kind, Target: daemonTarget(t, d, "m")}, c.list)
+		var only []string
+		for _, l := range got.lines {
+			if ch, ok := ParseChange([]byte(l)); ok && ch.Deleted {
+				only = append(only, ch.Path)
+			}
+		}
+		slices.Sort(only)
+		if !slices.Equal(only, c.want) || got.result.Class != Done {
+			t.Errorf("%v: %q, want %q (%+v)", kind, only, c.want, got.result)
+		}
+	}
+	if !exists(dst+"/only") || exists(dst+"/top") {
+		t.Error("a survey changed the target")
+	}
+}
+
+// provoked is one error made by the real rsync and its daemon.
+func TestProvokedErrors(t *testing.T) {
+	path := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(path), 0o755))
+	module := func(name string, options ...string) testkit.Module {
+		return testkit.Module{Name: name, Path: path + "/" + name, Options: options}
+	}
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Secrets: map[string]string{"bob": "right"}, Modules: []testkit.Module{
+		module("ok"), module("auth", "auth users = bob"), module("deny", "hosts deny = *"), module("full", "max connections = -1"),
+		module("ro", "read only = yes"), module("wo", "write only = yes"), module("nobody", "uid = nobody", "gid = nogroup"),
+		module("nodelete", "refuse options = delete"), module("noforce", "refuse options = force"), module("nomissing", "refuse options = delete-missing-args"),
+		module("nowindow", "refuse options = modify-window"), module("none", "refuse options = *"), module("gone"), module("nouid", "uid = nosuchuser"),
+	}})
+	must(t, os.Remove(path+"/gone"))
+	must(t, os.Chmod(path+"/nobody", 0o755))
+	must(t, os.Mkdir(path+"/nobody/dir", 0o755))
+	must(t, os.WriteFile(path+"/nobody/dir/old", nil, 0o644))
+	must(t, os.MkdirAll(path+"/nomissing/d", 0o755))
+	must(t, os.WriteFile(path+"/nomissing/d/gone", nil, 0o644))
+	src := t.TempDir()
+	must(t, os.MkdirAll(src+"/sub/dir", 0o755))
+	must(t, os.Mkdir(src+"/d", 0o755))
+	must(t, os.WriteFile(src+"/f", []byte("1"), 0o644))
+	must(t, os.WriteFile(src+"/sub/dir/g", []byte("1"), 0o644))
+	wrong := filepath.Join(t.TempDir(), "pw")
+	must(t, os.WriteFile(wrong, []byte("wrong\n"), 0o600))
+	open := filepath.Join(t.TempDir(), "pw")
+	must(t, os.WriteFile(open, []byte("right\n"), 0o644))
+	must(t, os.Chmod(open, 0o644))
+	for _, c := range []struct {
+		module string
+		kind   Kind
+		list   string
+		change func(*Run)
+		class  Class
+		miss   Missing
+		reason string
+	}{
+		{"ok", Send, "f", nil, Done, 0, ""},
+		{"nosuch", Send, "f", nil, Trouble, 0, "no such module"},
+		{"auth", Send, "f", func(r *Run) { r.Target.User, r.Target.PasswordFile = "bob", wrong }, Trouble, 0, "user or password"},
+		{"auth", Send, "f", func(r *Run) { r.Target.User, r.Target.PasswordFile = "bob", open }, Trouble, 0, "read by others"},
+		{"auth", Send, "f", func(r *Run) { r.Target.User, r.Target.PasswordFile = "bob", "/none" }, Trouble, 0, "password file"},
+		{"deny", Send, "f", nil, Trouble, 0, "does not let this host in"},
+		{"full", Send, "f", nil, Trouble, 0, "max connections"},
+		{"ro", Send, "f", nil, Trouble, 0, "read only"},
+		{"wo", Send, "f", nil, Done, 0, ""},
+		{"wo", Times, "f", nil, Refused, MissingList, ""},
+		{"gone", Send, "f", nil, Trouble, 0, "does not exist"},
+		{"nouid", Send, "f", nil, Trouble, 0, "unknown uid"},
+		{"ok", Send, "f", func(r *Run) { r.Target.Port = testkit.FreePort(t) }, Trouble, 0, "refuses the connection"},
+		{"ok", Send, "f", func(r *Run) { r.Target.Host = "no-such-host.invalid" }, Trouble, 0, "cannot be resolved"},
+		{"nobody", Send, "f", nil, Partly, 0, ""},
+		{"nobody", Send, "sub/dir/g", nil, Partly, 0, ""},
+		{"nobody", Delete, "dir/old", nil, Partly, 0, ""},
+		{"nodelete", Delete, "d/gone", nil, Refused, MissingDelete, ""},
+		{"nodelete", Tree, "sub", nil, Refused, MissingDelete, ""},
+		{"nodelete", Survey, "", nil, Refused, MissingDelete, ""},
+		{"nodelete", Send, "f", nil, Done, 0, ""},
+		{"noforce", Send, "f", nil, Refused, MissingDelete, ""},
+		{"nomissing", Delete, "d/gone", nil, Refused, MissingDeleteArgs, ""},
+		{"nowindow", Send, "f", nil, Refused, MissingNanoseconds, ""},
+		{"none", Send, "f", nil, Trouble, 0, ""},
+	} {
+		r := Run{Kind: c.kind, Target: daemonTarget(t, d, c.module), MayDelete: true}
+		if c.change != nil {
+			c.change(&r)
+		}
+		got := run(t, src, r, []string{c.list})
+		if got.result.Class != c.class || got.result.Missing != c.miss || !strings.Contains(got.result.Reason, c.reason) || got.result.Unclear && c.class == Partly {
+			t.Errorf("%s %v: %v, missing %d, reason %q, unclear %v, want %v %d %q\nexit %d: %s", c.module, c.kind,
+				got.result.Class, got.result.Missing, got.result.Reason, got.result.Unclear, c.class, c.miss, c.reason, got.Exit, got.Stderr)
+		}
+		if c.class == Partly && (len(got.result.Failed) == 0 || got.result.Failed[0].Errno != syscall.EACCES || !got.result.Failed[0].Remote) {
+			t.Errorf("%s: failed %+v", c.module, got.result.Failed)
+		}
+	}
+}
+
+// Each hostile name that cannot be written is named exactly.
+func TestUnwritableHostileNamesAreTold(t *testing.T) {
+	base := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(base), 0o755))
+	src := source(t)
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: base + "/m", Options: []string{"uid = nobody", "gid = nogroup"}}}})
+	for _, n := range hostile {
+		got := run(t, src, Run{Kind: Send, Target: daemonTarget(t, d, "m")}, []string{n})
+		if got.result.Class != Partly || got.result.Unclear || len(got.result.Failed) == 0 {
+			t.Errorf("%q: %+v", n, got.result)
+			continue
+		}
+		top, _, deep := strings.Cut(n, "/")
+		for _, f := range got.result.Failed {
+			if f.Path != n && (!deep || f.Path != top) || f.Errno != syscall.EACCES {
+				t.Errorf("%q: told as %+v", n, f)
+			}
+		}
+	}
+}
+
+func TestSymlinksThatCannotBeMadeAreTold(t *testing.T) {
+	base := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(base), 0o755))
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: base + "/m", Options: []string{"uid = nobody", "gid = nogroup"}}}})
+	src := t.TempDir()
+	for _, n := range hostile {
+		if strings.Contains(n, "/") {
+			continue
+		}
+		must(t, os.Symlink("to", src+"/"+n))
+		got := run(t, src, Run{Kind: Send, Target: daemonTarget(t, d, "m")}, []string{n})
+		for _, f := range got.result.Failed {
+			if f.Path != n {
+				t.Errorf("%q: told as %+v", n, f)
+			}
+		}
+		if got.result.Class != Partly || len(got.result.Failed) == 0 && !got.result.Unclear {
+			t.Errorf("%q: %+v", n, got.result)
+		}
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: a small file system of its own")
+	}
+	src, dst := t.TempDir(), t.TempDir()
+	must(t, syscall.Mount("tmpfs", dst, "tmpfs", 0, "size=256k"))
+	t.Cleanup(func() { must(t, syscall.Unmount(dst, syscall.MNT_DETACH)) })
+	must(t, os.WriteFile(src+"/(28) unknown option", make([]byte, 1<<20), 0o644))
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}})
+	got := run(t, src, Run{Kind: Send, Target: daemonTarget(t, d, "m")}, []string{"(28) unknown option"})
+	if got.result.Class != NoSpace || got.result.Remedy == "" {
+		t.Errorf("%+v", got.result)
+	}
+}
+
+func TestConflictsOfTypeAreTold(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	must(t, os.WriteFile(src+"/f", nil, 0o644))
+	must(t, os.MkdirAll(src+"/d/e", 0o755))
+	must(t, os.MkdirAll(dst+"/f/x", 0o755))
+	must(t, os.WriteFile(dst+"/d", nil, 0o644))
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}})
+	r := Run{Kind: Send, Target: daemonTarget(t, d, "m")}
+	got := run(t, src, r, []string{"f"})
+	if got.result.Class != Partly || got.result.Unclear || got.result.Failed[0].Path != "f" || got.result.Remedy == "" || !exists(dst+"/f/x") {
+		t.Errorf("%+v", got.result)
+	}
+	r.MayDelete = true
+	if got = run(t, src, r, []string{"f", "d/e"}); got.result.Class != Done || exists(dst+"/f/x") || !exists(dst+"/d/e") {
+		t.Errorf("%+v", got.result)
+	}
+}
+
+func TestSourceThatCannotBeReadIsLocal(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	for _, dir := range []string{filepath.Dir(src), filepath.Dir(dst)} {
+		must(t, os.Chmod(dir, 0o755))
+	}
+	must(t, os.WriteFile(src+"/secret", nil, 0o600))
+	must(t, os.WriteFile(src+"/open", nil, 0o644))
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}})
+	r := Run{Kind: Send, Target: daemonTarget(t, d, "m")}
+	p, err := launcher(t).Start(t.Context(), Command{
+		Program: "setpriv", Args: append([]string{"--reuid=65534", "--regid=65534", "--clear-groups", "rsync"}, r.Args()...), Dir: src,
+	})
+	must(t, err)
+	p.Feed(r.List([]string{"secret", "open", "missing"}))
+	got := Classify(Send, src, p.Wait(), nil)
+	if got.Class != Partly || len(got.Failed) != 1 || got.Failed[0].Path != "secret" || got.Failed[0].Remote || got.Remedy == "" {
+		t.Errorf("%+v", got)
+	}
+	if len(got.Races) != 1 || got.Races[0].Path != "missing" || !got.Races[0].Race() {
+		t.Errorf("races %+v", got.Races)
+	}
+	if !exists(dst + "/open") {
+		t.Error("the rest was not sent")
+	}
+}
+
+func TestSSHFailuresAreTold(t *testing.T) {
+	s := testkit.Sshd(t)
+	src, dst := t.TempDir(), t.TempDir()
+	must(t, os.WriteFile(src+"/f", []byte("1"), 0o644))
+	ssh := filepath.Join(s.Bin, "ssh")
+	for _, c := range []struct {
+		shell, path string
+		class       Class
+		reason      string
+	}{
+		{ssh, dst, Done, ""},
+		{ssh, dst + "/a/b/c", Trouble, ""},
+		{ssh + " -i /none -o IdentityFile=/none -o IdentitiesOnly=yes -o PreferredAuthentications=password", dst, Trouble, "refused the key"},
+		{ssh + " -o UserKnownHostsFile=/dev/null", dst, Trouble, "host key"},
+		{"ssh -o BatchMode=yes -p " + fmt.Sprint(testkit.FreePort(t)), dst, Trouble, "refuses the connection"},
+	} {
+		r := Run{Kind: Send, Target: Target{Host: "127.0.0.1", Name: c.path, SSH: true, Params: params(t, "-artuz")}, RemoteShell: c.shell}
+		got := run(t, src, r, []string{"f"})
+		if got.result.Class != c.class || !strings.Contains(got.result.Reason, c.reason) {
+			t.Errorf("%s: %v %q, want %v %q\nexit %d %s", c.shell, got.result.Class, got.result.Reason, c.class, c.reason, got.Exit, got.Stderr)
+		}
+	}
+}

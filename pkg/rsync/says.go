@@ -1,0 +1,32 @@
+package rsync
+
+// daemonSays maps what a daemon or ssh answers to a cause and a remedy.
+var daemonSays = []struct{ text, reason, remedy string }{
+	{"Unknown module", "the remote has no such module", "set name= in <remote> to a module of the remote's rsyncd.conf, or add [the module] there"},
+	{"auth failed on module", "the remote refused the user or password", "user in users=, password alone in the password file; the same user:password line in the remote's secrets file, mode 600"},
+	{"access denied to", "the remote does not let this host in", "add this host to hosts allow of the module"},
+	{"max connections", "the remote's max connections is reached", "set max connections = 0 in the remote's rsyncd.conf"},
+	{"module is read only", "the module is read only", "set read only = no for the module"},
+	{"read only", "the module is read only", "set read only = no for the module"},
+	{"module is write only", "the module is write only", ""},
+	{"chroot failed", "the remote cannot enter the module's path", "create the path named in rsyncd.conf"},
+	{"chdir failed", "the remote's directory does not exist", "create the path of the module, or the target directory"},
+	{"change_dir", "the directory does not exist", "create the path of the module, or the target directory"},
+	{"invalid uid", "the remote's rsyncd.conf names an unknown uid", "set uid = to a user that exists there"},
+	{"invalid gid", "the remote's rsyncd.conf names an unknown gid", "set gid = to a group that exists there"},
+	{"Permission denied (", "ssh refused the key", "put this user's public key into authorized_keys of the remote user"},
+	{"Host key verification failed", "ssh does not know the remote's host key", "connect once by hand as this user, or add the key to known_hosts"},
+	{"Could not resolve hostname", "the remote's name cannot be resolved", "check DNS or /etc/hosts"},
+	{"getaddrinfo", "the remote's name cannot be resolved", "check DNS or /etc/hosts"},
+	{"Connection refused", "the remote refuses the connection", "start the rsync daemon (or sshd) there, check the port"},
+	{"Connection timed out", "the remote does not answer", "check that host, its firewall and the port"},
+	{"timeout waiting for daemon connection", "the remote does not answer", "check that host, its firewall and the port"},
+	{"No route to host", "no route to the remote", "check the network"},
+	{"Network is unreachable", "no route to the remote", "check the network"},
+	{"password file must not be other-accessible", "the password file can be read by others", "chmod 600 the password file"},
+	{"password file must be owned by root", "the password file is not owned by root", "chown root the password file"},
+	{"could not open password file", "the password file cannot be read", "create it: one line, the password alone, mode 600"},
+	{"The temp-dir does not exist", "the remote has no such --temp-dir", "create it there: below a module, the path is that inside the module"},
+	{"rsync: command not found", "the remote has no rsync", "install rsync there"},
+	{"@ERROR", "the remote's daemon refused", "see the log of the rsync daemon"},
+}
