@@ -1,0 +1,88 @@
+package status
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOverall(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	old, fresh := now.Add(-time.Minute), now.Add(-LagGrace/2)
+	cases := []struct {
+		name    string
+		change  func(*Snapshot)
+		level   Level
+		text    string
+		settled bool
+	}{
+		{"nothing pending", func(*Snapshot) {}, InSync, "everything is in sync", true},
+		{"not ready", func(s *Snapshot) { s.Ready = false }, Lagging, "starting", false},
+		{"a change just made", func(s *Snapshot) {
+			s.Lanes[0].State, s.Lanes[0].Pending, s.Lanes[0].OldestPending = LaneSyncing, 3, fresh
+		}, InSync, "3 changes on their way", false},
+		{"a change waits", func(s *Snapshot) {
+			s.Lanes[0].State, s.Lanes[0].InFlight, s.Lanes[0].OldestPending = LaneSyncing, 3, old
+		}, Lagging, "3 changes wait, the oldest for 1 min", false},
+		{"full sync", func(s *Snapshot) { s.Lanes[0].State = LaneFullSync }, Lagging, "full sync", false},
+		{"paused", func(s *Snapshot) { s.Lanes[1].State = LanePaused }, Lagging, "paused", false},
+		{"backing off", func(s *Snapshot) {
+			s.Lanes[1].State, s.Lanes[1].Reason = LaneBackingOff, "connection refused"
+		}, Failing, "/d to h2::m: backing off (connection refused)", false},
+		{"degraded", func(s *Snapshot) { s.Lanes[1].State = LaneDegraded }, Failing, "degraded", false},
+		{"failing paths", func(s *Snapshot) { s.Lanes[0].Failing = 2 }, Failing, "2 paths fail", false},
+		{"worst wins", func(s *Snapshot) {
+			s.Lanes[0].State, s.Lanes[1].State = LanePaused, LaneBackingOff
+		}, Failing, "backing off", false},
+		{"root gone", func(s *Snapshot) { s.Roots[0].State = RootGone }, Failing, "/d: gone", false},
+		{"root braked", func(s *Snapshot) { s.Roots[0].State = RootBraked }, Failing, "/d: braked", false},
+		{"uncovered", func(s *Snapshot) { s.Watches.Uncovered = 9 }, Lagging, "9 directories have no watch", true},
+		{"plugin waits", func(s *Snapshot) {
+			s.Plugins = []Plugin{{Name: "http", Pending: 4, OldestPending: old, LastFailure: now}}
+		}, Lagging, "plugin http: 4 events wait", true},
+		{"plugin slow but well", func(s *Snapshot) {
+			s.Plugins = []Plugin{{Name: "http", Pending: 4, OldestPending: old, LastSuccess: now}}
+		}, InSync, "everything is in sync", true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := Snapshot{
+				Now: now, Ready: true, Roots: []Root{{Path: "/d", State: RootWatched}},
+				Lanes: []Lane{{Root: "/d", Remote: "h1::m", State: LaneInSync}, {Root: "/d", Remote: "h2::m", State: LaneInSync}},
+			}
+			c.change(&s)
+			level, text := Overall(s)
+			if level != c.level || !strings.Contains(text, c.text) {
+				t.Errorf("Overall = %v %q, want %v %q", level, text, c.level, c.text)
+			}
+			if got := Settled(s); got != c.settled {
+				t.Errorf("Settled = %v, want %v", got, c.settled)
+			}
+		})
+	}
+}
+
+func TestOverallNamesOnlyAFew(t *testing.T) {
+	s := Snapshot{Ready: true}
+	for range 50 {
+		s.Lanes = append(s.Lanes, Lane{Root: "/d", Remote: "h::m", State: LaneBackingOff})
+	}
+	if _, text := Overall(s); !strings.HasSuffix(text, "and 47 more") || strings.Count(text, "h::m") != 3 {
+		t.Errorf("text = %q", text)
+	}
+}
+
+func TestLagNeedsSomethingWaiting(t *testing.T) {
+	now := time.Now()
+	l := Lane{OldestPending: now.Add(-time.Hour)}
+	if l.Lag(now) != 0 {
+		t.Error("a lane without pending paths lags")
+	}
+	l.Failing = 1
+	if l.Lag(now) != time.Hour {
+		t.Errorf("lag = %v", l.Lag(now))
+	}
+	if l.Lag(now.Add(-2*time.Hour)) != 0 {
+		t.Error("a clock stepped back gives a negative lag")
+	}
+}

@@ -1,0 +1,92 @@
+package status
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Redacted is the snapshot for readers who may not see path names: no
+// transfers, no names, no literal rsync or plugin messages, of the failures
+// the newest of each reason. Watch roots and destinations stay, they are what a
+// lane is called.
+func (s Snapshot) Redacted() Snapshot {
+	s.Names = false
+	s.ConfigFile = ""
+	s.Roots = slices.Clone(s.Roots)
+	for i := range s.Roots {
+		s.Roots[i].Reason = withoutNames(s.Roots[i].Reason, "")
+	}
+	s.Lanes = slices.Clone(s.Lanes)
+	for i := range s.Lanes {
+		l := &s.Lanes[i]
+		l.Transfers, l.Detail = nil, ""
+		l.Reason = withoutNames(l.Reason, "")
+		l.Failures = redactFailures(l.Failures)
+		if l.Verify != nil {
+			v := *l.Verify
+			v.Names, v.Error = nil, withoutNames(v.Error, "")
+			l.Verify = &v
+		}
+	}
+	s.Plugins = slices.Clone(s.Plugins)
+	for i := range s.Plugins {
+		s.Plugins[i].LastError = ""
+	}
+	return s
+}
+
+func redactFailures(list []Failure) []Failure {
+	var out []Failure
+	for _, f := range list {
+		f.Reason = withoutNames(f.Reason, f.Path)
+		if quotes(f.Remedy, f.Path) {
+			f.Remedy = ""
+		}
+		f.Path, f.Detail = "", ""
+		known := slices.ContainsFunc(out, func(o Failure) bool {
+			return o.Reason == f.Reason && o.Remedy == f.Remedy && o.Exit == f.Exit
+		})
+		if !known {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+const unnamed = "rsync failed"
+
+// errnoTail is how rsync ends a complaint about a system call.
+var errnoTail = regexp.MustCompile(`^[A-Za-z][A-Za-z ]* \(\d+\)$`)
+
+// withoutNames keeps of a reason what holds no name. Our own reasons hold none,
+// but a reason may be a line of rsync, which puts names between double quotes,
+// behind a colon or, of rsync before 3.1, into parentheses.
+func withoutNames(reason, path string) string {
+	first, last := strings.IndexByte(reason, '"'), strings.LastIndexByte(reason, '"')
+	switch {
+	case first >= 0:
+		reason = reason[:first] + "..." + reason[last+1:]
+	case strings.HasPrefix(reason, "rsync: "):
+		reason = reason[strings.LastIndex(reason, ": ")+2:]
+		if !errnoTail.MatchString(reason) {
+			return unnamed
+		}
+	default:
+		reason, _, _ = strings.Cut(reason, ": ")
+	}
+	if quotes(reason, path) {
+		return unnamed
+	}
+	return reason
+}
+
+// quotes is true when text contains the path or its last element; a name of
+// less than four bytes counts as a word only, it stands in every sentence.
+func quotes(text, path string) bool {
+	base := path[strings.LastIndexByte(path, '/')+1:]
+	if len(base) >= 4 {
+		return strings.Contains(text, base)
+	}
+	return base != "" && slices.Contains(strings.Fields(text), base)
+}

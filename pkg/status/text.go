@@ -1,0 +1,145 @@
+package status
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Lang is the language of a rendering.
+type Lang int
+
+// The languages.
+const (
+	English Lang = iota
+	Chinese
+)
+
+// LangOf chooses the language from the value of LC_ALL, LC_MESSAGES or LANG.
+func LangOf(locale string) Lang {
+	if strings.HasPrefix(strings.ToLower(locale), "zh") {
+		return Chinese
+	}
+	return English
+}
+
+// words are the fixed words of the table in a language; a missing word stays
+// English.
+func words(lang Lang) map[string]string {
+	if lang != Chinese {
+		return nil
+	}
+	return map[string]string{
+		"in-sync": "已同步", "syncing": "同步中", "full-sync": "全量同步",
+		"backing-off": "重试等待", "degraded": "降级", "paused": "已暂停",
+		"starting": "启动中", "watched": "监控中", "gone": "已消失", "braked": "已制动",
+		"in sync": "已同步", "lagging": "滞后", "failing": "故障", "not running": "未运行",
+		"STATE": "状态", "PENDING": "待同步", "LAG": "滞后", "LAST SUCCESS": "上次成功",
+		"P50/P95": "P50/P95", "NO": "序号", "LANE": "通道", "ago": "前", "directories": "个目录",
+		"never": "从未", "up": "已运行", "next try in": "下次重试", "remedy": "处理",
+		"recent failures": "最近的失败", "recent transfers": "最近的传输",
+		"watches": "监控数", "of": "/", "overflows": "溢出", "uncovered": "未监控", "plugin": "插件",
+		"pending": "待处理", "delivered": "已送达", "dropped": "已丢弃", "failed attempts": "失败次数",
+		"failing paths": "条路径失败", "exit": "退出码",
+		"verified": "比对于", "no difference": "无差异", "differing": "条不同", "only on the target": "条仅目标端有",
+		"sent": "发送", "deleted": "删除",
+	}
+}
+
+// Span is a duration for people: the two largest units, or tenths of a second
+// below ten seconds.
+func Span(d time.Duration, lang Lang) string {
+	unit := [...]string{"d", "h", "min", "s", "ms"}
+	sep := " "
+	if lang == Chinese {
+		unit = [...]string{"天", "小时", "分", "秒", "毫秒"}
+		sep = ""
+	}
+	pair := func(a int64, ua string, b int64, ub string) string {
+		if b == 0 {
+			return fmt.Sprintf("%d%s%s", a, sep, ua)
+		}
+		return fmt.Sprintf("%d%s%s%s%d%s%s", a, sep, ua, sep, b, sep, ub)
+	}
+	secs := int64(d / time.Second)
+	switch {
+	case d < 0:
+		return Span(0, lang)
+	case d < time.Second:
+		return fmt.Sprintf("%d%s%s", d.Milliseconds(), sep, unit[4])
+	case secs < 10:
+		return fmt.Sprintf("%.1f%s%s", d.Seconds(), sep, unit[3])
+	case secs < 60:
+		return fmt.Sprintf("%d%s%s", secs, sep, unit[3])
+	case secs < 3600:
+		return pair(secs/60, unit[2], secs%60, unit[3])
+	case secs < 86400:
+		return pair(secs/3600, unit[1], secs%3600/60, unit[2])
+	default:
+		return pair(secs/86400, unit[0], secs%86400/3600, unit[1])
+	}
+}
+
+// count groups digits by threes.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// size is bytes in binary units.
+func size(n int64) string {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, u := float64(n)/1024, 0
+	for f >= 1000 && u < len(units)-1 {
+		f /= 1024
+		u++
+	}
+	return fmt.Sprintf("%.1f %ciB", f, units[u])
+}
+
+// width is how many columns a printable text takes on a terminal: two for a
+// wide East Asian character.
+func width(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if wide(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// wide covers the blocks that Unicode Standard Annex 11 calls wide and that
+// occur in names and in our own words.
+func wide(r rune) bool {
+	return r >= 0x1100 && r <= 0x115f || r >= 0x2e80 && r <= 0xa4cf || r >= 0xac00 && r <= 0xd7a3 ||
+		r >= 0xf900 && r <= 0xfaff || r >= 0xfe30 && r <= 0xfe6f || r >= 0xff00 && r <= 0xff60 ||
+		r >= 0xffe0 && r <= 0xffe6 || r >= 0x1f300 && r <= 0x1faff || r >= 0x20000 && r <= 0x3fffd
+}
+
+// clip shortens a printable text to limit columns, its end kept: the end of a
+// path tells more than its beginning.
+func clip(s string, limit int) string {
+	if limit < 2 || width(s) <= limit {
+		return s
+	}
+	for len(s) > 0 && width(s) > limit-3 {
+		_, n := utf8.DecodeRuneInString(s)
+		s = s[n:]
+	}
+	return "..." + s
+}
+
+// pad fills a printable text up to n columns.
+func pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(0, n-width(s)))
+}
