@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"errors"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func given(pairs ...string) (list []Given) {
+	for _, p := range pairs {
+		list = append(list, Given{Letter: p[0], Value: p[1:]})
+	}
+	return list
+}
+
+// parsed is the default command line after edit.
+func parsed(edit func(*Options)) Options {
+	o := Options{Program: "sersync2", Config: "confxml.xml", Threads: 10, DefaultedThreads: true}
+	edit(&o)
+	return o
+}
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want Options
+	}{
+		{"nothing", nil, parsed(func(*Options) {})},
+		{"clustered", []string{"-dro", "f"}, parsed(func(o *Options) {
+			o.Daemon, o.FullSync, o.Config, o.Given = true, true, "f", given("d", "r", "of")
+		})},
+		{"joined value", []string{"-n1", "-rof"}, parsed(func(o *Options) {
+			o.Threads, o.DefaultedThreads, o.FullSync, o.Config, o.Given = 1, false, true, "f", given("n1", "r", "of")
+		})},
+		{"last wins", []string{"-oa", "-ob", "-m", "x", "-mhttp"}, parsed(func(o *Options) {
+			o.Config, o.Module, o.Given = "b", "http", given("oa", "ob", "mx", "mhttp")
+		})},
+		{"words anywhere", []string{"start", "-r", "-", "now", "-d"}, parsed(func(o *Options) {
+			o.FullSync, o.Daemon, o.Given = true, true, given("r", "d")
+		})},
+		{"double dash", []string{"-r", "--", "-d", "--nonsense"}, parsed(func(o *Options) {
+			o.FullSync, o.Given = true, given("r")
+		})},
+		{"value like an option", []string{"-o", "-r"}, parsed(func(o *Options) {
+			o.Config, o.Given = "-r", given("o-r")
+		})},
+		{"value like a test flag", []string{"-o", "-test.xml"}, parsed(func(o *Options) {
+			o.Config, o.Given = "-test.xml", given("o-test.xml")
+		})},
+		{"hostile value", []string{"-o", "a\xff\n$(x).xml"}, parsed(func(o *Options) {
+			o.Config, o.Given = "a\xff\n$(x).xml", given("oa\xff\n$(x).xml")
+		})},
+		{"help at once", []string{"-dh", "-x", "--nonsense"}, parsed(func(o *Options) {
+			o.Daemon, o.Action, o.Given = true, ShortHelp, given("d")
+		})},
+		{"long help", []string{"--help", "-x"}, parsed(func(o *Options) { o.Action = LongHelp })},
+		{"version", []string{"--version"}, parsed(func(o *Options) { o.Action = Version })},
+		{"check", []string{"--check", "-o", "f", "--json"}, parsed(func(o *Options) {
+			o.Action, o.JSON, o.Config, o.Given = Check, true, "f", given("of")
+		})},
+		{"status", []string{"--json", "--status"}, parsed(func(o *Options) { o.Action, o.JSON = Status, true })},
+		{"wait", []string{"--wait"}, parsed(func(o *Options) { o.Action, o.WaitLimit = Wait, NoLimit })},
+		{"wait a minute", []string{"--wait=60"}, parsed(func(o *Options) { o.Action, o.WaitLimit = Wait, time.Minute })},
+		{"wait not", []string{"--wait=0"}, parsed(func(o *Options) { o.Action = Wait })},
+		{"resync all", []string{"--resync"}, parsed(func(o *Options) { o.Action = Resync })},
+		{"resync one", []string{"--resync=www"}, parsed(func(o *Options) { o.Action, o.Lanes = Resync, []string{"www"} })},
+		{"resync one, as a word", []string{"--resync", "www"}, parsed(func(o *Options) { o.Action, o.Lanes = Resync, []string{"www"} })},
+		{"verify two", []string{"--verify=a", "--verify=b"}, parsed(func(o *Options) { o.Action, o.Lanes = Verify, []string{"a", "b"} })},
+		{"accept", []string{"--accept-empty", "a"}, parsed(func(o *Options) { o.Action, o.Lanes = AcceptEmpty, []string{"a"} })},
+		{"pause", []string{"--pause=a", "b"}, parsed(func(o *Options) { o.Action, o.Lanes = Pause, []string{"a", "b"} })},
+		{"resume", []string{"--resume", "a"}, parsed(func(o *Options) { o.Action, o.Lanes = Resume, []string{"a"} })},
+		{"pid file", []string{"-d", "--pid-file", "/run/s.pid"}, parsed(func(o *Options) {
+			o.Daemon, o.PIDFile, o.Given = true, "/run/s.pid", given("d")
+		})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"sersync2"}, tt.args...)
+			got, err := Parse(args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+			if !reflect.DeepEqual(args[1:], append([]string{}, tt.args...)) {
+				t.Errorf("the arguments were changed: %q", args)
+			}
+		})
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	const none = "命令行参数错误: 没有该选项"
+	tests := []struct {
+		args           []string
+		stdout, stderr string
+	}{
+		{[]string{"-x"}, none + "-x", "s: invalid option -- 'x'"},
+		{[]string{"-drx"}, none + "-x", "s: invalid option -- 'x'"},
+		{[]string{"-\xff"}, none + "-\xff", "s: invalid option -- '\xff'"},
+		{[]string{"-d=x"}, none + "-=", "s: invalid option -- '='"},
+		{[]string{"-test.v"}, none + "-t", "s: invalid option -- 't'"},
+		{[]string{"-drtest.run=x", "-h"}, none + "-t", "s: invalid option -- 't'"},
+		{[]string{"-o"}, none + "-o", "s: option requires an argument -- 'o'"},
+		{[]string{"-dn"}, none + "-n", "s: option requires an argument -- 'n'"},
+		{[]string{"--nonsense=1"}, none + "--nonsense", "s: unrecognized option '--nonsense'"},
+		{[]string{"---"}, none + "---", "s: unrecognized option '---'"},
+		{[]string{"--=d"}, none + "--=d", "s: unrecognized option '--=d'"},
+		{[]string{"-o", ""}, "ERROR config file name empty", "s: option '-o' needs the name of a configuration file"},
+		{[]string{"--pause"}, "", "s: option '--pause' requires an argument"},
+		{[]string{"--pause="}, "", "s: option '--pause' needs the name of a lane; --status lists them"},
+		{[]string{"--resync="}, "", "s: option '--resync' needs the name of a lane; --status lists them"},
+		{[]string{"--pid-file="}, "", "s: option '--pid-file' needs the name of a file"},
+		{[]string{"--check=x"}, "", "s: option '--check' doesn't allow an argument"},
+		{[]string{"--check", "--status"}, "", "s: options '--check' and '--status' exclude each other; give one of them"},
+		{[]string{"--pause", "a", "--resume", "a"}, "", "s: options '--pause' and '--resume' exclude each other; give one of them"},
+		{[]string{"--wait=soon"}, "", "s: option '--wait=soon' needs a number of seconds, as in --wait=60"},
+		{[]string{"--wait=-1"}, "", "s: option '--wait=-1' needs a number of seconds, as in --wait=60"},
+		{[]string{"--wait", "60"}, "", "s: option '--wait' takes its seconds after an equal sign: --wait=60"},
+		{[]string{"-r", "--json"}, "", "s: option '--json' goes with --status, --check, --wait or --verify"},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			_, err := Parse(append([]string{"s"}, tt.args...))
+			var usage *UsageError
+			if !errors.As(err, &usage) {
+				t.Fatalf("error %v", err)
+			}
+			if usage.Stdout != tt.stdout || usage.Stderr != tt.stderr {
+				t.Errorf("stdout %q\nstderr %q\nwant   %q\n       %q", usage.Stdout, usage.Stderr, tt.stdout, tt.stderr)
+			}
+		})
+	}
+}
+
+func TestThreads(t *testing.T) {
+	tests := []struct {
+		text    string
+		threads int
+		shown   string
+		warned  bool
+	}{
+		{"3", 3, "3", false},
+		{" +4x", 4, "4", false}, // as atoi reads it
+		{"auto", 2*runtime.NumCPU() + 2, "", false},
+		{"0", 10, "0", true},
+		{"abc", 10, "0", true},
+		{"", 10, "0", true},
+		{"-", 10, "0", true},
+		{"-5", 10, "-5", true},
+		{"10000", 10000, "10000", false},
+		{"10001", 10, "10001", true},
+		{"99999999999999999999", 10, "0", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.text, func(t *testing.T) {
+			o, err := Parse([]string{"s", "-n", tt.text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o.Threads != tt.threads || o.DefaultedThreads != tt.warned || (len(o.Warnings) == 1) != tt.warned {
+				t.Errorf("threads %d, defaulted %v, warnings %q", o.Threads, o.DefaultedThreads, o.Warnings)
+			}
+			if tt.shown != "" && o.Given[0].Value != tt.shown {
+				t.Errorf("shown as %q, want %q", o.Given[0].Value, tt.shown)
+			}
+		})
+	}
+}
+
+// FuzzParse: whatever is typed gives usable options or an error that says
+// something, and the short options are a prefix of what stands there.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"-dro\x00f", "-n\x00-5", "-dh\x00-x", "--resync=\x00--", "-\x00--\x00-x", "-o=\x00-test.x", "---\x00--=", "-\xff", "--wait=1\x00--json",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := strings.Split(line, "\x00")
+		o, err := Parse(append([]string{"s"}, args...))
+		var usage *UsageError
+		if err != nil && (!errors.As(err, &usage) || !strings.HasPrefix(usage.Stderr, "s: ")) {
+			t.Fatalf("error %v", err)
+		}
+		if err == nil && (o.Config == "" || o.Threads < 1) {
+			t.Errorf("options %+v", o)
+		}
+		for _, g := range o.Given {
+			if !strings.ContainsRune("dronm", rune(g.Letter)) || !strings.Contains(line, string([]byte{g.Letter})) {
+				t.Errorf("option %q was not given", g.Letter)
+			}
+		}
+	})
+}
