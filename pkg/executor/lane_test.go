@@ -1,0 +1,317 @@
+package executor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/rsync"
+)
+
+func TestChangesArriveAndDeletionsFollow(t *testing.T) {
+	b := newBed(t, with{files: []string{"keep", "d/gone", "d/keep", "tree/a/b", "tree/c"}})
+	b.write("new", "1")
+	b.write("deep/er/new", "2")
+	b.write("#x", "3")
+	b.write("a\nb", "4")
+	put(t, b.src, "fresh/x/y", "5")
+	b.Mark("fresh", filterqueue.Tree)
+	b.remove("d/gone")
+	b.remove("tree")
+	b.equal()
+	b.idle()
+	if got := b.deletions(failqueue.CauseEvent); !slices.Contains(got, "d/gone") || !slices.Contains(got, "tree") {
+		t.Errorf("deletions told: %q", got)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range []string{"new", "deep/er/new", "#x", "a\nb", "fresh", "d/gone", "tree"} {
+		if ok, told := b.settled[p]; !ok || !told {
+			t.Errorf("%q was not settled", p)
+		}
+	}
+}
+
+func TestOnlyTheTopmostMissingIsDeleted(t *testing.T) {
+	b := newBed(t, with{files: []string{"a/b/c/d", "a/b/e", "a/f"}})
+	must(t, os.RemoveAll(b.src+"/a/b"))
+	for _, p := range []string{"a/b/c/d", "a/b/c", "a/b/e"} {
+		b.Mark(p, filterqueue.Gone) // the event of a/b itself is late
+	}
+	b.equal()
+}
+
+func TestADeletionIsLookedAtTwice(t *testing.T) {
+	b := newBed(t, with{files: []string{"f"}})
+	must(t, os.Remove(b.src+"/f"))
+	b.Mark("f", filterqueue.Gone)
+	b.write("f", "again") // within the second look
+	b.arrives("f", "again")
+	b.idle()
+	if got := b.deletions(failqueue.CauseEvent); len(got) > 0 {
+		t.Errorf("deleted %q", got)
+	}
+}
+
+// mv d e; mkdir d gives no event for what was in d.
+func TestAReplacedDirectoryLosesItsOldEntries(t *testing.T) {
+	b := newBed(t, with{files: []string{"d/old", "d/sub/old"}})
+	must(t, os.Rename(b.src+"/d", b.src+"/e"))
+	put(t, b.src, "d/new", "n")
+	b.Mark("d", filterqueue.Gone|filterqueue.Tree)
+	b.Mark("e", filterqueue.Tree)
+	b.Mark("d", filterqueue.Tree)
+	b.equal()
+}
+
+func TestTypesThatChangePlaces(t *testing.T) {
+	b := newBed(t, with{files: []string{"f", "d/x"}})
+	must(t, os.Remove(b.src+"/f"))
+	put(t, b.src, "f/in", "1")
+	must(t, os.RemoveAll(b.src+"/d"))
+	put(t, b.src, "d", "file")
+	b.Mark("f", filterqueue.Tree|filterqueue.Content)
+	b.Mark("d", filterqueue.Content)
+	b.equal()
+}
+
+func TestWithoutDeleteNothingMakesWay(t *testing.T) {
+	b := newBed(t, with{files: []string{"d/x", "gone"}, options: func(o *Options) { o.MayDelete = false }})
+	must(t, os.RemoveAll(b.src+"/d"))
+	put(t, b.src, "d", "file")
+	b.Mark("d", filterqueue.Content)
+	b.remove("gone")
+	b.write("other", "1")
+	b.arrives("other", "1")
+	testkit.Eventually(t, patient, "d is a named failure", func() bool {
+		f := b.Snapshot(time.Now()).Failures
+		return len(f) > 0 && f[0].Path == "d" && f[0].Remedy != ""
+	})
+	if b.there("d/x") != "old" || b.there("gone") != "old" {
+		t.Error("something was deleted")
+	}
+}
+
+func excludeLog(path string, _ bool) bool { return strings.HasSuffix(path, ".log") }
+
+func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
+	b := newBed(t, with{
+		files:   []string{"d/a.log", "d/b", "d/sub/c", "e/x", "e/y.log"},
+		options: func(o *Options) { o.Excluded = excludeLog },
+	})
+	put(t, b.src, "new/a.log", "1")
+	put(t, b.src, "new/b", "2")
+	b.Mark("new", filterqueue.Tree)
+	b.remove("d")
+	must(t, os.RemoveAll(b.src+"/e"))
+	put(t, b.src, "e/z", "3")
+	b.Mark("e", filterqueue.Tree|filterqueue.Gone)
+	b.arrives("new/b", "2")
+	b.arrives("d/b", "<none>")
+	b.arrives("d/sub", "<none>")
+	b.arrives("e/z", "3")
+	b.arrives("e/x", "<none>")
+	b.idle()
+	if b.there("d/a.log") != "old" || b.there("e/y.log") != "old" || b.there("new/a.log") != "<none>" {
+		t.Errorf("excluded: %q %q %q", b.there("d/a.log"), b.there("e/y.log"), b.there("new/a.log"))
+	}
+}
+
+func TestTheUsersOwnExcludesHold(t *testing.T) {
+	b := newBed(t, with{params: "-artuz --exclude=/priv/ --exclude=*.bak", files: []string{"priv/x", "d/a.bak", "d/b"}})
+	b.write("priv/y", "1")
+	b.write("z.bak", "1")
+	b.remove("priv/x")
+	b.remove("d")
+	b.write("last", "1")
+	b.arrives("last", "1")
+	b.arrives("d/b", "<none>")
+	b.idle()
+	if b.there("priv/y") != "<none>" || b.there("z.bak") != "<none>" || b.there("priv/x") != "old" || b.there("d/a.bak") != "old" {
+		t.Errorf("%q %q %q %q", b.there("priv/y"), b.there("z.bak"), b.there("priv/x"), b.there("d/a.bak"))
+	}
+}
+
+func TestLostEntriesAreOnlyReportedBeforeAMirrorRun(t *testing.T) {
+	b := newBed(t, with{files: []string{"d/x"}, there: []string{"d/only"}})
+	b.Mark("d", filterqueue.Extras)
+	b.idle()
+	testkit.Eventually(t, patient, "a report", func() bool {
+		return b.logs.FilterMessage("entries only the target has were left alone").Len() > 0
+	})
+	if b.there("d/only") != "there" {
+		t.Fatal("deleted")
+	}
+	if r := b.fullSync(Full{}); r.OnlyThere != 1 || b.there("d/only") != "there" {
+		t.Fatalf("full sync without mirror: %+v", r)
+	}
+	if r := b.fullSync(Full{Mirror: true}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	b.equal()
+	if got := b.deletions(failqueue.CauseMirror); !slices.Equal(got, []string{"d/only"}) {
+		t.Errorf("told %q", got)
+	}
+	put(t, b.dst, "d/late", "x")
+	b.Mark("d", filterqueue.Extras)
+	b.equal()
+}
+
+func TestVerifyChangesNothing(t *testing.T) {
+	b := newBed(t, with{files: []string{"same"}, there: []string{"only"}})
+	put(t, b.src, "differs", "1")
+	r := b.fullSync(Full{Verify: true})
+	if r.Err != nil || r.OnlyThere != 1 || !slices.Contains(r.Differing, "differs") {
+		t.Errorf("%+v", r)
+	}
+	if b.there("only") != "there" || b.there("differs") != "<none>" {
+		t.Error("changed")
+	}
+}
+
+func TestChangesDuringAFullSyncSurvive(t *testing.T) {
+	b := newBed(t, with{params: "-artu --bwlimit=2000"})
+	put(t, b.src, "big", strings.Repeat("x", 4<<20))
+	for _, f := range []string{"early", "zz/late", "gone"} {
+		put(t, b.src, f, "before")
+	}
+	done := make(chan FullResult, 1)
+	must(t, b.FullSync(t.Context(), Full{Mirror: true, Done: func(r FullResult) { done <- r }}))
+	testkit.Eventually(t, patient, "the full sync is sending", func() bool {
+		return b.Snapshot(time.Now()).Progress != nil && b.ran("files-from") == 0 && b.ran("--recursive ./") > 0
+	})
+	for _, f := range []string{"early", "new", "zz/late", "zz/new"} {
+		b.write(f, "during it")
+	}
+	b.remove("gone")
+	b.arrives("new", "during it")
+	if r := <-done; r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	b.equal()
+}
+
+func TestTheNewestActionWins(t *testing.T) {
+	for name, caps := range map[string]rsync.Capabilities{"new": {}, "old": {SecondsOnly: true}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, with{files: []string{"replaced", "theirs", "chmodded"}, options: func(o *Options) { o.Caps = caps }})
+			old := time.Now().Add(-time.Hour)
+			put(t, b.src, "replaced", "older content")
+			put(t, b.src, "theirs", "older, too")
+			put(t, b.src, "chmodded", "older, too")
+			for _, f := range []string{"replaced", "theirs", "chmodded"} {
+				must(t, os.Chtimes(b.src+"/"+f, old, old))
+			}
+			future := time.Now().Add(time.Hour)
+			must(t, os.Chtimes(b.dst+"/theirs", future, future))
+			b.Mark("replaced", filterqueue.Content)
+			b.Mark("theirs", filterqueue.Content)
+			b.Mark("chmodded", 0)
+			b.arrives("replaced", "older content")
+			b.idle()
+			if b.there("chmodded") != "old" {
+				t.Error("chmod lifted -u")
+			}
+			if b.there("theirs") != "old" && !caps.SecondsOnly {
+				t.Error("what is newer on the target was overwritten")
+			}
+		})
+	}
+}
+
+func TestTwoWritesWithinASecond(t *testing.T) {
+	for _, caps := range []rsync.Capabilities{{}, {SecondsOnly: true}} {
+		b := newBed(t, with{options: func(o *Options) { o.Caps = caps }})
+		at := time.Now().Truncate(time.Second)
+		for i, text := range []string{"one", "two"} {
+			put(t, b.src, "f", text)
+			must(t, os.Chtimes(b.src+"/f", at, at.Add(time.Duration(i)*time.Millisecond)))
+			b.Mark("f", filterqueue.Content)
+			b.arrives("f", text)
+			b.idle()
+		}
+	}
+}
+
+func TestReceiversThatCannotDelete(t *testing.T) {
+	for _, c := range []struct {
+		refuse string
+		want   rsync.Capabilities
+		gone   bool
+	}{
+		{"delete-missing-args", rsync.Capabilities{Deleter: rsync.DeletePatterns}, true},
+		{"modify-window", rsync.Capabilities{SecondsOnly: true}, true},
+		{"delete", rsync.Capabilities{NoDelete: true}, false},
+	} {
+		t.Run(c.refuse, func(t *testing.T) {
+			b := newBed(t, with{module: []string{"refuse options = " + c.refuse}, files: []string{"d/f", "d/a*", "d/ab", "t/x"}, there: []string{"only"}})
+			b.write("new", "1")
+			put(t, b.src, "tree/x", "2")
+			b.Mark("tree", filterqueue.Tree)
+			b.Mark("t", filterqueue.Extras)
+			b.remove("d/f")
+			b.remove("d/a*")
+			b.arrives("new", "1")
+			b.arrives("tree/x", "2")
+			if c.gone {
+				b.arrives("d/f", "<none>")
+				b.arrives("d/a*", "<none>")
+			}
+			r := b.fullSync2(Full{Mirror: true})
+			if r.Err != nil || b.caps() != c.want || b.there("d/ab") != "old" {
+				t.Errorf("%+v, %+v, %q", r, b.caps(), b.there("d/ab"))
+			}
+			b.write("after", "3")
+			b.arrives("after", "3")
+			if tr := b.inTrouble(); tr.attempt > 0 {
+				t.Errorf("in trouble: %+v", tr)
+			}
+		})
+	}
+}
+
+// fullSync2 is fullSync on a lane that may have failing paths for ever.
+func (b *bed) fullSync2(f Full) FullResult {
+	b.Helper()
+	done := make(chan FullResult, 1)
+	f.Done = func(r FullResult) { done <- r }
+	must(b.T, b.FullSync(b.Context(), f))
+	select {
+	case r := <-done:
+		return r
+	case <-time.After(patient):
+		b.Fatal("the full sync does not end")
+		return FullResult{}
+	}
+}
+
+func TestAWriteOnlyModuleIsServed(t *testing.T) {
+	b := newBed(t, with{module: []string{"write only = yes"}, files: []string{"f"}})
+	old := time.Now().Add(-time.Hour)
+	put(t, b.src, "f", "older")
+	must(t, os.Chtimes(b.src+"/f", old, old))
+	b.Mark("f", filterqueue.Content)
+	b.write("g", "1")
+	b.arrives("g", "1")
+	testkit.Eventually(t, patient, "it is learned", func() bool { return b.caps().NoList })
+	b.idle()
+}
+
+func TestUnreadableHereIsNoDeletion(t *testing.T) {
+	b := newBed(t, with{files: []string{"f"}})
+	must(t, os.Remove(b.src+"/f"))
+	must(t, os.Symlink(b.dst, b.src+"/link"))
+	b.Mark("link/f", filterqueue.Content) // behind a link nothing exists
+	b.Mark("f", filterqueue.Gone)
+	b.arrives("f", "<none>")
+	testkit.Eventually(t, patient, "the link", func() bool {
+		st, err := os.Lstat(filepath.Join(b.dst, "link"))
+		return err == nil && st.Mode()&os.ModeSymlink != 0
+	})
+}

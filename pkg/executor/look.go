@@ -1,0 +1,251 @@
+package executor
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/walk"
+)
+
+// work is one claimed path, and what stood there when it was looked at.
+type work struct {
+	item
+	found beneath.Found
+	taken time.Time
+	// entries replaces the path on the list: a tree that a filter forbids to
+	// be handed to rsync as a whole.
+	entries []string
+}
+
+// maxPath is the longest path that rsync takes from a list; it would cut a
+// longer one short, and that names something else.
+const maxPath = unix.PathMax - 64
+
+// takeAndSend takes what is dirty, looks at the disk, starts the small files at
+// once and queues the rest by kind. hold is the slot for the small files.
+func (l *Lane) takeAndSend(ctx context.Context, hold *lease) {
+	now := time.Now()
+	root := l.opt.Root()
+	l.rootAgain = time.Time{}
+	if root == nil {
+		l.rootAgain = now.Add(time.Second)
+		hold.release()
+		return
+	}
+	defer root.Close()
+	if l.blocked() {
+		hold.release()
+		return
+	}
+	items := l.dirty.Take(now, l.batch)
+	looker := root.Looker()
+	for _, it := range items {
+		l.sort(root, looker, it, now)
+	}
+	looker.Close()
+	sends := l.queue[kindSend]
+	l.queue[kindSend] = nil
+	if len(sends) == 0 {
+		hold.release()
+		if len(items) > 0 {
+			l.dispatchQueued(ctx)
+		}
+		return
+	}
+	l.launch(ctx, kindSend, sends, hold)
+	l.dispatchQueued(ctx)
+}
+
+func (l *Lane) dispatchQueued(ctx context.Context) {
+	for k := kindTree; k < kindFull; k++ {
+		l.startQueued(ctx, k)
+	}
+}
+
+// sort looks at one path and gives it to the queue that fits, or settles it.
+func (l *Lane) sort(root *beneath.Root, looker *beneath.Looker, it item, now time.Time) {
+	if len(it.Path) >= maxPath {
+		l.fail(it, now, failure{reason: "the path is longer than rsync can take", remedy: "shorten or exclude it"})
+		return
+	}
+	// Not now, when the batch was begun: what was marked since is in it, and
+	// who waits for a look after the mark would wait for ever.
+	taken := time.Now()
+	f := looker.Look(it.Path)
+	w := work{item: it, found: f, taken: taken}
+	switch {
+	case f.State == beneath.Unknown:
+		l.fail(it, now, failure{reason: "cannot be looked at here", detail: f.Err.Error(), remedy: "let the user that runs sersync read it, or exclude it"})
+	case f.State == beneath.Obstructed:
+		// Behind a link, or below a file, nothing exists; what matters is the
+		// obstacle itself.
+		l.dirty.Drop(it, f.At, filterqueue.Content, now)
+		l.settled(w, true)
+	case f.State == beneath.Absent:
+		l.absent(w, now)
+	case l.unwanted(w):
+		l.clean(w)
+	default:
+		l.present(root, w)
+	}
+}
+
+// unwanted tells what is excluded, or what the user's parameters cannot carry.
+func (l *Lane) unwanted(w work) bool {
+	dir := w.found.Dir()
+	if l.opt.Excluded != nil && l.opt.Excluded(w.Path, dir) {
+		return true
+	}
+	p := l.opt.Target.Params
+	if p.Rules.Excludes(w.Path, dir) || partial(w.Path) {
+		return true
+	}
+	switch w.found.Stat.Mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		return !p.Links && !p.FollowLinks
+	case unix.S_IFBLK, unix.S_IFCHR:
+		return !p.Devices
+	case unix.S_IFIFO, unix.S_IFSOCK:
+		return !p.Specials
+	default:
+		return false
+	}
+}
+
+// partial tells whether a path is, or lies in, a directory of partly arrived
+// files: one that another host's sersync keeps in a tree it sends here.
+func partial(path string) bool {
+	return strings.Contains("/"+path+"/", "/"+rsync.PartialDir+"/")
+}
+
+func (l *Lane) present(root *beneath.Root, w work) {
+	switch {
+	case !w.found.Dir():
+		k := kindSend
+		if w.found.Regular() && w.found.Stat.Nlink > 1 && w.Flags&filterqueue.Content != 0 && l.opt.Linked != nil {
+			l.opt.Linked(w.found.Stat.Dev, w.found.Stat.Ino, w.Since)
+		}
+		if w.found.Regular() && w.found.Stat.Size > bigFile {
+			k = kindBig
+		}
+		l.queue[k] = append(l.queue[k], w)
+	case l.opt.MayDelete && !l.state.caps.NoDelete && (w.Flags&filterqueue.Extras != 0 || l.replaced(w)):
+		l.queue[kindSurvey] = append(l.queue[kindSurvey], w)
+	case w.Flags&filterqueue.Tree != 0:
+		if l.listsTrees() {
+			w.entries = l.entries(root, w.Path)
+		}
+		l.queue[kindTree] = append(l.queue[kindTree], w)
+	default:
+		l.queue[kindSend] = append(l.queue[kindSend], w)
+	}
+}
+
+// replaced: a directory was deleted or moved away, and another one stands at
+// its place. A run that names every entry deletes nothing that the old one had.
+func (l *Lane) replaced(w work) bool {
+	const both = filterqueue.Tree | filterqueue.Gone
+	return l.listsTrees() && w.Flags&both == both
+}
+
+// listsTrees: rsync knows nothing of the filter's expressions, so where one is
+// on every entry is named.
+func (l *Lane) listsTrees() bool { return l.opt.Excluded != nil }
+
+// entriesNow is entries for a run that has no root open.
+func (l *Lane) entriesNow(path string) []string {
+	root := l.opt.Root()
+	if root == nil {
+		return []string{}
+	}
+	defer root.Close()
+	return l.entries(root, path)
+}
+
+// entries lists a tree, the directory itself included, without what is
+// excluded.
+func (l *Lane) entries(root *beneath.Root, path string) []string {
+	fd, err := openDir(root, path)
+	if err != nil {
+		return []string{path}
+	}
+	defer func() { _ = unix.Close(fd) }()
+	names := []string{path}
+	if path == "" {
+		names = nil
+	}
+	opt := walk.Options{
+		Workers: 1,
+		Descend: func(d *walk.Dir, name string) bool { return !l.excludes(d.RelOf(name), true) },
+		Entries: func(d *walk.Dir, batch []walk.Entry) {
+			for _, e := range batch {
+				if rel := d.RelOf(string(e.Name)); !l.excludes(rel, e.Type == unix.DT_DIR) {
+					names = append(names, rel)
+				}
+			}
+		},
+	}
+	_ = walk.Tree(context.Background(), fd, path, opt)
+	return names
+}
+
+func (l *Lane) excludes(path string, dir bool) bool {
+	return l.opt.Excluded != nil && l.opt.Excluded(path, dir) || l.opt.Target.Params.Rules.Excludes(path, dir) || partial(path)
+}
+
+// openDir opens a directory for listing, beneath the root and behind no link.
+func openDir(root *beneath.Root, path string) (int, error) {
+	fd, err := root.OpenDir(path)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	return unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
+const refusedRemedy = "take delete out of refuse options, or set <delete start=\"false\"/>"
+
+// absent handles a path whose absence our own lookup has shown.
+func (l *Lane) absent(w work, now time.Time) {
+	it := w.item
+	switch {
+	case !l.opt.MayDelete:
+		l.clean(w)
+	case w.found.At != it.Path:
+		l.dirty.Drop(it, w.found.At, it.Flags|filterqueue.Gone|filterqueue.Tree, now)
+	case !it.Looked:
+		it.Looked = true
+		l.dirty.Return(it, now.Add(secondLook))
+	case l.opt.Held(it.Path, true) != "":
+		l.log.Debug("deletion held", zap.String("path", it.Path), zap.String("reason", l.opt.Held(it.Path, true)))
+		l.dirty.Return(it, now.Add(laneWait(20)))
+	case l.state.caps.NoDelete:
+		l.fail(it, now, failure{reason: "the daemon refuses deletions", remedy: refusedRemedy})
+	case l.spared(candidate{it.Path, it.Flags&filterqueue.Tree != 0}):
+		l.clean(w)
+	case (l.opt.Excluded != nil || l.opt.Target.Params.Rules.Any()) && it.Flags&filterqueue.Tree != 0:
+		// A directory may hold what a filter keeps: ask the target.
+		l.queue[kindSurvey] = append(l.queue[kindSurvey], w)
+	default:
+		l.queue[kindDelete] = append(l.queue[kindDelete], w)
+	}
+}
+
+// clean settles a path that needs no run.
+func (l *Lane) clean(w work) {
+	l.dirty.Done(w.item)
+	l.settled(w, true)
+}
+
+func (l *Lane) settled(w work, ok bool) {
+	if l.opt.Settled != nil {
+		l.opt.Settled(w.Path, w.Flags&filterqueue.Tree != 0, ok, w.taken)
+	}
+}

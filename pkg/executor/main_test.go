@@ -1,0 +1,243 @@
+package executor
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/rsync"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patient is how long a test waits for what takes milliseconds on an idle
+// machine.
+const patient = 20 * time.Second
+
+// bed is a lane between two directories, with the real rsync in between.
+type bed struct {
+	*testing.T
+	*Lane
+	src, dst string
+	daemon   *testkit.RsyncDaemon
+	logs     *observer.ObservedLogs
+	stop     func() // ends the lane and waits
+
+	mu       sync.Mutex
+	commands []string
+	deleted  map[failqueue.Cause][]string
+	failLog  []failqueue.Entry
+	settled  map[string]bool
+	gone     atomic.Bool
+	asked    atomic.Int64
+}
+
+// with changes how a bed is made.
+type with struct {
+	params  string
+	module  []string // further lines of the module
+	options func(*Options)
+	files   []string // in both directories from the start; "/": a directory
+	there   []string // only on the target
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newBed(t *testing.T, w with) *bed {
+	t.Helper()
+	b := &bed{T: t, src: t.TempDir(), dst: t.TempDir(), deleted: map[failqueue.Cause][]string{}, settled: map[string]bool{}}
+	must(t, os.Chmod(filepath.Dir(b.dst), 0o755))
+	must(t, os.Chmod(b.dst, 0o777))
+	for _, f := range w.files {
+		put(t, b.src, f, "old")
+		put(t, b.dst, f, "old")
+	}
+	for _, f := range w.there {
+		put(t, b.dst, f, "there")
+	}
+	b.daemon = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: b.dst, Options: w.module}}})
+	if w.params == "" {
+		w.params = "-artuz"
+	}
+	params, err := rsync.ParseParams(w.params, os.Getenv)
+	must(t, err)
+	opt := b.options(rsync.Target{Host: "127.0.0.1", Name: "m", Port: b.daemon.Port(), Params: params})
+	if w.options != nil {
+		w.options(&opt)
+	}
+	b.Lane = NewLane(opt)
+	b.start()
+	return b
+}
+
+func (b *bed) options(target rsync.Target) Options {
+	core, logs := observer.New(zap.DebugLevel)
+	b.logs = logs
+	return Options{
+		ID: "bed", Dir: b.src, Target: target, Program: "rsync", Slots: NewSlots(10, NewTotal(10)), MayDelete: true,
+		Held: func(string, bool) string { return "" },
+		Root: func() *beneath.Root {
+			root, err := beneath.Open(b.src)
+			if err != nil || b.gone.Load() {
+				return nil
+			}
+			return root
+		},
+		Gone:     func() bool { b.asked.Add(1); return b.gone.Load() },
+		Commands: func(c string) { b.mu.Lock(); b.commands = append(b.commands, c); b.mu.Unlock() },
+		Deletions: func(c failqueue.Cause, p []string) {
+			b.mu.Lock()
+			b.deleted[c] = append(b.deleted[c], p...)
+			b.mu.Unlock()
+		},
+		FailLog: func(e []failqueue.Entry) { b.mu.Lock(); b.failLog = e; b.mu.Unlock() },
+		Settled: func(p string, _, ok bool, _ time.Time) {
+			b.mu.Lock()
+			b.settled[p] = ok
+			b.mu.Unlock()
+		},
+		Logger: zap.New(core),
+	}
+}
+
+// start runs the launcher and the lane until the test ends.
+func (b *bed) start() {
+	b.Helper()
+	launcher := rsync.NewLauncher([]string{"PATH=" + os.Getenv("PATH")}, nil)
+	b.opt.Launcher = launcher
+	ctx, cancel := context.WithCancel(context.Background())
+	outer, end := context.WithCancel(context.Background())
+	ran, launched := make(chan error, 1), make(chan error, 1)
+	go func() { launched <- launcher.Run(outer) }()
+	go func() { ran <- b.Lane.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		must(b.T, <-ran)
+		end()
+		must(b.T, <-launched)
+	})
+	b.Cleanup(func() {
+		b.stop()
+		if b.Failed() {
+			for _, e := range b.logs.All() {
+				b.Log(e.Message, e.ContextMap())
+			}
+		}
+	})
+}
+
+func put(t testing.TB, dir, name, text string) {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	if strings.HasSuffix(name, "/") {
+		must(t, os.MkdirAll(file, 0o755))
+		return
+	}
+	must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	must(t, os.WriteFile(file, []byte(text), 0o644))
+}
+
+// write changes a file here and marks it as its events would.
+func (b *bed) write(name, text string) {
+	b.Helper()
+	put(b.T, b.src, name, text)
+	b.Mark(name, filterqueue.Content)
+}
+
+func (b *bed) remove(name string) {
+	b.Helper()
+	flags := filterqueue.Gone
+	if st, err := os.Lstat(filepath.Join(b.src, name)); err == nil && st.IsDir() {
+		flags |= filterqueue.Tree
+	}
+	must(b.T, os.RemoveAll(filepath.Join(b.src, name)))
+	b.Mark(name, flags)
+}
+
+func (b *bed) there(name string) string {
+	data, err := os.ReadFile(filepath.Join(b.dst, name))
+	if err != nil {
+		if _, err := os.Lstat(filepath.Join(b.dst, name)); err == nil {
+			return "<no file>"
+		}
+		return "<none>"
+	}
+	return string(data)
+}
+
+func (b *bed) arrives(name, text string) {
+	b.Helper()
+	testkit.Eventually(b.T, patient, name+" is "+text, func() bool { return b.there(name) == text })
+}
+
+// idle waits until nothing is dirty and no full sync is wanted.
+func (b *bed) idle() {
+	b.Helper()
+	testkit.Eventually(b.T, patient, "the lane is idle", func() bool {
+		s := b.dirty.Stats()
+		snap := b.Snapshot(time.Now())
+		return s.Pending == 0 && s.InFlight == 0 && snap.Progress == nil
+	})
+}
+
+func (b *bed) equal() {
+	b.Helper()
+	testkit.WaitEqual(b.T, b.src, b.dst, testkit.Compare{DotFiles: true}, patient)
+}
+
+// fullSync runs one full sync to its end.
+func (b *bed) fullSync(f Full) FullResult {
+	b.Helper()
+	done := make(chan FullResult, 1)
+	f.Done = func(r FullResult) { done <- r }
+	must(b.T, b.FullSync(b.Context(), f))
+	select {
+	case r := <-done:
+		b.idle()
+		return r
+	case <-time.After(patient):
+		b.Fatal("the full sync does not end")
+		return FullResult{}
+	}
+}
+
+func (b *bed) ran(part string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, c := range b.commands {
+		if strings.Contains(c, part) {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *bed) deletions(c failqueue.Cause) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := slices.Clone(b.deleted[c])
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (b *bed) caps() rsync.Capabilities { return b.Remember(time.Now()).Caps }

@@ -1,0 +1,351 @@
+package executor
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/status"
+)
+
+func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
+	b := newBed(t, with{files: []string{"gone"}})
+	b.daemon.Stop()
+	b.write("f", "1")
+	b.remove("gone")
+	testkit.Eventually(t, patient, "the lane backs off and says why", func() bool {
+		s := b.Snapshot(time.Now())
+		return s.State == status.LaneBackingOff && s.Reason != "" && s.Remedy != "" && s.Pending == 2
+	})
+	b.write("g", "2") // collected meanwhile
+	if n := b.looks(300 * time.Millisecond); n > 100 {
+		t.Errorf("%d looks in 0.3 s of an outage: the loop spins", n)
+	}
+	b.daemon.Start()
+	testkit.WaitEqual(t, b.src, b.dst, testkit.Compare{}, 10*time.Second)
+	testkit.Eventually(t, patient, "all is well", func() bool { return b.inTrouble().attempt == 0 })
+}
+
+// looks counts how often the loop asks whether the root is gone, which it does
+// a few times each time around.
+func (b *bed) looks(d time.Duration) int64 {
+	before := b.asked.Load()
+	<-time.After(d)
+	return b.asked.Load() - before
+}
+
+func TestAFrozenDaemonHoldsOnlyItsOwnLane(t *testing.T) {
+	b := newBed(t, with{})
+	b.write("before", "1")
+	b.arrives("before", "1")
+	b.daemon.Freeze()
+	defer b.daemon.Thaw()
+	other := newBed(t, with{options: func(o *Options) { o.Slots = b.opt.Slots }})
+	b.write("f", "1")
+	other.write("f", "1")
+	other.arrives("f", "1")
+	b.daemon.Thaw()
+	b.arrives("f", "1")
+}
+
+func TestLanesShareSlotsInTurn(t *testing.T) {
+	slots := NewSlots(1, NewTotal(1))
+	share := func(o *Options) { o.Slots = slots }
+	a, b := newBed(t, with{options: share}), newBed(t, with{options: share})
+	for i := range 20 {
+		a.write(fmt.Sprint("f", i), "1")
+		b.write(fmt.Sprint("f", i), "1")
+	}
+	a.equal()
+	b.equal()
+	a.idle()
+	b.idle()
+	if !slots.TryAcquire() {
+		t.Fatal("a slot was not given back")
+	}
+	slots.Release()
+}
+
+func TestStoppingDoesNotWaitForASlot(t *testing.T) {
+	slots := NewSlots(1, NewTotal(1))
+	must(t, slots.Acquire(t.Context()))
+	defer slots.Release()
+	b := newBed(t, with{options: func(o *Options) { o.Slots = slots }})
+	b.write("f", "1")
+	must(t, b.FullSync(t.Context(), Full{}))
+	testkit.Eventually(t, patient, "both wait", func() bool { return b.Snapshot(time.Now()).Progress != nil })
+	if n := b.looks(200 * time.Millisecond); n > 70 {
+		t.Errorf("%d looks while waiting for a slot: the loop spins", n)
+	}
+	start := time.Now()
+	b.stop()
+	if took := time.Since(start); took > drainTime/2 {
+		t.Errorf("stopping took %v", took)
+	}
+	if s := b.dirty.Stats(); s.Pending != 1 {
+		t.Errorf("%+v: what was not sent is not dirty any more", s)
+	}
+}
+
+func TestStoppingIsBounded(t *testing.T) {
+	b := newBed(t, with{params: "-a --bwlimit=1"})
+	b.write("f", strings.Repeat("x", 1<<20))
+	testkit.Eventually(t, patient, "it is being sent", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran("rsync") > 0 })
+	start := time.Now()
+	b.stop()
+	if took := time.Since(start); took > drainTime+10*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	if s := b.dirty.Stats(); s.Pending != 1 || s.InFlight != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func standbyOn(o *Options) { o.Standby = true }
+
+func (b *bed) standing() bool {
+	b.Lane.standby.mu.Lock()
+	defer b.Lane.standby.mu.Unlock()
+	return b.Lane.standby.warm != nil
+}
+
+func TestAStandbyIsUsed(t *testing.T) {
+	b := newBed(t, with{options: standbyOn})
+	for i := range 5 {
+		testkit.Eventually(t, patient, "a standby waits", b.standing)
+		name := fmt.Sprint("f", i)
+		runs := b.ran("rsync")
+		b.write(name, "1")
+		b.arrives(name, "1")
+		b.idle()
+		if more := b.ran("rsync") - runs; more > 1 { // the next standby
+			t.Errorf("%d runs for one change beside a standby", more)
+		}
+	}
+}
+
+func TestADeadStandbyCostsNothing(t *testing.T) {
+	b := newBed(t, with{options: standbyOn, module: []string{"timeout = 1"}})
+	testkit.Eventually(t, patient, "a standby waits", b.standing)
+	testkit.Eventually(t, patient, "its session has died", func() bool { return strings.Contains(b.daemon.Log(), "timeout") })
+	start := time.Now()
+	b.write("f", "1")
+	b.arrives("f", "1")
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if b.inTrouble().attempt > 0 {
+		t.Error("the lane went into trouble")
+	}
+}
+
+func TestMaxConnectionsGivesUpTheStandby(t *testing.T) {
+	b := newBed(t, with{options: standbyOn, module: []string{"max connections = 1", "lock file = " + t.TempDir() + "/lock"}})
+	for i := range 3 {
+		name := fmt.Sprint("f", i)
+		b.write(name, "1")
+		must(t, b.FullSync(t.Context(), Full{}))
+		b.arrives(name, "1")
+	}
+	b.equal()
+}
+
+func TestTheOldRootIsNeverUsedAgain(t *testing.T) {
+	b := newBed(t, with{options: standbyOn, files: []string{"keep"}})
+	for i := range 3 {
+		testkit.Eventually(t, patient, "a standby waits", b.standing)
+		must(t, os.Rename(b.src, fmt.Sprint(b.src, ".old", i)))
+		put(t, fmt.Sprint(b.src, ".old", i), "f", "the wrong one")
+		must(t, os.Mkdir(b.src, 0o755))
+		put(t, b.src, "keep", "old")
+		put(t, b.src, "f", fmt.Sprint("right ", i))
+		b.Mark("f", filterqueue.Content)
+		b.arrives("f", fmt.Sprint("right ", i))
+	}
+}
+
+func TestALostRootSendsAndDeletesNothing(t *testing.T) {
+	b := newBed(t, with{files: []string{"f", "d/x"}})
+	b.gone.Store(true)
+	must(t, b.RootChanged(t.Context()))
+	away := b.src + ".away"
+	must(t, os.Rename(b.src, away))
+	for _, p := range []string{"f", "d", "d/x", ""} {
+		b.Mark(p, filterqueue.Gone|filterqueue.Tree)
+	}
+	if !testkit.Settled(300*time.Millisecond, patient, func() string { return fmt.Sprint(b.ran("rsync")) }) {
+		t.Error("it does not rest")
+	}
+	must(t, os.Rename(away, b.src))
+	put(t, b.src, "g", "1")
+	b.Mark("g", 0)
+	b.gone.Store(false)
+	must(t, b.RootChanged(t.Context()))
+	b.arrives("g", "1")
+	b.idle()
+	if b.there("f") != "old" || b.there("d/x") != "old" {
+		t.Error("deleted")
+	}
+}
+
+func TestSmallFilesPassABigOne(t *testing.T) {
+	b := newBed(t, with{params: "-artu --bwlimit=3000"})
+	b.write("big", strings.Repeat("x", 12<<20))
+	testkit.Eventually(t, patient, "the big one is on its way", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran("rsync") > 0 })
+	b.write("small", "1")
+	b.arrives("small", "1")
+	if n := b.looks(200 * time.Millisecond); n > 100 {
+		t.Errorf("%d looks while a big file is on its way: the loop spins", n)
+	}
+	if b.there("big") != "<none>" {
+		t.Error("the big file was faster: the test shows nothing")
+	}
+	b.equal()
+}
+
+func TestOneBadPathDoesNotHoldTheRest(t *testing.T) {
+	b := newBed(t, with{module: []string{"uid = nobody", "gid = nogroup"}})
+	must(t, os.Mkdir(b.dst+"/locked", 0o755))
+	put(t, b.src, "locked/f", "1")
+	put(t, b.src, "tree/a", "1")
+	b.Mark("tree", filterqueue.Tree)
+	b.Mark("locked", filterqueue.Tree)
+	b.Mark("locked/f", filterqueue.Content)
+	for i := range 30 {
+		b.write(fmt.Sprint("f", i), "1")
+	}
+	for i := range 30 {
+		b.arrives(fmt.Sprint("f", i), "1")
+	}
+	b.arrives("tree/a", "1")
+	testkit.Eventually(t, patient, "the bad path alone fails, and is in the fail log", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		s := b.dirty.Stats()
+		return s.Pending+s.InFlight == 1 && s.Delayed == 1 && len(b.failLog) == 1 && strings.Contains(strings.Join(b.failLog[0].Argv, " "), "locked/f")
+	})
+	must(t, os.Chmod(b.dst+"/locked", 0o777))
+	must(t, b.RetryNow(t.Context()))
+	b.arrives("locked/f", "1")
+	testkit.Eventually(t, patient, "the fail log is empty", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.failLog) == 0
+	})
+}
+
+func TestAFullDiskTakesWhatIsSmall(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: a small file system of its own")
+	}
+	b := newBed(t, with{})
+	must(t, syscall.Mount("tmpfs", b.dst, "tmpfs", 0, "size=512k,mode=777"))
+	t.Cleanup(func() { b.stop(); b.daemon.Stop(); must(t, syscall.Unmount(b.dst, syscall.MNT_DETACH)) })
+	b.write("a-big", strings.Repeat("x", 2<<20))
+	for i := range 10 {
+		b.write(fmt.Sprint("small", i), "1")
+	}
+	for i := range 10 {
+		b.arrives(fmt.Sprint("small", i), "1")
+	}
+	b.write("a-big", "not any more")
+	must(t, b.RetryNow(t.Context()))
+	b.arrives("a-big", "not any more")
+}
+
+func TestPauseCollects(t *testing.T) {
+	b := newBed(t, with{})
+	must(t, b.Pause(t.Context(), true))
+	b.write("f", "1")
+	if !testkit.Settled(200*time.Millisecond, patient, func() string { return b.there("f") }) || b.there("f") != "<none>" {
+		t.Error("sent while paused")
+	}
+	if s := b.Snapshot(time.Now()); s.State != status.LanePaused || s.Pending != 1 {
+		t.Errorf("%+v", s)
+	}
+	if n := b.looks(200 * time.Millisecond); n > 70 {
+		t.Errorf("%d looks while paused: the loop spins", n)
+	}
+	must(t, b.Pause(t.Context(), false))
+	b.arrives("f", "1")
+}
+
+func TestWatermark(t *testing.T) {
+	l := NewLane(Options{Target: rsync.Target{Host: "h", Name: "m"}, Gone: func() bool { return false }, Logger: zap.NewNop()})
+	now := time.Now()
+	if r := l.Remember(now); !r.Watermark.IsZero() {
+		t.Errorf("a lane that knows nothing has a watermark: %v", r.Watermark)
+	}
+	l.Complete()
+	if r := l.Remember(now); !r.Watermark.Equal(now) {
+		t.Errorf("%v, want now", r.Watermark)
+	}
+	l.Suspect(now.Add(-time.Hour))
+	l.Suspect(now.Add(-time.Minute))
+	if r := l.Remember(now); !r.Watermark.Equal(now.Add(-time.Hour)) {
+		t.Errorf("%v, want the older suspicion", now.Sub(r.Watermark))
+	}
+	l.Settled()
+	if r := l.Remember(now); !r.Watermark.Equal(now.Add(-time.Hour)) {
+		t.Error("one of two scans released the watermark")
+	}
+	l.Settled()
+	l.Mark("x", 0)
+	later := time.Now().Add(time.Hour)
+	if r := l.Remember(later); r.Watermark.After(time.Now()) || r.Watermark.Before(now) {
+		t.Errorf("a dirty path does not hold it: %v", r.Watermark)
+	}
+	l.wantFull(&Full{Unknown: true})
+	if r := l.Remember(later); !r.Watermark.IsZero() {
+		t.Error("a watermark although nothing is known")
+	}
+}
+
+func TestWantedFullSyncsJoin(t *testing.T) {
+	l := NewLane(Options{Gone: func() bool { return false }, Logger: zap.NewNop()})
+	told := 0
+	done := func(FullResult) { told++ }
+	l.wantFull(&Full{Mirror: true, Done: done})
+	l.wantFull(&Full{Unknown: true, Done: done})
+	if f := l.full.want; !f.Mirror || !f.Unknown || len(l.full.again) != 0 {
+		t.Errorf("%+v", f)
+	}
+	l.full.want.Done(FullResult{})
+	l.full.running = true
+	for range 100 {
+		l.wantFull(&Full{Mirror: true, Done: done})
+		l.wantFull(&Full{Verify: true})
+	}
+	if len(l.full.again) != 2 || told != 2 {
+		t.Errorf("%d wait, %d told", len(l.full.again), told)
+	}
+}
+
+func TestOwnersOfComplaints(t *testing.T) {
+	gone := beneath.Found{State: beneath.Absent}
+	works := []work{
+		{item: item{Path: "d"}}, {item: item{Path: "t", Flags: filterqueue.Tree}}, {item: item{Path: "d/x"}}, {item: item{Path: ""}},
+		{item: item{Path: "n/a"}}, {item: item{Path: "n/b/c"}}, {item: item{Path: "g"}, found: gone},
+	}
+	index := map[string]int{}
+	for i, w := range works {
+		index[w.Path] = i
+	}
+	for path, want := range map[string]string{
+		"d": "[0]", "d/x": "[2]", "t/deep/f": "[1]", "srv/backup/d/x": "[2]", "srv/backup/t/y": "[1]", "d/other": "[]",
+		"n": "[4 5]", "n/b": "[5]", "g/h/i": "[6]", "unknown": "[]", "srv/unknown": "[]", "": "[3]",
+	} {
+		if got := fmt.Sprint(owners(works, index, path)); got != want {
+			t.Errorf("%q: %s, want %s", path, got, want)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package executor
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sersync/sersync/pkg/rsync"
+)
+
+// master is the lane's one ssh connection, over which its rsyncs run as
+// sessions (ssh_config(5), ControlMaster): a handshake costs some 300 ms, a
+// session on a standing connection 2 ms. It is a child like any other and ends
+// with this process. When it is not there, ssh connects for itself.
+type master struct {
+	process *rsync.Process
+	ended   chan struct{} // closed when the child has ended
+	next    time.Time     // no earlier start
+}
+
+// masterRetry is the wait before a connection that broke is made again; runs
+// meanwhile connect for themselves.
+const masterRetry = 5 * time.Second
+
+// keepMaster starts the connection when it does not stand.
+func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
+	if l.opt.ControlPath == "" || !l.opt.Target.SSH || l.opt.Target.Params.RemoteShell {
+		return
+	}
+	if l.master.process != nil {
+		select {
+		case <-l.master.ended:
+			l.master.process, l.master.next = nil, now.Add(masterRetry)
+		default:
+			return
+		}
+	}
+	if now.Before(l.master.next) {
+		return
+	}
+	_ = os.Remove(l.opt.ControlPath) // left by a master that was killed
+	p, err := l.opt.Launcher.Start(ctx, rsync.Command{Program: "ssh", Args: l.masterArgs(), Dir: "/"})
+	if err != nil {
+		l.master.next = now.Add(masterRetry)
+		return
+	}
+	ended := make(chan struct{})
+	l.master.process, l.master.ended = p, ended
+	l.side.Go(func() {
+		p.Wait()
+		close(ended)
+	})
+}
+
+func (l *Lane) masterArgs() []string {
+	t := l.opt.Target
+	host := strings.Trim(t.Host, "[]")
+	if t.User != "" {
+		host = t.User + "@" + host
+	}
+	args := []string{
+		"-N", "-o", "ControlMaster=yes", "-o", "ControlPath=" + l.opt.ControlPath, "-o", "ControlPersist=no",
+		"-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4",
+	}
+	if t.SSHPort != 0 {
+		args = append(args, "-p", strconv.Itoa(t.SSHPort))
+	}
+	return append(args, "--", host)
+}
+
+// closeMaster ends the connection.
+func (l *Lane) closeMaster() {
+	if l.master.process != nil {
+		l.master.process.Kill()
+	}
+	l.side.Wait()
+}

@@ -1,0 +1,244 @@
+package executor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sersync/sersync/pkg/rsync"
+)
+
+// standby keeps one rsync started ahead: connected, authenticated and waiting
+// for names. A single change then costs two round trips instead of a process,
+// a connection and a handshake. It belongs to the lane's goroutine, except for
+// use, which the one Send run calls that claimed it.
+//
+// What a waiting rsync cannot notice is checked here: its working directory is
+// the one it was started in, whatever stands at the path now; its session may
+// have been ended by the daemon's timeout, which shows only on use.
+type standby struct {
+	lane *Lane
+
+	mu      sync.Mutex
+	warm    *warm         // waiting for use
+	maxAge  time.Duration // learned: sessions older than this have died
+	restart time.Time     // when to start the next one
+	used    time.Time     // last use
+	off     bool          // the remote has no room for it
+}
+
+// warm is one waiting child.
+type warm struct {
+	process *rsync.Process
+	reader  *reader
+	sink    *outcome
+	caps    rsync.Capabilities
+	root    identity
+	born    time.Time
+}
+
+// identity is the device and inode of a watch root.
+type identity struct{ dev, ino uint64 }
+
+// identity tells which directory stands at the watch root now.
+func (l *Lane) identity() (id identity, ok bool) {
+	root := l.opt.Root()
+	if root == nil {
+		return id, false
+	}
+	defer root.Close()
+	id.dev, id.ino = root.Identity()
+	return id, true
+}
+
+const (
+	// settle is how long after a run the next standby is started: not beside
+	// the run, whose end it would delay.
+	settle = 75 * time.Millisecond
+	// standbyAge is the age at which a standby is replaced, as long as no
+	// shorter life has been seen: rsyncd.conf's timeout is often 600.
+	standbyAge = 280 * time.Second
+	// standbyIdle is for how long after its last use a lane keeps one.
+	standbyIdle = 30 * time.Minute
+	// renewable is the life below which a session that has aged is not replaced
+	// before the next use: an idle lane would start processes without end.
+	renewable = 15 * time.Second
+	// quickDeath is how soon a session that died while waiting shows it.
+	quickDeath = time.Second
+)
+
+func newStandby(l *Lane) *standby {
+	return &standby{lane: l, maxAge: standbyAge, off: !l.opt.Standby, restart: time.Now(), used: time.Now()}
+}
+
+// due is when keep has something to do.
+func (s *standby) due() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.off:
+		return time.Time{}
+	case s.warm != nil:
+		return s.warm.born.Add(s.maxAge)
+	case time.Since(s.used) > standbyIdle:
+		return time.Time{}
+	default:
+		return s.restart
+	}
+}
+
+// keep starts a standby when none waits, and replaces one that is too old.
+func (s *standby) keep(ctx context.Context, now time.Time) {
+	s.mu.Lock()
+	old := s.warm
+	if old != nil && now.Sub(old.born) < s.maxAge && old.caps == s.lane.state.caps {
+		s.mu.Unlock()
+		return
+	}
+	s.warm = nil
+	if old != nil && s.maxAge < renewable && old.caps == s.lane.state.caps {
+		s.restart = now.Add(standbyIdle) // the next use brings it forward
+	}
+	start := !s.off && !now.Before(s.restart) && now.Sub(s.used) <= standbyIdle && s.lane.busy[kindSend] == 0
+	s.mu.Unlock()
+	s.end(old)
+	if start {
+		s.start(ctx, now)
+	}
+}
+
+func (s *standby) start(ctx context.Context, now time.Time) {
+	root, ok := s.lane.identity()
+	if !ok {
+		s.later(now, time.Second)
+		return
+	}
+	w := &warm{sink: &outcome{changed: map[string]rsync.Change{}}, caps: s.lane.state.caps, root: root, born: now}
+	w.reader = newReader(w.sink)
+	run := s.lane.base(rsync.Send, w.caps)
+	process, err := s.lane.start(ctx, run, w.reader.line)
+	if err != nil {
+		s.later(now, 10*time.Second)
+		return
+	}
+	w.process = process
+	s.mu.Lock()
+	s.warm = w
+	s.mu.Unlock()
+}
+
+func (s *standby) later(now time.Time, d time.Duration) {
+	s.mu.Lock()
+	s.restart = now.Add(d)
+	s.mu.Unlock()
+}
+
+// waits tells whether a child is waiting for use.
+func (s *standby) waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.warm != nil
+}
+
+// take claims the waiting child, if it can still be trusted.
+func (s *standby) take() *warm {
+	now := time.Now()
+	s.mu.Lock()
+	w := s.warm
+	s.warm, s.used, s.restart = nil, now, now.Add(settle)
+	s.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	root, ok := s.lane.identity()
+	if now.Sub(w.born) >= s.maxAge || !ok || w.root != root || !w.process.Alive() {
+		s.end(w)
+		return nil
+	}
+	return w
+}
+
+// use runs a batch through the standby. False means that nothing was done and
+// the batch has to go cold.
+func (s *standby) use(run rsync.Run, list []byte, o *outcome) bool {
+	w := s.take()
+	if w == nil {
+		return false
+	}
+	if w.caps != run.Caps {
+		s.end(w)
+		return false
+	}
+	w.sink.flight, w.sink.run, w.sink.began, w.sink.argv = o.flight, run, o.began, w.process.Argv
+	w.sink.paths = o.paths
+	fed := time.Now()
+	w.process.Feed(list)
+	s.lane.read(w.process, w.reader, w.sink)
+	s.later(time.Now(), settle)
+	age, class := fed.Sub(w.born), w.sink.result.Class
+	if class == rsync.Trouble || class == rsync.Stopped {
+		s.died(age, w.sink.result)
+		o.lostSession = true
+		if time.Since(fed) < quickDeath {
+			return false
+		}
+	}
+	s.lived(age, class)
+	w.sink.warm = true
+	*o = *w.sink
+	return true
+}
+
+// lived lets the age grow again that a session of its half has outlived: the
+// one that died may have met a restart of the remote, not its timeout.
+func (s *standby) lived(age time.Duration, c rsync.Class) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c <= rsync.Again && age > s.maxAge/2 {
+		s.maxAge = min(2*s.maxAge, standbyAge)
+	}
+}
+
+// died learns from a session that was dead when it was needed.
+func (s *standby) died(age time.Duration, r rsync.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Exit == 5 {
+		s.off = true // max connections: a waiting session keeps others out
+		return
+	}
+	if age > 2*time.Second && age < s.maxAge*2 {
+		s.maxAge = max(2*time.Second, age/2)
+	}
+}
+
+// end gives up a waiting child without its reading the end of an empty list as
+// the end of its work.
+func (s *standby) end(w *warm) {
+	if w == nil {
+		return
+	}
+	w.process.Kill()
+	s.lane.runs.Go(func() {
+		w.process.Wait()
+	})
+}
+
+// close gives up the waiting child, for good.
+func (s *standby) close() {
+	s.mu.Lock()
+	w := s.warm
+	s.warm, s.off = nil, true
+	s.mu.Unlock()
+	s.end(w)
+}
+
+// drop ends the waiting child: the root it was started in is gone.
+func (s *standby) drop() {
+	s.mu.Lock()
+	w := s.warm
+	// The next one must not start on the thread that is being left.
+	s.warm, s.restart = nil, time.Now().Add(settle)
+	s.mu.Unlock()
+	s.end(w)
+}

@@ -1,0 +1,316 @@
+package executor
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/walk"
+)
+
+// candidate is an entry that only the target has.
+type candidate struct {
+	path string
+	dir  bool
+}
+
+// survey asks the target what only it has: below and in directories that may
+// have lost entries unseen, and, where a filter is on, in directories that are
+// gone here. It changes nothing.
+func (l *Lane) survey(ctx context.Context, f flight) outcome {
+	o := outcome{flight: f, began: time.Now(), ended: time.Now(), changed: map[string]rsync.Change{}}
+	for _, part := range []struct {
+		kind rsync.Kind
+		in   func(work) bool
+	}{
+		{rsync.SurveyGone, func(w work) bool { return w.found.State == beneath.Absent }},
+		{rsync.SurveyTrees, func(w work) bool {
+			return w.found.State == beneath.Present && w.Flags&filterqueue.Tree != 0
+		}},
+		{rsync.SurveyFlat, func(w work) bool {
+			return w.found.State == beneath.Present && w.Flags&filterqueue.Tree == 0
+		}},
+	} {
+		var names []string
+		for _, w := range f.works {
+			if part.in(w) {
+				names = append(names, w.Path)
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		run := l.base(part.kind, f.caps)
+		l.question(ctx, run, run.List(names), &o)
+		if o.err != nil || o.result.Class > rsync.Again {
+			return o
+		}
+	}
+	return o
+}
+
+// question runs one survey and collects its candidates into o.
+func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outcome) {
+	o.run = run
+	reader := newReader(o)
+	reader.each = func(c rsync.Change) {
+		if c.Deleted {
+			o.extras = append(o.extras, candidate{c.Path, c.Dir})
+		}
+	}
+	files, sent := o.files, o.sent
+	p, err := l.start(ctx, run, reader.line)
+	if err != nil {
+		o.err = err
+		return
+	}
+	o.argv = p.Argv
+	p.Feed(list)
+	l.read(p, reader, o)
+	o.files, o.sent = files, sent // nothing was sent by a question
+}
+
+// surveyed turns the answers into deletions, where they are allowed.
+func (l *Lane) surveyed(o outcome, now time.Time) {
+	for _, w := range o.works {
+		if w.found.State == beneath.Absent {
+			l.surveyedGone(w, o, now)
+			continue
+		}
+		allowed := l.mirrored() || w.Flags&filterqueue.Gone != 0
+		why := failqueue.CauseCatchUp
+		if w.Flags&filterqueue.Extras == 0 {
+			why = failqueue.CauseEvent
+		}
+		l.deleteExtras(below(o.extras, w.Path), allowed, why, now)
+		if w.Flags&filterqueue.Tree == 0 {
+			l.remade(w, now)
+		}
+		// The directory itself, and what is in it here, still has to go.
+		it := w.item
+		it.Flags &^= filterqueue.Extras
+		w.item = it
+		kind := kindSend
+		if it.Flags&filterqueue.Tree != 0 {
+			kind = kindTree
+			if l.listsTrees() {
+				w.entries = l.entriesNow(w.Path)
+			}
+		}
+		l.queue[kind] = append(l.queue[kind], w)
+	}
+}
+
+// remade finds the directories in one whose entries went unseen that were made
+// after it was found changed. The one before may have been deleted unseen, too,
+// and the target still has what was in it: the new one's own events say nothing
+// about that.
+func (l *Lane) remade(w work, now time.Time) {
+	root := l.opt.Root()
+	if root == nil {
+		return
+	}
+	defer root.Close()
+	fd, err := openDir(root, w.Path)
+	if err != nil {
+		return
+	}
+	defer func() { _ = unix.Close(fd) }()
+	_ = walk.Tree(context.Background(), fd, w.Path, walk.Options{
+		Workers: 1,
+		Descend: func(*walk.Dir, string) bool { return false },
+		Entries: func(d *walk.Dir, batch []walk.Entry) {
+			for _, e := range batch {
+				var st unix.Stat_t
+				if e.Type != unix.DT_DIR || unix.Fstatat(d.FD, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+					continue
+				}
+				if stamp(st.Ctim).After(w.Since.Add(-sinceSlack)) {
+					l.dirty.Mark(d.RelOf(string(e.Name)), filterqueue.Tree|filterqueue.Extras, now)
+				}
+			}
+		},
+	})
+}
+
+// surveyedGone names those entries of a vanished directory which the filter
+// lets go.
+func (l *Lane) surveyedGone(w work, o outcome, now time.Time) {
+	extras := below(o.extras, w.Path)
+	kept := map[string]bool{} // directories that hold something excluded
+	var names []string
+	for _, c := range extras {
+		if l.excludes(c.path, c.dir) {
+			for p := c.path; p != ""; p = parentOf(p) {
+				kept[p] = true
+			}
+		}
+	}
+	for _, c := range extras {
+		if !kept[c.path] {
+			names = append(names, c.path)
+		}
+	}
+	if len(names) == 0 {
+		l.clean(w)
+		return
+	}
+	if l.opt.Held(w.Path, true) != "" {
+		l.dirty.Return(w.item, now.Add(laneWait(20)))
+		return
+	}
+	w.entries = names
+	l.queue[kindDelete] = append(l.queue[kindDelete], w)
+}
+
+func parentOf(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[:i]
+	}
+	return ""
+}
+
+func below(extras []candidate, dir string) []candidate {
+	if dir == "" {
+		return extras
+	}
+	var out []candidate
+	for _, c := range extras {
+		if c.path == dir || strings.HasPrefix(c.path, dir+"/") {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// deleteExtras looks every candidate up here again and makes what is really
+// gone dirty; where nobody asked for a mirror it only counts and reports.
+func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Cause, now time.Time) {
+	root := l.opt.Root()
+	if root == nil {
+		return
+	}
+	defer root.Close()
+	looker := root.Looker()
+	defer looker.Close()
+	gone := map[string]bool{}
+	var reported int
+	for _, c := range topFirst(extras) {
+		if covered(c.path, gone) || l.arriving(c.path) || l.spared(c) {
+			continue
+		}
+		f := looker.Look(c.path)
+		if f.State == beneath.Present && c.dir && f.Dir() {
+			// It was gone when rsync looked, and is another one now: what the
+			// target has below it is the old one's.
+			l.dirty.Mark(c.path, filterqueue.Tree|filterqueue.Extras, now)
+			continue
+		}
+		if f.State != beneath.Absent || l.opt.Held(f.At, false) != "" || l.opt.Held(c.path, false) != "" {
+			continue
+		}
+		if !allowed {
+			reported++
+			continue
+		}
+		gone[c.path] = true
+		flags := filterqueue.Gone
+		if c.dir {
+			flags |= filterqueue.Tree
+		}
+		l.causes[c.path] = why
+		l.dirty.Mark(c.path, flags, now)
+	}
+	if reported > 0 {
+		l.setOnlyThere(reported)
+		l.log.Warn("entries only the target has were left alone",
+			zap.Int("entries", reported), zap.String("remedy", "start once with -r, or run sersync --resync, to mirror deletions"))
+	}
+}
+
+// arriving tells what a run that is under way may have on the target: the
+// temporary file of a receiver (.NAME.XXXXXX), or the part of a large file. What
+// a killed receiver has left goes when nothing is under way.
+func (l *Lane) arriving(path string) bool {
+	base := path[strings.LastIndexByte(path, '/')+1:]
+	i := len(base) - 7
+	temp := i > 1 && base[0] == '.' && base[i] == '.' && !strings.ContainsAny(base[i+1:], "._-")
+	if !temp && !partial(path) {
+		return false
+	}
+	return l.busy[kindSend]+l.busy[kindTree]+l.busy[kindBig]+l.busy[kindFull] > 0 || l.dirty.Stats().InFlight > 0
+}
+
+// spared tells what the filter or the user's patterns keep on the target.
+func (l *Lane) spared(c candidate) bool {
+	if l.opt.Target.Params.Rules.Excludes(c.path, c.dir) {
+		return true
+	}
+	return l.opt.Excluded != nil && l.opt.Excluded(c.path, c.dir)
+}
+
+// topFirst orders parents before their entries.
+func topFirst(extras []candidate) []candidate {
+	out := slices.Clone(extras)
+	slices.SortFunc(out, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
+	return out
+}
+
+// covered tells whether an ancestor of the path is deleted already.
+func covered(path string, gone map[string]bool) bool {
+	for p := parentOf(path); p != ""; p = parentOf(p) {
+		if gone[p] {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Lane) mirrored() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.mirrored
+}
+
+func (l *Lane) setOnlyThere(n int) {
+	l.mu.Lock()
+	l.state.onlyThere = n
+	l.mu.Unlock()
+}
+
+// audit passes what a run has deleted on to the audit log, by cause: found by
+// a scan or mirror run, or seen as an event.
+func (l *Lane) audit(o outcome) {
+	byCause := map[failqueue.Cause][]string{}
+	for path, c := range o.changed {
+		if !c.Deleted {
+			continue
+		}
+		why := failqueue.CauseEvent
+		for p := path; p != ""; p = parentOf(p) {
+			if found, ok := l.causes[p]; ok {
+				why = found
+				break
+			}
+		}
+		byCause[why] = append(byCause[why], path)
+	}
+	for _, w := range o.works {
+		delete(l.causes, w.Path)
+	}
+	if l.opt.Deletions == nil {
+		return
+	}
+	for why, paths := range byCause {
+		slices.Sort(paths)
+		l.opt.Deletions(why, paths)
+	}
+}
