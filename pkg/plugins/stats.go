@@ -1,0 +1,83 @@
+package plugins
+
+import "time"
+
+const (
+	// noteBurst lines of one kind are logged per noteWindow; the rest is
+	// counted in the next line.
+	noteBurst  = 5
+	noteWindow = time.Minute
+)
+
+// Stats is the state of one Runner for status pages.
+type Stats struct {
+	Name      string
+	Pending   int           // paths that the receiver has not yet
+	InFlight  int           // calls to the receiver at this moment
+	Oldest    time.Duration // age of the oldest pending path; 0: none
+	Delivered uint64        // events, those that a filter kept back included
+	Failed    uint64        // attempts
+	Dropped   uint64        // events lost: queue full, given up, or stopped
+
+	LastError   string    // of the latest failed attempt; "" if none
+	LastErrorAt time.Time // zero: never
+	LastSuccess time.Time // zero: never
+	// Failing is set while the receiver as a whole does not work.
+	Failing bool
+}
+
+// counters are the figures behind Stats; the Runner's lock guards them.
+type counters struct {
+	delivered, failed, dropped uint64
+	lastError                  string
+	lastErrorAt, lastSuccess   time.Time
+}
+
+// Stats returns the state of this moment. It is cheap at any queue length.
+func (r *Runner) Stats() Stats {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Stats{
+		Name:        r.plugin.Name(),
+		Pending:     r.queue.len(),
+		InFlight:    r.inFlight,
+		Delivered:   r.stats.delivered,
+		Failed:      r.stats.failed,
+		Dropped:     r.stats.dropped,
+		LastError:   r.stats.lastError,
+		LastErrorAt: r.stats.lastErrorAt,
+		LastSuccess: r.stats.lastSuccess,
+		Failing:     r.stats.failed > 0 && r.stats.lastErrorAt.After(r.stats.lastSuccess) && r.queue.len() > 0,
+	}
+	if since, ok := r.queue.oldest(); ok {
+		s.Oldest = max(now.Sub(since), 0)
+	}
+	return s
+}
+
+// throttle lets a few log lines through and counts the rest.
+type throttle struct {
+	start      time.Time
+	lines      int
+	suppressed int
+}
+
+// allow reports whether to log now, and how many lines were suppressed since
+// the last one.
+func (t *throttle) allow(now time.Time) (bool, int) {
+	if now.Sub(t.start) >= noteWindow {
+		t.start, t.lines = now, 0
+	}
+	if t.lines >= noteBurst {
+		t.suppressed++
+		return false, 0
+	}
+	t.lines++
+	n := t.suppressed
+	t.suppressed = 0
+	return true, n
+}
+
+// reset lets the next line through at once.
+func (t *throttle) reset() { *t = throttle{} }
