@@ -1,0 +1,9 @@
+// Package daemon wires the parts into the running program and owns their start
+// and stop order: configuration, locks, state, watchers, queues, lanes, fail
+// log, plugins, status page. It decides nothing about paths.
+//
+// Order of a start: watches stand first, then the full sync or the catch-up
+// scan begins, then events flow on. A change that happens meanwhile is seen by
+// both, which costs nothing. Order of a stop: no more events, then lanes drain,
+// then the state is saved.
+package daemon

@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/walk"
+)
+
+// links finds the other names of files that were written through one of
+// several hard links: the kernel reports the name that was opened only. Names
+// are found by inode number, in a walk that needs no stat.
+type links struct {
+	root *root
+	wake chan struct{} // capacity 1
+
+	mu     sync.Mutex
+	wanted map[uint64]bool      // inode numbers
+	looked map[uint64]time.Time // when each was last looked for
+}
+
+const (
+	// linkShare is how many times longer than a walk took the next one waits:
+	// a program that writes such files all day must not keep the disk busy.
+	linkShare = 10
+	// maxLinks bounds what is remembered of past looks.
+	maxLinks = 65_536
+)
+
+func newLinks(r *root) *links {
+	return &links{root: r, wake: make(chan struct{}, 1), wanted: map[uint64]bool{}, looked: map[uint64]time.Time{}}
+}
+
+// written asks for the other names of a file that changed at since. Lanes ask
+// for the same file one after the other, and one walk answers all.
+func (l *links) written(_, ino uint64, since time.Time) {
+	l.mu.Lock()
+	known := l.looked[ino].After(since)
+	if !known {
+		l.wanted[ino] = true
+	}
+	l.mu.Unlock()
+	if known {
+		return
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *links) run(ctx context.Context) error {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.wake:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+		}
+		began := time.Now()
+		l.look(ctx, began)
+		pause.Reset(linkShare * time.Since(began))
+	}
+}
+
+// look walks the tree once and marks every name of the wanted files.
+func (l *links) look(ctx context.Context, now time.Time) {
+	l.mu.Lock()
+	wanted := l.wanted
+	l.wanted = map[uint64]bool{}
+	if len(l.looked) > maxLinks {
+		clear(l.looked)
+	}
+	for ino := range wanted {
+		l.looked[ino] = now
+	}
+	l.mu.Unlock()
+	for _, name := range l.names(ctx, wanted) {
+		for _, lane := range l.root.lanes {
+			lane.Mark(name, 0)
+		}
+	}
+}
+
+// names finds every name of the files with these inode numbers.
+func (l *links) names(ctx context.Context, inodes map[uint64]bool) (out []string) {
+	opened := l.root.open()
+	if opened == nil || len(inodes) == 0 {
+		return nil
+	}
+	defer opened.Close()
+	fd, err := unix.Openat(opened.FD(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		l.root.log.Warn("other names of a hard-linked file not looked for", zap.Error(err))
+		return nil
+	}
+	defer func() { _ = unix.Close(fd) }()
+	_ = walk.Tree(ctx, fd, "", walk.Options{Workers: 1, Entries: func(d *walk.Dir, batch []walk.Entry) {
+		for _, e := range batch {
+			if inodes[e.Ino] && e.Type != unix.DT_DIR {
+				out = append(out, d.RelOf(string(e.Name)))
+			}
+		}
+	}})
+	return out
+}

@@ -1,0 +1,313 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/executor"
+	"github.com/sersync/sersync/pkg/failqueue"
+)
+
+// site is everything that one reading of the configuration makes: roots,
+// lanes, plugins, fail log, timers, page.
+type site struct {
+	daemon *Daemon
+	conf   confxml.Config
+	log    *zap.Logger
+
+	stateDir string
+	keeper   *keeper
+	audit    *failqueue.Audit
+	failLog  *failLog
+	total    executor.Total
+	roots    []*root
+	lanes    map[string]*executor.Lane
+	starts   []*laneStart
+	plugins  *extensions
+	reloaded bool // not the first site of the program
+}
+
+// laneStart is what a lane begins with.
+type laneStart struct {
+	lane  *executor.Lane
+	root  *root
+	state failqueue.LaneState
+	// inherited: a lane of the site before has handed over all it knew.
+	inherited bool
+	// changed: the watermark was written under another filter or other
+	// parameters; what a mirror run deleted then says nothing about now.
+	changed bool
+}
+
+// run runs the site until ctx ends, or until a usable new configuration has
+// come, which it returns.
+func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
+	// The launchers outlive everything that may still start or end a child.
+	launched, endLaunchers := context.WithCancel(context.WithoutCancel(ctx))
+	var launchers sync.WaitGroup
+	for _, r := range s.roots {
+		launchers.Go(func() { _ = r.launcher.Run(launched) })
+		launchers.Go(func() { _ = r.following.Run(launched) })
+	}
+	defer func() { endLaunchers(); launchers.Wait() }()
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.failLog.run(ctx) })
+	group.Go(func() error { return s.keeper.run(ctx) })
+	s.runPlugins(ctx, group)
+	page := s.newPage()
+	group.Go(func() error { return page.Run(ctx) })
+	for _, r := range s.roots {
+		group.Go(func() error { return r.queue.Run(ctx) })
+		group.Go(func() error { return r.scan(ctx) })
+		group.Go(func() error { return r.links.run(ctx) })
+		group.Go(func() error { return r.refresh(ctx) })
+		group.Go(func() error { return r.watchFailure(ctx) })
+		for _, l := range r.lanes {
+			group.Go(func() error { return l.Run(ctx) })
+		}
+	}
+	group.Go(func() error { return s.begin(ctx, page.Up()) })
+	group.Go(func() error { return s.timers(ctx) })
+	group.Go(func() error { return s.progress(ctx) })
+	group.Go(func() error {
+		select {
+		case conf := <-s.daemon.reloads:
+			next = &conf
+			s.plugins.handover.Store(true)
+			stop()
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	err = group.Wait()
+	s.keeper.save()
+	return next, err
+}
+
+// begin waits for the watches, says so, and starts what each lane begins with.
+func (s *site) begin(ctx context.Context, answers <-chan struct{}) error {
+	d := s.daemon
+	mirror := d.opts.FullSync && !s.reloaded
+	if mirror {
+		d.banner.FullSync(s.fullCommands(), s.conf.Debug)
+	}
+	for _, r := range s.roots {
+		select {
+		case <-r.watched:
+		case <-ctx.Done():
+			return nil
+		}
+		r.judge(time.Now(), true)
+		if r.bridged {
+			r.askScan()
+		}
+	}
+	if !s.reloaded {
+		d.banner.Running(s.conf.LocalPaths)
+		if err := d.writePIDFile(s.conf); err != nil {
+			return err
+		}
+		if err := d.child.Ready(); err != nil {
+			return err
+		}
+	}
+	d.ready()
+	if mirror {
+		return s.mirror(ctx)
+	}
+	return s.resume(ctx)
+}
+
+// mirror is -r, and what crontab does: everything is sent, and what only the
+// targets have is deleted when the delete switch is on.
+func (s *site) mirror(ctx context.Context) error {
+	for _, start := range s.starts {
+		_ = start.lane.FullSync(ctx, executor.Full{Mirror: true, Excludes: s.cronExcludes()})
+	}
+	return nil
+}
+
+// cronExcludes are the patterns of crontabfilter; as in 2.5.4 they hold for -r
+// too, but only while crontab is on.
+func (s *site) cronExcludes() []string {
+	if !s.conf.Crontab.On || !s.conf.Crontab.FilterOn {
+		return nil
+	}
+	var out []string
+	for _, e := range s.conf.Crontab.Exclude {
+		out = append(out, e.Text)
+	}
+	return out
+}
+
+// resume makes up for what happened while the program was down: by one walk
+// where a watermark is known, by an automatic full sync where none is.
+func (s *site) resume(ctx context.Context) error {
+	clock, err := failqueue.ReadClock()
+	if err != nil {
+		s.log.Warn("clock cannot be read, everything is compared", zap.Error(err))
+	}
+	for _, r := range s.roots {
+		var known []*executor.Lane
+		since := time.Now()
+		for _, start := range s.starts {
+			if start.root != r || start.inherited && !start.changed {
+				continue
+			}
+			t := start.state.UsableWatermark(clock)
+			if err != nil || t.IsZero() || start.changed {
+				_ = start.lane.FullSync(ctx, executor.Full{Unknown: true})
+				continue
+			}
+			known = append(known, start.lane)
+			if t.Before(since) {
+				since = t
+			}
+		}
+		s.catchUp(ctx, r, known, since)
+	}
+	return nil
+}
+
+func (s *site) catchUp(ctx context.Context, r *root, known []*executor.Lane, since time.Time) {
+	for _, l := range known {
+		l.Suspect(since)
+	}
+	r.catchUp(ctx, since, known)
+	for _, l := range known {
+		if ctx.Err() == nil {
+			l.Complete()
+			_ = l.LookAtTarget(ctx, since)
+		}
+		l.Settled()
+	}
+}
+
+// inherit takes over what the site before had not brought to its remotes. The
+// watches already serve the new roots, so nothing is added to the old lanes any
+// more.
+func (s *site) inherit(old *site) {
+	for _, r := range old.roots {
+		r.queue.Flush()
+	}
+	for _, start := range s.starts {
+		before := old.lanes[start.lane.ID()]
+		if before == nil {
+			continue
+		}
+		start.inherited = start.lane.Inherit(before, !start.changed)
+	}
+	s.plugins.inherit(s.roots, old)
+}
+
+// bridge covers what happens between the end of a watch and the start of the
+// one that replaces it: begin asks for the scan once the new one stands.
+func (s *site) bridge(started []*root) {
+	for _, start := range s.starts {
+		if start.inherited && slices.Contains(started, start.root) && !start.root.bridged {
+			start.root.bridged = true
+			start.root.suspect(s.daemon.ticks.lastGood())
+		}
+	}
+}
+
+// timers runs what the clock asks for: crontab, the retries of the fail log,
+// rescans of unwatched directories, the self-check.
+func (s *site) timers(ctx context.Context) error {
+	schedule := cron.New(cron.WithLogger(cron.DiscardLogger))
+	s.schedule(ctx, schedule)
+	schedule.Start()
+	<-ctx.Done()
+	<-schedule.Stop().Done()
+	return nil
+}
+
+const (
+	rescanEvery = time.Minute
+	// rejudgeEvery is how soon it shows that what the brake held is back.
+	rejudgeEvery = 2 * time.Second
+	// selfCheckMargin covers what was being written when the last check
+	// passed by it.
+	selfCheckMargin = 15 * time.Minute
+)
+
+func (s *site) schedule(ctx context.Context, c *cron.Cron) {
+	every := func(interval time.Duration, job func()) {
+		if interval > 0 {
+			c.Schedule(cron.Every(interval), cron.FuncJob(job))
+		}
+	}
+	every(s.conf.FailLog.Interval, func() {
+		for _, l := range s.lanes {
+			_ = l.RetryNow(ctx)
+		}
+	})
+	every(rescanEvery, func() {
+		for _, r := range s.roots {
+			r.rescan()
+			r.release()
+		}
+	})
+	every(rejudgeEvery, func() {
+		for _, r := range s.roots {
+			r.rejudge()
+		}
+	})
+	last := time.Now()
+	every(s.conf.Inotify.SelfCheck, func() {
+		since := last.Add(-selfCheckMargin)
+		last = time.Now()
+		for _, r := range s.roots {
+			r.suspect(since)
+			r.askScan()
+		}
+	})
+	s.scheduleMirror(ctx, c, every)
+}
+
+// scheduleMirror is crontab: every schedule minutes, or by a cron expression.
+func (s *site) scheduleMirror(ctx context.Context, c *cron.Cron, every func(time.Duration, func())) {
+	if !s.conf.Crontab.On {
+		return
+	}
+	mirror := func() { _ = s.mirror(ctx) }
+	if s.conf.Crontab.Cron == "" {
+		every(s.conf.Crontab.Interval, mirror)
+		return
+	}
+	if _, err := c.AddFunc(s.conf.Crontab.Cron, mirror); err != nil {
+		s.log.Warn("crontab cron expression not usable, every schedule minutes instead", zap.Error(err))
+		every(s.conf.Crontab.Interval, mirror)
+	}
+}
+
+func (s *site) fullCommands() []string {
+	var out []string
+	for _, start := range s.starts {
+		out = append(out, start.lane.FullCommand(s.cronExcludes()))
+	}
+	return out
+}
+
+// close releases what build acquired for this site alone.
+func (s *site) close() {
+	for _, r := range s.roots {
+		r.release()
+	}
+	if s.failLog != nil {
+		s.failLog.close()
+	}
+	if s.audit != nil {
+		_ = s.audit.Close()
+	}
+}
