@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// hostileNames are what a file may be called; none is a temporary name.
+func hostileNames() []string {
+	return []string{
+		"two words", "'single'", `"double"`, "$HOME", "${IFS}", "`touch pwned`", "$(touch pwned)", "a;touch pwned", "a\nb", "-rf",
+		"--exclude=x", "*", "?", "[ab]", "a*b", `back\slash`, "\xff\xfe\x80", "#x", ";x", "!x", " leading", "trailing ", "tab\there",
+		"{a,b}", "a|b", "a&b", "a>b", "\x01\x1b[31m", strings.Repeat("n", 255), strings.Repeat("\xe4\xb8\xad", 85),
+	}
+}
+
+// TestHostileNames: every name is synced and deleted like any other, as a file,
+// as a directory and inside one, and no shell ever sees it.
+func TestHostileNames(t *testing.T) {
+	s := newScene(t)
+	s.write(filepath.Join(s.src, "first"), "text")
+	app := s.start("-r")
+	s.inSync()
+	for _, name := range hostileNames() {
+		s.write(filepath.Join(s.src, "files", name), "text")
+		s.write(filepath.Join(s.src, "dirs", name, name), "text")
+		s.write(filepath.Join(s.src, name+"f"[:min(1, 255-len(name))]), "text") // in the root
+	}
+	s.equal(testkit.Compare{})
+	got, err := os.ReadDir(filepath.Join(s.dst, "files"))
+	s.must(err)
+	if len(got) != len(hostileNames()) {
+		t.Errorf("%d names arrived, want %d", len(got), len(hostileNames()))
+	}
+	s.write(filepath.Join(s.src, "last"), "stays")
+	for _, name := range hostileNames() {
+		s.must(os.Remove(filepath.Join(s.src, "files", name)))
+		s.must(os.RemoveAll(filepath.Join(s.src, "dirs", name)))
+		s.must(os.RemoveAll(filepath.Join(s.src, name+"f"[:min(1, 255-len(name))])))
+	}
+	s.equal(testkit.Compare{})
+	for _, dir := range []string{s.src, s.dst, s.set.Dir} {
+		if _, err := os.Lstat(filepath.Join(dir, "pwned")); err == nil {
+			t.Errorf("a shell has seen a name: %s/pwned", dir)
+		}
+	}
+	s.stop(app)
+}
+
+// TestDaemonReturnsOnceWatchesStand: what is changed after -d has returned is
+// synced, the pid file is there, and standard output stays where it was sent.
+func TestDaemonReturnsOnceWatchesStand(t *testing.T) {
+	s := newScene(t)
+	for i := range 200 { // watches that take a moment
+		s.must(os.MkdirAll(filepath.Join(s.src, fmt.Sprint("d", i), "e", "f"), 0o755))
+	}
+	pidFile := filepath.Join(s.set.Dir, "sersync.pid")
+	app := s.start("-d", "--pid-file", pidFile)
+	if code := app.Wait(limit); code != 0 {
+		t.Fatalf("exit status %d\n%s", code, app.Stderr())
+	}
+	s.write(filepath.Join(s.src, "d199", "e", "f", "new"), "text")
+	s.equal(testkit.Compare{})
+	text, err := os.ReadFile(pidFile)
+	s.must(err)
+	pid := strings.TrimSpace(string(text))
+	line, err := os.ReadFile("/proc/" + pid + "/cmdline")
+	if err != nil || !bytes.Contains(line, []byte(s.file())) || pid == fmt.Sprint(app.PID()) {
+		t.Errorf("pid file names %q: %q, %v", pid, line, err)
+	}
+	if out := app.Stdout(); !strings.Contains(out, "option: -d \trun as a daemon\n") || !strings.Contains(out, "watch path is: "+s.src) {
+		t.Errorf("redirected output:\n%s", out)
+	}
+	app.Signal(syscall.SIGINT) // a daemon is not ended by the terminal's Ctrl-C
+	s.write(filepath.Join(s.src, "after"), "SIGINT")
+	s.equal(testkit.Compare{})
+	app.Signal(syscall.SIGTERM)
+	s.gone(app)
+	if _, err := os.Stat(pidFile); !os.IsNotExist(err) {
+		t.Errorf("the pid file is left: %v", err)
+	}
+}
+
+// TestStopWhileSending: a running rsync does not keep the program from ending
+// in time, and does not outlive it.
+func TestStopWhileSending(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.set.Params = "-artu --bwlimit=50"
+			app := s.start()
+			s.write(filepath.Join(s.src, "big"), strings.Repeat("0123456789abcdef", 1<<18)) // 80 s of it
+			testkit.Eventually(t, limit, "it is being sent", func() bool {
+				found, _ := filepath.Glob(filepath.Join(s.dst, ".big.*"))
+				more, _ := filepath.Glob(filepath.Join(s.dst, ".sersync-partial", "*"))
+				return len(found)+len(more) > 0
+			})
+			began := time.Now()
+			app.Signal(sig)
+			if code := app.Wait(30 * time.Second); code != 0 {
+				t.Errorf("exit status %d\n%s", code, app.Stderr())
+			}
+			s.gone(app)
+			t.Logf("ended after %v", time.Since(began))
+		})
+	}
+}
+
+// TestVerify: it prints what differs, says so in its exit status and in the
+// status, and changes nothing.
+func TestVerify(t *testing.T) {
+	s := newScene(t)
+	s.write(filepath.Join(s.src, "same"), "same")
+	s.write(filepath.Join(s.src, "changed"), "old")
+	app := s.start("-r")
+	s.equal(testkit.Compare{})
+	s.inSync()
+	if out, code := s.ask("--verify"); code != 0 || !strings.Contains(out, ": no difference\n") {
+		t.Errorf("nothing differs: %d\n%s", code, out)
+	}
+	s.write(filepath.Join(s.dst, "changed"), "newer on the target")
+	s.write(filepath.Join(s.dst, "theirs"), "only there")
+	s.must(os.Remove(filepath.Join(s.dst, "same")))
+	before := s.listing(s.dst)
+	out, code := s.ask("--verify")
+	if code != 1 || !strings.Contains(out, ": 2 differing, 1 only on the target\n  changed\n  same\n") {
+		t.Errorf("two differ, one is only there: %d\n%s", code, out)
+	}
+	if after := s.listing(s.dst); after != before {
+		t.Errorf("the target was changed:\n%s\nbefore:\n%s", after, before)
+	}
+	if out, _ := s.ask("--status"); !strings.Contains(out, "2 differing, 1 only on the target") {
+		t.Errorf("the status does not show it:\n%s", out)
+	}
+	if out, code := s.ask("--verify", "--json"); code != 1 || !strings.Contains(out, `"differing":2`) {
+		t.Errorf("--json: %d\n%s", code, out)
+	}
+	if _, code := s.ask("--verify=nonsense"); code != 1 {
+		t.Errorf("an unknown lane: %d", code)
+	}
+	if _, code := s.ask("--resync"); code != 0 {
+		t.Errorf("--resync: %d", code)
+	}
+	s.stop(app)
+	if _, code := s.ask("--verify"); code != 3 {
+		t.Errorf("not running: %d, want 3", code)
+	}
+}
+
+// TestPauseAndResume: changes are collected while a lane is paused.
+func TestPauseAndResume(t *testing.T) {
+	s := newScene(t)
+	s.write(filepath.Join(s.src, "first"), "text")
+	app := s.start("-r")
+	s.equal(testkit.Compare{})
+	if _, code := s.ask("--pause", s.src); code != 0 {
+		t.Fatalf("--pause: %d", code)
+	}
+	s.write(filepath.Join(s.src, "f"), "text")
+	testkit.Eventually(t, limit, "the status says paused, with something pending", func() bool {
+		out, code := s.ask("--status", "--json")
+		return strings.Contains(out, `"paused"`) && strings.Contains(out, `"pending":1`) && code != 3
+	})
+	if _, err := os.Stat(filepath.Join(s.dst, "f")); err == nil {
+		t.Error("synced while paused")
+	}
+	if _, code := s.ask("--resume", s.src); code != 0 {
+		t.Fatalf("--resume: %d", code)
+	}
+	s.equal(testkit.Compare{})
+	s.stop(app)
+}
+
+// TestReload: under SIGHUP no change is lost while files are written at full
+// speed, a watch that stays keeps its descriptor, and an unusable file changes
+// nothing.
+func TestReload(t *testing.T) {
+	s := newScene(t)
+	second, extra := s.dir("second"), s.dir("dst/second")
+	third := s.dir("dst3")
+	other := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "o", Path: third}, {Name: "p", Path: extra}}})
+	app := s.start("-r", "-d")
+	quit, done := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-quit:
+				done <- n
+				return
+			default:
+			}
+			name := filepath.Join(s.src, fmt.Sprint("d", n%7), fmt.Sprint("f", n))
+			_ = os.MkdirAll(filepath.Dir(name), 0o755)
+			_ = os.WriteFile(name, []byte(fmt.Sprint(n)), 0o644)
+			if n%5 == 0 {
+				_ = os.Remove(filepath.Join(s.src, fmt.Sprint("d", (n/2)%7), fmt.Sprint("f", n/2)))
+			}
+		}
+	}()
+	reload := func() {
+		t.Helper()
+		count := strings.Count(s.logged(), "configuration read again")
+		s.configure()
+		app.Signal(syscall.SIGHUP)
+		testkit.Eventually(t, limit, "the file is read again", func() bool {
+			return strings.Count(s.logged(), "configuration read again") > count
+		})
+	}
+	watches := inotifyLines(t, app)
+	s.set.Remotes = append(s.set.Remotes, testkit.At(other.Port(), "o"))
+	reload()
+	for line := range watches {
+		if !inotifyLines(t, app)[line] {
+			t.Errorf("the watch is lost: %s", line)
+		}
+	}
+	s.set.Params = "-artu"
+	reload()
+	s.set.Exclude = []string{`never`}
+	reload()
+	more := s.set
+	more.Watch, more.Remotes = second, []string{testkit.At(other.Port(), "p")}
+	s.set.More = []string{more.LocalPath()}
+	reload()
+	s.write(filepath.Join(second, "f"), "second localpath")
+	testkit.Eventually(t, limit, "the new localpath is synced", func() bool { _, err := os.Stat(filepath.Join(extra, "f")); return err == nil })
+	s.set.More = nil
+	reload()
+	s.must(os.WriteFile(s.file(), []byte("<head><broken"), 0o600))
+	app.Signal(syscall.SIGHUP)
+	s.logs("configuration not usable, the old one stays")
+	s.configure()
+	close(quit)
+	t.Logf("%d files written", <-done)
+	testkit.WaitEqual(t, s.src, third, testkit.Compare{}, limit)
+	s.equal(testkit.Compare{Extra: func(path string) bool { return path == "second" || strings.HasPrefix(path, "second/") }})
+	app.Signal(syscall.SIGTERM)
+	s.gone(app)
+}
+
+// inotifyLines are the watches of the program (proc(5), fdinfo).
+func inotifyLines(t *testing.T, app *testkit.Sersync) map[string]bool {
+	t.Helper()
+	lines := map[string]bool{}
+	for _, pid := range app.Processes() {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+		for _, file := range files {
+			text, _ := os.ReadFile(file)
+			for line := range strings.Lines(string(text)) {
+				if strings.HasPrefix(line, "inotify wd:") {
+					lines[fmt.Sprint(pid, " ", filepath.Base(file), " ", line)] = true
+				}
+			}
+		}
+	}
+	if len(lines) == 0 {
+		t.Error("no watches found")
+	}
+	return lines
+}
+
+// TestPasswordReachesRsyncOnly: RSYNC_PASSWORD works as with rsync itself, in
+// the foreground and as a daemon, and no plugin's command gets it.
+func TestPasswordReachesRsyncOnly(t *testing.T) {
+	for _, args := range [][]string{nil, {"-d"}} {
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			s := newScene(t)
+			rsyncd := testkit.Rsyncd(t, testkit.RsyncdConf{
+				Modules: []testkit.Module{{Name: "m", Path: s.dst, Options: []string{"auth users = bob"}}}, Secrets: map[string]string{"bob": "secret"},
+			})
+			s.set.Remotes = []string{testkit.At(rsyncd.Port(), "m") + ` user="bob"`}
+			script, seen := s.path("plugin.sh"), s.path("seen")
+			s.must(os.WriteFile(script, []byte("#!/bin/sh\nenv > "+seen+".new && mv "+seen+".new "+seen+"\n"), 0o755))
+			config := edited(t, s.set.XML(), `<plugin start="false" name="command"/>`, `<plugin start="true" name="command"/>`, "</head>",
+				`<plugin name="command"><param prefix="`+script+`" suffix="" ignoreError="true"/><filter start="false"/></plugin></head>`)
+			app := s.startWith(testkit.Options{Config: config, Env: []string{"RSYNC_PASSWORD=secret", "KEPT=yes"}}, args...)
+			s.write(filepath.Join(s.src, "f"), "text")
+			s.equal(testkit.Compare{})
+			var env []byte
+			testkit.Eventually(t, limit, "the command runs", func() bool { env, _ = os.ReadFile(seen); return len(env) > 0 })
+			if bytes.Contains(env, []byte("RSYNC_PASSWORD")) || !bytes.Contains(env, []byte("KEPT=yes")) {
+				t.Errorf("environment of the command:\n%s", env)
+			}
+			app.Signal(syscall.SIGTERM)
+			s.gone(app)
+		})
+	}
+}

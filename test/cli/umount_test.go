@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// mount puts an empty file system at dir and takes it away when the test ends.
+func (s *scene) mount(dir string) {
+	s.t.Helper()
+	if os.Getuid() != 0 {
+		s.t.Skip("needs root: mounts a file system")
+	}
+	s.must(syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m"))
+	s.t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// unmount is umount(8) as an administrator types it, without force; it may
+// take a moment for the last run to end, not longer.
+func (s *scene) unmount(dir string) {
+	s.t.Helper()
+	var err error
+	if !testkit.Poll(limit/4, func() bool { err = syscall.Unmount(dir, 0); return err == nil }) {
+		s.t.Errorf("umount %s while sersync idles: %v", dir, err)
+	}
+}
+
+// TestUmountWhileIdle: an idle sersync does not keep a file system busy, be it
+// the watch root or mounted below it, and deletes nothing when it goes.
+func TestUmountWhileIdle(t *testing.T) {
+	for _, standby := range []bool{true, false} {
+		for _, at := range []string{"", "sub"} {
+			name := "standby off"
+			if standby {
+				name = "standby on"
+			}
+			if at == "" {
+				name += ", the root"
+			} else {
+				name += ", below the root"
+			}
+			t.Run(name, func(t *testing.T) {
+				s := newScene(t)
+				s.set.NoStandby = !standby
+				at := filepath.Join(s.src, at)
+				s.must(os.MkdirAll(at, 0o755))
+				s.mount(at)
+				s.write(filepath.Join(at, "d", "f"), "first")
+				app := s.start("-r")
+				s.equal(testkit.Compare{})
+				s.write(filepath.Join(at, "d", "g"), "second") // so that a standby has been used
+				s.equal(testkit.Compare{})
+				s.inSync()
+				held := s.listing(s.dst)
+				device := deviceOf(t, at)
+				s.unmount(at)
+				s.braked()
+				// A file system that a mount namespace still has cannot be checked,
+				// nor its disk be removed.
+				if !testkit.Poll(limit/4, func() bool { return mountedIn(app, device) == "" }) {
+					t.Errorf("a namespace still has it: %s\n%s", mountedIn(app, device), s.logged())
+				}
+				s.must(syscall.Mount("tmpfs", at, "tmpfs", 0, "size=16m"))
+				s.write(filepath.Join(at, "new"), "another file system")
+				testkit.Eventually(t, limit, "what is new arrives", func() bool {
+					rel, _ := filepath.Rel(s.src, at)
+					_, err := os.Stat(filepath.Join(s.dst, rel, "new"))
+					return err == nil
+				})
+				for _, line := range strings.Split(held, "\n") {
+					path, _, _ := strings.Cut(strings.TrimPrefix(line, `"`), `"`)
+					if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) && path != "" {
+						t.Errorf("deleted on the target: %s", path)
+					}
+				}
+				s.stop(app)
+			})
+		}
+	}
+}
+
+// deviceOf is the device number of the file system at dir, as in mountinfo.
+func deviceOf(t *testing.T, dir string) string {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+}
+
+// mountedIn names the threads of the program and of its children that have a
+// file system in their mount namespace.
+func mountedIn(app *testkit.Sersync, device string) (threads string) {
+	for _, pid := range app.Processes() {
+		tables, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/mountinfo", pid))
+		for _, file := range tables {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				continue // ended meanwhile
+			}
+			for line := range strings.Lines(string(text)) {
+				if f := strings.Fields(line); len(f) > 2 && f[2] == device {
+					name, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "comm"))
+					threads += fmt.Sprintf("%s (%s) ", file, strings.TrimSpace(string(name)))
+				}
+			}
+		}
+	}
+	return threads
+}
+
+// braked waits until the status shows that deletions are held.
+func (s *scene) braked() {
+	s.t.Helper()
+	var out string
+	if !testkit.Poll(limit, func() bool {
+		out, _ = s.ask("--status")
+		return strings.Contains(out, "braked") || strings.Contains(out, "gone")
+	}) {
+		s.t.Errorf("the status does not show it:\n%s", out)
+	}
+}

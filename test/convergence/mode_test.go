@@ -1,0 +1,96 @@
+package convergence
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// mode is one configuration, with what it carries.
+type mode struct {
+	name   string
+	params string
+	set    map[string]bool
+	// exclude is the filter.
+	exclude []string
+	dot     bool
+	// attributes says that chmod, chown, truncate(2) and touch are carried
+	// when they are the last change to a file.
+	attributes bool
+	// noDelete says that what is deleted here stays there.
+	noDelete bool
+}
+
+// modes are taken in turn.
+func modes() []mode {
+	return []mode{
+		{name: "default", params: "-artuz"},
+		{
+			name: "all", params: "-artzH", dot: true, attributes: true,
+			set: map[string]bool{"createFile": true, "attrib": true, "modify": true},
+		},
+		// Without -u: a directory that takes the place of another one lifts -u
+		// only where the deletion of the other one counts.
+		{name: "nodelete", params: "-artz", set: map[string]bool{"delete": false}, noDelete: true},
+		{name: "filter", params: "-artz", exclude: []string{`(.*)\.gz`, `/da/cache`, `skip/`}},
+	}
+}
+
+// update says that -u stands in the parameters: catch-ups then keep what is
+// newer on the target.
+func (m mode) update() bool { return strings.Contains(m.params, "u") }
+
+// compare is what must be equal in the end.
+func (m mode) compare() testkit.Compare {
+	c := testkit.CompareFor(m.params)
+	c.DotFiles = m.dot
+	if m.noDelete {
+		c.Extra = testkit.AnyExtra
+	}
+	if len(m.exclude) > 0 {
+		c.Excluded = excluded(m.exclude)
+	}
+	return c
+}
+
+// excluded matches every form of a path fully: a/b, /a/b, and a/b/ for a
+// directory.
+func excluded(expressions []string) func(string, bool) bool {
+	var all []*regexp.Regexp
+	for _, e := range expressions {
+		all = append(all, regexp.MustCompile(`^(?s:`+e+`)$`))
+	}
+	return func(path string, dir bool) bool {
+		forms := []string{path, "/" + path}
+		if dir {
+			forms = append(forms, path+"/")
+		}
+		for _, re := range all {
+			for _, f := range forms {
+				if re.MatchString(f) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+}
+
+// dirNames are the names of directories. Few names make many collisions.
+func (m mode) dirNames() []string {
+	return []string{"da", "db", "d c", "d\n$(x)`y`\"'", "-d", "cache", "skip", "#d", "d\xff\xfe"}
+}
+
+// fileNames are the names of everything else. While deletions are off they
+// are never those of directories: a directory in the way stays in the way.
+func (m mode) fileNames() []string {
+	names := []string{
+		"f1", "f2", "f3", "f4", "f*", "f[1]", "f?", "f\\", "-f", "--exclude=*", "#f", ";f", "f\nnew\r", "f \xc3\x28",
+		"f$(id)", "f`id`", "f\"'", "x.gz", ".hid", "f1~", "4913", "~f", " f ", strings.Repeat("n", 255),
+	}
+	if !m.noDelete {
+		names = append(names, m.dirNames()[:4]...)
+	}
+	return names
+}

@@ -1,0 +1,142 @@
+package convergence
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// scene is the surroundings of one seed.
+type scene struct {
+	t    *testing.T
+	m    mode
+	rnd  *rand.Rand // of the faults
+	base string
+	src  string // watched
+	out  string // beside it, not watched
+	dst  string // the module
+	log  *journal
+
+	rsyncd *testkit.RsyncDaemon
+	rsync  *testkit.Faulty
+	set    testkit.Settings
+	app    *testkit.Sersync
+	// shortQueue makes the kernel's queue overflow after so many events; 0
+	// leaves it alone.
+	shortQueue int
+	fulls      int // full syncs that may have run
+	crashed    bool
+}
+
+// keepEnv names a directory in which a seed's trees, logs and state are kept.
+const keepEnv = "CONVERGENCE_KEEP"
+
+func newScene(t *testing.T, m mode, rnd *rand.Rand) *scene {
+	t.Helper()
+	s := &scene{t: t, m: m, rnd: rnd, base: os.Getenv(keepEnv), log: newJournal()}
+	if s.base == "" {
+		s.base = t.TempDir()
+	} else {
+		s.base = filepath.Join(s.base, strings.ReplaceAll(t.Name(), "/", "-"))
+	}
+	s.src, s.out, s.dst = filepath.Join(s.base, "src"), filepath.Join(s.base, "out"), filepath.Join(s.base, "dst")
+	for _, dir := range []string{s.src, s.out, s.dst, filepath.Join(s.base, "scratch")} {
+		s.must(os.MkdirAll(dir, 0o755))
+	}
+	s.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: s.dst}}})
+	s.rsync = testkit.NewFaulty(t)
+	s.set = testkit.Settings{
+		Watch: s.src, Dir: filepath.Join(s.base, "scratch"), Remotes: []string{testkit.At(s.rsyncd.Port(), "m")},
+		Params: m.params, Set: m.set, Exclude: m.exclude, DotFiles: m.dot, Rsync: s.rsync.Program,
+	}
+	return s
+}
+
+func (s *scene) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// start starts the program; mirror adds -r.
+func (s *scene) start(mirror bool) {
+	s.t.Helper()
+	o := testkit.Options{Config: s.set.XML(), Dir: s.set.Dir}
+	o.Args = []string{"-o", filepath.Join(s.set.Dir, "confxml.xml")}
+	if mirror {
+		o.Args = append(o.Args, "-r")
+		s.fulls++
+	}
+	switch {
+	case s.shortQueue > 0:
+		s.app = testkit.StartShortQueue(s.t, s.shortQueue, o)
+	case os.Getuid() == 0:
+		// It must not raise the limit that another seed has just lowered.
+		o.Binary = testkit.Confined(s.t, "")
+		s.app = testkit.Start(s.t, o)
+	default:
+		s.app = testkit.Start(s.t, o)
+	}
+}
+
+// stop ends the program with a signal and looks that nothing is left of it.
+func (s *scene) stop(sig syscall.Signal) {
+	s.t.Helper()
+	if s.app.Exited() {
+		s.t.Fatalf("the program ended by itself: %v\n%s", s.app.Status(), s.app.Stderr())
+	}
+	s.app.SignalProcess(sig)
+	code := s.app.Wait(60 * time.Second)
+	if sig == syscall.SIGTERM && code != 0 {
+		s.t.Errorf("exit status %d after SIGTERM\n%s", code, s.app.Stderr())
+	}
+	testkit.Eventually(s.t, 10*time.Second, "no child outlives the program", func() bool {
+		return len(s.app.Processes()) == 0
+	})
+}
+
+// received sums up what the daemon says it received, in bytes.
+func (s *scene) received() (bytes int64) {
+	for _, m := range regexp.MustCompile(`received ([0-9]+) bytes`).FindAllStringSubmatch(s.rsyncd.Log(), -1) {
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		s.must(err)
+		bytes += n
+	}
+	return bytes
+}
+
+// logged returns what the program has logged so far.
+func (s *scene) logged() string {
+	b, err := os.ReadFile(s.set.Log())
+	if err != nil && !os.IsNotExist(err) {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// overflows counts how often the program noticed one.
+func (s *scene) overflows() int { return strings.Count(s.logged(), "event queue overflow") }
+
+// mirrored reports whether a mirror run has completed.
+func (s *scene) mirrored() bool { return strings.Contains(s.logged(), "full sync done") }
+
+// failedFulls counts the full syncs that had to be repeated because a fault,
+// or a change at the same moment, made them fail.
+func (s *scene) failedFulls() (n int) {
+	fulls := regexp.MustCompile(`rsync ended.* --recursive \./ .*class=(\S+)`)
+	for _, m := range fulls.FindAllStringSubmatch(s.logged(), -1) {
+		if m[1] != "done" {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,168 @@
+package docs
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // the script below
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// world is where the blocks of a page are run: what has been done before.
+type world struct {
+	before string // shell, on the source, before the first block
+	after  string // shell, after the last one: what must have come of it
+	skip   bool   // a translation: its blocks are those of another page
+}
+
+// target is a rsync daemon on 192.168.1.41 as the pages set it up, with the
+// module www and the user web; installed is what a package leaves.
+const (
+	installed = "install -d -m 755 /etc/sersync /run/sersync; install -d -m 700 /var/lib/sersync; install -d -m 750 /var/log/sersync\n" +
+		"install -m 640 \"$REPO/examples/confxml.xml\" /etc/sersync/confxml.xml\n" +
+		"install -m 755 \"$REPO/packaging/sysv/sersync\" /etc/init.d/sersync\n"
+	target = `mkdir -p /data/www /data/www-copy
+echo first >/data/www/index.html
+printf '%s\n' 'uid = root' 'gid = root' 'use chroot = yes' '[www]' 'path = /data/www-copy' 'read only = no' \
+	'auth users = web' 'secrets file = /etc/rsyncd.secrets' >/etc/rsyncd.conf
+install -m 600 /dev/null /etc/rsyncd.secrets && echo web:change-me >/etc/rsyncd.secrets
+install -m 600 /dev/null /etc/sersync/web.pas && echo change-me >/etc/sersync/web.pas
+rsync --daemon
+` + listening + `sed -e 's#watch="/opt/tongbu"#watch="/data/www"#' -e 's#<remote ip="127.0.0.1" name="tongbu1"/>#<remote ip="192.168.1.41" name="www"/>#' \
+	-e 's#<auth start="false" users="root" passwordfile="/etc/rsync.pas"/>#<auth start="true" users="web" passwordfile="/etc/sersync/web.pas"/>#' \
+	"$REPO/examples/confxml.xml" >/etc/sersync/confxml.xml
+`
+	started = "sersync -d -r -o /etc/sersync/confxml.xml >/var/log/sersync/start.out 2>&1\n" +
+		"sersync --wait=60 -o /etc/sersync/confxml.xml\n"
+)
+
+// worlds by page. A page that is not named needs nothing before.
+var worlds = map[string]world{
+	"README.md":                     {before: installed, after: "test \"$(cat /data/www-copy/index.html)\" = hello"},
+	"README.zh.md":                  {skip: true},
+	"docs/configuration.zh.md":      {skip: true},
+	"docs/migrate-from-2.5.4.zh.md": {skip: true},
+	"docs/troubleshooting.zh.md":    {skip: true},
+	"docs/configuration.md":         {before: installed + target},
+	"docs/migrate-from-2.5.4.md":    {before: installed + target},
+	"docs/troubleshooting.md":       {before: installed + target + started},
+	"docs/service.md":               {before: installed + target, after: "test -e /data/www-copy/only-root"},
+	"docs/tuning.md":                {before: installed + target + started},
+	"docs/security.md":              {before: installed + target + started},
+	"docs/remote-side.md":           {before: installed + "mkdir -p /data/www\n"},
+	"docs/api.md":                   {before: installed + target + started},
+	"docs/plugins.md":               {before: installed + target},
+}
+
+// stage builds the namespaces' file system and network and runs the page.
+//
+//go:embed testdata/stage.sh
+var stage string
+
+// limit is how long the blocks of a page may take.
+const limit = 2 * time.Minute
+
+// TestCommands runs the blocks of every page.
+func TestCommands(t *testing.T) {
+	if out, err := exec.CommandContext(t.Context(), "unshare", append(namespaces(), "true")...).CombinedOutput(); err != nil {
+		t.Skipf("the commands write to /etc and start daemons, and here they cannot do so apart: %v\n%s", err, out)
+	}
+	for _, page := range pages(t) {
+		var list []block
+		for _, b := range blocks(t, page) {
+			if b.shell() && b.run() && !worlds[page].skip {
+				list = append(list, b)
+			}
+		}
+		if len(list) == 0 {
+			continue
+		}
+		t.Run(page, func(t *testing.T) { runPage(t, list, worlds[page]) })
+	}
+}
+
+// namespaces are those of a page. The first process of the process namespace
+// takes all others with it.
+func namespaces() []string {
+	return []string{"--mount", "--net", "--pid", "--uts", "--fork", "--kill-child"}
+}
+
+// marker is printed before each block.
+const marker = "@@@ block at "
+
+func runPage(t *testing.T, list []block, w world) {
+	dir := t.TempDir()
+	scripts := filepath.Join(dir, "scripts")
+	if err := os.Mkdir(scripts, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(scripts, "page"), pageScript(list, w))
+	write(t, filepath.Join(dir, "stage"), stage)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	args := append(namespaces(), "sh", filepath.Join(dir, "stage"), dir, testkit.Repository(), testkit.Build(t))
+	cmd := exec.CommandContext(ctx, "unshare", args...)
+	cmd.WaitDelay = 10 * time.Second
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		at := strings.LastIndex(out.String(), marker)
+		where := "before the first block"
+		if at >= 0 {
+			where, _, _ = strings.Cut(out.String()[at+len(marker):], "\n")
+		}
+		t.Errorf("%s: %v\n%s", where, err, out.String())
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listening waits as long as a reader takes to get to the next block: the
+// daemon detaches before it listens.
+const listening = "until rsync rsync://192.168.1.41/ >/dev/null 2>&1; do sleep 0.05; done\n"
+
+// pageScript is one shell script: the working directory and the variables of a
+// block are there for the next one, as for a reader.
+func pageScript(list []block, w world) string {
+	var b strings.Builder
+	b.WriteString("set -e\n" + w.before)
+	for _, bl := range list {
+		fmt.Fprintf(&b, "echo %q\n", marker+bl.String())
+		status := bl.option("exit")
+		if status == "" {
+			b.WriteString(bl.text)
+			if strings.Contains(bl.text, "rsync --daemon\n") {
+				b.WriteString(listening)
+			}
+			continue
+		}
+		fmt.Fprintf(&b, "set +e; (\n%s); status=$?; set -e\n[ $status = %s ] || { echo \"status $status, not %s\"; exit 1; }\n", bl.text, status, status)
+	}
+	b.WriteString("echo '" + marker + "the end'\n" + w.after + "\n")
+	return b.String()
+}
+
+// TestWorldsArePages: a renamed page must not lose its world.
+func TestWorldsArePages(t *testing.T) {
+	known := strings.Join(pages(t), "\n")
+	for page := range worlds {
+		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(page) + `$`).MatchString(known) {
+			t.Errorf("there is no page %s", page)
+		}
+	}
+}
+
+func TestMain(m *testing.M) { testkit.Main(m) }

@@ -1,0 +1,163 @@
+package examples
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// deployment is one example set up on this host: every absolute path of its
+// files lies below a directory of the host that it belongs to, and every
+// address is loopback with the port of a real server.
+type deployment struct {
+	t      *testing.T
+	name   string
+	root   string
+	remote map[string]*testkit.RsyncDaemon // by the address in the configuration
+	ssh    *testkit.SSHDaemon
+}
+
+func newDeployment(t *testing.T, name string) *deployment {
+	t.Helper()
+	root := t.TempDir()
+	testkit.OpenToAll(t, root) // daemons may run as nobody
+	return &deployment{t: t, name: name, root: root, remote: map[string]*testkit.RsyncDaemon{}}
+}
+
+// example reads one of the example's files.
+func (d *deployment) example(name string) string {
+	d.t.Helper()
+	b, err := os.ReadFile(filepath.Join(testkit.Repository(), "examples", d.name, name))
+	d.must(err)
+	return string(b)
+}
+
+func (d *deployment) must(err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// here and there are where a path of this host, or of the host with an
+// address, lies; the directory above it is made.
+func (d *deployment) here(path string) string { return d.there("here", path) }
+
+func (d *deployment) there(host, path string) string {
+	full := filepath.Join(d.root, host, path)
+	d.must(os.MkdirAll(filepath.Dir(full), 0o755))
+	return full
+}
+
+// rsyncdPath matches the settings of an rsyncd.conf that hold a path.
+var rsyncdPath = regexp.MustCompile(`(?m)^(path|secrets file|pid file|lock file|log file) = (/.*)$`)
+
+// serve starts the daemon of a host with the example's configuration.
+func (d *deployment) serve(address, conf string) {
+	d.t.Helper()
+	text := rsyncdPath.ReplaceAllStringFunc(d.example(conf), func(line string) string {
+		m := rsyncdPath.FindStringSubmatch(line)
+		path := d.there(address, m[2])
+		switch m[1] {
+		case "path":
+			d.must(os.MkdirAll(path, 0o777))
+			d.must(os.Chmod(path, 0o777))
+		case "secrets file":
+			d.must(os.WriteFile(path, []byte(d.example("rsyncd.secrets.sample")), 0o600))
+		case "log file":
+			return "" // given on the command line, where the kit reads it
+		}
+		return m[1] + " = " + path
+	})
+	text = regexp.MustCompile(`(?m)^hosts allow = .*$`).ReplaceAllString(text, "hosts allow = 127.0.0.1")
+	d.remote[address] = testkit.Rsyncd(d.t, testkit.RsyncdConf{Text: text})
+}
+
+var (
+	confWatch    = regexp.MustCompile(`watch="([^"]*)"`)
+	confPassword = regexp.MustCompile(`(users?)="([^"]*)" passwordfile="([^"]*)"`)
+	confFailLog  = regexp.MustCompile(`<failLog path="([^"]*)"`)
+	confRemote   = regexp.MustCompile(`<remote ip="([^"]*)" name="([^"]*)"`)
+)
+
+// config returns an example's configuration with its paths and addresses
+// turned into those of this deployment; nothing else is touched.
+func (d *deployment) config(file string) string {
+	d.t.Helper()
+	text := confWatch.ReplaceAllStringFunc(d.example(file), func(s string) string {
+		path := d.here(confWatch.FindStringSubmatch(s)[1])
+		d.must(os.MkdirAll(path, 0o755))
+		return `watch="` + path + `"`
+	})
+	text = confPassword.ReplaceAllStringFunc(text, func(s string) string {
+		m := confPassword.FindStringSubmatch(s)
+		path := d.here(m[3])
+		d.must(os.WriteFile(path, []byte(d.password(m[2])+"\n"), 0o600))
+		return fmt.Sprintf(`%s="%s" passwordfile="%s"`, m[1], m[2], path)
+	})
+	text = confFailLog.ReplaceAllStringFunc(text, func(s string) string {
+		return `<failLog path="` + d.here(confFailLog.FindStringSubmatch(s)[1]) + `"`
+	})
+	return confRemote.ReplaceAllStringFunc(text, func(s string) string {
+		m := confRemote.FindStringSubmatch(s)
+		if d.ssh != nil {
+			return fmt.Sprintf(`<remote ip="%s" name="%s"`, m[1], d.there(m[1], m[2]))
+		}
+		server := d.remote[m[1]]
+		if server == nil {
+			d.t.Fatalf("%s: no server for %s", file, m[1])
+		}
+		return fmt.Sprintf(`<remote ip="127.0.0.1" port="%d" name="%s"`, server.Port(), m[2])
+	})
+}
+
+// password looks a user up in the sample of the other side's secrets.
+func (d *deployment) password(user string) string {
+	if _, err := os.Stat(filepath.Join(testkit.Repository(), "examples", d.name, "rsyncd.secrets.sample")); err != nil {
+		return "unused"
+	}
+	for line := range strings.Lines(d.example("rsyncd.secrets.sample")) {
+		if name, password, _ := strings.Cut(strings.TrimSpace(line), ":"); name == user {
+			return password
+		}
+	}
+	return "unused" // <auth start="false"> names a user that nobody asks for
+}
+
+// start runs the program on one of the example's configurations.
+func (d *deployment) start(file string, flags ...string) *testkit.Sersync {
+	d.t.Helper()
+	config := d.config(file)
+	path := d.here("/etc/sersync/" + file)
+	o := testkit.Options{Config: config, File: path, Dir: d.here("/"), Args: append(flags, "-o", path)}
+	if d.ssh != nil {
+		o.Path = []string{d.ssh.Bin}
+	}
+	return testkit.Start(d.t, o)
+}
+
+// transfer is one tree with the directory that must equal it.
+type transfer struct{ src, dst string }
+
+// fill puts content into each source before the start.
+func (d *deployment) fill(all []transfer) {
+	d.t.Helper()
+	for _, x := range all {
+		d.must(os.MkdirAll(x.src, 0o755))
+		d.do(x, testkit.Op{"mkdirp", "img/2024"}, testkit.Op{"writemany", "img/2024/%03d.jpg", "20"},
+			testkit.Op{"write", "index.html", "<h1>" + x.src + "</h1>\n"}, testkit.Op{"write", "old.html", "old\n"})
+	}
+}
+
+func (d *deployment) do(x transfer, ops ...testkit.Op) {
+	d.t.Helper()
+	tree := testkit.Tree{Src: x.src}
+	if err := tree.DoAll(ops...); err != nil {
+		d.t.Fatal(err)
+	}
+}

@@ -1,0 +1,144 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// mounted puts a small disk of its own at the watch root.
+func mounted(s *scene) {
+	s.t.Helper()
+	s.must(syscall.Mount("tmpfs", s.src, "tmpfs", 0, "size=4m"))
+	s.t.Cleanup(func() { _ = syscall.Unmount(s.src, syscall.MNT_DETACH) }) // it may be away already
+}
+
+// TestRootUnmounted: the disk of the watch root is gone, and -r runs over the
+// empty directory below it. Nothing is deleted.
+func TestRootUnmounted(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		left string // what stands in the empty directory
+	}{
+		{"restart", nil, ""}, {"with -r", []string{"-r"}, ""}, {"lost+found with -r", []string{"-r"}, "lost+found"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			needRoot(t)
+			t.Parallel()
+			s := newScene(t, mounted)
+			s.write("a", "d/e/f", "g")
+			s.mirror()
+			s.equal()
+			s.stop()
+			s.must(syscall.Unmount(s.src, syscall.MNT_DETACH))
+			if c.left != "" {
+				s.must(os.Mkdir(s.src+"/"+c.left, 0o700))
+			}
+			o := s.options(c.args...)
+			o.NoWait = true // it may wait for its disk
+			s.app = testkit.Start(t, o)
+			testkit.Eventually(t, limit, "it says what it waits for", func() bool {
+				return strings.Contains(s.logged()+s.app.Stderr(), "accept-empty")
+			})
+			if testkit.Poll(2*lull, func() bool { return !s.has("a") || !s.has("d/e/f") || !s.has("g") }) {
+				t.Fatalf("deleted on the target: left is %q", names(t, s.dst))
+			}
+		})
+	}
+}
+
+// TestRootUnmountedWhileRunning: the disk is unmounted under the program.
+func TestRootUnmountedWhileRunning(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	s := newScene(t, mounted)
+	s.write("a", "d/e/f")
+	s.mirror()
+	s.equal()
+	s.must(syscall.Unmount(s.src, syscall.MNT_DETACH))
+	unchanged(t, s.dst, 2*lull)
+	s.must(syscall.Mount("tmpfs", s.src, "tmpfs", 0, "size=4m"))
+	unchanged(t, s.dst, 2*lull)
+}
+
+// TestRootEmptied: a real rm -rf root/* is a wish.
+func TestRootEmptied(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.write("a", "d/e/f", "g/h")
+	s.mirror()
+	s.equal()
+	s.do(testkit.Op{"sh", "rm -rf ./*"})
+	s.stays()
+	s.write("again")
+	s.stays()
+}
+
+// TestRootRemade: the root is deleted and made again, or renamed and another
+// put into its place. No old process may work in the old one.
+func TestRootRemade(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.write("a", "d/f")
+	s.mirror()
+	s.equal()
+	s.must(os.Rename(s.src, s.src+"-old"))
+	s.must(os.MkdirAll(s.src+"/new", 0o755))
+	s.write("new/f", "b", "d/f")
+	s.arrives("new/f")
+	s.arrives("b")
+	s.must(os.WriteFile(s.src+"-old/stray", nil, 0o644))
+	if testkit.Poll(lull, func() bool { return s.has("stray") }) {
+		t.Error("a file of the old root arrived")
+	}
+	s.write("d/f", "late")
+	s.compare.Extra = testkit.AnyExtra // what the old root had may be held
+	s.equal()
+}
+
+// TestRootSwappedParent: a directory is swapped for a symlink to a directory
+// outside, and back, at full speed, while its files are sent. No byte of the
+// outside may reach the target.
+func TestRootSwappedParent(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	const secret = "a byte from outside"
+	for i := range 20 {
+		s.write(fmt.Sprintf("b/f%d", i))
+		s.must(os.WriteFile(fmt.Sprintf("%s/f%d", s.out, i), []byte(secret), 0o644))
+	}
+	s.must(os.Symlink(s.out, s.src+"/link"))
+	s.mirror()
+	s.equal()
+	for range 300 {
+		for i := range 20 {
+			_ = os.WriteFile(fmt.Sprintf("%s/b/f%d", s.src, i), []byte("inside"), 0o644)
+		}
+		s.do(testkit.Op{"mv", "b", "real"}, testkit.Op{"mv", "link", "b"}, testkit.Op{"mv", "b", "link"}, testkit.Op{"mv", "real", "b"})
+		outside(t, s.dst, secret)
+		if t.Failed() {
+			return
+		}
+	}
+	s.equal()
+	outside(t, s.dst, secret)
+}
+
+// outside fails the test when a file below dir holds the text.
+func outside(t *testing.T, dir, text string) {
+	t.Helper()
+	for _, name := range names(t, dir) {
+		info, err := os.Lstat(dir + "/" + name)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if b, err := os.ReadFile(dir + "/" + name); err == nil && strings.Contains(string(b), text) {
+			t.Errorf("%q on the target holds %q", name, b)
+		}
+	}
+}

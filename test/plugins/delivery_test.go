@@ -1,0 +1,231 @@
+package plugins
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/plugins/plugintest"
+)
+
+// TestTenThousand: 10,000 distinct paths through each plugin, after real syncs
+// and alone: none is missing. And one path changed 1,000 times: the last state
+// is seen.
+func TestTenThousand(t *testing.T) {
+	const paths, changes = 10_000, 1_000
+	for _, alone := range []bool{false, true} {
+		for _, name := range names {
+			t.Run(map[bool]string{false: "sync", true: "alone"}[alone]+"/"+name, func(t *testing.T) {
+				s := newScene(t, 1)
+				attributes := ""
+				if name == "command" {
+					attributes = `paths="stdin"`
+				}
+				r := s.plug(name, "", attributes)
+				if alone {
+					s.start("-m", name)
+				} else {
+					s.start()
+				}
+				var want []string
+				for i := range paths {
+					if i%100 == 0 {
+						s.do(testkit.Op{"mkdir", fmt.Sprint("d", i/100)})
+					}
+					rel := fmt.Sprintf("d%d/file %d", i/100, i)
+					s.do(testkit.Op{"write", rel})
+					want = append(want, rel)
+				}
+				s.told(r, want...)
+				s.changes(r, changes)
+			})
+		}
+	}
+}
+
+// changes changes one file again and again and waits for its last state.
+func (s *scene) changes(r *receiver, n int) {
+	s.t.Helper()
+	s.do(testkit.Op{"write", "one", "0"})
+	s.told(r, "one")
+	for i := 1; i <= n; i++ {
+		s.do(testkit.Op{"write", "one", strconv.Itoa(i)})
+	}
+	last := s.at("one")
+	if r.TCP == nil {
+		// The script keeps no states: nothing may come after the last change but
+		// what is told of it.
+		testkit.Eventually(s.t, limit, "the queue is empty", func() bool { return r.times(last) >= 2 })
+		return
+	}
+	testkit.Eventually(s.t, limit, "the last state is seen", func() bool {
+		got := r.Receipts()
+		i := len(got) - 1
+		for ; i >= 0 && got[i].Path != last; i-- {
+		}
+		return i >= 0 && got[i].State == strconv.Itoa(n)
+	})
+}
+
+// TestTrouble: a receiver that is slow, refuses, crashes or hangs holds up
+// neither the sync nor another plugin, and afterwards gets what it missed,
+// each path once.
+func TestTrouble(t *testing.T) {
+	for _, mode := range []plugintest.Behaviour{plugintest.Slow, plugintest.Refuse, plugintest.Fail, plugintest.Hang} {
+		for _, name := range []string{"socket", "http", "refreshCDN"} {
+			t.Run(name+"/"+mode.String(), func(t *testing.T) {
+				t.Parallel()
+				s := newScene(t, 1)
+				r := s.plug(name, "", "")
+				other := s.plug("command", "", "")
+				s.start()
+				s.do(testkit.Op{"write", "first"})
+				s.told(r, "first")
+				r.Behave(mode)
+				for range 20 {
+					s.do(testkit.Op{"writemany", "f%d", "20"})
+				}
+				s.do(testkit.Op{"rm", "f7"}, testkit.Op{"mkdir", "d"})
+				var want []string
+				for i := range 20 {
+					want = append(want, fmt.Sprint("f", i))
+				}
+				s.told(other, append(want, "d")...)
+				testkit.WaitEqual(t, s.src, s.dst[0], testkit.CompareFor("-artuz"), limit)
+				// One path per connection, taken by the receiver's kernel, is delivered,
+				// read or not: a hanging socket receiver is no trouble.
+				if mode != plugintest.Slow && !(name == "socket" && mode == plugintest.Hang) {
+					testkit.Eventually(t, limit, "the trouble is in the status", func() bool {
+						p := s.plugin(name)
+						return p.FailedAttempts > 0 && p.Pending > 0 && p.LastError != "" && !p.LastFailure.IsZero() && !p.OldestPending.IsZero()
+					})
+				}
+				before := len(r.got())
+				r.Behave(plugintest.Serve)
+				s.told(r, append(want, "d")...)
+				testkit.Eventually(t, limit, "nothing is pending", func() bool { return s.plugin(name).Pending == 0 })
+				if p := s.plugin(name); p.Dropped != 0 {
+					t.Errorf("%d dropped", p.Dropped)
+				}
+				// 400 changes of 20 paths: the outage is told path by path. A path in
+				// flight when the receiver came back may come twice.
+				if more := len(r.got()) - before; mode == plugintest.Refuse && more > 2*len(want) {
+					t.Errorf("%d deliveries for %d paths", more, len(want))
+				}
+			})
+		}
+	}
+}
+
+// TestHangingReceiverCostsNothing: the latency of single files is that of a
+// program whose receiver serves. Both are measured in turns, in the same run.
+func TestHangingReceiverCostsNothing(t *testing.T) {
+	const rounds, each = 4, 12
+	s := newScene(t, 1)
+	var all []*receiver
+	for _, name := range []string{"socket", "http", "refreshCDN"} {
+		all = append(all, s.plug(name, "", ""))
+	}
+	s.start()
+	s.do(testkit.Op{"write", "warm"})
+	for _, r := range all {
+		s.told(r, "warm")
+	}
+	latency := map[plugintest.Behaviour][]time.Duration{}
+	for round := range rounds {
+		mode := plugintest.Serve
+		if round%2 == 1 {
+			mode = plugintest.Hang
+		}
+		for _, r := range all {
+			r.Behave(mode)
+		}
+		for i := range each {
+			name := fmt.Sprintf("r%d-%d", round, i)
+			begin := time.Now()
+			s.do(testkit.Op{"write", name, name})
+			for {
+				if b, err := os.ReadFile(s.dst[0] + "/" + name); err == nil && string(b) == name {
+					break
+				}
+				if time.Since(begin) > limit {
+					t.Fatalf("%s did not arrive while the receivers %s", name, mode)
+				}
+				<-time.After(200 * time.Microsecond)
+			}
+			latency[mode] = append(latency[mode], time.Since(begin))
+			<-time.After(120 * time.Millisecond) // the next standby is up by then
+		}
+	}
+	median := func(mode plugintest.Behaviour) time.Duration {
+		slices.Sort(latency[mode])
+		return latency[mode][len(latency[mode])/2]
+	}
+	serving, hanging := median(plugintest.Serve), median(plugintest.Hang)
+	t.Logf("median with receivers that serve %v, that hang %v", serving, hanging)
+	// A receiver's time limit is a second: had the sync waited, it would show.
+	if hanging > 3*serving+50*time.Millisecond {
+		t.Errorf("hanging receivers delay the sync: %v instead of %v", hanging, serving)
+	}
+}
+
+// TestLongOutage: a receiver that is down for 200,000 events costs bounded
+// memory; what does not fit is counted and logged.
+func TestLongOutage(t *testing.T) {
+	const distinct, again = 110_000, 90_000
+	s := newScene(t, 0)
+	s.set.Remotes = []string{testkit.At(testkit.FreePort(t), "m")}
+	r := s.plug("socket", "", "")
+	r.Behave(plugintest.Refuse)
+	s.start("-m", "socket")
+	for i := range distinct {
+		if i%1000 == 0 {
+			s.do(testkit.Op{"mkdir", fmt.Sprint("d", i/1000)})
+		}
+		s.do(testkit.Op{"write", fmt.Sprintf("d%d/f%d", i/1000, i)})
+	}
+	full := func() bool { p := s.plugin("socket", "-m", "socket"); return p.Pending == 100_000 && p.Dropped > 0 }
+	testkit.Eventually(t, limit, "the bound is reached and drops are counted", full)
+	before := memory(t, s.app.PID())
+	for i := range again {
+		s.do(testkit.Op{"write", fmt.Sprintf("d%d/f%d", i%90, i%90*1000+i/90%1000)})
+	}
+	after := memory(t, s.app.PID())
+	t.Logf("%d MiB for 110,000 events, %d MiB for 200,000", before>>20, after>>20)
+	if after > before+before/2+(64<<20) || before > 600<<20 {
+		t.Errorf("memory goes from %d to %d MiB", before>>20, after>>20)
+	}
+	if log := s.logTail(); !strings.Contains(s.log(), "plugin queue is full") {
+		t.Errorf("drops are not logged:\n%s", log)
+	}
+	r.Behave(plugintest.Serve)
+	testkit.Eventually(t, 6*limit, "everything that is pending is delivered", func() bool {
+		p := s.plugin("socket", "-m", "socket")
+		return p.Pending == 0 && p.Delivered >= 100_000
+	})
+}
+
+func (s *scene) log() string {
+	b, err := os.ReadFile(s.set.Log())
+	s.must(err)
+	return string(b)
+}
+
+// memory is the resident size of a process in bytes.
+func memory(t *testing.T, pid int) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, resident int
+	if _, err := fmt.Sscan(string(b), &size, &resident); err != nil {
+		t.Fatal(err)
+	}
+	return resident * os.Getpagesize()
+}

@@ -1,0 +1,162 @@
+package programs
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// limit is what a busy machine is given for one step.
+const limit = 60 * time.Second
+
+// mode is one way to run the program.
+type mode struct {
+	name     string
+	set      map[string]bool
+	dotFiles bool
+	params   string
+	args     []string
+}
+
+// modes are the switches as shipped, and all of them.
+func modes() []mode {
+	return []mode{
+		{name: "default", params: "-artuz", args: []string{"-n", "auto"}},
+		{
+			name: "all on", params: "-aHuz", dotFiles: true, args: []string{"-n", "1"},
+			set: map[string]bool{"createFile": true, "attrib": true, "modify": true},
+		},
+	}
+}
+
+// scene is a watched tree, a module, and a program between them.
+type scene struct {
+	t        *testing.T
+	mode     mode
+	base     string
+	src, dst string
+	rsync    *testkit.Recorder
+	set      testkit.Settings
+	app      *testkit.Sersync
+	compare  testkit.Compare
+	port     int
+}
+
+func newScene(t *testing.T, m mode) *scene {
+	t.Helper()
+	base, err := os.MkdirTemp("", "programs") // short: a socket is in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(base) })
+	testkit.OpenToAll(t, base)
+	s := &scene{t: t, mode: m, base: base, src: base + "/src", dst: base + "/dst", rsync: testkit.NewRecorder(t, testkit.RecorderConf{})}
+	for _, dir := range []string{s.src, s.dst, base + "/scratch", base + "/out"} {
+		s.must(os.Mkdir(dir, 0o755))
+	}
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: s.dst}}})
+	s.port = d.Port()
+	s.set = testkit.Settings{
+		Watch: s.src, Dir: base + "/scratch", Remotes: []string{testkit.At(d.Port(), "m")}, Params: m.params,
+		Set: m.set, DotFiles: m.dotFiles, Rsync: s.rsync.Program,
+	}
+	// Attributes alone are no event by default; what a new file has goes with it.
+	s.compare = testkit.Compare{Times: true, Modes: m.set["attrib"], Owners: m.set["attrib"], Links: m.set["attrib"], DotFiles: m.dotFiles}
+	return s
+}
+
+func (s *scene) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// start runs the program with -r and waits for the first full sync.
+func (s *scene) start() {
+	s.t.Helper()
+	file := filepath.Join(s.set.Dir, "confxml.xml")
+	s.app = testkit.Start(s.t, testkit.Options{
+		Config: s.set.XML(), Dir: s.set.Dir, File: file, Args: append([]string{"-o", file, "-r"}, s.mode.args...),
+	})
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
+			text := s.log()
+			s.t.Logf("log:\n%s\nstderr:\n%s", text[max(0, len(text)-8000):], s.app.Stderr())
+		}
+	})
+	testkit.Eventually(s.t, limit, "the full sync is done", func() bool { return strings.Contains(s.log(), "full sync done") })
+	s.equal("the start")
+}
+
+func (s *scene) log() string {
+	b, err := os.ReadFile(s.set.Log())
+	if err != nil && !os.IsNotExist(err) {
+		s.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// shell runs commands with the watched tree as working directory; $OUT is a
+// directory beside it.
+func (s *scene) shell(commands string) {
+	s.t.Helper()
+	cmd := exec.Command("bash", "-ec", commands)
+	cmd.Dir = s.src
+	cmd.Env = append(os.Environ(), "OUT="+s.base+"/out", "HOME="+s.base+"/out", "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C.UTF-8",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", commands, err, out)
+	}
+}
+
+func (s *scene) equal(step string) {
+	s.t.Helper()
+	if !testkit.Poll(limit, func() bool { return len(testkit.Equal(s.src, s.dst, s.compare)) == 0 }) {
+		s.t.Errorf("after %s:", step)
+		testkit.WaitEqual(s.t, s.src, s.dst, s.compare, time.Second)
+	}
+}
+
+// idle waits until the program says that it is in sync, and for silence.
+func (s *scene) idle() {
+	s.t.Helper()
+	var out []byte
+	if !testkit.Poll(limit, func() bool {
+		cmd := exec.Command(testkit.Build(s.t), "--status", "-o", s.app.File)
+		out, _ = cmd.CombinedOutput() // its status is looked at
+		return cmd.ProcessState.ExitCode() == 0
+	}) {
+		s.t.Fatalf("not in sync:\n%s", out)
+	}
+	for range 3 {
+		before := s.rsync.Count()
+		if !testkit.Poll(2*time.Second, func() bool { return s.rsync.Count() != before }) {
+			return
+		}
+		// The last of the work, or a standby for the next change.
+		if !testkit.Settled(1500*time.Millisecond, limit, func() string { return strconv.Itoa(s.rsync.Count()) }) {
+			break
+		}
+	}
+	s.t.Errorf("rsync is run on and on while nothing changes:\n%s", s.runs(10))
+}
+
+// runs shows the last runs.
+func (s *scene) runs(n int) string {
+	var b strings.Builder
+	runs := s.rsync.Runs()
+	for _, r := range runs[max(0, len(runs)-n):] {
+		fmt.Fprintf(&b, "%s %q\n", r.At.Format("05.000"), r.Args)
+	}
+	return b.String()
+}
