@@ -1,0 +1,149 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/inotify"
+)
+
+// gate is the Handler of a watch root that can be held up, so that the
+// kernel's queue fills.
+type gate struct {
+	queue   *filterqueue.Queue
+	watched chan struct{}
+	held    chan struct{} // closed when the first event has come
+	open    chan struct{} // closed to let it go on
+	all     chan struct{} // closed when the wanted number has come
+	want    int
+	seen    int
+	began   time.Time
+	allocs  uint64
+	took    time.Duration
+}
+
+func mallocs() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
+}
+
+func (g *gate) Event(e inotify.Event) {
+	if g.seen == 0 {
+		close(g.held)
+		<-g.open
+		g.allocs, g.began = mallocs(), time.Now()
+	}
+	g.seen++
+	g.queue.Event(e)
+	if g.seen == g.want {
+		g.took, g.allocs = time.Since(g.began), mallocs()-g.allocs
+		close(g.all)
+	}
+}
+
+func (g *gate) Overflow()                      {}
+func (g *gate) Repaired()                      {}
+func (g *gate) Mount(string, bool)             {}
+func (g *gate) Uncovered(path string, _ error) {}
+func (g *gate) Root(s inotify.RootState) {
+	if s == inotify.RootWatched {
+		close(g.watched)
+	}
+}
+
+// lane is a dirty set as a lane has one.
+type lane struct{ *filterqueue.Dirty }
+
+func (l lane) Mark(path string, f filterqueue.Flags) { l.Dirty.Mark(path, f, time.Now()) }
+
+// BenchmarkEvents is how fast a full kernel queue is decoded, filtered and
+// queued.
+func BenchmarkEvents(b *testing.B) {
+	once(b)
+	inotify.RaiseLimits(zap.NewNop())
+	filter, problems := filterqueue.Compile([]confxml.Expression{{Text: `(.*)\.svn`}, {Text: `(.*)\.gz`}, {Text: `^info/*`}, {Text: `^static/*`}})
+	if len(problems) > 0 {
+		b.Fatal(problems)
+	}
+	s := series{name: "300,000 events: files created, closed and removed, four filters on"}
+	var perSecond, perEvent []float64
+	for range repeats(5) {
+		g := storm(b, filter, 5000, 20)
+		s.add(g.took, 0, 0, 0)
+		perSecond = append(perSecond, float64(g.want)/g.took.Seconds())
+		perEvent = append(perEvent, float64(g.allocs)/float64(g.want))
+	}
+	rate, allocs := quantile(perSecond, 0.5), quantile(perEvent, 0.5)
+	add(b, row{
+		Work: "events decoded, filtered and queued (real kernel queue)", Goal: ">= 500,000 per second, <= 1 allocation each",
+		Reached: fmt.Sprintf("%.0f per second, %.2f allocations each", rate, allocs),
+		OK:      rate >= 500_000 && allocs <= 1, Figures: []figure{s.figure()},
+	})
+}
+
+// storm makes and removes files in rounds while the reader is held up, then
+// lets it read.
+func storm(b *testing.B, filter *filterqueue.Filter, files, rounds int) *gate {
+	b.Helper()
+	root := b.TempDir()
+	paths := make([]string, files)
+	for i := range paths {
+		dir := fmt.Sprintf("%s/directory%02d", root, i%30)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+		paths[i] = filepath.Join(dir, fmt.Sprintf("some-file-%05d.html", i))
+	}
+	g := &gate{
+		watched: make(chan struct{}), held: make(chan struct{}), open: make(chan struct{}), all: make(chan struct{}),
+		want: 3 * files * rounds,
+	}
+	g.queue = filterqueue.New(filterqueue.Options{
+		Switches: confxml.Switches{Delete: true, CreateFolder: true, CloseWrite: true, MoveFrom: true, MoveTo: true},
+		Filter:   filter, Sinks: []filterqueue.Sink{lane{filterqueue.NewDirty()}},
+	})
+	w, err := inotify.New(root, inotify.Options{CloseWrite: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { err = w.Run(ctx, g) })
+	<-g.watched
+	for round := range rounds {
+		for _, p := range paths {
+			f, err := os.OpenFile(p, os.O_WRONLY|os.O_CREATE, 0o644)
+			if err != nil {
+				b.Fatal(err)
+			}
+			f.Close()
+		}
+		if round == 0 {
+			<-g.held
+		}
+		for _, p := range paths {
+			if err := os.Remove(p); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	close(g.open)
+	<-g.all
+	stop()
+	running.Wait()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return g
+}
