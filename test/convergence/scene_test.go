@@ -130,13 +130,22 @@ func (s *scene) overflows() int { return strings.Count(s.logged(), "event queue 
 func (s *scene) mirrored() bool { return strings.Contains(s.logged(), "full sync done") }
 
 // failedFulls counts the full syncs that had to be repeated because a fault,
-// or a change at the same moment, made them fail.
+// or a change at the same moment, made them fail. A full sync is the run that
+// goes down the tree itself, without a list of names, and not to compare.
 func (s *scene) failedFulls() (n int) {
-	fulls := regexp.MustCompile(`rsync ended.* --recursive \./ .*class=(\S+)`)
-	for _, m := range fulls.FindAllStringSubmatch(s.logged(), -1) {
-		if m[1] != "done" {
+	for line := range strings.Lines(s.logged()) {
+		m := endedRun.FindStringSubmatch(line)
+		if m == nil || !strings.Contains(m[1], "--recursive") {
+			continue
+		}
+		if strings.Contains(m[1], "-from=") || strings.Contains(m[1], " -n ") || strings.Contains(m[1], "--list-only") {
+			continue
+		}
+		if m[2] != "done" {
 			n++
 		}
 	}
 	return n
 }
+
+var endedRun = regexp.MustCompile(`rsync ended.*argv="?\[(.*)\]"? .*class=(\S+)`)
