@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// daemon is a server process in its own process group, listening on one
-// loopback port.
+// daemon is a server process in its own process group, listening on one port
+// of loopback or of an island.
 type daemon struct {
 	t    testing.TB
 	name string
 	port int
+	on   *Island // nil: this host
 	make func() *exec.Cmd // a new command for each start
 	cmd  *exec.Cmd        // nil while stopped
 	done chan struct{}
@@ -41,7 +42,7 @@ func (d *daemon) Start() {
 // false: it has ended.
 func (d *daemon) launch() bool {
 	d.t.Helper()
-	d.cmd = d.make()
+	d.cmd = d.on.inside(d.make())
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if d.cmd.Stderr == nil {
 		d.cmd.Stderr = os.Stderr
@@ -70,7 +71,7 @@ func (d *daemon) ended() bool {
 }
 
 func (d *daemon) accepts() bool {
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)), time.Second)
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(d.on.Address(), strconv.Itoa(d.port)), time.Second)
 	if err != nil {
 		return false
 	}
@@ -99,7 +100,7 @@ func (d *daemon) Thaw() { d.t.Helper(); d.signal(syscall.SIGCONT) }
 // signal reaches the group and, for servers that give each session a group of
 // its own, the descendants.
 func (d *daemon) signal(sig syscall.Signal) {
-	below := descendants(d.cmd.Process.Pid)
+	below := hold(d.cmd.Process.Pid)[1:]
 	if err := syscall.Kill(-d.cmd.Process.Pid, sig); err != nil {
 		d.t.Logf("signal %v to %s: %v", sig, d.name, err)
 	}
@@ -108,5 +109,5 @@ func (d *daemon) signal(sig syscall.Signal) {
 	}
 }
 
-// Port returns the loopback port of the server, also while it is stopped.
+// Port returns the port of the server, also while it is stopped.
 func (d *daemon) Port() int { return d.port }

@@ -34,9 +34,11 @@ type RsyncdConf struct {
 	// stands for the daemon's directory, with the secrets in @DIR@/secrets. It
 	// must not set a log file.
 	Text string
+	// On is the host that it runs on; nil: this one.
+	On *Island
 }
 
-// RsyncDaemon is a real rsync daemon on a loopback port.
+// RsyncDaemon is a real rsync daemon.
 type RsyncDaemon struct {
 	daemon
 	// Dir holds the daemon's configuration, secrets and log.
@@ -54,7 +56,7 @@ func Rsyncd(t testing.TB, conf RsyncdConf) *RsyncDaemon {
 	r.write(t, "secrets", secrets)
 	r.write(t, "motd", conf.Motd)
 	r.write(t, "rsyncd.conf", r.text(t, conf))
-	r.daemon = daemon{t: t, name: "rsync daemon", port: FreePort(t), make: r.command}
+	r.daemon = daemon{t: t, name: "rsync daemon", port: FreePort(t), on: conf.On, make: r.command}
 	r.Start()
 	t.Cleanup(r.Stop)
 	return r
@@ -66,7 +68,7 @@ func (r *RsyncDaemon) write(t testing.TB, name, text string) {
 }
 
 func (r *RsyncDaemon) command() *exec.Cmd {
-	return exec.Command("rsync", "--daemon", "--no-detach", "--address=127.0.0.1",
+	return exec.Command("rsync", "--daemon", "--no-detach", "--address="+r.on.Address(),
 		fmt.Sprintf("--port=%d", r.port), "--config="+filepath.Join(r.Dir, "rsyncd.conf"))
 }
 

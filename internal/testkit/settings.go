@@ -33,8 +33,11 @@ type Settings struct {
 }
 
 // At returns the attributes of a remote: the module of a loopback daemon.
-func At(port int, module string) string {
-	return fmt.Sprintf(`ip="127.0.0.1" name="%s" port="%d"`, escape(module), port)
+func At(port int, module string) string { return Remote("127.0.0.1", port, module) }
+
+// Remote returns the attributes of a remote: the module of a daemon.
+func Remote(address string, port int, module string) string {
+	return fmt.Sprintf(`ip="%s" name="%s" port="%d"`, address, escape(module), port)
 }
 
 // switches are those of <inotify> with the values 2.5.4 ships.

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// SSHDaemon is a real sshd on a loopback port, with keys of its own.
+// SSHDaemon is a real sshd with keys of its own.
 type SSHDaemon struct {
 	daemon
 	// Dir holds keys and configurations.
@@ -27,10 +27,16 @@ type SSHDaemon struct {
 // sshd_config(5) come first, where sshd takes a keyword's first value.
 func Sshd(t testing.TB, lines ...string) *SSHDaemon {
 	t.Helper()
+	return SshdOn(t, nil, lines...)
+}
+
+// SshdOn is Sshd on an island; nil: this host.
+func SshdOn(t testing.TB, on *Island, lines ...string) *SSHDaemon {
+	t.Helper()
 	s := &SSHDaemon{Dir: t.TempDir()}
 	s.Bin = filepath.Join(s.Dir, "bin")
 	s.ClientConfig = filepath.Join(s.Dir, "ssh_config")
-	s.daemon = daemon{t: t, name: "sshd", port: FreePort(t), make: s.command}
+	s.daemon = daemon{t: t, name: "sshd", port: FreePort(t), on: on, make: s.command}
 	if os.Getuid() == 0 {
 		// Debian's sshd refuses to start without its separation directory.
 		must(t, os.MkdirAll("/run/sshd", 0o755))
@@ -60,13 +66,13 @@ func (s *SSHDaemon) keys() {
 	}
 	public := s.readFile("client_key.pub")
 	s.file("authorized_keys", public, 0o600)
-	s.file("known_hosts", fmt.Sprintf("[127.0.0.1]:%d %s", s.port, s.readFile("host_key.pub")), 0o600)
+	s.file("known_hosts", fmt.Sprintf("[%s]:%d %s", s.on.Address(), s.port, s.readFile("host_key.pub")), 0o600)
 }
 
 func (s *SSHDaemon) config(lines string) {
 	s.file("sshd_config", fmt.Sprintf(`%[3]s
 Port %[1]d
-ListenAddress 127.0.0.1
+ListenAddress %[4]s
 HostKey %[2]s/host_key
 AuthorizedKeysFile %[2]s/authorized_keys
 PidFile none
@@ -76,20 +82,20 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 AcceptEnv nothing
-`, s.port, s.Dir, lines), 0o600)
+`, s.port, s.Dir, lines, s.on.Address()), 0o600)
 	me, err := user.Current()
 	must(s.t, err)
 	s.file("ssh_config", fmt.Sprintf(`Host *
-  HostName 127.0.0.1
-  Port %d
-  User %s
+  HostName %[4]s
+  Port %[1]d
+  User %[2]s
   IdentityFile %[3]s/client_key
   IdentitiesOnly yes
   UserKnownHostsFile %[3]s/known_hosts
   GlobalKnownHostsFile none
   StrictHostKeyChecking yes
   BatchMode yes
-`, s.port, me.Username, s.Dir), 0o600)
+`, s.port, me.Username, s.Dir, s.on.Address()), 0o600)
 	ssh, err := exec.LookPath("ssh")
 	must(s.t, err)
 	must(s.t, os.Mkdir(s.Bin, 0o755))
