@@ -16,7 +16,7 @@ type daemon struct {
 	t    testing.TB
 	name string
 	port int
-	on   *Island // nil: this host
+	on   *Island          // nil: this host
 	make func() *exec.Cmd // a new command for each start
 	cmd  *exec.Cmd        // nil while stopped
 	done chan struct{}

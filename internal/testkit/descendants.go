@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
 )
 
 // descendants returns the processes below pid, children before their children.
@@ -28,4 +31,35 @@ func descendants(pid int) []int {
 		queue = append(queue, children[queue[0]]...)
 	}
 	return out
+}
+
+// hold stops a process and all below it, and returns them. A signal to those
+// of one listing misses what is forked meanwhile: a session that had just been
+// accepted would outlive its server, and belong to nobody.
+func hold(pid int) (all []int) {
+	still := false
+	Poll(2*time.Second, func() bool {
+		now := append([]int{pid}, descendants(pid)...)
+		// What was stopped before this listing has forked nothing since.
+		done := still && slices.Equal(now, all)
+		all, still = now, true
+		for _, p := range all {
+			if !stopped(p) {
+				syscall.Kill(p, syscall.SIGSTOP) // it may have ended
+				still = false
+			}
+		}
+		return done
+	})
+	return all
+}
+
+// stopped tells whether a process cannot fork any more (proc(5), stat).
+func stopped(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := bytes.Cut(b[bytes.LastIndexByte(b, ')'):], []byte(" "))
+	return len(rest) > 0 && bytes.IndexByte([]byte("TtZX"), rest[0]) >= 0
 }
