@@ -101,7 +101,7 @@ func (l *Lane) allDone(o outcome, now time.Time) {
 
 // done settles one path.
 func (l *Lane) done(w work, o outcome, now time.Time) {
-	if o.kind == kindDelete {
+	if o.kind == kindDelete && !w.hidden {
 		if f := l.stillThere(w.Path); f.State == beneath.Present {
 			// It came back: what stands there now is all new.
 			l.dirty.Drop(w.item, w.Path, filterqueue.Tree|filterqueue.Gone|filterqueue.Content, now)

@@ -123,6 +123,27 @@ func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
 	}
 }
 
+// An expression with a slash at its end is about directories alone.
+func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
+	b := newBed(t, with{
+		files:   []string{"a/skip", "skip", "b/skip/in"},
+		options: func(o *Options) { o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" } },
+	})
+	for _, p := range []string{"skip", "a/skip"} {
+		must(t, os.Remove(filepath.Join(b.src, p)))
+		put(t, b.src, p+"/in", "excluded")
+		b.Mark(p, filterqueue.Gone)
+	}
+	testkit.Eventually(t, patient, "the files are gone", func() bool {
+		return b.there("skip") == "<none>" && b.there("a/skip") == "<none>"
+	})
+	b.Mark("b/skip", filterqueue.Gone)
+	b.idle()
+	if b.there("b/skip/in") != "old" {
+		t.Error("an excluded directory was touched")
+	}
+}
+
 func TestTheUsersOwnExcludesHold(t *testing.T) {
 	b := newBed(t, with{params: "-artuz --exclude=/priv/ --exclude=*.bak", files: []string{"priv/x", "d/a.bak", "d/b"}})
 	b.write("priv/y", "1")

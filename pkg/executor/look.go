@@ -22,6 +22,9 @@ type work struct {
 	// entries replaces the path on the list: a tree that a filter forbids to
 	// be handed to rsync as a whole.
 	entries []string
+	// hidden: a directory that a filter excludes stands here, and what was
+	// deleted under its name before is still to be deleted on the target.
+	hidden bool
 }
 
 // maxPath is the longest path that rsync takes from a list; it would cut a
@@ -91,6 +94,11 @@ func (l *Lane) sort(root *beneath.Root, looker *beneath.Looker, it item, now tim
 	case f.State == beneath.Absent:
 		l.absent(w, now)
 	case l.unwanted(w):
+		if l.hides(w) {
+			w.hidden, w.entries = true, []string{w.Path}
+			l.queue[kindDelete] = append(l.queue[kindDelete], w)
+			return
+		}
 		l.clean(w)
 	default:
 		l.present(root, w)
@@ -117,6 +125,14 @@ func (l *Lane) unwanted(w work) bool {
 	default:
 		return false
 	}
+}
+
+// hides tells whether an excluded directory has taken the name of something
+// that was not excluded, because the expression is about directories alone:
+// "cache/" lets a file called cache through.
+func (l *Lane) hides(w work) bool {
+	return w.found.Dir() && w.Flags&filterqueue.Gone != 0 && l.opt.MayDelete && !l.state.caps.NoDelete &&
+		l.opt.Held(w.Path, true) == "" && !l.excludes(w.Path, false)
 }
 
 // partial tells whether a path is, or lies in, a directory of partly arrived

@@ -275,6 +275,9 @@ func (l *Lane) deleteRun(ctx context.Context, f flight) outcome {
 	run := l.base(rsync.Delete, f.caps)
 	var names []string
 	for _, w := range f.works {
+		if w.hidden {
+			run.Hidden = append(run.Hidden, w.Path)
+		}
 		if w.entries != nil {
 			run.Exact = true
 			names = append(names, w.entries...)

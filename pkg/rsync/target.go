@@ -151,6 +151,9 @@ type Run struct {
 	// Exact deletes the listed names alone, below directories that do not
 	// exist here, and nothing else that is in them.
 	Exact bool
+	// Hidden are directories here that an Exact run neither sees nor deletes
+	// on the target: it is about something else that has their name there.
+	Hidden []string
 	// RemoteShell replaces ssh; empty: plain ssh.
 	RemoteShell string
 }
@@ -184,6 +187,10 @@ func (r Run) Args() []string {
 	args = append(args, "-R", "--no-motd", "--out-format="+OutFormat)
 	args = append(args, r.comparison()...)
 	args = append(args, r.Transport()...)
+	for _, dir := range r.Hidden { // before the patterns: the first rule that matches counts
+		pattern := "/" + escape(dir, false) + "/"
+		args = append(args, "--filter=H "+pattern, "--filter=P "+pattern)
+	}
 	args = append(args, r.selection()...)
 	if r.Confine != "" {
 		args = append(args, "--confine-root="+r.Confine)
