@@ -20,6 +20,7 @@ func (l *Lane) enterTrouble(o outcome, now time.Time) {
 	f := failureOf(o)
 	if o.result.Inactive {
 		l.patienceShift.Add(1)
+		l.dropMaster()
 	}
 	l.standby.drop()
 	l.mu.Lock()
@@ -65,14 +66,12 @@ func (l *Lane) probe(ctx context.Context) {
 func (l *Lane) greet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	if l.opt.Target.SSH || l.opt.Proxied {
-		// Only ssh itself knows the way: ssh_config(5) may name another host
-		// or port, or a jump host, for what stands in the configuration.
-		return nil
+	address, ok := l.address(ctx)
+	if !ok {
+		return nil // only a run can tell
 	}
-	host, port := l.opt.Target.Address()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
@@ -81,9 +80,23 @@ func (l *Lane) greet(ctx context.Context) error {
 	_ = conn.SetDeadline(deadline)
 	_, err = bufio.NewReaderSize(conn, 256).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("%s accepts and says nothing: %w", net.JoinHostPort(host, port), err)
+		return fmt.Errorf("%s accepts and says nothing: %w", address, err)
 	}
 	return nil // whatever answers: rsync will say what is wrong with it
+}
+
+// address is where the remote greets; false when a connection of ours would not
+// take the way that the runs take.
+func (l *Lane) address(ctx context.Context) (string, bool) {
+	switch {
+	case l.opt.Target.SSH && l.opt.Target.Params.RemoteShell, l.opt.Proxied:
+		return "", false
+	case l.opt.Target.SSH:
+		return l.sshAddress(ctx)
+	default:
+		host, port := l.opt.Target.Address()
+		return net.JoinHostPort(host, port), true
+	}
 }
 
 // probed takes the answer of a probe.

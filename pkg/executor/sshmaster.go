@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -55,14 +56,19 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 }
 
 func (l *Lane) masterArgs() []string {
+	args := []string{
+		"-N", "-o", "ControlMaster=yes", "-o", "ControlPath=" + l.opt.ControlPath, "-o", "ControlPersist=no",
+		"-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4",
+	}
+	return append(args, l.sshTo()...)
+}
+
+// sshTo is port, user and host for an ssh of ours.
+func (l *Lane) sshTo() (args []string) {
 	t := l.opt.Target
 	host := strings.Trim(t.Host, "[]")
 	if t.User != "" {
 		host = t.User + "@" + host
-	}
-	args := []string{
-		"-N", "-o", "ControlMaster=yes", "-o", "ControlPath=" + l.opt.ControlPath, "-o", "ControlPersist=no",
-		"-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4",
 	}
 	if t.SSHPort != 0 {
 		args = append(args, "-p", strconv.Itoa(t.SSHPort))
@@ -70,10 +76,46 @@ func (l *Lane) masterArgs() []string {
 	return append(args, "--", host)
 }
 
-// closeMaster ends the connection.
-func (l *Lane) closeMaster() {
+// sshAddress is where the remote's sshd listens. Only ssh knows: ssh_config(5)
+// may name another host or port for what stands in the configuration. False
+// where it goes through a proxy, or is too old to be asked (before 6.8).
+func (l *Lane) sshAddress(ctx context.Context) (string, bool) {
+	var host, port string
+	direct := true
+	p, err := l.opt.Launcher.Start(ctx, rsync.Command{
+		Program: "ssh", Args: append([]string{"-G"}, l.sshTo()...), Dir: "/",
+		Line: func(line []byte) {
+			switch key, value, _ := strings.Cut(string(line), " "); key {
+			case "hostname":
+				host = value
+			case "port":
+				port = value
+			case "proxycommand", "proxyjump":
+				direct = direct && value == "none"
+			}
+		},
+	})
+	if err != nil {
+		return "", false
+	}
+	p.Feed(nil)
+	if e := p.Wait(); e.Exit != 0 || host == "" || port == "" {
+		return "", false
+	}
+	return net.JoinHostPort(host, port), direct
+}
+
+// dropMaster ends the connection over which nothing moved: where a link was cut
+// it may hang for minutes after the remote answers again, and everything that
+// goes over it, too.
+func (l *Lane) dropMaster() {
 	if l.master.process != nil {
 		l.master.process.Kill()
 	}
+}
+
+// closeMaster ends the connection.
+func (l *Lane) closeMaster() {
+	l.dropMaster()
 	l.side.Wait()
 }
