@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -70,6 +71,16 @@ func (r *RsyncDaemon) write(t testing.TB, name, text string) {
 func (r *RsyncDaemon) command() *exec.Cmd {
 	return exec.Command("rsync", "--daemon", "--no-detach", "--address="+r.on.Address(),
 		fmt.Sprintf("--port=%d", r.port), "--config="+filepath.Join(r.Dir, "rsyncd.conf"))
+}
+
+// FreezeSessions stops the sessions that are open now; new ones are served.
+// They stay so until Stop: what a firewall does to a connection that it has
+// forgotten.
+func (r *RsyncDaemon) FreezeSessions() {
+	r.t.Helper()
+	for _, pid := range descendants(r.cmd.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // it may have ended
+	}
 }
 
 func (r *RsyncDaemon) logFile() string { return filepath.Join(r.Dir, "log") }

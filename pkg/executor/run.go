@@ -321,6 +321,9 @@ func (l *Lane) execute(ctx context.Context, f flight, run rsync.Run, names []str
 		}
 	}
 	l.cold(ctx, list, &o)
+	if o.lostSession && o.err == nil {
+		l.standby.slow(o.result.Took)
+	}
 	return o
 }
 

@@ -24,6 +24,7 @@ type standby struct {
 	maxAge  time.Duration // learned: sessions older than this have died
 	restart time.Time     // when to start the next one
 	used    time.Time     // last use
+	usual   time.Duration // learned: how long its runs take, falling slowly
 	off     bool          // the remote has no room for it
 }
 
@@ -65,6 +66,10 @@ const (
 	renewable = 15 * time.Second
 	// quickDeath is how soon a session that died while waiting shows it.
 	quickDeath = time.Second
+	// hungTimes is how many times its usual time a standby may move no byte,
+	// and hungLeast the least of it.
+	hungTimes = 16
+	hungLeast = 2 * time.Second
 )
 
 func newStandby(l *Lane) *standby {
@@ -172,6 +177,7 @@ func (s *standby) use(run rsync.Run, list []byte, o *outcome) bool {
 	w.sink.flight, w.sink.run, w.sink.began, w.sink.argv = o.flight, run, o.began, w.process.Argv
 	w.sink.paths = o.paths
 	fed := time.Now()
+	w.process.SetInactivity(s.patience(run))
 	w.process.Feed(list)
 	s.lane.read(w.process, w.reader, w.sink)
 	s.later(time.Now(), settle)
@@ -179,21 +185,43 @@ func (s *standby) use(run rsync.Run, list []byte, o *outcome) bool {
 	if class == rsync.Trouble || class == rsync.Stopped {
 		s.died(age, w.sink.result)
 		o.lostSession = true
-		if time.Since(fed) < quickDeath {
+		if time.Since(fed) < quickDeath || w.sink.result.Inactive {
 			return false
 		}
 	}
-	s.lived(age, class)
+	s.lived(age, class, time.Since(fed))
 	w.sink.warm = true
 	*o = *w.sink
 	return true
 }
 
-// lived lets the age grow again that a session of its half has outlived: the
-// one that died may have met a restart of the remote, not its timeout.
-func (s *standby) lived(age time.Duration, c rsync.Class) {
+// patience is how long a standby that is used may move no byte before its
+// batch goes cold: a firewall may have forgotten its session, and drops what it
+// sends without a word, while a new one would pass.
+func (s *standby) patience(run rsync.Run) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	whole := s.lane.patience(run)
+	if run.Target.Params.Checksum {
+		return whole
+	}
+	return min(max(hungLeast, hungTimes*s.usual), whole)
+}
+
+// slow learns from the cold run that a batch took after its standby had hung:
+// where that is slow as well, the remote was.
+func (s *standby) slow(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.usual = max(s.usual, took)
+}
+
+// lived lets the age grow again that a session of its half has outlived: the
+// one that died may have met a restart of the remote, not its timeout.
+func (s *standby) lived(age time.Duration, c rsync.Class, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.usual = max(took, s.usual-s.usual/8)
 	if c <= rsync.Again && age > s.maxAge/2 {
 		s.maxAge = min(2*s.maxAge, standbyAge)
 	}

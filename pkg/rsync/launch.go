@@ -163,7 +163,13 @@ func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
 	// A frozen or crashed parent must not leave a child that takes the end of
 	// its list for the end of the work: SIGKILL leaves it no time to.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGTERM) }
+	cmd.Cancel = func() error {
+		if errors.Is(context.Cause(ctx), ErrInactive) {
+			// It would try to take leave of a peer that does not answer.
+			return unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		}
+		return unix.Kill(-cmd.Process.Pid, unix.SIGTERM)
+	}
 	cmd.WaitDelay = killWait
 	p := &Process{
 		Argv: append([]string{c.Program}, c.Args...), cmd: cmd, line: c.Line, idle: c.Inactivity,
@@ -223,6 +229,9 @@ func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
 // Started is when the child was started.
 func (p *Process) Started() time.Time { return p.started }
+
+// SetInactivity replaces the command's limit; before Feed.
+func (p *Process) SetInactivity(d time.Duration) { p.idle = d }
 
 // Feed hands over the list of names and closes standard input: from here on
 // the child works. A child that is already gone is no error here, Wait tells.

@@ -193,6 +193,26 @@ func (s *site) over() {
 	}
 }
 
+// TestOutageOfASession: the connection over which a standby waits is dead, and
+// nothing says so; the remote serves all others. The change goes another way,
+// and the lane is never in trouble.
+func TestOutageOfASession(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.write("f")
+	s.mirror()
+	s.equal()
+	for i := range 3 {
+		testkit.Eventually(t, limit, "a standby waits", func() bool { return s.standbys() == 1 })
+		s.rsyncd.FreezeSessions()
+		s.write("f", fmt.Sprintf("d%d/new", i))
+		t.Logf("all there %.1f s after the change", s.equal().Seconds())
+	}
+	if strings.Contains(s.logged(), "remote in trouble") {
+		t.Error("the lane waited for a remote that serves")
+	}
+}
+
 // TestOutageUnwritable: one directory is closed to the daemon's user. All the
 // rest arrives, and the directory's content once it is opened.
 func TestOutageUnwritable(t *testing.T) {
