@@ -14,8 +14,9 @@ import (
 // use, which the one Send run calls that claimed it.
 //
 // What a waiting rsync cannot notice is checked here: its working directory is
-// the one it was started in, whatever stands at the path now; its session may
-// have been ended by the daemon's timeout, which shows only on use.
+// the one it was started in, whatever stands at the path now; it sees the mounts
+// of the thread that started it; its session may have been ended by the
+// daemon's timeout, which shows only on use.
 type standby struct {
 	lane *Lane
 
@@ -156,7 +157,7 @@ func (s *standby) take() *warm {
 		return nil
 	}
 	root, ok := s.lane.identity()
-	if now.Sub(w.born) >= s.maxAge || !ok || w.root != root || !w.process.Alive() {
+	if now.Sub(w.born) >= s.maxAge || !ok || w.root != root || w.process.Outdated() || !w.process.Alive() {
 		s.end(w)
 		return nil
 	}
@@ -265,7 +266,6 @@ func (s *standby) close() {
 func (s *standby) drop() {
 	s.mu.Lock()
 	w := s.warm
-	// The next one must not start on the thread that is being left.
 	s.warm, s.restart = nil, time.Now().Add(settle)
 	s.mu.Unlock()
 	s.end(w)

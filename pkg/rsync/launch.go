@@ -8,102 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// Launcher starts children from one thread that lives as long as they do: the
-// kernel sends a child its parent-death signal when the *thread* that started
-// it ends (prctl(2), PR_SET_PDEATHSIG), and Go ends threads at will.
-type Launcher struct {
-	env      []string
-	prepare  func() error
-	starts   chan startRequest // unbuffered; received by the current thread
-	renewals chan struct{}     // capacity 1: one more is no other
-	confined atomic.Bool
-}
-
-// startRequest asks the thread to start a child; children counts it until it
-// has been waited for.
-type startRequest struct {
-	cmd         *exec.Cmd
-	confinedDir string
-	done        chan startAnswer // capacity 1
-}
-
-type startAnswer struct {
-	children *sync.WaitGroup
-	err      error
-}
-
-// NewLauncher returns a launcher whose children get env and nothing else.
-// prepare is called first on each thread it uses and may change that thread
-// for all its children, for instance confine it; nil: nothing. After an error
-// children are started all the same, and Confined is false.
-func NewLauncher(env []string, prepare func() error) *Launcher {
-	return &Launcher{env: env, prepare: prepare, starts: make(chan startRequest), renewals: make(chan struct{}, 1)}
-}
-
-// Confined tells whether prepare has succeeded on the current thread.
-func (l *Launcher) Confined() bool { return l.confined.Load() }
-
-// Renew moves to a new, newly prepared thread; the old one ends with its last
-// child.
-func (l *Launcher) Renew() {
-	select {
-	case l.renewals <- struct{}{}:
-	default:
-	}
-}
-
-// Run serves Start until ctx ends and all children have been waited for. It
-// must be running whenever Start is called.
-func (l *Launcher) Run(ctx context.Context) error {
-	var threads sync.WaitGroup
-	defer threads.Wait()
-	for ctx.Err() == nil {
-		current, retire := context.WithCancel(ctx)
-		threads.Go(func() { l.thread(current) })
-		select {
-		case <-l.renewals:
-		case <-ctx.Done():
-		}
-		retire()
-	}
-	return nil
-}
-
-// thread starts children from one thread until ctx ends, and keeps the thread
-// until the last of them has ended.
-func (l *Launcher) thread(ctx context.Context) {
-	// Never unlocked: a thread whose goroutine returns locked is ended, and
-	// with it whatever prepare has done to it.
-	runtime.LockOSThread()
-	confined := l.prepare != nil && l.prepare() == nil
-	l.confined.Store(confined)
-	var children sync.WaitGroup
-	for {
-		select {
-		case r := <-l.starts:
-			if confined && r.confinedDir != "" {
-				r.cmd.Dir = r.confinedDir
-			}
-			err := r.cmd.Start()
-			if err == nil {
-				children.Add(1)
-			}
-			r.done <- startAnswer{&children, err}
-		case <-ctx.Done():
-			children.Wait()
-			return
-		}
-	}
-}
 
 // Command is one child to be started.
 type Command struct {
@@ -141,8 +51,7 @@ type Process struct {
 	// inactive by the watch, and read after it has ended.
 	errText  tail
 	inactive bool
-	// children counts this child for the thread that has to outlive it.
-	children *sync.WaitGroup
+	thread   *thread         // that has started it and has to outlive it
 	ctx      context.Context //nolint:containedctx // the child's own, to tell who ended it
 	stopped  bool
 }
@@ -179,19 +88,11 @@ func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
 		kill(nil)
 		return nil, fmt.Errorf("start %s: %w", c.Program, err)
 	}
-	r := startRequest{cmd: cmd, confinedDir: c.ConfinedDir, done: make(chan startAnswer, 1)}
-	select {
-	case l.starts <- r:
-	case <-ctx.Done():
+	var err error
+	if p.thread, err = l.start(ctx, startRequest{cmd: cmd, confinedDir: c.ConfinedDir, done: make(chan error, 1)}); err != nil {
 		kill(nil)
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("start %s in %s: %w", c.Program, c.Dir, err)
 	}
-	a := <-r.done
-	if a.err != nil {
-		kill(nil)
-		return nil, fmt.Errorf("start %s in %s: %w", c.Program, c.Dir, a.err)
-	}
-	p.children = a.children
 	p.started = time.Now()
 	p.read()
 	return p, nil
@@ -255,6 +156,17 @@ func (p *Process) Alive() bool {
 	return err == nil && info.Signo == 0
 }
 
+// Outdated tells whether the launcher has been renewed since the child was
+// started.
+func (p *Process) Outdated() bool {
+	select {
+	case <-p.thread.retired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Ended is what is known about a child that has ended.
 type Ended struct {
 	Exit       int // exit status; -1 when a signal ended it
@@ -267,7 +179,7 @@ type Ended struct {
 
 // Wait returns once the child and everything in its group have ended.
 func (p *Process) Wait() Ended {
-	defer p.children.Done()
+	defer p.thread.children.Done()
 	stop := make(chan struct{})
 	var watch sync.WaitGroup
 	if p.idle > 0 {

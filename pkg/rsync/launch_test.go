@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/internal/testkit"
 )
@@ -184,6 +187,57 @@ func TestStderrIsBounded(t *testing.T) {
 	p.Feed(nil)
 	if e := p.Wait(); !e.Truncated || len(e.Stderr) != maxStderr || e.Exit != 0 {
 		t.Errorf("%d bytes, %v", len(e.Stderr), e.Truncated)
+	}
+}
+
+// What is started after Renew has returned is started from the new thread, also
+// when children are being started all the time.
+func TestRenewHoldsForTheNextChild(t *testing.T) {
+	threads := 0 // each gets a umask of its own to tell it by
+	l := NewLauncher([]string{"PATH=" + os.Getenv("PATH")}, func() error {
+		threads++
+		if err := unix.Unshare(unix.CLONE_FS); err != nil {
+			return err
+		}
+		unix.Umask(threads)
+		return nil
+	})
+	serve(t, l)
+	umask := func() (p *Process, mask string) {
+		c := sh("umask; cat")
+		c.Line = func(b []byte) { mask = string(b) }
+		p, err := l.Start(t.Context(), c)
+		must(t, err)
+		p.Feed(nil)
+		if p.Outdated() {
+			t.Error("outdated before Renew")
+		}
+		if e := p.Wait(); e.Exit != 0 {
+			t.Fatal(e)
+		}
+		return p, mask
+	}
+	busy, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stop()
+	others.Go(func() {
+		for busy.Err() == nil {
+			if p, err := l.Start(busy, sh("true")); err == nil {
+				p.Feed(nil)
+				p.Wait()
+			}
+		}
+	})
+	for i := 1; i < 20; i++ {
+		p, mask := umask()
+		if n, err := strconv.ParseInt(mask, 8, 32); err != nil || int(n) != i {
+			t.Fatalf("after %d renewals a child of thread %s", i-1, mask)
+		}
+		l.Renew()
+		if !p.Outdated() {
+			t.Error("not outdated after Renew")
+		}
 	}
 }
 

@@ -38,7 +38,11 @@ func parent(script string) {
 // launcher runs a launcher for the test.
 func launcher(t *testing.T, env ...string) *Launcher {
 	t.Helper()
-	l := NewLauncher(append([]string{"PATH=" + os.Getenv("PATH")}, env...), nil)
+	return serve(t, NewLauncher(append([]string{"PATH=" + os.Getenv("PATH")}, env...), nil))
+}
+
+func serve(t *testing.T, l *Launcher) *Launcher {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- l.Run(ctx) }()
