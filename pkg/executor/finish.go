@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -209,9 +208,6 @@ func (l *Lane) assign(o outcome) map[int][]rsync.PathError {
 	}
 	bad := map[int][]rsync.PathError{}
 	for _, e := range append(append([]rsync.PathError{}, o.result.Failed...), o.result.Races...) {
-		if o.run.Exact && e.Errno == syscall.ENOTEMPTY {
-			continue // the directory holds what the filter keeps
-		}
 		owners := owners(o.works, index, e.Path)
 		if len(owners) == 0 {
 			return nil

@@ -126,8 +126,10 @@ func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
 // An expression with a slash at its end is about directories alone.
 func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 	b := newBed(t, with{
-		files:   []string{"a/skip", "skip", "b/skip/in"},
-		options: func(o *Options) { o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" } },
+		files: []string{"a/skip", "skip", "b/skip/in"},
+		options: func(o *Options) {
+			o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" }
+		},
 	})
 	for _, p := range []string{"skip", "a/skip"} {
 		must(t, os.Remove(filepath.Join(b.src, p)))

@@ -61,10 +61,7 @@ func (l *Lane) newest(ctx context.Context, o *outcome) {
 	run := l.base(rsync.Send, o.flight.caps)
 	run.LiftUpdate = true
 	again := l.execute(ctx, flight{kind: o.kind, works: o.works, caps: o.flight.caps, lease: o.flight.lease}, run, names)
-	o.sent, o.files, o.ended = o.sent+again.sent, o.files+again.files, again.ended
-	if again.err != nil || again.result.Class != rsync.Done {
-		o.err, o.result, o.run, o.argv = again.err, again.result, again.run, again.argv
-	}
+	o.join(again)
 }
 
 // suspects lists the regular files among the works, and in their trees, which

@@ -1,0 +1,119 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"github.com/sersync/sersync/pkg/rsync"
+)
+
+// flight is one batch on its way: the works of one kind that one run, or a
+// few in a row, bring to the remote.
+type flight struct {
+	lease *lease
+	kind  int
+	works []work
+	caps  rsync.Capabilities
+	// paths is how many names the lists held.
+	paths int
+}
+
+// outcome is what a flight reports when it has ended.
+type outcome struct {
+	flight
+	result  rsync.Result
+	run     rsync.Run
+	argv    []string
+	sent    int64 // content bytes
+	files   int
+	began   time.Time
+	ended   time.Time
+	extras  []candidate // surveys
+	changed map[string]rsync.Change
+	err     error // the run could not be started
+	// warm says that a standby was used; lostSession that one was found dead:
+	// the remote may have been restarted, or replaced.
+	warm, lostSession bool
+	// sentAll: the sending half of a full sync is done.
+	sentAll bool
+}
+
+// startQueued starts what waits for a kind's slot.
+func (l *Lane) startQueued(ctx context.Context, kind int) {
+	q := l.queue[kind]
+	if len(q) == 0 || l.busy[kind] >= l.limits[kind] {
+		return
+	}
+	n := len(q)
+	if kind == kindBig {
+		n = 1 // one at a time, so that a failure costs one file's bytes
+	}
+	l.queue[kind] = q[n:]
+	l.launchWaiting(ctx, kind, q[:n:n])
+}
+
+// launch runs works; their slot is held, or taken when it is needed.
+func (l *Lane) launch(ctx context.Context, kind int, works []work, hold *lease) {
+	l.busy[kind]++
+	f := flight{kind: kind, works: works, caps: l.state.caps, lease: hold}
+	l.runs.Go(func() {
+		o := l.fly(ctx, f)
+		hold.release()
+		l.outcomes <- o
+	})
+}
+
+// lease is the slot of one flight. A flight that a waiting standby carries
+// needs none: its process runs already, and one change to fifty remotes should
+// not go in waves. It takes one when it has to start a process after all. It
+// belongs to the flight's goroutine.
+type lease struct {
+	lane *Lane
+	held bool
+}
+
+func (s *lease) take(ctx context.Context) error {
+	if s == nil || s.held {
+		return nil
+	}
+	if err := s.lane.slot(ctx); err != nil {
+		return err
+	}
+	s.held = true
+	return nil
+}
+
+func (s *lease) release() {
+	if s.held {
+		s.lane.opt.Slots.Release()
+		s.held = false
+	}
+}
+
+// launchWaiting waits for a slot first.
+func (l *Lane) launchWaiting(ctx context.Context, kind int, works []work) {
+	l.busy[kind]++
+	f := flight{kind: kind, works: works, caps: l.state.caps}
+	l.runs.Go(func() {
+		o := outcome{flight: f, err: context.Canceled}
+		if l.slot(ctx) == nil {
+			o = l.fly(ctx, f)
+			l.opt.Slots.Release()
+		}
+		l.outcomes <- o
+	})
+}
+
+// fly brings one flight to its end.
+func (l *Lane) fly(ctx context.Context, f flight) outcome {
+	switch f.kind {
+	case kindSurvey:
+		return l.survey(ctx, f)
+	case kindDelete:
+		return l.deleteRun(ctx, f)
+	case kindTree:
+		return l.treeRun(ctx, f)
+	default:
+		return l.sendRun(ctx, f)
+	}
+}
