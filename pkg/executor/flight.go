@@ -26,6 +26,7 @@ type outcome struct {
 	argv    []string
 	sent    int64 // content bytes
 	files   int
+	last    string // the file that was begun last
 	began   time.Time
 	ended   time.Time
 	extras  []candidate // surveys

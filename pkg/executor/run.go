@@ -31,10 +31,29 @@ func (l *Lane) remoteShell() string {
 	return shell
 }
 
-// sendRun sends files and single directories: through the standby when there
-// is one, else cold. Where the receiver compares times by the second, what a
-// content event touched goes with --ignore-times, apart from the rest.
+// sendRun sends files and single directories.
 func (l *Lane) sendRun(ctx context.Context, f flight) outcome {
+	root, rest := split(f.works, func(w work) bool { return w.Path == "" })
+	if len(root) == 0 {
+		return l.sendEntries(ctx, f)
+	}
+	return inParts(f,
+		part{rest, func(f flight) outcome { return l.sendEntries(ctx, f) }},
+		part{root, func(f flight) outcome { return l.sendRoot(ctx, f) }},
+	)
+}
+
+// sendRoot sends the watch root itself and nothing that is in it.
+func (l *Lane) sendRoot(ctx context.Context, f flight) outcome {
+	run := l.base(rsync.Send, f.caps)
+	run.RootAlone = true
+	return l.execute(ctx, f, run, []string{""})
+}
+
+// sendEntries goes through the standby when there is one, else cold. Where the
+// receiver compares times by the second, what a content event touched goes with
+// --ignore-times, apart from the rest.
+func (l *Lane) sendEntries(ctx context.Context, f flight) outcome {
 	if !f.caps.SecondsOnly {
 		return l.sendList(ctx, f, l.base(rsync.Send, f.caps))
 	}

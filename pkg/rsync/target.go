@@ -154,6 +154,9 @@ type Run struct {
 	// Hidden are directories here that an Exact run neither sees nor deletes
 	// on the target: it is about something else that has their name there.
 	Hidden []string
+	// RootAlone makes a Send run of the watch root leave out what is in it: with
+	// --dirs a list's "./" brings every entry of it over.
+	RootAlone bool
 	// RemoteShell replaces ssh; empty: plain ssh.
 	RemoteShell string
 }
@@ -178,6 +181,9 @@ func (r Run) Args() []string {
 		args = append(args, r.Transport()...)
 		return append(args, "-n", "-t", "-R", "--no-motd", "--out-format="+timesFormat, "--files-from=-",
 			strings.TrimSuffix(r.Target.Dest(), "/")+"/", nowhere)
+	}
+	if r.RootAlone {
+		args = append(args, "--exclude=/*") // before the user's own rules: the first that matches counts
 	}
 	if r.LiftUpdate {
 		args = append(args, r.Target.Params.WithoutUpdate()...)

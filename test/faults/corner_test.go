@@ -1,7 +1,9 @@
 package faults
 
 import (
+	crand "crypto/rand"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -143,12 +145,12 @@ func corners() []corner {
 // fresh makes copies on the target that are newer than what will come.
 func fresh(s *scene) { s.write("f", "g", "d/e/f", "d/x") }
 
+// random is content that neither compresses nor repeats.
 func random(size int) []byte {
 	b := make([]byte, size)
-	_, _ = unix.Getrandom(b[:min(size, 4096)], 0)
-	for i := 4096; i < size; i++ {
-		b[i] = b[i-4096] + byte(i>>12)*7
-	}
+	var seed [32]byte
+	_, _ = crand.Read(seed[:]) // never fails
+	_, _ = rand.NewChaCha8(seed).Read(b)
 	return b
 }
 
@@ -191,6 +193,38 @@ func TestCornerTwoWayNewer(t *testing.T) {
 	})
 	if testkit.Poll(lull, func() bool { b, _ := os.ReadFile(s.dst + "/f"); return string(b) != "newer there" }) {
 		t.Error("a newer copy on the target was overwritten although -u is set")
+	}
+}
+
+// TestCornerRoot: the watch root's own mode and time change. That brings the
+// root over, and nothing that is in it: not what the filter excludes, and no
+// file a second time.
+func TestCornerRoot(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(s *scene) {
+		s.set.Set = map[string]bool{"attrib": true}
+		s.set.Exclude = []string{"^private.*"}
+	})
+	s.write("f")
+	s.mirror()
+	s.write("private", "private-dir/f", "f")
+	s.must(os.Chmod(s.src, 0o711))
+	mode := func(dir string) os.FileMode {
+		info, err := os.Stat(dir)
+		s.must(err)
+		return info.Mode()
+	}
+	testkit.Eventually(t, limit, "the root's mode is on the target", func() bool { return mode(s.dst) == mode(s.src) })
+	s.crash()
+	s.write("private", "new")
+	s.start()
+	s.arrives("new")
+	s.compare.Excluded = func(path string, _ bool) bool { return strings.HasPrefix(path, "private") }
+	s.stays()
+	for _, name := range []string{"private", "private-dir"} {
+		if s.has(name) {
+			t.Errorf("%s was sent although the filter excludes it", name)
+		}
 	}
 }
 
