@@ -21,6 +21,9 @@ import (
 func (l *Lane) finish(o outcome) {
 	now := time.Now()
 	l.busy[o.kind]--
+	if o.result.Class > rsync.Again {
+		l.noteLeftovers(o, now)
+	}
 	if o.kind == kindFull {
 		l.fullEnded(o, now)
 		return
@@ -119,6 +122,9 @@ func (l *Lane) done(w work, o outcome, now time.Time) {
 	op := status.Sent
 	if o.kind == kindDelete {
 		op = status.Deleted
+	}
+	if op == status.Deleted && partial(w.Path) {
+		return // nothing that stood here
 	}
 	l.recorder.Transfer(status.Transfer{
 		Time: now, Path: w.Path, Operation: op, Bytes: o.changed[w.Path].Size, Duration: status.Seconds(now.Sub(w.Since)),

@@ -44,12 +44,13 @@ type Lane struct {
 	quiet     quiet
 	// topSince asks for a look whether the target still has what it had then;
 	// zero: no need.
-	topSince time.Time
-	litter   litter
-	full     fullSync
-	standby  *standby
-	master   master
-	waits    waits
+	topSince  time.Time
+	litter    litter
+	leftovers leftovers
+	full      fullSync
+	standby   *standby
+	master    master
+	waits     waits
 
 	mu    sync.Mutex // guards what Snapshot and State read
 	state state
@@ -222,6 +223,7 @@ func (l *Lane) nextWake(now time.Time) time.Time {
 		earlier(l.quiet.until)
 		earlier(l.rootAgain)
 		earlier(l.litter.next)
+		earlier(l.leftovers.next)
 	}
 	if l.busy[kindSend] == 0 {
 		earlier(l.standby.due())
@@ -260,6 +262,7 @@ func (l *Lane) dispatch(ctx context.Context, now time.Time) {
 	l.startFull(ctx, now)
 	l.suspectRebuilt(ctx)
 	l.lookForLitter(now)
+	l.removeLeftovers(now)
 	if l.busy[kindSend] < l.limits[kindSend] && !l.waiting && l.due(now) {
 		switch {
 		case l.standby.waits():

@@ -246,7 +246,7 @@ func (l *Lane) absent(w work, now time.Time) {
 		l.fail(it, now, failure{reason: "the daemon refuses deletions", remedy: refusedRemedy})
 	case l.spared(candidate{it.Path, it.Flags&filterqueue.Tree != 0}):
 		l.clean(w)
-	case (l.opt.Excluded != nil || l.opt.Target.Params.Rules.Any()) && it.Flags&filterqueue.Tree != 0:
+	case (l.opt.Excluded != nil || l.opt.Target.Params.Rules.Any()) && it.Flags&filterqueue.Tree != 0 && !partial(it.Path):
 		// A directory may hold what a filter keeps: ask the target.
 		l.queue[kindSurvey] = append(l.queue[kindSurvey], w)
 	default:

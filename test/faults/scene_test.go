@@ -36,6 +36,7 @@ type scene struct {
 	src, dst, out string
 	rsyncd        *testkit.RsyncDaemon
 	rsync         *testkit.Faulty
+	meter         *meter // before the daemon; nil: none
 	set           testkit.Settings
 	app           *testkit.Sersync
 	tree          *testkit.Tree

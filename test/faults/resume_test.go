@@ -1,0 +1,171 @@
+package faults
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// TestResume: the transfer of a large file is ended in its middle. What has
+// arrived is not sent again, and nothing of it is left over.
+func TestResume(t *testing.T) {
+	for name, end := range map[string]func(*scene){
+		"rsync killed":     func(s *scene) { s.killRuns() },
+		"program killed":   func(s *scene) { s.crash(); s.start() },
+		"connections lost": func(s *scene) { s.meter.hangUp() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newMetered(t)
+			s.write("f")
+			s.mirror()
+			s.equal()
+			const size = 24 << 20
+			s.must(os.WriteFile(s.src+"/large", random(size), 0o644))
+			testkit.Eventually(t, limit, "two thirds have arrived", func() bool { return s.arriving() > size*2/3 })
+			end(s)
+			s.write("f")
+			s.equal()
+			sent := s.meter.bytes.Load()
+			t.Logf("%.2f times the file's size were sent", float64(sent)/size)
+			if sent > size*5/4 {
+				t.Errorf("%d bytes were sent for a file of %d: the part was not used", sent, size)
+			}
+		})
+	}
+}
+
+// TestResumeGone: the large file is deleted while its transfer is interrupted.
+// The part of it goes as well.
+func TestResumeGone(t *testing.T) {
+	t.Parallel()
+	s := newMetered(t)
+	s.write("d/f")
+	s.mirror()
+	s.equal()
+	s.must(os.WriteFile(s.src+"/d/large", random(24<<20), 0o644))
+	testkit.Eventually(t, limit, "half has arrived", func() bool { return s.meter.bytes.Load() > 12<<20 })
+	s.rsyncd.Freeze()
+	s.do(testkit.Op{"rm", "d/large"})
+	s.killRuns()
+	s.rsyncd.Thaw()
+	testkit.Eventually(t, limit, "a part is left for the next run", func() bool { return s.has("d/" + partDir) })
+	t.Logf("gone %.1f s later", s.equal().Seconds())
+}
+
+// killRuns kills the rsync processes of the program.
+func (s *scene) killRuns() {
+	s.t.Helper()
+	for _, pid := range s.app.Processes() {
+		args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		if strings.Contains(string(args), "/rsync\x00") {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
+	}
+}
+
+// newMetered is a scene with a slow link whose bytes are counted.
+func newMetered(t *testing.T) *scene {
+	t.Helper()
+	return newScene(t, func(s *scene) {
+		s.set.Params = "-artu --bwlimit=6000"
+		s.meter = newMeter(t, s.rsyncd.Port())
+		s.set.Remotes[0] = testkit.At(s.meter.port, "m")
+	})
+}
+
+// meter passes connections on to a port and counts the bytes towards it.
+type meter struct {
+	port   int
+	bytes  atomic.Int64
+	mu     sync.Mutex // guards open
+	open   map[net.Conn]bool
+	copies sync.WaitGroup
+}
+
+func newMeter(t *testing.T, to int) *meter {
+	t.Helper()
+	m := &meter{port: testkit.FreePort(t), open: map[net.Conn]bool{}}
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", m.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.copies.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", to))
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			m.pass(near, far)
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); m.hangUp(); m.copies.Wait() })
+	return m
+}
+
+// pass copies both ways until either side ends.
+func (m *meter) pass(near, far net.Conn) {
+	m.mu.Lock()
+	m.open[near], m.open[far] = true, true
+	m.mu.Unlock()
+	done := func(c net.Conn) {
+		_ = c.Close()
+		m.mu.Lock()
+		delete(m.open, c)
+		m.mu.Unlock()
+	}
+	m.copies.Go(func() {
+		_, _ = io.Copy(io.MultiWriter(far, (*counter)(&m.bytes)), near)
+		done(far)
+	})
+	m.copies.Go(func() { _, _ = io.Copy(near, far); done(near) })
+}
+
+// hangUp ends the connections that are open now.
+func (m *meter) hangUp() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for c := range m.open {
+		_ = c.Close()
+	}
+}
+
+type counter atomic.Int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	(*atomic.Int64)(c).Add(int64(len(b)))
+	return len(b), nil
+}
+
+// arriving is how many bytes of the file "large" the target has so far: what
+// its receivers have not put into place yet.
+func (s *scene) arriving() (bytes int64) {
+	for _, pattern := range []string{"/.large.*", "/" + partDir + "/large"} {
+		files, err := filepath.Glob(s.dst + pattern)
+		s.must(err)
+		for _, f := range files {
+			if info, err := os.Lstat(f); err == nil {
+				bytes += info.Size()
+			}
+		}
+	}
+	return bytes
+}
+
+// partDir is where receivers keep the part of a large file.
+const partDir = ".sersync-partial"
