@@ -32,10 +32,28 @@ func (l *Lane) request(ctx context.Context, r request) error {
 	select {
 	case l.requests <- r:
 		return nil
+	case <-l.ended:
+		return l.requestAfter(r)
 	case <-ctx.Done():
 		return ErrStopped
 	}
 }
+
+// requestAfter serves a request when Run has returned: nobody else owns the
+// lane's state then.
+func (l *Lane) requestAfter(r request) error {
+	if !l.leaving.Load() {
+		return ErrStopped
+	}
+	l.after.Lock()
+	defer l.after.Unlock()
+	l.serve(r)
+	return nil
+}
+
+// Leave says that another lane will inherit from this one, which is about to be
+// stopped: what is asked for from now on is for that one to carry out.
+func (l *Lane) Leave() { l.leaving.Store(true) }
 
 // FullSync asks for a full sync; it joins a wanted one of the same make that
 // has not begun, and follows any other.
@@ -276,37 +294,4 @@ func (l *Lane) FullCommand(excludes []string) string {
 	run := l.base(rsync.Full, l.opt.Caps)
 	run.Excludes = excludes
 	return "cd " + rsync.Quote([]string{l.opt.Dir}) + " && " + rsync.Quote(append([]string{l.opt.Program}, run.Args()...))
-}
-
-// Inherit takes over what a lane of the same id knew and had not brought to the
-// remote. The other lane's Run must have returned, and nothing may be marked
-// there any more; mirrored says that a mirror run done there counts here. It
-// reports false when the other knew nothing yet: then this
-// lane has to begin as after a start.
-func (l *Lane) Inherit(before *Lane, mirrored bool) bool {
-	now := time.Now()
-	before.dirty.RetryNow()
-	for {
-		items := before.dirty.Take(now, maxBatch)
-		if len(items) == 0 {
-			break
-		}
-		for _, it := range items {
-			l.dirty.Mark(it.Path, it.Flags, it.Since)
-			before.dirty.Done(it)
-		}
-	}
-	l.marks.Add(1)
-	before.mu.Lock()
-	complete, paused, wasMirrored, caps := before.state.complete, before.state.paused, before.state.mirrored && mirrored, before.state.caps
-	before.mu.Unlock()
-	l.mu.Lock()
-	l.state.complete, l.state.paused, l.state.mirrored = complete, paused, wasMirrored || l.state.mirrored
-	l.state.caps.Deleter, l.state.caps.SecondsOnly, l.state.caps.NoList = caps.Deleter, caps.SecondsOnly, caps.NoList
-	l.mu.Unlock()
-	if before.full.want != nil {
-		l.full.want = before.full.want
-		return true
-	}
-	return complete
 }

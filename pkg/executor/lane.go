@@ -31,6 +31,9 @@ type Lane struct {
 	requests  chan request   // unbuffered; received by Run
 	outcomes  chan outcome   // unbuffered; each run sends exactly one
 	granted   chan struct{}  // unbuffered; a slot for the next Send run
+	ended     chan struct{}  // closed when Run returns
+	leaving   atomic.Bool    // another lane will inherit
+	after     sync.Mutex     // held by who serves a request when Run has returned
 	runs      sync.WaitGroup // every goroutine Run has started, but for the ssh master's
 	side      sync.WaitGroup // the ssh master's
 	limits    [kinds]int
@@ -109,7 +112,7 @@ func NewLane(opt Options) *Lane {
 	l := &Lane{
 		opt: opt, log: opt.Logger.With(zap.String("lane", opt.ID)), dirty: filterqueue.NewDirty(),
 		recorder: status.NewRecorder(), requests: make(chan request), outcomes: make(chan outcome),
-		granted: make(chan struct{}), batch: maxBatch, causes: map[string]failqueue.Cause{},
+		granted: make(chan struct{}), ended: make(chan struct{}), batch: maxBatch, causes: map[string]failqueue.Cause{},
 		waits: waits{over: make(chan struct{})},
 	}
 	l.limits = [kinds]int{kindSend: 1, kindTree: 1, kindBig: 1, kindDelete: 1, kindSurvey: 1, kindFull: 1}
@@ -140,6 +143,7 @@ const drainTime = 10 * time.Second
 func (l *Lane) Run(ctx context.Context) error {
 	runCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	defer close(l.ended)
 	defer l.waits.stop()
 	l.log.Debug("lane started", zap.String("remote", l.opt.Target.Dest()))
 	for ctx.Err() == nil {
@@ -167,7 +171,8 @@ func (l *Lane) Run(ctx context.Context) error {
 	return nil
 }
 
-// drain waits for what runs, for a bounded time, and then ends it.
+// drain waits for what runs, for a bounded time, and then ends it. What is
+// asked for meanwhile is served: a lane that inherits carries it out.
 func (l *Lane) drain(stop context.CancelFunc) {
 	l.standby.close()
 	l.full.cancel()
@@ -180,16 +185,26 @@ func (l *Lane) drain(stop context.CancelFunc) {
 	for {
 		select {
 		case <-gone:
+			l.unqueue()
 			l.closeMaster()
 			return
 		case <-l.granted:
 			l.opt.Slots.Release()
 		case o := <-l.outcomes:
 			l.finish(o)
-		case <-l.requests: // too late
+		case r := <-l.requests:
+			l.serve(r)
 		case <-limit.C:
 			stop()
 		}
+	}
+}
+
+// unqueue makes dirty again what was claimed and has found no slot.
+func (l *Lane) unqueue() {
+	for k := range l.queue {
+		l.giveBack(l.queue[k], 0)
+		l.queue[k] = nil
 	}
 }
 

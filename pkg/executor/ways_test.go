@@ -12,7 +12,6 @@ import (
 
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
 )
 
 // scripted is an rsync that runs a line of shell on its list, in $list, before
@@ -174,21 +173,5 @@ func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 	testkit.Eventually(t, patient, "only deletions wait", func() bool { s := b.dirty.Stats(); return s.Pending == 2 && s.InFlight == 0 })
 	if b.there("f") != "old" || b.there("d/x") != "old" || b.there("only") != "there" {
 		t.Error("deleted")
-	}
-}
-
-func TestInheritTakesWhatIsDirty(t *testing.T) {
-	b := newBed(t, with{})
-	b.Complete()
-	must(t, b.Pause(t.Context(), true))
-	b.write("f", "1")
-	b.stop()
-	next := NewLane(b.opt)
-	next.state.caps = rsync.Capabilities{}
-	if !next.Inherit(b.Lane, true) {
-		t.Error("what was known is lost")
-	}
-	if s := next.dirty.Stats(); s.Pending != 1 || s.Oldest.After(time.Now()) {
-		t.Errorf("%+v", s)
 	}
 }

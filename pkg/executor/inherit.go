@@ -1,0 +1,49 @@
+package executor
+
+import (
+	"time"
+)
+
+// Inherit takes over what a lane of the same id knew and had not brought to the
+// remote: what is dirty, the full syncs that are wanted, what an operator sees.
+// The other lane's Run must have returned, nothing may be marked or asked for
+// there any more, and this lane's Run must not have begun. mirrored says that a
+// mirror run done there counts here. It reports false when the other knew
+// nothing yet: then this lane has to begin as after a start.
+func (l *Lane) Inherit(before *Lane, mirrored bool) bool {
+	l.inheritDirty(before)
+	l.litter, l.topSince, l.reported = before.litter, before.topSince, before.reported
+	l.recorder = before.recorder
+	before.mu.Lock()
+	old := before.state
+	before.mu.Unlock()
+	l.mu.Lock()
+	st := &l.state
+	st.complete, st.paused, st.mirrored = old.complete, old.paused, old.mirrored && mirrored || st.mirrored
+	st.shown, st.since = old.shown, old.since
+	st.degraded, st.onlyThere, st.lastOK, st.lastFail = old.degraded, old.onlyThere, old.lastOK, old.lastFail
+	st.caps.Deleter, st.caps.SecondsOnly, st.caps.NoList = old.caps.Deleter, old.caps.SecondsOnly, old.caps.NoList
+	l.mu.Unlock()
+	l.full.want, l.full.again = before.full.want, before.full.again
+	return l.full.want != nil || old.complete
+}
+
+// inheritDirty moves all that is dirty, with its age.
+func (l *Lane) inheritDirty(before *Lane) {
+	now := time.Now()
+	before.dirty.RetryNow()
+	for {
+		items := before.dirty.Take(now, maxBatch)
+		if len(items) == 0 {
+			break
+		}
+		for _, it := range items {
+			l.dirty.Mark(it.Path, it.Flags, it.Since)
+			before.dirty.Done(it)
+		}
+	}
+	for path, cause := range before.causes {
+		l.causes[path] = cause
+	}
+	l.marks.Add(1)
+}
