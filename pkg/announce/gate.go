@@ -68,9 +68,7 @@ func (g *Gate) Changed(n filterqueue.Notice, now time.Time) {
 	g.order.Lock()
 	defer g.order.Unlock()
 	through, dropped := g.change(n, now)
-	if dropped > 0 && g.opt.Full != nil {
-		g.opt.Full(n, dropped)
-	}
+	g.report(n, dropped)
 	g.deliver(through)
 }
 
@@ -82,21 +80,27 @@ func (g *Gate) change(n filterqueue.Notice, now time.Time) (through []filterqueu
 	if !n.Marked {
 		return []filterqueue.Notice{n}, 0
 	}
-	e := g.waiting.find(n.Path)
+	return g.waitLocked(Held{Notice: n, At: now, Lanes: g.opt.Lanes})
+}
+
+// waitLocked has a notice wait for its lanes, in the place of what waits at its
+// path: a later change waits anew, and what settles it must have started after
+// it.
+func (g *Gate) waitLocked(h Held) (through []filterqueue.Notice, dropped uint64) {
+	e := g.waiting.find(h.Notice.Path)
 	switch {
 	case e != nil:
 	case g.waiting.size < g.opt.Max:
 		e = &entry{}
-		g.waiting.put(n.Path, e)
+		g.waiting.put(h.Notice.Path, e)
 	case g.opt.All:
 		g.dropped++
 		return nil, g.dropped
 	default:
-		return []filterqueue.Notice{n}, 0
+		return []filterqueue.Notice{h.Notice}, 0
 	}
-	// A later change waits anew: what settles it must have started after it.
-	e.notice, e.at, e.lanes = n, now, map[string]bool{}
-	for _, id := range g.opt.Lanes {
+	e.notice, e.at, e.lanes = h.Notice, h.At, map[string]bool{}
+	for _, id := range h.Lanes {
 		if g.opt.All || !g.down[id] {
 			e.lanes[id] = true
 		}
@@ -104,16 +108,10 @@ func (g *Gate) change(n filterqueue.Notice, now time.Time) (through []filterqueu
 	return g.finishLocked(nil, e), 0
 }
 
-// Inherit takes the notices that another gate was holding back. What has been
-// changed here meanwhile is newer and stays.
-func (g *Gate) Inherit(notices []filterqueue.Notice, now time.Time) {
-	for _, n := range notices {
-		g.mu.Lock()
-		known := g.waiting.find(n.Path) != nil
-		g.mu.Unlock()
-		if !known {
-			g.Changed(n, now)
-		}
+// report says that a notice was dropped, when it was.
+func (g *Gate) report(n filterqueue.Notice, dropped uint64) {
+	if dropped > 0 && g.opt.Full != nil {
+		g.opt.Full(n, dropped)
 	}
 }
 
@@ -170,19 +168,6 @@ func (g *Gate) setDown(lane string, down bool) (through []filterqueue.Notice) {
 		through = g.finishLocked(through, e)
 	}
 	return through
-}
-
-// Take empties the gate and returns what it was holding back.
-func (g *Gate) Take() []filterqueue.Notice {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	entries := g.waiting.within("")
-	g.waiting = tree{}
-	out := make([]filterqueue.Notice, len(entries))
-	for i, e := range entries {
-		out[i] = e.notice
-	}
-	return out
 }
 
 // Dropped counts the notices that found no room.

@@ -105,24 +105,6 @@ func TestFullGateDoesNotGrow(t *testing.T) {
 	}
 }
 
-func TestTakeEmptiesTheGate(t *testing.T) {
-	var told int
-	g := New(Options{Lanes: []string{"a"}, Deliver: func(filterqueue.Notice) { told++ }})
-	play(g, "+f@1 -g@1")
-	var paths []string
-	for _, n := range g.Take() {
-		if n.Deleted != (n.Path == "g") {
-			t.Errorf("%q: deleted is %v", n.Path, n.Deleted)
-		}
-		paths = append(paths, n.Path)
-	}
-	slices.Sort(paths)
-	play(g, "a:f@2 a:g@2 v:a")
-	if !slices.Equal(paths, []string{"f", "g"}) || g.Waiting() != 0 || told != 0 {
-		t.Errorf("taken %q, %d waiting, %d told", paths, g.Waiting(), told)
-	}
-}
-
 // Deliver may ask the gate, as a log line or a status does.
 func TestDeliverIsCalledWithoutTheLock(t *testing.T) {
 	var g *Gate

@@ -12,24 +12,6 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue"
 )
 
-// TestInherit: what a gate was holding back waits in the next one, unless that
-// knows something newer.
-func TestInherit(t *testing.T) {
-	quiet := Options{Lanes: []string{"a"}, Deliver: func(filterqueue.Notice) { t.Error("told") }}
-	old, next := New(quiet), New(quiet)
-	play(old, "+a@1 +d/b@1")
-	play(next, "-a@2")
-	next.Inherit(old.Take(), at(3))
-	if old.Waiting() != 0 || next.Waiting() != 2 {
-		t.Fatalf("%d and %d wait", old.Waiting(), next.Waiting())
-	}
-	for _, n := range next.Take() {
-		if n.Deleted != (n.Path == "a") {
-			t.Errorf("%+v is not the newest", n)
-		}
-	}
-}
-
 // TestDropsAreReported: none vanishes without a word.
 func TestDropsAreReported(t *testing.T) {
 	var full []string

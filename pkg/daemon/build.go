@@ -58,7 +58,7 @@ func laneID(dir string, t rsync.Target) string {
 // build makes a site from a configuration; nothing of it runs yet. old is the
 // site it replaces, whose watches and locks it takes over where they still fit.
 func (d *Daemon) build(ctx context.Context, conf confxml.Config, old *site) (*site, error) {
-	s := &site{daemon: d, conf: conf, log: d.log, lanes: map[string]*executor.Lane{}, reloaded: old != nil}
+	s := &site{daemon: d, conf: conf, log: d.log, lanes: map[string]*executor.Lane{}, replaced: make(chan struct{})}
 	err := s.make(ctx, old)
 	if err != nil {
 		s.close()
@@ -158,6 +158,11 @@ func (s *site) buildRoot(local confxml.LocalPath, filter *filterqueue.Filter, ca
 		return fmt.Errorf("%s:%d: %w; create the directory or correct watch=", s.conf.File, local.Line, err)
 	}
 	r := s.daemon.newRoot(local, dir)
+	for _, other := range s.roots {
+		if other.dir == dir {
+			r.number++
+		}
+	}
 	r.launcher = rsync.NewLauncher(s.daemon.env, s.confine(r))
 	r.following = rsync.NewLauncher(s.daemon.env, nil)
 	slots := executor.NewSlots(s.daemon.opts.Threads, s.total)
@@ -182,8 +187,10 @@ func (s *site) buildRoot(local confxml.LocalPath, filter *filterqueue.Filter, ca
 }
 
 // connectWatch finds the watch that sees the root's tree already, or makes one.
+// A watch has one root to pass its events on to, so that of two localpaths of
+// the same directory each has its own.
 func (s *site) connectWatch(r *root) error {
-	key := keyOf(r.dir, s.conf, s.sameDir(r))
+	key := keyOf(r.dir, s.conf, r.number)
 	w := s.daemon.watches[key]
 	if w == nil {
 		var err error
@@ -194,17 +201,6 @@ func (s *site) connectWatch(r *root) error {
 	}
 	r.watch = w
 	return nil
-}
-
-// sameDir counts the localpaths before r that name the same directory: a watch
-// has one root to pass its events on to, so each needs its own.
-func (s *site) sameDir(r *root) (n int) {
-	for _, other := range s.roots {
-		if other != r && other.dir == r.dir {
-			n++
-		}
-	}
-	return n
 }
 
 func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, filter *filterqueue.Filter, caps rsync.Capabilities) (*executor.Lane, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/daemonize"
 	"github.com/sersync/sersync/pkg/lock"
+	"github.com/sersync/sersync/pkg/logging"
 )
 
 // Daemon is one running program. What it does is a site, made from one reading
@@ -23,7 +24,8 @@ type Daemon struct {
 	opts    cli.Options
 	child   *daemonize.Child
 	banner  cli.Banner
-	log     *zap.Logger
+	logging *logging.Log
+	log     *zap.Logger // of logging
 	out     io.Writer
 	outMu   sync.Mutex // guards out
 	env     []string   // of rsync's children
@@ -42,18 +44,22 @@ type Daemon struct {
 	watching  atomic.Bool
 	noManager bool // no service manager listens; owned by notifySystemd
 
-	// The rest belongs to the goroutine of Run.
-	watches map[watchKey]*watch
-	locks   map[string]*lock.Lock // by lane
-	pidFile *daemonize.PIDFile
+	// The rest belongs to the goroutine of Run, and to that of the running
+	// site's begin.
+	watches   map[watchKey]*watch
+	locks     map[string]*lock.Lock // by lane
+	pages     map[string]*page      // by what they serve, and where
+	pidFile   *daemonize.PIDFile
+	announced bool // the program has said that it watches
+	mirrored  bool // the full sync of -r has been asked for
 }
 
 // New prepares a daemon; env is the environment of rsync's children.
-func New(opts cli.Options, child *daemonize.Child, banner cli.Banner, log *zap.Logger, env []string) *Daemon {
+func New(opts cli.Options, child *daemonize.Child, banner cli.Banner, log *logging.Log, env []string) *Daemon {
 	return &Daemon{
-		opts: opts, child: child, banner: banner, log: log, out: banner.Out, env: env, proxied: proxied(),
+		opts: opts, child: child, banner: banner, logging: log, log: log.Logger(), out: banner.Out, env: env, proxied: proxied(),
 		started: time.Now(), ticks: newTicks(), reloads: make(chan confxml.Config),
-		watches: map[watchKey]*watch{}, locks: map[string]*lock.Lock{},
+		watches: map[watchKey]*watch{}, locks: map[string]*lock.Lock{}, pages: map[string]*page{},
 	}
 }
 
@@ -62,6 +68,7 @@ func (d *Daemon) Run(ctx context.Context, conf confxml.Config) error {
 	defer d.close()
 	watching, endWatches := context.WithCancel(ctx)
 	defer d.waitWatches()
+	defer d.stopPages()
 	defer endWatches()
 	besides, endBesides := context.WithCancel(ctx)
 	var base sync.WaitGroup
@@ -71,28 +78,47 @@ func (d *Daemon) Run(ctx context.Context, conf confxml.Config) error {
 	defer endBesides()
 
 	s, err := d.build(ctx, conf, nil)
-	for err == nil && ctx.Err() == nil {
+	if err != nil {
+		return err
+	}
+	for {
 		d.activate(watching, s)
-		var next *confxml.Config
-		if next, err = s.run(ctx); err != nil || next == nil {
+		next, err := s.run(ctx)
+		if err != nil || next == nil {
+			s.close()
+			return err
+		}
+		replacing := d.replace(ctx, *next, s)
+		s.close()
+		if replacing == nil {
+			return nil
+		}
+		s = replacing
+	}
+}
+
+// rebuildEvery is how soon it is tried again to go on with the old
+// configuration, when even that cannot be built any more.
+const rebuildEvery = 5 * time.Second
+
+// replace builds the site that follows old: of the new configuration, or of the
+// old one. What could be read has been checked before; what fails now (a lock,
+// a directory, rsync being upgraded) must not end the sync that works. It
+// returns nil once ctx has ended.
+func (d *Daemon) replace(ctx context.Context, conf confxml.Config, old *site) *site {
+	s, err := d.build(ctx, conf, old)
+	for err != nil {
+		d.log.Error("reload failed, the old configuration stays", zap.Error(err))
+		if s, err = d.build(ctx, old.conf, old); err == nil {
 			break
 		}
-		var replaced *site
-		if replaced, err = d.build(ctx, *next, s); err != nil {
-			// What could be read has been checked before; what fails now (a lock,
-			// a directory) must not end the sync that works.
-			d.log.Error("reload failed, the old configuration stays", zap.Error(err))
-			replaced, err = d.build(ctx, s.conf, s)
-		}
-		if err == nil {
-			s.close()
-			s = replaced
+		select {
+		case <-time.After(rebuildEvery):
+		case <-ctx.Done():
+			return nil
 		}
 	}
-	if s != nil {
-		s.close()
-	}
-	return err
+	return s
 }
 
 // Reload replaces the configuration; it returns once the running site has
@@ -105,9 +131,18 @@ func (d *Daemon) Reload(ctx context.Context, conf confxml.Config) {
 }
 
 // activate makes s the current site: its roots get the events of their
-// watches, new watches start, and what no root uses any more ends.
+// watches, it takes over what the site before has left, new watches start, and
+// what nothing uses any more ends. Its lanes do not run yet.
 func (d *Daemon) activate(ctx context.Context, s *site) {
-	old := d.current.Swap(s)
+	old := d.current.Load()
+	if old != nil {
+		old.acting.Lock() // what was asked for is done, or waits for s
+		old.over = true
+		old.acting.Unlock()
+		if err := d.logging.Apply(s.conf.Log, s.conf.Debug); err != nil {
+			d.log.Error("log stays as it is", zap.Error(err))
+		}
+	}
 	used := map[*watch]bool{}
 	var started []*root
 	for _, r := range s.roots {
@@ -120,8 +155,13 @@ func (d *Daemon) activate(ctx context.Context, s *site) {
 	}
 	if old != nil {
 		s.inherit(old)
-		s.bridge(started)
+		s.bridge(old, started)
 	}
+	d.current.Store(s)
+	if old != nil {
+		close(old.replaced)
+	}
+	d.servePages(ctx, s)
 	for key, w := range d.watches {
 		if !used[w] {
 			w.stop()

@@ -213,30 +213,6 @@ func (s *site) trouble(r *root, id string) func(bool) {
 	}
 }
 
-// inherit takes over what the plugins of the site before had not delivered,
-// and what its gates were holding back. A root goes on where its watch does.
-func (x *extensions) inherit(roots []*root, old *site) {
-	taken := map[*extension]bool{}
-	for _, before := range old.plugins.list {
-		i := slices.IndexFunc(x.list, func(e *extension) bool { return e.name == before.name && !taken[e] })
-		if i < 0 {
-			continue // it was taken out of the configuration
-		}
-		next := x.list[i]
-		taken[next] = true
-		for _, ev := range before.runner.Take() {
-			next.runner.Add(ev)
-		}
-		for _, r := range roots {
-			for _, o := range old.roots {
-				if o.watch == r.watch {
-					x.gate(r, next).Inherit(old.plugins.gate(o, before).Take(), time.Now())
-				}
-			}
-		}
-	}
-}
-
 // gate is that of one root and plugin.
 func (x *extensions) gate(r *root, e *extension) *announce.Gate {
 	return x.gates[r][slices.Index(x.list, e)]

@@ -77,7 +77,36 @@ func (f *finder) count() uint64 {
 	return f.dropped
 }
 
-// run lists directories until ctx ends.
+// next is the directory to list, if there is one.
+func (f *finder) next() (find, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.wanted) == 0 {
+		f.wanted = nil
+		return find{}, false
+	}
+	first := f.wanted[0]
+	f.wanted = f.wanted[1:]
+	return first, true
+}
+
+// unfinished puts a directory back that was not listed to its end.
+func (f *finder) unfinished(wanted find) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wanted = append([]find{wanted}, f.wanted...)
+}
+
+// take empties the list of what is still to be looked at.
+func (f *finder) take() []find {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	wanted := f.wanted
+	f.wanted = nil
+	return wanted
+}
+
+// runFinder lists directories until ctx ends.
 func (s *site) runFinder(ctx context.Context, f *finder) error {
 	for {
 		select {
@@ -85,17 +114,13 @@ func (s *site) runFinder(ctx context.Context, f *finder) error {
 			return nil
 		case <-f.wake:
 		}
-		for ctx.Err() == nil {
-			f.mu.Lock()
-			if len(f.wanted) == 0 {
-				f.wanted = nil
-				f.mu.Unlock()
-				break
+		for next, ok := f.next(); ok; next, ok = f.next() {
+			err := s.tellFound(ctx, next)
+			if ctx.Err() != nil {
+				f.unfinished(next)
+				return nil
 			}
-			next := f.wanted[0]
-			f.wanted = f.wanted[1:]
-			f.mu.Unlock()
-			if err := s.tellFound(ctx, next); err != nil && ctx.Err() == nil {
+			if err != nil {
 				f.log.Warn("plugin is not told what a new directory held at first", zap.String("plugin", next.x.name),
 					zap.String("path", next.path), zap.Error(err))
 			}

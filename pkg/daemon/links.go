@@ -18,9 +18,10 @@ type links struct {
 	root *root
 	wake chan struct{} // capacity 1
 
-	mu     sync.Mutex
-	wanted map[uint64]bool      // inode numbers
-	looked map[uint64]time.Time // when each was last looked for
+	mu      sync.Mutex
+	wanted  map[uint64]time.Time // inode numbers, and when the file was written
+	looking time.Time            // the earliest of what is being looked for; zero: nothing is
+	looked  map[uint64]time.Time // when each was last looked for
 }
 
 const (
@@ -32,7 +33,7 @@ const (
 )
 
 func newLinks(r *root) *links {
-	return &links{root: r, wake: make(chan struct{}, 1), wanted: map[uint64]bool{}, looked: map[uint64]time.Time{}}
+	return &links{root: r, wake: make(chan struct{}, 1), wanted: map[uint64]time.Time{}, looked: map[uint64]time.Time{}}
 }
 
 // written asks for the other names of a file that changed at since. Lanes ask
@@ -41,16 +42,51 @@ func (l *links) written(_, ino uint64, since time.Time) {
 	l.mu.Lock()
 	known := l.looked[ino].After(since)
 	if !known {
-		l.wanted[ino] = true
+		l.wantLocked(ino, since)
 	}
 	l.mu.Unlock()
-	if known {
-		return
+	if !known {
+		l.soon()
 	}
+}
+
+func (l *links) wantLocked(ino uint64, since time.Time) {
+	if at, ok := l.wanted[ino]; !ok || since.Before(at) {
+		l.wanted[ino] = since
+	}
+}
+
+func (l *links) soon() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
 	}
+}
+
+// inherit takes over what the site before had not looked for.
+func (l *links) inherit(old *links) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for ino, since := range old.wanted {
+		l.wantLocked(ino, since)
+	}
+	l.soon()
+}
+
+// oldest is since when a name may be without its content on the targets. A
+// watermark must not pass it: the time of such a file is older than that.
+func (l *links) oldest() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	oldest := l.looking
+	for _, since := range l.wanted {
+		if oldest.IsZero() || since.Before(oldest) {
+			oldest = since
+		}
+	}
+	return oldest
 }
 
 func (l *links) run(ctx context.Context) error {
@@ -75,9 +111,10 @@ func (l *links) run(ctx context.Context) error {
 
 // look walks the tree once and marks every name of the wanted files.
 func (l *links) look(ctx context.Context, now time.Time) {
+	earliest := l.oldest()
 	l.mu.Lock()
 	wanted := l.wanted
-	l.wanted = map[uint64]bool{}
+	l.wanted, l.looking = map[uint64]time.Time{}, earliest
 	if len(l.looked) > maxLinks {
 		clear(l.looked)
 	}
@@ -85,9 +122,22 @@ func (l *links) look(ctx context.Context, now time.Time) {
 		l.looked[ino] = now
 	}
 	l.mu.Unlock()
-	for _, name := range l.names(ctx, wanted) {
+	inodes := make(map[uint64]bool, len(wanted))
+	for ino := range wanted {
+		inodes[ino] = true
+	}
+	for _, name := range l.names(ctx, inodes) {
 		for _, lane := range l.root.lanes {
 			lane.Mark(name, 0)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looking = time.Time{}
+	if ctx.Err() != nil { // not to the end
+		for ino, since := range wanted {
+			delete(l.looked, ino)
+			l.wantLocked(ino, since)
 		}
 	}
 }

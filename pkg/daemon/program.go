@@ -91,17 +91,16 @@ func (p Program) sync(opts cli.Options, child *daemonize.Child, banner cli.Banne
 		}
 	}
 	env := rsyncEnvironment()
-	log, closeLog, err := logging.New(conf.Log, conf.Debug, p.Stderr)
+	logs, err := logging.Open(conf.Log, conf.Debug, p.Stderr)
 	if err != nil {
 		return p.fail(child, fmt.Errorf("%s: log: %w", conf.File, err))
 	}
-	defer func() { _ = closeLog() }()
-	for _, w := range conf.Warnings {
-		log.Warn("configuration", zap.Stringer("problem", w))
-	}
+	defer func() { _ = logs.Close() }()
+	log := logs.Logger()
+	warn(log, conf)
 	ctx, stop := signals(child)
 	defer stop()
-	d := New(opts, child, banner, log, env)
+	d := New(opts, child, banner, logs, env)
 	if opts.Module != "" {
 		err = d.RunModule(ctx, conf)
 	} else {
@@ -115,6 +114,13 @@ func (p Program) sync(opts cli.Options, child *daemonize.Child, banner cli.Banne
 		return p.fail(child, err)
 	}
 	return 0
+}
+
+// warn logs what is odd about a configuration that is used.
+func warn(log *zap.Logger, conf confxml.Config) {
+	for _, w := range conf.Warnings {
+		log.Warn("configuration", zap.Stringer("problem", w))
+	}
 }
 
 // load reads and checks the configuration. In the daemon's half it is silent
@@ -224,7 +230,9 @@ func (p Program) reload(ctx context.Context, d *Daemon, opts cli.Options, log *z
 		err = conf.ValidateSync()
 	}
 	if err == nil {
-		err = confxml.Fatal(conf.CheckHost())
+		problems := conf.CheckHost()
+		err = confxml.Fatal(problems)
+		conf.Warnings = append(conf.Warnings, problems...)
 	}
 	if err != nil {
 		log.Error("configuration not usable, the old one stays", zap.Error(err))
@@ -232,5 +240,6 @@ func (p Program) reload(ctx context.Context, d *Daemon, opts cli.Options, log *z
 		return
 	}
 	log.Info("configuration read again")
+	warn(log, conf)
 	d.Reload(ctx, conf)
 }

@@ -25,11 +25,13 @@ import (
 type root struct {
 	local confxml.LocalPath
 	dir   string // absolute, symlinks at the watch path itself resolved
-	log   *zap.Logger
-	lanes []*executor.Lane
-	queue *filterqueue.Queue
-	watch *watch
-	ticks *ticks
+	// number counts the localpaths before this one that name the same directory.
+	number int
+	log    *zap.Logger
+	lanes  []*executor.Lane
+	queue  *filterqueue.Queue
+	watch  *watch
+	ticks  *ticks
 	// launcher starts the children, confined to the root where the host
 	// allows it; following those whose parameters ask to follow links.
 	launcher, following *rsync.Launcher
@@ -143,37 +145,6 @@ func (r *root) release() {
 	}
 }
 
-// overflow freezes the watermarks: from the last good moment on, changes may
-// have gone unseen.
-func (r *root) overflow() {
-	since := r.ticks.lastGood()
-	r.log.Warn("kernel event queue overflowed, a scan will find what was lost", zap.Time("since", since))
-	r.mu.Lock()
-	r.unseen = true
-	r.mu.Unlock()
-	r.suspect(since)
-}
-
-// suspect freezes the lanes' watermarks until the next scan has ended.
-func (r *root) suspect(since time.Time) {
-	r.mu.Lock()
-	if r.scanSince.IsZero() || since.Before(r.scanSince) {
-		r.scanSince = since
-	}
-	r.scanHolds++
-	r.mu.Unlock()
-	for _, l := range r.lanes {
-		l.Suspect(since)
-	}
-}
-
-func (r *root) askScan() {
-	select {
-	case r.scans <- struct{}{}:
-	default:
-	}
-}
-
 // rootState follows what happens to the watch root itself.
 func (r *root) rootState(s inotify.RootState) {
 	switch s {
@@ -264,21 +235,6 @@ func (r *root) notCovered(path string, err error) {
 	}
 }
 
-// rescan compares the directories that cannot be watched.
-func (r *root) rescan() {
-	r.mu.Lock()
-	paths := make([]string, 0, len(r.uncovered))
-	for p := range r.uncovered {
-		paths = append(paths, p)
-	}
-	r.mu.Unlock()
-	for _, p := range paths {
-		for _, l := range r.lanes {
-			l.Mark(p, filterqueue.Tree|filterqueue.Extras)
-		}
-	}
-}
-
 // watchFailure ends the site when the kernel refuses to watch.
 func (r *root) watchFailure(ctx context.Context) error {
 	select {
@@ -287,60 +243,6 @@ func (r *root) watchFailure(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-}
-
-// scan serves askScan: one walk finds what changed, for all lanes.
-func (r *root) scan(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.scans:
-		}
-		r.mu.Lock()
-		since, holds := r.scanSince, r.scanHolds
-		r.scanSince, r.scanHolds = time.Time{}, 0
-		r.mu.Unlock()
-		if holds == 0 {
-			continue
-		}
-		if since.Equal(everything) {
-			r.compareAll(ctx)
-		} else {
-			r.tellChanged(ctx, since)
-			r.catchUp(ctx, since, r.lanes)
-		}
-		for _, l := range r.lanes {
-			for range holds {
-				l.Settled()
-			}
-		}
-	}
-}
-
-// everything is the since of a scan that has to take all for changed.
-var everything = time.Unix(0, 0)
-
-// compareAll has every lane compare the whole tree: nothing is known of it.
-func (r *root) compareAll(ctx context.Context) {
-	for _, l := range r.lanes {
-		_ = l.FullSync(ctx, executor.Full{Unknown: true})
-	}
-}
-
-// catchUp walks the tree once and marks what changed since for the lanes.
-func (r *root) catchUp(ctx context.Context, since time.Time, lanes []*executor.Lane) {
-	if len(lanes) == 0 {
-		return
-	}
-	began := time.Now()
-	count, err := executor.CatchUp(ctx, since, lanes)
-	if err != nil && ctx.Err() == nil {
-		r.log.Warn("catch-up scan ended early", zap.Error(err))
-		return
-	}
-	r.log.Info("catch-up scan done", zap.Time("since", since), zap.Int64("directories", count.Dirs),
-		zap.Int64("others", count.Others), zap.Duration("took", time.Since(began)))
 }
 
 // snapshot is the root as an operator sees it.
@@ -355,8 +257,10 @@ func (r *root) snapshot() status.Root {
 
 // watermark is the earliest time that something not yet marked may have.
 func (r *root) watermark(now time.Time) time.Time {
-	if oldest := r.queue.Stats().Oldest; !oldest.IsZero() && oldest.Before(now) {
-		return oldest
+	for _, oldest := range []time.Time{r.queue.Stats().Oldest, r.links.oldest()} {
+		if !oldest.IsZero() && oldest.Before(now) {
+			now = oldest
+		}
 	}
 	return now
 }

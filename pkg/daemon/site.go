@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +30,14 @@ type site struct {
 	lanes    map[string]*executor.Lane
 	starts   []*laneStart
 	plugins  *extensions
-	reloaded bool // not the first site of the program
+	// answers is closed once the status socket listens, or cannot.
+	answers <-chan struct{}
+
+	// acting is held by who carries out an operator's request, and alone to end
+	// that: over is set, under it, when another site inherits.
+	acting   sync.RWMutex
+	over     bool
+	replaced chan struct{} // closed when another site has taken over
 }
 
 // laneStart is what a lane begins with.
@@ -64,8 +70,6 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 	group.Go(func() error { return s.failLog.run(ctx) })
 	group.Go(func() error { return s.keeper.run(ctx) })
 	s.runPlugins(ctx, group)
-	page := s.newPage()
-	group.Go(func() error { return page.Run(ctx) })
 	for _, r := range s.roots {
 		group.Go(func() error { return r.queue.Run(ctx) })
 		group.Go(func() error { return r.scan(ctx) })
@@ -76,14 +80,14 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 			group.Go(func() error { return l.Run(ctx) })
 		}
 	}
-	group.Go(func() error { return s.begin(ctx, page.Up()) })
+	group.Go(func() error { return s.begin(ctx) })
 	group.Go(func() error { return s.timers(ctx) })
 	group.Go(func() error { return s.progress(ctx) })
 	group.Go(func() error {
 		select {
 		case conf := <-s.daemon.reloads:
 			next = &conf
-			s.plugins.handover.Store(true)
+			s.leave()
 			stop()
 		case <-ctx.Done():
 		}
@@ -94,10 +98,19 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 	return next, err
 }
 
+// leave has all that ends with the site keep what it could not bring to an end,
+// for the next one.
+func (s *site) leave() {
+	s.plugins.handover.Store(true)
+	for _, l := range s.lanes {
+		l.Leave()
+	}
+}
+
 // begin waits for the watches, says so, and starts what each lane begins with.
-func (s *site) begin(ctx context.Context, answers <-chan struct{}) error {
+func (s *site) begin(ctx context.Context) error {
 	d := s.daemon
-	mirror := d.opts.FullSync && !s.reloaded
+	mirror := d.opts.FullSync && !d.mirrored
 	if mirror {
 		d.banner.FullSync(s.fullCommands(), s.conf.Debug)
 	}
@@ -112,20 +125,37 @@ func (s *site) begin(ctx context.Context, answers <-chan struct{}) error {
 			r.askScan()
 		}
 	}
-	if !s.reloaded {
-		d.banner.Running(s.conf.LocalPaths)
-		if err := d.writePIDFile(s.conf); err != nil {
-			return err
-		}
-		if err := d.child.Ready(); err != nil {
-			return err
-		}
+	select {
+	case <-s.answers:
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err := s.announce(); err != nil {
+		return err
 	}
 	d.ready()
-	if mirror {
-		return s.mirror(ctx)
+	if !mirror {
+		return s.resume(ctx)
 	}
-	return s.resume(ctx)
+	err := s.mirror(ctx)
+	d.mirrored = ctx.Err() == nil // or else the next site has to
+	return err
+}
+
+// announce says, once, that the program watches.
+func (s *site) announce() error {
+	d := s.daemon
+	if d.announced {
+		return nil
+	}
+	d.announced = true
+	d.banner.Running(s.conf.LocalPaths)
+	if err := d.writePIDFile(s.conf); err != nil {
+		return err
+	}
+	return d.child.Ready()
 }
 
 // mirror is -r, and what crontab does: everything is sent, and what only the
@@ -179,45 +209,27 @@ func (s *site) resume(ctx context.Context) error {
 	return nil
 }
 
+// catchUp finds what changed since, for lanes of which it is known what they
+// have brought over before.
 func (s *site) catchUp(ctx context.Context, r *root, known []*executor.Lane, since time.Time) {
 	for _, l := range known {
+		// With the watermark frozen what was known stays known, also when this is
+		// ended half-way.
 		l.Suspect(since)
+		l.Complete()
 	}
-	r.catchUp(ctx, since, known)
+	found := r.catchUp(ctx, since, known)
+	if ctx.Err() != nil {
+		r.unscanned(since, 1)
+		return
+	}
 	for _, l := range known {
-		if ctx.Err() == nil {
-			l.Complete()
+		if found {
 			_ = l.LookAtTarget(ctx, since)
+		} else {
+			_ = l.FullSync(ctx, executor.Full{Unknown: true})
 		}
 		l.Settled()
-	}
-}
-
-// inherit takes over what the site before had not brought to its remotes. The
-// watches already serve the new roots, so nothing is added to the old lanes any
-// more.
-func (s *site) inherit(old *site) {
-	for _, r := range old.roots {
-		r.queue.Flush()
-	}
-	for _, start := range s.starts {
-		before := old.lanes[start.lane.ID()]
-		if before == nil {
-			continue
-		}
-		start.inherited = start.lane.Inherit(before, !start.changed)
-	}
-	s.plugins.inherit(s.roots, old)
-}
-
-// bridge covers what happens between the end of a watch and the start of the
-// one that replaces it: begin asks for the scan once the new one stands.
-func (s *site) bridge(started []*root) {
-	for _, start := range s.starts {
-		if start.inherited && slices.Contains(started, start.root) && !start.root.bridged {
-			start.root.bridged = true
-			start.root.suspect(s.daemon.ticks.lastGood())
-		}
 	}
 }
 

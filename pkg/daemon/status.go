@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,6 @@ import (
 	"github.com/sersync/sersync/pkg/executor"
 	"github.com/sersync/sersync/pkg/plugins"
 	"github.com/sersync/sersync/pkg/status"
-	"github.com/sersync/sersync/pkg/statuspage"
 )
 
 // socketPath is where a running instance answers: one per configuration file,
@@ -31,18 +31,6 @@ func socketPath(stateDir, file, module string) string {
 		name += "-" + module
 	}
 	return filepath.Join(stateDir, name+".sock")
-}
-
-// newPage makes the status server of the site.
-func (s *site) newPage() *statuspage.Server {
-	host, module := s.conf.Host, s.daemon.opts.Module
-	if module != "" {
-		// The page and its socket are those of the sync, which may run beside.
-		host.Page, host.Socket = false, ""
-	}
-	return statuspage.New(statuspage.Options{
-		Host: host, Socket: socketPath(s.stateDir, s.conf.File, module), Actions: s.daemon, Log: s.log,
-	}, s.daemon)
 }
 
 // Snapshot is the whole program as an operator sees it.
@@ -87,13 +75,36 @@ func pluginSnapshot(name string, st plugins.Stats, now time.Time) status.Plugin 
 	return p
 }
 
-// Do carries out what an operator asks for.
+// Do carries out what an operator asks for. During a reload the site that is
+// replaced takes it, for the next one to carry out, or the next one itself.
 func (d *Daemon) Do(ctx context.Context, verb status.Verb, lane string) error {
-	found := false
-	s := d.current.Load()
-	if s == nil {
-		return fmt.Errorf("%w: nothing runs yet", status.ErrUnknownLane)
+	for {
+		s := d.current.Load()
+		if s == nil {
+			return fmt.Errorf("%w: nothing runs yet", status.ErrUnknownLane)
+		}
+		err := s.do(ctx, verb, lane)
+		if !errors.Is(err, errReplaced) {
+			return err
+		}
+		select {
+		case <-s.replaced:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+}
+
+// errReplaced says that another site is about to take over.
+var errReplaced = errors.New("the configuration is being replaced")
+
+func (s *site) do(ctx context.Context, verb status.Verb, lane string) error {
+	s.acting.RLock()
+	defer s.acting.RUnlock()
+	if s.over {
+		return errReplaced
+	}
+	found := false
 	for _, r := range s.roots {
 		for _, l := range r.lanes {
 			if lane != "" && lane != l.ID() && lane != r.dir {

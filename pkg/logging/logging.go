@@ -34,52 +34,58 @@ const (
 	defaultMaxBackups = 5
 )
 
-// New builds the logger. debug (2.5.4's <debug start="true">) lowers the level
-// to debug whatever the configuration says. standard is where entries go
-// without a file, normally os.Stderr; it is coloured when it is a terminal and
-// NO_COLOR is not set.
-//
-// A file or journal that cannot be used is no error: the entries go to standard
-// instead and the first one says so, because the sync must not depend on the
-// log. Errors are ErrFormat and ErrLevel only.
-//
-// Call close after the last entry; it is never nil.
-func New(cfg confxml.Log, debug bool, standard *os.File) (log *zap.Logger, closeLog func() error, err error) {
-	nothing := func() error { return nil }
-	level, err := levelOf(cfg.Level, debug)
+// place is where entries go, and in which form.
+type place struct {
+	conf  confxml.Log // changed by Apply only
+	core  zapcore.Core
+	level zap.AtomicLevel
+	file  *lumberjack.Logger // nil: standard error or the journal
+	// trouble is why the file or the journal of conf cannot be used; the entries
+	// go to standard error instead.
+	trouble error
+}
+
+// open makes the place that conf names. The error is ErrFormat or ErrLevel.
+func open(conf confxml.Log, debug bool, standard *os.File) (*place, error) {
+	level, err := levelOf(conf.Level, debug)
 	if err != nil {
-		return zap.NewNop(), nothing, err
+		return nil, err
 	}
-	format := cfg.Format
+	p := &place{conf: conf, level: zap.NewAtomicLevelAt(level)}
+	format := conf.Format
 	if format == "" {
 		format = FormatConsole
 	}
 	var out io.Writer = standard
-	closeLog, tty := nothing, isTerminal(standard)
-	var trouble error
+	tty := isTerminal(standard)
 	switch {
 	case format == FormatJournal:
-		core, jerr := newJournal(level)
-		if jerr == nil {
-			return zap.New(core), nothing, nil
+		if p.core, p.trouble = newJournal(p.level); p.trouble == nil {
+			return p, nil
 		}
-		format, trouble = FormatConsole, jerr
-	case cfg.File != "":
-		f, ferr := openFile(cfg)
-		if ferr == nil {
-			out, closeLog, tty = f, f.Close, false
+		format = FormatConsole
+	case conf.File != "":
+		if p.file, p.trouble = openFile(conf); p.trouble == nil {
+			out, tty = p.file, false
 		}
-		trouble = ferr
 	}
 	enc, err := encoder(format, tty && os.Getenv("NO_COLOR") == "")
 	if err != nil {
-		return zap.NewNop(), nothing, err
+		return nil, err
 	}
-	log = zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(out)), level))
-	if trouble != nil {
-		log.Warn("log goes to standard error", zap.Error(trouble), Remedy("name a file that this user can write in <log file>, or format=\"console\""))
+	p.core = zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(out)), p.level)
+	return p, nil
+}
+
+// close lets go of the file; a later entry would open it again.
+func (p *place) close() error {
+	if p.file == nil {
+		return nil
 	}
-	return log, closeLog, nil
+	if err := p.file.Close(); err != nil {
+		return fmt.Errorf("close log: %w", err)
+	}
+	return nil
 }
 
 func levelOf(name string, debug bool) (zapcore.Level, error) {
@@ -112,7 +118,7 @@ func encoder(format string, color bool) (zapcore.Encoder, error) {
 
 // openFile opens the file with rotation. lumberjack opens it at the first
 // entry only, and then nobody learns that it failed, so it is tried here.
-func openFile(cfg confxml.Log) (io.WriteCloser, error) {
+func openFile(cfg confxml.Log) (*lumberjack.Logger, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.File), 0o750); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}

@@ -43,12 +43,12 @@ func logged(t *testing.T, cfg confxml.Log, debug bool, f func(*zap.Logger)) stri
 		t.Fatal(err)
 	}
 	defer out.Close()
-	log, closeLog, err := New(cfg, debug, out)
+	log, err := Open(cfg, debug, out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f(log)
-	if err := closeLog(); err != nil {
+	f(log.Logger())
+	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(out.Name())
@@ -163,10 +163,10 @@ func TestLevels(t *testing.T) {
 }
 
 func TestBadConfiguration(t *testing.T) {
-	if _, _, err := New(confxml.Log{Level: "loud"}, false, os.Stderr); !errors.Is(err, ErrLevel) {
+	if _, err := Open(confxml.Log{Level: "loud"}, false, os.Stderr); !errors.Is(err, ErrLevel) {
 		t.Errorf("level: %v", err)
 	}
-	if _, _, err := New(confxml.Log{Format: "xml"}, false, os.Stderr); !errors.Is(err, ErrFormat) {
+	if _, err := Open(confxml.Log{Format: "xml"}, false, os.Stderr); !errors.Is(err, ErrFormat) {
 		t.Errorf("format: %v", err)
 	}
 }
@@ -224,11 +224,11 @@ func TestColoursOnATerminalOnly(t *testing.T) {
 	}
 	defer tty.Close()
 	line := func() string {
-		log, _, err := New(confxml.Log{}, false, tty)
+		log, err := Open(confxml.Log{}, false, tty)
 		if err != nil {
 			t.Fatal(err)
 		}
-		log.Warn("root is gone", Path("\x1b[31m"))
+		log.Logger().Warn("root is gone", Path("\x1b[31m"))
 		b := make([]byte, 4096)
 		k, err := master.Read(b)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sersync/sersync/pkg/confxml"
@@ -60,6 +61,8 @@ type Server struct {
 	cache *cache
 	files map[string]asset
 	up    chan struct{}
+	// missing: something that was to be listened on could not be.
+	missing atomic.Bool
 }
 
 // New is a server that shows what source says.
@@ -77,7 +80,9 @@ func New(opts Options, source Source) *Server {
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if path := s.socketPath(); path != "" {
-		if l := s.listenUnix(ctx, path); l != nil {
+		l := s.listenUnix(ctx, path)
+		s.missing.Store(l == nil)
+		if l != nil {
 			g.Go(func() error { s.serve(ctx, l, access{unix: true}); return nil })
 		}
 	}
@@ -92,6 +97,10 @@ func (s *Server) Run(ctx context.Context) error {
 // Up is closed once the Unix socket listens, or cannot.
 func (s *Server) Up() <-chan struct{} { return s.up }
 
+// Missing tells that something which was to be listened on could not be; another
+// server may succeed later.
+func (s *Server) Missing() bool { return s.missing.Load() }
+
 func (s *Server) socketPath() string {
 	if s.opts.Host.Socket != "" {
 		return s.opts.Host.Socket
@@ -103,6 +112,9 @@ func (s *Server) socketPath() string {
 func (s *Server) runTCP(ctx context.Context) {
 	token := s.readToken()
 	listeners, elsewhere := s.listenTCP(ctx, token)
+	if len(listeners) == 0 {
+		s.missing.Store(true)
+	}
 	a := access{token: token, tokenOnly: elsewhere, hosts: s.hostNames()}
 	var g errgroup.Group
 	for _, l := range listeners {

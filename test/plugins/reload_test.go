@@ -1,5 +1,3 @@
-//go:build soak
-
 package plugins
 
 import (
@@ -13,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
-// TestReload: SIGHUP keeps what a receiver that is down has not got, what waits
-// for a remote, and the sequence of numbers.
+// TestReload: SIGHUP keeps what a receiver that is down has not got and what
+// waits for a remote, also when it makes another watch (another filter does).
 func TestReload(t *testing.T) {
 	s := newScene(t, 2)
 	s.remotes[1].Stop()
@@ -27,13 +25,15 @@ func TestReload(t *testing.T) {
 	s.do(testkit.Op{"writemany", "f%d", "50"})
 	testkit.Eventually(t, limit, "all wait", func() bool { return s.plugin("socket").Pending == 50 && s.plugin("http").Pending == 51 })
 	for i := range 3 {
+		s.set.Exclude = [][]string{nil, {"never"}, {"never", "ever"}}[i]
 		text := strings.Replace(s.config(), `standby="true"`, fmt.Sprintf(`total="%d" standby="true"`, 50+i), 1)
 		s.must(os.WriteFile(s.app.File, []byte(testkit.WithState(text, s.app.State)), 0o600))
 		s.app.Signal(syscall.SIGHUP)
 		testkit.Eventually(t, limit, "configuration read again", func() bool { return strings.Count(s.log(), "configuration read again") == i+1 })
 		s.do(testkit.Op{"write", fmt.Sprint("during", i)})
 	}
-	testkit.Eventually(t, limit, "all wait still", func() bool { return s.plugin("socket").Pending == 53 && s.plugin("http").Pending == 54 })
+	// What changed last may be told again: between two watches events are lost.
+	testkit.Eventually(t, limit, "all wait still", func() bool { return s.plugin("socket").Pending >= 53 && s.plugin("http").Pending >= 54 })
 	r.Behave(plugintest.Serve)
 	s.remotes[1].Start()
 	var want []string

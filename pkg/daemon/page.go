@@ -1,0 +1,89 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/statuspage"
+)
+
+// page is a status server that runs. Servers outlive sites: what is asked for
+// during a reload is answered, too.
+type page struct {
+	server *statuspage.Server
+	end    context.CancelFunc
+	runs   sync.WaitGroup
+}
+
+func (p *page) stop() {
+	p.end()
+	p.runs.Wait()
+}
+
+// newPage makes the status server of a plugin that runs alone. The page and the
+// socket of the configuration are those of the sync, which may run beside.
+func (s *site) newPage() *statuspage.Server {
+	host := s.conf.Host
+	host.Page, host.Socket = false, ""
+	return statuspage.New(statuspage.Options{
+		Host: host, Socket: socketPath(s.stateDir, s.conf.File, s.daemon.opts.Module), Actions: s.daemon, Log: s.log,
+	}, s.daemon)
+}
+
+// pageOptions are the site's status servers, one for the Unix socket and one
+// for TCP, by all that makes one differ from another.
+func (s *site) pageOptions() map[string]statuspage.Options {
+	socket := s.conf.Host.Socket
+	if socket == "" {
+		socket = socketPath(s.stateDir, s.conf.File, "")
+	}
+	wanted := map[string]statuspage.Options{
+		"unix " + socket: {Socket: socket, Actions: s.daemon, Log: s.log},
+	}
+	if s.conf.Host.Page {
+		host := s.conf.Host
+		host.Socket = ""
+		key := fmt.Sprintf("tcp %+v", host)
+		var token unix.Stat_t
+		if unix.Stat(host.TokenFile, &token) == nil { // another token, or the mode has been put right
+			key += fmt.Sprint(token.Dev, token.Ino, token.Ctim)
+		}
+		wanted[key] = statuspage.Options{Host: host, Log: s.log}
+	}
+	return wanted
+}
+
+// servePages has the site's status servers run until ctx ends, and ends those
+// that it does not want. One that could not listen tries again.
+func (d *Daemon) servePages(ctx context.Context, s *site) {
+	wanted := s.pageOptions()
+	for key, p := range d.pages {
+		if _, ok := wanted[key]; !ok || p.server.Missing() {
+			p.stop()
+			delete(d.pages, key)
+		}
+	}
+	s.answers = nil
+	for key, opt := range wanted {
+		p := d.pages[key]
+		if p == nil {
+			p = &page{server: statuspage.New(opt, d)}
+			var running context.Context
+			running, p.end = context.WithCancel(ctx)
+			p.runs.Go(func() { _ = p.server.Run(running) })
+			d.pages[key] = p
+		}
+		if opt.Socket != "" {
+			s.answers = p.server.Up()
+		}
+	}
+}
+
+func (d *Daemon) stopPages() {
+	for _, p := range d.pages {
+		p.stop()
+	}
+}
