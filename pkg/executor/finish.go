@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -176,148 +174,6 @@ func (l *Lane) known() bool {
 // grow lets batches become large again after failures have split them.
 func (l *Lane) grow() { l.batch = min(maxBatch, max(l.batch*4, 1)) }
 
-// partlyDone settles what arrived and gives back what did not.
-func (l *Lane) partlyDone(o outcome, now time.Time) {
-	l.succeeded(o, now)
-	if o.kind == kindSurvey {
-		// What could be compared was; what could not be read here shows up
-		// again when it is sent.
-		l.surveyed(o, now)
-		return
-	}
-	bad := l.assign(o)
-	if bad == nil {
-		l.unclear(o, now)
-		return
-	}
-	for i, w := range o.works {
-		errs := bad[i]
-		if len(errs) == 0 {
-			l.done(w, o, now)
-			continue
-		}
-		l.failedWork(w, o, errs, now)
-	}
-}
-
-// assign maps the complaints to the works; nil when one cannot be mapped.
-func (l *Lane) assign(o outcome) map[int][]rsync.PathError {
-	if o.result.Unclear {
-		return nil
-	}
-	index := make(map[string]int, len(o.works))
-	for i, w := range o.works {
-		for _, e := range w.entries {
-			index[e] = i
-		}
-		index[w.Path] = i
-	}
-	bad := map[int][]rsync.PathError{}
-	for _, e := range append(append([]rsync.PathError{}, o.result.Failed...), o.result.Races...) {
-		owners := owners(o.works, index, e.Path)
-		if len(owners) == 0 {
-			return nil
-		}
-		for _, i := range owners {
-			bad[i] = append(bad[i], e)
-		}
-	}
-	return bad
-}
-
-// owners finds the works that a complaint's path belongs to: the work of that
-// name, or the tree around it, or what lies below it when a parent directory
-// could not be made. A remote shell's rsync puts the path of the target before
-// the name, so that a longer and longer beginning of it is left out.
-func owners(works []work, index map[string]int, path string) []int {
-	for rest, ok := path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
-		if i, ok := index[rest]; ok {
-			return []int{i}
-		}
-	}
-	for rest, ok := path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
-		for p := rest; p != ""; {
-			p = parentOf(p)
-			if i, ok := index[p]; ok && encloses(works[i]) && (p != "" || len(works) == 1) {
-				return []int{i}
-			}
-		}
-	}
-	var below []int
-	for i, w := range works {
-		if strings.HasPrefix(w.Path, path+"/") {
-			below = append(below, i)
-		}
-	}
-	return below
-}
-
-// encloses tells whether a work brings or removes all that is below its path.
-func encloses(w work) bool {
-	return w.Flags&filterqueue.Tree != 0 || w.found.State == beneath.Absent
-}
-
-// failedWork gives one path back, to be looked at again at once when it only
-// changed here meanwhile, else after a wait.
-func (l *Lane) failedWork(w work, o outcome, errs []rsync.PathError, now time.Time) {
-	race := !slices.ContainsFunc(errs, func(e rsync.PathError) bool { return !e.Race() })
-	if race && w.Attempt < 3 {
-		it := w.item
-		it.Attempt++
-		l.dirty.Return(it, time.Time{})
-		return
-	}
-	if race && l.opt.Target.Params.FollowLinks && l.stillThere(w.Path).Symlink() {
-		l.done(w, o, now) // it leads nowhere: there is nothing that -L could send
-		return
-	}
-	if w.Flags&filterqueue.Tree != 0 && o.kind == kindTree && l.narrow(w, errs, now) {
-		return
-	}
-	l.fail(w.item, now, failure{reason: errs[0].Reason(), detail: errs[0].Text, remedy: o.result.Remedy, wait: o.result.WaitStatus})
-}
-
-// narrow replaces a tree that failed in a few places by these places, so that
-// the rest is not sent over and over.
-func (l *Lane) narrow(w work, errs []rsync.PathError, now time.Time) bool {
-	flags := make(map[string]filterqueue.Flags, len(errs))
-	for _, e := range errs {
-		f := l.stillThere(e.Path)
-		if e.Path == w.Path || f.State != beneath.Present || !strings.HasPrefix(e.Path, w.Path+"/") {
-			return false
-		}
-		flags[e.Path] = filterqueue.Content
-		if f.Dir() {
-			flags[e.Path] |= filterqueue.Tree
-		}
-	}
-	for path, f := range flags {
-		l.dirty.Mark(path, f, now)
-	}
-	l.dirty.Done(w.item)
-	l.touch(w, now)
-	l.settled(w, true)
-	return true
-}
-
-// unclear handles complaints that name no path of the batch: the batch is
-// split until the one that fails is alone.
-func (l *Lane) unclear(o outcome, now time.Time) {
-	if len(o.works) == 1 {
-		l.fail(o.works[0].item, now, failureOf(o))
-		return
-	}
-	l.batch = max(1, min(l.batch, len(o.works))/4)
-	l.giveBack(o.works, 1)
-}
-
-// noSpace splits a run that the target's full disk has aborted, so that what
-// is small still arrives.
-func (l *Lane) noSpace(o outcome, now time.Time) {
-	l.recordFailure(o, now)
-	l.unclear(o, now)
-}
-
 // refused learns what the receiver cannot do and tries another way at once.
 func (l *Lane) refused(o outcome, now time.Time) {
 	if l.learn(o.result) {
@@ -356,19 +212,34 @@ func (l *Lane) learn(r rsync.Result) bool {
 func (l *Lane) fail(it item, now time.Time, f failure) {
 	it.Attempt++
 	wait := pathWait(it.Attempt, l.dirty.Stats().Delayed)
-	l.dirty.Return(it, now.Add(wait))
-	l.mu.Lock()
-	if len(l.state.failStatus) < maxFailing {
-		l.state.failStatus[it.Path] = f
+	if f.lasting {
+		wait = failqueue.LastingBackoff().Next(it.Attempt, nil)
 	}
-	l.mu.Unlock()
+	l.dirty.Return(it, now.Add(wait))
+	first := l.remember(it, f)
 	l.recorder.Failure(status.Failure{Time: now, Path: it.Path, Reason: f.reason, Detail: f.detail, Remedy: f.remedy, Exit: f.wait >> 8})
-	if it.Attempt == 1 {
+	if first {
 		l.log.Warn("path failed", zap.String("path", it.Path), zap.String("reason", f.reason), zap.String("detail", f.detail),
 			zap.String("remedy", f.remedy), zap.Duration("delay", wait))
 	}
 	// Each time: what changed since the first failure waits anew.
 	l.settled(work{item: it, taken: time.Now()}, false)
+}
+
+// remember keeps why a path fails, and tells whether that is news. The number
+// of attempts does not tell: batches that failed as a whole count as well, and
+// said nothing of the path.
+func (l *Lane) remember(it item, f failure) (first bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before, known := l.state.failStatus[it.Path]
+	first = it.Attempt == 1 || known && !before.named
+	if !known && len(l.state.failStatus) >= maxFailing {
+		return first
+	}
+	f.named = true
+	l.state.failStatus[it.Path] = f
+	return first || !known
 }
 
 // maxFailing bounds the failing paths that are remembered with their command.
@@ -378,8 +249,10 @@ const maxFailing = 5000
 func (l *Lane) recordFailure(o outcome, now time.Time) {
 	for _, w := range o.works {
 		l.mu.Lock()
-		if len(l.state.failStatus) < maxFailing {
-			l.state.failStatus[w.Path] = failureOf(o)
+		if before, known := l.state.failStatus[w.Path]; known || len(l.state.failStatus) < maxFailing {
+			f := failureOf(o)
+			f.named = before.named
+			l.state.failStatus[w.Path] = f
 		}
 		l.mu.Unlock()
 		l.settled(w, false)

@@ -35,6 +35,8 @@ type outcome struct {
 	// warm says that a standby was used; lostSession that one was found dead:
 	// the remote may have been restarted, or replaced.
 	warm, lostSession bool
+	// withheld are complaints for which a run has left out all its deletions.
+	withheld []rsync.PathError
 	// sentAll: the sending half of a full sync is done.
 	sentAll bool
 }
@@ -45,7 +47,9 @@ func (l *Lane) startQueued(ctx context.Context, kind int) {
 	if len(q) == 0 || l.busy[kind] >= l.limits[kind] {
 		return
 	}
-	n := len(q)
+	// As few as the last batch that failed as a whole has left: else what is
+	// claimed piece by piece comes together again here.
+	n := min(len(q), l.batch)
 	if kind == kindBig {
 		n = 1 // one at a time, so that a failure costs one file's bytes
 	}

@@ -95,6 +95,11 @@ type note struct{ reason, remedy string }
 type failure struct {
 	reason, detail, remedy string
 	wait                   int
+	// named: the log has said that the path itself fails.
+	named bool
+	// lasting: no outage explains it, or each try costs the comparison of a
+	// whole tree.
+	lasting bool
 }
 
 // trouble is the state of a lane whose remote does not serve.

@@ -25,11 +25,22 @@ type work struct {
 	// hidden: a directory that a filter excludes stands here, and what was
 	// deleted under its name before is still to be deleted on the target.
 	hidden bool
+	// asked: what only the target has in this directory is asked for and named,
+	// so that the run needs not delete inside.
+	asked bool
+}
+
+// deletesInside: a directory was deleted or moved away, and this one stands at
+// its place: the target loses what is only there.
+func (w work) deletesInside() bool {
+	return w.Flags&filterqueue.Gone != 0 && !w.asked && w.entries == nil
 }
 
 // maxPath is the longest path that rsync takes from a list; it would cut a
 // longer one short, and that names something else.
 const maxPath = unix.PathMax - 64
+
+func tooLong(path string) bool { return len(path) >= maxPath }
 
 // takeAndSend takes what is dirty, looks at the disk, starts the small files at
 // once and queues the rest by kind. hold is the slot for the small files.
@@ -74,10 +85,6 @@ func (l *Lane) dispatchQueued(ctx context.Context) {
 
 // sort looks at one path and gives it to the queue that fits, or settles it.
 func (l *Lane) sort(root *beneath.Root, looker *beneath.Looker, it item, now time.Time) {
-	if len(it.Path) >= maxPath {
-		l.fail(it, now, failure{reason: "the path is longer than rsync can take", remedy: "shorten or exclude it"})
-		return
-	}
 	// Not now, when the batch was begun: what was marked since is in it, and
 	// who waits for a look after the mark would wait for ever.
 	taken := time.Now()
@@ -100,6 +107,8 @@ func (l *Lane) sort(root *beneath.Root, looker *beneath.Looker, it item, now tim
 			return
 		}
 		l.clean(w)
+	case tooLong(it.Path):
+		l.fail(it, now, failure{reason: "the path is longer than rsync can take", remedy: "shorten or exclude it", lasting: true})
 	default:
 		l.present(root, w)
 	}
@@ -199,10 +208,17 @@ func (l *Lane) entries(root *beneath.Root, path string) []string {
 	}
 	opt := walk.Options{
 		Workers: 1,
-		Descend: func(d *walk.Dir, name string) bool { return !l.excludes(d.RelOf(name), true) },
+		Descend: func(d *walk.Dir, name string) bool {
+			rel := d.RelOf(name)
+			return !tooLong(rel) && !l.excludes(rel, true)
+		},
 		Entries: func(d *walk.Dir, batch []walk.Entry) {
 			for _, e := range batch {
-				if rel := d.RelOf(string(e.Name)); !l.excludes(rel, e.Type == unix.DT_DIR) {
+				switch rel := d.RelOf(string(e.Name)); {
+				case l.excludes(rel, e.Type == unix.DT_DIR):
+				case tooLong(rel):
+					l.dirty.Mark(rel, 0, time.Now()) // fails by its own name
+				default:
 					names = append(names, rel)
 				}
 			}
@@ -232,7 +248,7 @@ const refusedRemedy = "take delete out of refuse options, or set <delete start=\
 func (l *Lane) absent(w work, now time.Time) {
 	it := w.item
 	switch {
-	case !l.opt.MayDelete:
+	case !l.opt.MayDelete, len(w.found.At) >= unix.PathMax: // such a path never arrived
 		l.clean(w)
 	case w.found.At != it.Path:
 		l.dirty.Drop(it, w.found.At, it.Flags|filterqueue.Gone|filterqueue.Tree, now)

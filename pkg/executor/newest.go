@@ -99,7 +99,7 @@ func stamp(t unix.Timespec) time.Time { return time.Unix(t.Sec, t.Nsec) }
 func (l *Lane) treeSuspects(w work, o *outcome) (out []suspect) {
 	l.regularFiles(w.Path, func(rel string, st *unix.Stat_t) {
 		s := suspect{path: rel, mtime: stamp(st.Mtim), change: stamp(st.Ctim)}
-		if !o.changed[rel].Sent && s.change.Sub(s.mtime) >= suspectGap && s.change.After(w.Since.Add(-sinceSlack)) {
+		if !o.changed[rel].Sent && !tooLong(rel) && s.change.Sub(s.mtime) >= suspectGap && s.change.After(w.Since.Add(-sinceSlack)) {
 			out = append(out, s)
 		}
 	})

@@ -43,6 +43,7 @@ func (o *outcome) join(later outcome) {
 	o.files, o.sent, o.paths, o.ended = o.files+later.files, o.sent+later.sent, o.paths+later.paths, later.ended
 	o.run, o.argv, o.err = later.run, later.argv, later.err
 	o.warm, o.lostSession = o.warm || later.warm, o.lostSession || later.lostSession
+	o.withheld = append(o.withheld, later.withheld...)
 	a, b := o.result, later.result
 	if later.err != nil || b.Class > rsync.Again {
 		o.result = b

@@ -21,6 +21,7 @@ func (l *Lane) execute(ctx context.Context, f flight, run rsync.Run, names []str
 		}
 	}
 	l.cold(ctx, list, &o)
+	o.withheld = withheld(run, o.result)
 	if o.lostSession && o.err == nil {
 		l.standby.slow(o.result.Took)
 	}

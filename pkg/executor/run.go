@@ -106,7 +106,7 @@ func (l *Lane) withOtherNames(ctx context.Context, works []work, names []string)
 		listed[n] = true
 	}
 	for _, n := range l.opt.Names(ctx, linked) {
-		if !listed[n] && !(l.opt.Excluded != nil && l.opt.Excluded(n, false)) && !l.opt.Target.Params.Rules.Excludes(n, false) {
+		if !listed[n] && !tooLong(n) && !(l.opt.Excluded != nil && l.opt.Excluded(n, false)) && !l.opt.Target.Params.Rules.Excludes(n, false) {
 			names = append(names, n)
 		}
 	}
@@ -117,7 +117,7 @@ func (l *Lane) withOtherNames(ctx context.Context, works []work, names []string)
 // may delete inside, one that does not must not: they do not share a run.
 func (l *Lane) treeRun(ctx context.Context, f flight) outcome {
 	gone, rest := split(f.works, func(w work) bool {
-		return w.Flags&filterqueue.Gone != 0 && w.entries == nil && l.opt.MayDelete && !f.caps.NoDelete && l.opt.Held(w.Path, true) == ""
+		return w.deletesInside() && l.opt.MayDelete && !f.caps.NoDelete && l.opt.Held(w.Path, true) == ""
 	})
 	return inParts(f,
 		part{rest, func(f flight) outcome { return l.sendTrees(ctx, f, false) }},

@@ -13,8 +13,8 @@ const (
 	pathMin = time.Second
 	pathMax = 8 * time.Second
 
-	// pathMaxMany bounds the cost of very many paths that will not pass
-	// whatever is done (a read-only directory, a quota).
+	// pathMaxMany bounds the cost of what will not pass whatever is done: very
+	// many paths (a read-only directory, a quota), or names that are too long.
 	pathMaxMany = 60 * time.Second
 	manyPaths   = 1000
 )
@@ -37,6 +37,10 @@ func PathBackoff(failing int) Backoff {
 	}
 	return Backoff{Min: pathMin, Max: pathMax}
 }
+
+// LastingBackoff is the backoff of a path whose failure only a change of its
+// name heals, which has events of its own, and of a tree that fails as a whole.
+func LastingBackoff() Backoff { return Backoff{Min: pathMin, Max: pathMaxMany} }
 
 // Next returns the wait after the attempt-th failure in a row, counted from 1.
 // rnd yields numbers in [0, 1); nil means math/rand/v2. Jitter comes before the

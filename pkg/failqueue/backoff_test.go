@@ -74,6 +74,7 @@ func TestPresets(t *testing.T) {
 		{"few paths", PathBackoff(1), 8 * time.Second},
 		{"a thousand paths", PathBackoff(1000), 8 * time.Second},
 		{"more paths", PathBackoff(1001), time.Minute},
+		{"a lasting failure", LastingBackoff(), time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.b.Next(100, func() float64 { return 0.999 }); got != tc.max {

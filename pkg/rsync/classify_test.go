@@ -65,6 +65,9 @@ func TestClassifyTexts(t *testing.T) {
 		"forged role":       {Send, 23, `rsync: [generator] mkstemp "[sender] x" failed: No such file or directory (2)`, Partly, 0, "[sender] x", "", false},
 		"forged vanished":   {Send, 1, `file has vanished: "/data/unknown option -@-1"`, Trouble, 0, "", "", false},
 		"two borders":       {Send, 23, `rsync: [generator] symlink "a" -> "b" -> "c" failed: Permission denied (13)`, Partly, 0, "", "", true},
+		"too long":          {Tree, 23, "filename overflows max-path len by 171: d/e/a\\#012b", Partly, 0, "d/e/a\nb", "", false},
+		"too long by role":  {Tree, 23, "[sender] filename overflows max-path len by 1: ./d/x", Partly, 0, "d/x", "", false},
+		"forged too long":   {Send, 12, "filename overflows max-path len by 1: d/delete-missing-args -@-1 unknown option", Trouble, 0, "d/delete-missing-args -@-1 unknown option", "", false},
 		"newline":           {Send, 23, `rsync: [receiver] mkstemp "a\#012b" (in m) failed: Permission denied (13)`, Partly, 0, "a\nb", "", false},
 	} {
 		r := Classify(c.kind, root, Ended{Exit: c.exit, Stderr: c.text}, nil)

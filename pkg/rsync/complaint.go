@@ -27,6 +27,7 @@ var (
 	finish    = regexp.MustCompile(`^rsync (?:error|warning): .* \(code (\d+)\) at `)
 	refusal   = regexp.MustCompile(`(?m)^(?:rsync: )?The server is configured to refuse (--?[a-z-]+)`)
 	unproven  = regexp.MustCompile(`^(?:\[[a-z]+\] )?(?:ERROR|WARNING): (.*) failed verification -- update (?:discarded|retained|put into partial-dir)(?: \(will try again\))?\.$`)
+	overlong  = regexp.MustCompile(`^(?:\[[a-z]+\] )?(?:filename overflows max-path len by \d+|skipping overly long name): (.*)$`)
 )
 
 // twoNames are the operations whose complaints hold two names; the first is the

@@ -146,6 +146,11 @@ func (r *Result) other(line string) {
 	if m := forward.FindStringSubmatch(line); m != nil {
 		line = m[2]
 	}
+	if m := overlong.FindStringSubmatch(line); m != nil {
+		path, _ := cleanName(unescape(m[1]))
+		r.Failed = append(r.Failed, PathError{Path: path, Errno: syscall.ENAMETOOLONG, Text: line})
+		return
+	}
 	if rest, ok := strings.CutPrefix(line, "cannot delete non-empty directory: "); ok {
 		// Something else on the target keeps it; a later look decides.
 		r.Failed = append(r.Failed, PathError{Path: unescape(rest), Remote: true, Errno: syscall.ENOTEMPTY, Text: line})
@@ -208,6 +213,8 @@ func pathRemedy(e PathError) string {
 		return "the target's file system is read-only: remount it read-write"
 	case e.Errno == syscall.ENOSPC, e.Errno == syscall.EDQUOT:
 		return "free space on the target"
+	case !e.Remote && e.Errno == syscall.ENAMETOOLONG:
+		return "shorten or exclude it"
 	case e.Errno == syscall.ENAMETOOLONG:
 		return "the target cannot hold a name that long: rename or exclude it"
 	case e.Errno == syscall.ENOTDIR, e.Errno == syscall.ENOTEMPTY:
@@ -281,7 +288,7 @@ func (r *Result) lines() string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(r.Stderr, "\n") {
 		m, named := takeApart(line)
-		if !named && !strings.Contains(line, "vanished: ") && !unproven.MatchString(line) && !strings.HasPrefix(line, "cannot delete ") ||
+		if !named && !strings.Contains(line, "vanished: ") && !unproven.MatchString(line) && !overlong.MatchString(line) && !strings.HasPrefix(line, "cannot delete ") ||
 			strings.HasPrefix(m.what, "change_dir") || strings.Contains(m.what, "password file") {
 			b.WriteString(line)
 			b.WriteByte('\n')

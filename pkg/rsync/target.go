@@ -377,5 +377,12 @@ func Quote(argv []string) string {
 	return b.String()
 }
 
+// Compares tells whether the run deletes what a comparison shows to be missing
+// here. rsync leaves that out, for the whole run, when something here could not
+// be read.
+func (r Run) Compares() bool {
+	return r.Kind == Tree && r.DeleteInside || r.Kind == Delete && r.patterns()
+}
+
 // surveys tells whether the run only asks what the target has.
 func (k Kind) surveys() bool { return k >= Survey && k <= SurveyGone }
