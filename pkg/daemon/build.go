@@ -164,7 +164,7 @@ func (s *site) buildRoot(local confxml.LocalPath, filter *filterqueue.Filter, ca
 		}
 	}
 	r.launcher = rsync.NewLauncher(s.daemon.env, s.confine(r))
-	r.following = rsync.NewLauncher(s.daemon.env, nil)
+	r.plain = rsync.NewLauncher(s.daemon.env, nil)
 	slots := executor.NewSlots(s.daemon.opts.Threads, s.total)
 	var sinks []filterqueue.Sink
 	for _, remote := range local.Remotes {
@@ -229,7 +229,7 @@ func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, 
 		s.log.Info("filter or parameters changed, everything is compared", zap.String("lane", id))
 	}
 	opt := executor.Options{
-		ID: id, Dir: r.dir, Target: t, Program: s.conf.Rsync.Program, Launcher: r.launcher, Slots: slots,
+		ID: id, Dir: r.dir, Target: t, Program: s.conf.Rsync.Program, Launcher: r.launcher, Plain: r.plain, Slots: slots,
 		Caps: decodeCaps(state.Capabilities, caps), MayDelete: s.conf.Inotify.Delete, Mirrored: state.MirrorDone && !changed,
 		Held: r.held, Root: r.open, Gone: r.gone,
 		Standby: s.conf.Rsync.Standby, Proxied: s.daemon.proxied,
@@ -238,7 +238,7 @@ func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, 
 		Logger: s.log.Named("executor"),
 	}
 	if t.Params.FollowLinks {
-		opt.Launcher = r.following
+		opt.Launcher = r.plain
 	}
 	if t.SSH && !t.Params.RemoteShell {
 		opt.ControlPath = controlPath(s.stateDir, id)

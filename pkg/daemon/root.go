@@ -33,11 +33,11 @@ type root struct {
 	watch  *watch
 	ticks  *ticks
 	// launcher starts the children, confined to the root where the host
-	// allows it; following those whose parameters ask to follow links.
-	launcher, following *rsync.Launcher
-	confineNote         sync.Once
-	links               *links
-	notify              filterqueue.Notify // tells the plugins; nil without any
+	// allows it; plain those whose parameters ask to follow links, and ssh.
+	launcher, plain *rsync.Launcher
+	confineNote     sync.Once
+	links           *links
+	notify          filterqueue.Notify // tells the plugins; nil without any
 	// scans holds requests for a catch-up scan; capacity 1, the newest since
 	// wins by being the earliest (see askScan).
 	scans chan struct{}

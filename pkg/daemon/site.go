@@ -60,7 +60,7 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 	var launchers sync.WaitGroup
 	for _, r := range s.roots {
 		launchers.Go(func() { _ = r.launcher.Run(launched) })
-		launchers.Go(func() { _ = r.following.Run(launched) })
+		launchers.Go(func() { _ = r.plain.Run(launched) })
 	}
 	defer func() { endLaunchers(); launchers.Wait() }()
 

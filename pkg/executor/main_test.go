@@ -123,7 +123,7 @@ func (b *bed) options(target rsync.Target) Options {
 func (b *bed) start() {
 	b.Helper()
 	launcher := rsync.NewLauncher([]string{"PATH=" + os.Getenv("PATH")}, nil)
-	b.opt.Launcher = launcher
+	b.opt.Launcher, b.opt.Plain = launcher, launcher
 	ctx, cancel := context.WithCancel(context.Background())
 	outer, end := context.WithCancel(context.Background())
 	ran, launched := make(chan error, 1), make(chan error, 1)

@@ -22,7 +22,11 @@ type Options struct {
 	// Program is the rsync client, Launcher starts it.
 	Program  string
 	Launcher *rsync.Launcher
-	Slots    *Slots
+	// Plain starts what does not look into the tree and may stay for long (ssh):
+	// in the mount namespace of this program, so that it keeps no file system
+	// alive that was unmounted.
+	Plain *rsync.Launcher
+	Slots *Slots
 	// Caps is what the client can, joined with what was learned of the
 	// receiver before.
 	Caps rsync.Capabilities

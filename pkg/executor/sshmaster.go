@@ -42,7 +42,7 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 		return
 	}
 	_ = os.Remove(l.opt.ControlPath) // left by a master that was killed
-	p, err := l.opt.Launcher.Start(ctx, rsync.Command{Program: "ssh", Args: l.masterArgs(), Dir: "/"})
+	p, err := l.opt.Plain.Start(ctx, rsync.Command{Program: "ssh", Args: l.masterArgs(), Dir: "/"})
 	if err != nil {
 		l.master.next = now.Add(masterRetry)
 		return
@@ -82,7 +82,7 @@ func (l *Lane) sshTo() (args []string) {
 func (l *Lane) sshAddress(ctx context.Context) (string, bool) {
 	var host, port string
 	direct := true
-	p, err := l.opt.Launcher.Start(ctx, rsync.Command{
+	p, err := l.opt.Plain.Start(ctx, rsync.Command{
 		Program: "ssh", Args: append([]string{"-G"}, l.sshTo()...), Dir: "/",
 		Line: func(line []byte) {
 			switch key, value, _ := strings.Cut(string(line), " "); key {

@@ -34,6 +34,40 @@ func (s *scene) unmount(dir string) {
 	}
 }
 
+// TestUmountWhileIdleOverSSH: nor does the standing connection keep it.
+func TestUmountWhileIdleOverSSH(t *testing.T) {
+	s := newScene(t)
+	sshd := testkit.Sshd(t)
+	s.set.Remotes = []string{fmt.Sprintf(`ip="127.0.0.1" name="%s" ssh="true"`, s.dst)}
+	at := s.dir("src/sub")
+	s.mount(at)
+	s.write(filepath.Join(at, "f"), "first")
+	app := s.startWith(testkit.Options{Path: []string{sshd.Bin}}, "-r")
+	s.equal(testkit.Compare{})
+	testkit.Eventually(t, limit, "a connection stands", func() bool {
+		return strings.Contains(commands(app), "ControlMaster=yes")
+	})
+	s.write(filepath.Join(at, "g"), "second")
+	s.equal(testkit.Compare{})
+	s.inSync()
+	device := deviceOf(t, at)
+	s.unmount(at)
+	s.braked()
+	if !testkit.Poll(limit/4, func() bool { return mountedIn(app, device) == "" }) {
+		t.Errorf("a namespace still has it: %s\n%s", mountedIn(app, device), s.logged())
+	}
+	s.stop(app)
+}
+
+// commands lists what the program and its children were started with.
+func commands(app *testkit.Sersync) (all string) {
+	for _, pid := range app.Processes() {
+		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		all += strings.ReplaceAll(string(args), "\x00", " ") + "\n"
+	}
+	return all
+}
+
 // TestUmountWhileIdle: an idle sersync does not keep a file system busy, be it
 // the watch root or mounted below it, and deletes nothing when it goes.
 func TestUmountWhileIdle(t *testing.T) {
