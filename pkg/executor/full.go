@@ -112,7 +112,7 @@ func (l *Lane) fullSyncRun(ctx context.Context, f flight, want Full, sent bool) 
 	result := o.result
 	ask := l.base(rsync.Survey, f.caps)
 	ask.Excludes = want.Excludes
-	l.question(ctx, ask, nil, &o)
+	l.question(ctx, ask, []byte{}, &o)
 	if o.err == nil && o.result.Class <= rsync.Again {
 		o.result = result
 	}
@@ -124,7 +124,8 @@ func (l *Lane) sendAll(ctx context.Context, o *outcome, want Full) {
 	run := l.base(rsync.Full, o.flight.caps)
 	run.Excludes, run.Verify, run.Resume = want.Excludes, want.Verify, !want.Verify
 	run.LiftUpdate = want.Verify // a copy that is newer there differs, too
-	var list []byte
+	// An empty list: rsync goes down the tree by itself.
+	list := []byte{}
 	if l.listsTrees() {
 		// rsync knows nothing of the filter: name every entry.
 		run.Kind = rsync.Send
@@ -142,13 +143,12 @@ func (l *Lane) sendAll(ctx context.Context, o *outcome, want Full) {
 			o.changed[c.Path] = c
 		}
 	}
-	p, err := l.start(ctx, run, reader.line)
+	p, err := l.start(ctx, run, list, reader.line)
 	if err != nil {
 		o.err = err
 		return
 	}
 	o.argv = p.Argv
-	p.Feed(list)
 	l.read(p, reader, o)
 }
 

@@ -153,7 +153,7 @@ func (l *Lane) times(ctx context.Context, f flight, suspects []suspect) (map[str
 	if err := f.lease.take(ctx); err != nil {
 		return nil, rsync.Result{Class: rsync.Stopped}
 	}
-	p, err := l.start(ctx, run, func(b []byte) {
+	p, err := l.start(ctx, run, run.List(names), func(b []byte) {
 		if path, at, ok := rsync.ParseTime(b); ok {
 			times[path] = at
 		}
@@ -161,7 +161,6 @@ func (l *Lane) times(ctx context.Context, f flight, suspects []suspect) (map[str
 	if err != nil {
 		return nil, rsync.Result{Class: rsync.Trouble}
 	}
-	p.Feed(run.List(names))
 	ended := p.Wait()
 	return times, rsync.Classify(rsync.Times, l.opt.Dir, ended, nil)
 }

@@ -35,18 +35,17 @@ func (l *Lane) cold(ctx context.Context, list []byte, o *outcome) {
 		return
 	}
 	reader := newReader(o)
-	p, err := l.start(ctx, o.run, reader.line)
+	p, err := l.start(ctx, o.run, list, reader.line)
 	if err != nil {
 		o.err, o.ended = err, time.Now()
 		return
 	}
 	o.argv = p.Argv
-	p.Feed(list)
 	l.read(p, reader, o)
 }
 
-// start starts rsync for a run.
-func (l *Lane) start(ctx context.Context, run rsync.Run, line func([]byte)) (*rsync.Process, error) {
+// start starts rsync for a run; without a list it waits for one.
+func (l *Lane) start(ctx context.Context, run rsync.Run, list []byte, line func([]byte)) (*rsync.Process, error) {
 	env := []string{"TZ=UTC"}
 	if run.Confinable() {
 		env = l.confine(&run, env)
@@ -63,7 +62,7 @@ func (l *Lane) start(ctx context.Context, run rsync.Run, line func([]byte)) (*rs
 	return l.opt.Launcher.Start(ctx, rsync.Command{
 		Program: l.opt.Program, Args: args, Dir: root.WorkingDir(),
 		ConfinedDir: l.opt.Dir, // only by its path does a child get the confined mount
-		Env:         env, Inactivity: l.patience(run), Line: line,
+		Env:         env, Inactivity: l.patience(run), Stdin: list, Line: line,
 	})
 }
 

@@ -67,13 +67,12 @@ func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outc
 		}
 	}
 	files, sent := o.files, o.sent
-	p, err := l.start(ctx, run, reader.line)
+	p, err := l.start(ctx, run, list, reader.line)
 	if err != nil {
 		o.err = err
 		return
 	}
 	o.argv = p.Argv
-	p.Feed(list)
 	l.read(p, reader, o)
 	o.files, o.sent = files, sent // nothing was sent by a question
 }

@@ -27,12 +27,18 @@ type Command struct {
 	// Inactivity ends the child when for this long no byte was read or
 	// written by it, once it has its list; 0 waits for ever.
 	Inactivity time.Duration
+	// Stdin is the whole of standard input when it is known before the start;
+	// nil: Feed brings it. It stands in memory that the child reads as a file:
+	// whatever happens to this program, the child never takes a part of its
+	// list for all of it.
+	Stdin []byte
 	// Line receives each line of standard output, without its newline; nil
 	// discards them. It is called from one goroutine.
 	Line func([]byte)
 }
 
-// Process is a running child. Feed and Wait are called by its owner, once each.
+// Process is a running child. Wait is called by its owner, once, and before it
+// Feed, if the command had no Stdin.
 type Process struct {
 	Argv []string
 
@@ -45,8 +51,7 @@ type Process struct {
 	kill    context.CancelCauseFunc
 	started time.Time
 	fed     chan struct{}
-	feed    sync.Once
-	readers sync.WaitGroup
+	readers sync.WaitGroup // of its output, and the writer of its list
 	// errText is written by its reader and read after readers.Wait;
 	// inactive by the watch, and read after it has ended.
 	errText  tail
@@ -69,8 +74,9 @@ func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
 	cmd := exec.CommandContext(ctx, c.Program, c.Args...) //nolint:gosec // an argument vector made by this package
 	cmd.Dir = c.Dir
 	cmd.Env = append(append([]string{}, l.env...), c.Env...)
-	// A frozen or crashed parent must not leave a child that takes the end of
-	// its list for the end of the work: SIGKILL leaves it no time to.
+	// A crashed parent must not leave a child behind. One that waits for its
+	// list may see its end a moment before the signal: only runs whose list may
+	// be cut short without harm wait for Feed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error {
 		if errors.Is(context.Cause(ctx), ErrInactive) {
@@ -84,9 +90,12 @@ func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
 		Argv: append([]string{c.Program}, c.Args...), cmd: cmd, line: c.Line, idle: c.Inactivity,
 		kill: kill, fed: make(chan struct{}), ctx: ctx,
 	}
-	if err := p.pipes(); err != nil {
+	if err := p.pipes(c.Stdin); err != nil {
 		kill(nil)
 		return nil, fmt.Errorf("start %s: %w", c.Program, err)
+	}
+	if file, ok := cmd.Stdin.(*os.File); ok && p.stdin == nil {
+		defer file.Close()
 	}
 	var err error
 	if p.thread, err = l.start(ctx, startRequest{cmd: cmd, confinedDir: c.ConfinedDir, done: make(chan error, 1)}); err != nil {
@@ -95,11 +104,17 @@ func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
 	}
 	p.started = time.Now()
 	p.read()
+	if c.Stdin != nil && p.stdin != nil {
+		p.Feed(c.Stdin) // no file in memory to be had
+	}
 	return p, nil
 }
 
-func (p *Process) pipes() (err error) {
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+func (p *Process) pipes(input []byte) (err error) {
+	if file := inMemory(input); file != nil {
+		p.cmd.Stdin = file
+		close(p.fed)
+	} else if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return err
 	}
 	if p.stdout, err = p.cmd.StdoutPipe(); err != nil {
@@ -135,11 +150,14 @@ func (p *Process) Started() time.Time { return p.started }
 func (p *Process) SetInactivity(d time.Duration) { p.idle = d }
 
 // Feed hands over the list of names and closes standard input: from here on
-// the child works. A child that is already gone is no error here, Wait tells.
+// the child works. It does not wait until the child has taken it: Wait sees to
+// one that does not. A child that is already gone is no error here, Wait tells.
 func (p *Process) Feed(list []byte) {
-	p.feed.Do(func() { close(p.fed) })
-	_, _ = p.stdin.Write(list)
-	_ = p.stdin.Close()
+	close(p.fed)
+	p.readers.Go(func() {
+		_, _ = p.stdin.Write(list)
+		_ = p.stdin.Close()
+	})
 }
 
 // Kill ends the child; Wait still has to be called.
@@ -195,6 +213,9 @@ func (p *Process) Wait() Ended {
 	case <-read:
 	case <-time.After(outputWait):
 		// Something left the group and holds the other end.
+		if p.stdin != nil {
+			_ = p.stdin.Close()
+		}
 		_ = p.stdout.Close()
 		_ = p.stderr.Close()
 		<-read

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,25 +33,61 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// A child must not take its parent's death for the end of its list.
 func TestChildrenDieWithAKilledParent(t *testing.T) {
+	_, pid := killedParent(t, "cat >/dev/null; exec sleep 1000", 0)
+	testkit.Eventually(t, 10*time.Second, "the child has died", func() bool { return !alive(pid) })
+}
+
+// A child must not take its parent's death for the end of its list.
+func TestAKilledParentCutsNoListShort(t *testing.T) {
+	cut := ""
+	for range 20 { // who is first, the end of the list or the signal, is chance
+		dir, pid := killedParent(t, "cat > all; mv all read", 500_000)
+		testkit.Eventually(t, 10*time.Second, "the child has ended", func() bool { return !alive(pid) })
+		if got, err := os.ReadFile(filepath.Join(dir, "read")); err == nil && len(got) != 500_000 {
+			cut = fmt.Sprint(len(got), " bytes were taken for the whole list")
+		}
+	}
+	if cut != "" {
+		t.Error(cut)
+	}
+}
+
+// killedParent starts a parent with a child that runs script in dir, and kills
+// the parent as soon as the child is there.
+func killedParent(t *testing.T, script string, list int) (dir string, pid int) {
+	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
-	mark := filepath.Join(t.TempDir(), "done")
+	dir = t.TempDir()
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), helperEnv+"=cat >/dev/null; echo end > '"+mark+"'")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), helperEnv+"="+script, listEnv+"="+strconv.Itoa(list))
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
 	must(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	pid, err = strconv.Atoi(strings.TrimSpace(line))
 	must(t, err)
 	must(t, cmd.Process.Kill())
-	cmd.Wait()
-	testkit.Eventually(t, 10*time.Second, "the child has died", func() bool { return !alive(pid) })
-	if exists(mark) {
-		t.Error("the child took the end of its input for the end of the list")
+	_ = cmd.Wait()
+	return dir, pid
+}
+
+// Kernels before 3.17 have no files in memory.
+func TestAListWithoutMemfd(t *testing.T) {
+	memfdCreate = func(string, int) (int, error) { return -1, unix.ENOSYS }
+	t.Cleanup(func() { memfdCreate = unix.MemfdCreate })
+	for _, n := range []int{0, 3, 1 << 20} {
+		var got []byte
+		c := sh("wc -c")
+		c.Stdin, c.Line = make([]byte, n), func(b []byte) { got = append(got, b...) }
+		p, err := launcher(t).Start(t.Context(), c)
+		must(t, err)
+		if e := p.Wait(); e.Exit != 0 || strings.TrimSpace(string(got)) != strconv.Itoa(n) {
+			t.Errorf("%q of %d bytes arrived: %+v", got, n, e)
+		}
 	}
 }
 
@@ -88,6 +125,19 @@ func TestAHangingChildIsEndedByInactivity(t *testing.T) {
 	}
 	if r := Classify(Send, "/", e, nil); r.Class != Trouble {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A list longer than a pipe holds, and nobody reads it: a frozen daemon makes an
+// rsync do that.
+func TestAChildThatDoesNotTakeItsListIsEndedToo(t *testing.T) {
+	c := sh("exec sleep 1000")
+	c.Inactivity = 200 * time.Millisecond
+	p, err := launcher(t).Start(t.Context(), c)
+	must(t, err)
+	p.Feed(make([]byte, 1<<20))
+	if e := p.Wait(); !e.Inactive {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 
 // helperEnv makes the test binary a parent that is to be killed.
 const helperEnv = "RSYNC_TEST_PARENT"
+
+// listEnv is the length of that parent's list for its child; 0: none.
+const listEnv = "RSYNC_TEST_LIST"
 
 func TestMain(m *testing.M) {
 	if script := os.Getenv(helperEnv); script != "" {
@@ -25,7 +29,11 @@ func TestMain(m *testing.M) {
 func parent(script string) {
 	l := NewLauncher([]string{"PATH=/usr/bin:/bin"}, nil)
 	go l.Run(context.Background())
-	p, err := l.Start(context.Background(), Command{Program: "/bin/sh", Args: []string{"-c", script}, Dir: "/"})
+	c := Command{Program: "/bin/sh", Args: []string{"-c", script}, Dir: "."}
+	if n, _ := strconv.Atoi(os.Getenv(listEnv)); n > 0 {
+		c.Stdin = make([]byte, n)
+	}
+	p, err := l.Start(context.Background(), c)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

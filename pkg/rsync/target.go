@@ -179,6 +179,12 @@ func (r Run) Args() []string {
 	if r.Kind == Times {
 		args = append(args, r.Target.Params.Connection()...)
 		args = append(args, r.Transport()...)
+		if r.Target.Timeout == 0 && !r.Target.Params.Timeout {
+			// Receiving takes rsync two processes, and only the first ends with
+			// this program: the other one waits for the daemon, and the daemon
+			// for it.
+			args = append(args, "--timeout=20")
+		}
 		return append(args, "-n", "-t", "-R", "--no-motd", "--out-format="+timesFormat, "--files-from=-",
 			strings.TrimSuffix(r.Target.Dest(), "/")+"/", nowhere)
 	}
@@ -306,8 +312,9 @@ func (r Run) patterns() bool {
 }
 
 // List encodes the names for standard input, in the form that the run expects.
+// It is never nil.
 func (r Run) List(paths []string) []byte {
-	var b []byte
+	b := []byte{}
 	for _, p := range paths {
 		switch {
 		case r.patterns():
