@@ -19,9 +19,10 @@ const queueLimit = "/proc/sys/fs/inotify/max_queued_events"
 func StartShortQueue(t testing.TB, events int, o Options) *Sersync {
 	t.Helper()
 	o.Binary = Confined(t, o.Binary)
-	for range 5 {
+	for try := 1; try <= 5; try++ {
 		s, kept := startShort(t, events, o)
 		if kept {
+			s.Tries = try
 			return s
 		}
 		s.end()

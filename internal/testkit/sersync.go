@@ -45,6 +45,8 @@ type Options struct {
 	Credential *syscall.Credential
 	// NoWait returns without waiting for the watches to stand.
 	NoWait bool
+	// Ready tells whether the watches stand, where no line says so (-m).
+	Ready func(*Sersync) bool
 }
 
 // Sersync is one started program.
@@ -52,6 +54,8 @@ type Sersync struct {
 	// File is the configuration, Dir the working directory, State the state
 	// directory.
 	File, Dir, State string
+	// Tries is how often StartShortQueue had to start it; 0: not its work.
+	Tries int
 
 	t    testing.TB
 	out  string // directory with stdout and stderr
@@ -94,8 +98,11 @@ func Start(t testing.TB, o Options) *Sersync {
 		close(s.done)
 	}()
 	t.Cleanup(s.end)
+	if o.Ready == nil {
+		o.Ready = func(s *Sersync) bool { return strings.Contains(s.Stdout(), readyLine) }
+	}
 	if !o.NoWait {
-		s.ready()
+		s.ready(o.Ready)
 	}
 	return s
 }
@@ -141,12 +148,10 @@ func (s *Sersync) create(name string) *os.File {
 	return f
 }
 
-func (s *Sersync) ready() {
+func (s *Sersync) ready(yet func(*Sersync) bool) {
 	s.t.Helper()
-	ok := Poll(readyTimeout, func() bool {
-		return strings.Contains(s.Stdout(), readyLine) || s.Exited()
-	})
-	if !ok || !strings.Contains(s.Stdout(), readyLine) {
+	Poll(readyTimeout, func() bool { return yet(s) || s.Exited() })
+	if !yet(s) {
 		s.t.Fatalf("%s did not get ready: %v\nstdout:\n%s\nstderr:\n%s", s.cmd.Args, s.Status(), s.Stdout(), s.Stderr())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -169,7 +170,20 @@ func (s *scene) settle(seed int64, m, left int) {
 			s.t.Errorf("operations near %q:\n%s", d.Path, s.log.near(d.Path))
 		}
 	}
+	s.explain()
 	s.t.FailNow()
+}
+
+// explain keeps what the program thought: its status, and what each goroutine
+// was doing.
+func (s *scene) explain() {
+	out, _ := exec.Command(testkit.Build(s.t), "--status", "--json", "-o", s.app.File).CombinedOutput()
+	s.t.Logf("status: %s", out)
+	s.app.SignalProcess(syscall.SIGQUIT)
+	s.app.Wait(patience)
+	if os.Getenv(keepEnv) != "" {
+		s.must(os.WriteFile(filepath.Join(s.base, "goroutines"), []byte(s.app.Stderr()), 0o600))
+	}
 }
 
 // keptByUpdate takes out the files that -u asks to keep: after a crash or an

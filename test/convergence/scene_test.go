@@ -1,6 +1,7 @@
 package convergence
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -79,6 +80,9 @@ func (s *scene) start(mirror bool) {
 	switch {
 	case s.shortQueue > 0:
 		s.app = testkit.StartShortQueue(s.t, s.shortQueue, o)
+		if mirror {
+			s.fulls += s.app.Tries - 1
+		}
 	case os.Getuid() == 0:
 		// It must not raise the limit that another seed has just lowered.
 		o.Binary = testkit.Confined(s.t, "")
@@ -99,9 +103,14 @@ func (s *scene) stop(sig syscall.Signal) {
 	if sig == syscall.SIGTERM && code != 0 {
 		s.t.Errorf("exit status %d after SIGTERM\n%s", code, s.app.Stderr())
 	}
-	testkit.Eventually(s.t, 10*time.Second, "no child outlives the program", func() bool {
-		return len(s.app.Processes()) == 0
-	})
+	if !testkit.Poll(30*time.Second, func() bool { return len(s.app.Processes()) == 0 }) {
+		for _, pid := range s.app.Processes() {
+			args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			s.t.Errorf("a child outlives the program: %q\n%s", args, state)
+		}
+		s.t.FailNow()
+	}
 }
 
 // received sums up what the daemon says it received, in bytes.
