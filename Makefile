@@ -3,9 +3,9 @@
 # make test       everything that CI runs, with the race detector
 # make fuzz       every fuzz target for FUZZTIME (60s)
 # make soak       what takes minutes: many seeds, slow recorded runs, storms
-# make bench      figures beside bare rsync, lsyncd and the inotifywait script
+# make bench      the figures of docs/benchmarks.md: beside bare rsync, lsyncd
+#                 and the inotifywait script
 # make packages   .deb, .rpm and .tar.gz below dist/
-# make bench      the figures of docs/benchmarks.md
 # make install    below DESTDIR/PREFIX
 
 GO      ?= go
@@ -43,7 +43,7 @@ test-needs:
 
 test: test-needs
 	$(GO) vet ./...
-	$(GO) test $(TESTFLAGS) ./... || { echo 'once more what failed: a noisy machine, or a fault'; $(GO) test $(TESTFLAGS) ./...; }
+	$(GO) test $(TESTFLAGS) ./...
 
 # The status page in a real browser.
 test-browser:

@@ -27,7 +27,7 @@ var (
 
 const (
 	// usualSeeds run with every go test; SOAK_SEEDS asks for more.
-	usualSeeds = 4
+	usualSeeds = 12
 	writers    = 3
 	// operations is the least number of changes of a seed.
 	operations = 2400
