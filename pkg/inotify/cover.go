@@ -299,6 +299,12 @@ func (s *session) finish(c *coverage) {
 	if j.sweep {
 		s.jobs.sweeps--
 	}
+	if j.mount {
+		s.looked(j.key)
+		if len(c.fresh) > 0 {
+			s.out = append(s.out, note{path: c.rel, mount: true})
+		}
+	}
 	op := j.op
 	if op == 0 && j.retry {
 		op = Create

@@ -258,6 +258,41 @@ func TestMountAppearsAndDisappears(t *testing.T) {
 	r.want("close file a/mnt/hidden/g", 1)
 }
 
+// A file system goes and another one comes while nobody looks: it may have the
+// mount id, the device and the root inode of the one before.
+func TestMountIsReplacedUnseen(t *testing.T) {
+	root := t.TempDir()
+	mnt := mkdir(t, root, "mnt")
+	mount := func() {
+		if err := unix.Mount("tmpfs", mnt, "tmpfs", 0, "size=1m"); err != nil {
+			t.Fatalf("this test mounts a tmpfs, which needs root: %v", err)
+		}
+	}
+	mount()
+	t.Cleanup(func() { unix.Unmount(mnt, unix.MNT_DETACH) })
+	r := start(t, root, Options{CloseWrite: true})
+	r.audit(nil)
+	for i := 1; i <= 5; i++ {
+		block := make(chan struct{})
+		r.k.mu.Lock()
+		r.k.block = block
+		r.k.mu.Unlock()
+		write(t, root, fmt.Sprint("busy", i))
+		r.until("umount", func() bool { return unix.Unmount(mnt, 0) == nil })
+		mount()
+		write(t, mnt, "on-it") // has no event
+		r.k.mu.Lock()
+		r.k.block = nil
+		r.k.mu.Unlock()
+		close(block)
+		r.want("mount mnt true", i)
+		r.want("create covered mnt", i)
+		r.audit(nil)
+		write(t, mnt, "f")
+		r.want("close file mnt/f", i)
+	}
+}
+
 func TestRootUnmounted(t *testing.T) {
 	root := t.TempDir()
 	if err := unix.Mount("tmpfs", root, "tmpfs", 0, "size=1m"); err != nil {

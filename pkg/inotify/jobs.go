@@ -33,6 +33,7 @@ type job struct {
 	appeared bool // it was created, not moved here
 	deep     bool // walk it even if it is watched
 	retry    bool // it had no watch: report it whatever happens
+	mount    bool // a mount point that seems to be as it was: say so if it is not
 	sweep    bool // part of a repair
 	full     bool // the walk of everything at the start or for a repair
 	path     string
@@ -47,6 +48,7 @@ type jobs struct {
 	queue   []*job
 	pending map[jobKey]*job // those in queue, by key
 	waiting []*job          // tried, to be tried again
+	looks   map[jobKey]bool // see addLook; true: look again
 	running int
 	sweeps  int // jobs of a repair not done yet
 	bufs    [][]byte
@@ -59,7 +61,7 @@ func (s *session) addJob(j *job) {
 		if j.op != 0 {
 			p.op, p.appeared = j.op, j.appeared
 		}
-		p.deep, p.retry = p.deep || j.deep, p.retry || j.retry
+		p.deep, p.retry, p.mount = p.deep || j.deep, p.retry || j.retry, p.mount || j.mount
 		if j.sweep && !p.sweep {
 			p.sweep = true
 			q.sweeps++
@@ -132,6 +134,7 @@ func (s *session) merge(p, j *job) {
 		p.op, p.appeared = j.op, j.appeared
 	}
 	p.deep, p.retry, p.full = p.deep || j.deep, p.retry || j.retry, p.full || j.full
+	p.mount = p.mount || j.mount
 	p.tries = max(p.tries, j.tries)
 	if j.sweep && p.sweep {
 		s.jobs.sweeps--

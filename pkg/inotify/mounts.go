@@ -120,6 +120,10 @@ func (s *session) followMounts(h Handler) {
 	for rel, id := range m.points {
 		if before[rel] != id {
 			s.mountChanged(h, rel, true)
+		} else {
+			// One that went and came unseen may have the id of the one before,
+			// but its directory has no watch.
+			s.lookAtMount(&job{mount: true}, rel)
 		}
 	}
 	s.lookAtRoot()
@@ -127,6 +131,11 @@ func (s *session) followMounts(h Handler) {
 
 func (s *session) mountChanged(h Handler, rel string, appeared bool) {
 	h.Mount(rel, appeared)
+	s.lookAtMount(&job{deep: true}, rel)
+}
+
+// lookAtMount queues j for a mount point below the root.
+func (s *session) lookAtMount(j *job, rel string) {
 	if rel == "" {
 		return
 	}
@@ -136,9 +145,37 @@ func (s *session) mountChanged(h Handler, rel string, appeared bool) {
 	for dir != none {
 		first, rest, more := strings.Cut(name, "/")
 		if !more {
-			s.addJob(&job{key: jobKey{s.t.at(dir).wd, name}, deep: true})
+			j.key = jobKey{s.t.at(dir).wd, name}
+			s.addLook(j)
 			return
 		}
 		dir, name = s.t.childOf(dir, []byte(first)), rest
+	}
+}
+
+// addLook queues a look at a mount point. Of those that only make sure there is
+// one at a time for each: a file system whose server is dead holds whoever looks
+// at it, and must not hold all workers.
+func (s *session) addLook(j *job) {
+	if j.mount {
+		if _, under := s.jobs.looks[j.key]; under {
+			s.jobs.looks[j.key] = true
+			return
+		}
+		s.jobs.looks[j.key] = false
+	}
+	s.addJob(j)
+	if s.jobs.pending[j.key] == nil {
+		delete(s.jobs.looks, j.key) // a walk over everything comes in its place
+	}
+}
+
+// looked ends such a look, and begins the next one if it was asked for
+// meanwhile. The caller holds mu.
+func (s *session) looked(key jobKey) {
+	again := s.jobs.looks[key]
+	delete(s.jobs.looks, key)
+	if again {
+		s.addLook(&job{key: key, mount: true})
 	}
 }

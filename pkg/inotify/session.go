@@ -76,14 +76,15 @@ type session struct {
 type note struct {
 	event Event // unless Op is 0
 	path  string
-	err   error // Uncovered(path, err) when event.Op is 0
+	mount bool  // Mount(path), gone and come, when event.Op is 0
+	err   error // else Uncovered(path, err)
 }
 
 func newSession(w *Watcher) *session {
 	return &session{
 		w: w, ifd: -1, efd: -1, t: newTable(), pathNode: none, epoch: 2,
 		limbo: map[int32]limboed{}, cookies: map[uint32]int32{}, uncov: map[jobKey]error{},
-		jobs: jobs{pending: map[jobKey]*job{}}, mounts: mounts{fd: -1},
+		jobs: jobs{pending: map[jobKey]*job{}, looks: map[jobKey]bool{}}, mounts: mounts{fd: -1},
 	}
 }
 
@@ -260,7 +261,13 @@ func (s *session) deliver(h Handler) {
 	s.out = nil
 	s.mu.Unlock()
 	for _, n := range out {
-		if n.event.Op == 0 {
+		switch {
+		case n.event.Op != 0:
+		case n.mount:
+			h.Mount(n.path, false)
+			h.Mount(n.path, true)
+			continue
+		default:
 			h.Uncovered(n.path, n.err)
 			continue
 		}
