@@ -76,6 +76,7 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 		return begun() == 1 && s.InFlight == 3
 	})
 	b.stopping(release)
+	b.noteLeftover("dir", time.Now())
 	if b.there("big0") == "<none>" {
 		t.Error("what ran was not let finish")
 	}
@@ -85,6 +86,9 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 	}
 	if s := next.dirty.Stats(); s.Pending != 2 || s.InFlight != 0 {
 		t.Errorf("%+v, want two pending", s)
+	}
+	if len(next.leftovers.dirs) != 1 || next.leftovers.next.IsZero() {
+		t.Errorf("the parts that may be left on the target are forgotten: %+v", next.leftovers)
 	}
 }
 
