@@ -184,30 +184,39 @@ func (r *root) openBelow(path string) (int, error) {
 	return walk.Open(fd, ".")
 }
 
-// tellChanged tells the plugins what changed since then, where the kernel's
-// events were lost. What was deleted shows as a change of its directory.
-func (r *root) tellChanged(ctx context.Context, since time.Time) {
+// tellScanned tells the plugins of one entry that a scan has found, where the
+// kernel's events were lost. What was deleted shows as a change of its
+// directory. nil without plugins.
+func (r *root) tellScanned() func(rel string, c walk.Change) {
 	if r.notify == nil {
-		return
+		return nil
 	}
-	fd, err := r.openBelow("")
-	if err != nil {
-		r.log.Warn("plugins are not told what was lost", zap.Error(err))
-		return
-	}
-	defer func() { _ = unix.Close(fd) }()
 	var mu sync.Mutex // finds come from several goroutines
-	opt := walk.ScanOptions{Skip: func(rel string) bool { return r.queue.Skip(rel, true, false) }}
-	_, err = walk.Changed(ctx, fd, since, opt, func(rel string, c walk.Change) {
+	return func(rel string, c walk.Change) {
 		dir := c.Type == unix.DT_DIR
 		if rel == "" || r.queue.Skip(rel, dir, false) {
 			return
 		}
 		mu.Lock()
+		defer mu.Unlock()
 		r.notify(filterqueue.Notice{Path: rel, Dir: dir, Marked: len(r.lanes) > 0})
-		mu.Unlock()
-	})
-	if err != nil && ctx.Err() == nil {
-		r.log.Warn("plugins are not told all of what was lost", zap.Error(err))
 	}
+}
+
+// tellChanged scans for the plugins alone: no lane has to bring anything.
+func (r *root) tellChanged(ctx context.Context, since time.Time) bool {
+	tell := r.tellScanned()
+	if tell == nil {
+		return ctx.Err() == nil
+	}
+	fd, err := r.openBelow("")
+	if err == nil {
+		defer func() { _ = unix.Close(fd) }()
+		opt := walk.ScanOptions{Each: true, Skip: func(rel string) bool { return r.queue.Skip(rel, true, false) }}
+		_, err = walk.Changed(ctx, fd, since, opt, tell)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.log.Warn("plugins are not told yet of what was lost, it is tried again", zap.Error(err))
+	}
+	return err == nil && ctx.Err() == nil
 }

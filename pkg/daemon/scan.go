@@ -8,6 +8,7 @@ import (
 
 	"github.com/sersync/sersync/pkg/executor"
 	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/walk"
 )
 
 // overflow freezes the watermarks: from the last good moment on, changes may
@@ -76,8 +77,10 @@ func (r *root) find(ctx context.Context, since time.Time) bool {
 		r.compareAll(ctx)
 		return ctx.Err() == nil
 	}
-	r.tellChanged(ctx, since)
-	return r.catchUp(ctx, since, r.lanes)
+	if len(r.lanes) == 0 {
+		return r.tellChanged(ctx, since)
+	}
+	return r.catchUp(ctx, since, r.lanes, r.tellScanned())
 }
 
 // takeScan is the scan that is wanted: from when on, and how many Suspect calls
@@ -118,13 +121,13 @@ func (r *root) compareAll(ctx context.Context) {
 }
 
 // catchUp walks the tree once and marks what changed since for the lanes; false
-// when it could not to the end.
-func (r *root) catchUp(ctx context.Context, since time.Time, lanes []*executor.Lane) bool {
+// when it could not to the end. tell as in executor.CatchUp.
+func (r *root) catchUp(ctx context.Context, since time.Time, lanes []*executor.Lane, tell func(string, walk.Change)) bool {
 	if len(lanes) == 0 {
 		return ctx.Err() == nil
 	}
 	began := time.Now()
-	count, err := executor.CatchUp(ctx, since, lanes)
+	count, err := executor.CatchUp(ctx, since, lanes, tell)
 	if err != nil || ctx.Err() != nil {
 		if ctx.Err() == nil {
 			r.log.Warn("catch-up scan ended early, it is tried again", zap.Error(err))

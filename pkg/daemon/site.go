@@ -218,7 +218,7 @@ func (s *site) catchUp(ctx context.Context, r *root, known []*executor.Lane, sin
 		l.Suspect(since)
 		l.Complete()
 	}
-	found := r.catchUp(ctx, since, known)
+	found := r.catchUp(ctx, since, known, nil)
 	if ctx.Err() != nil {
 		r.unscanned(since, 1)
 		return

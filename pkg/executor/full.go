@@ -273,8 +273,10 @@ func (l *Lane) setProgress(p *status.Progress) {
 // CatchUp walks the tree of the lanes' common watch root once and makes dirty,
 // for each of them, what changed since then (see package failqueue). It runs on
 // the caller's goroutine. Deletions show as changed directories, whose entries
-// are compared with the target's.
-func CatchUp(ctx context.Context, since time.Time, lanes []*Lane) (walk.Count, error) {
+// are compared with the target's. tell, when it is not nil, hears of each entry
+// before it is made dirty, and of those below a moved directory that have
+// changed themselves; its calls come from several goroutines.
+func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel string, c walk.Change)) (walk.Count, error) {
 	root := lanes[0].opt.Root()
 	if root == nil {
 		return walk.Count{}, errRootGone
@@ -285,13 +287,20 @@ func CatchUp(ctx context.Context, since time.Time, lanes []*Lane) (walk.Count, e
 		return walk.Count{}, err
 	}
 	defer func() { _ = unix.Close(fd) }()
-	opt := walk.ScanOptions{}
+	opt := walk.ScanOptions{Each: tell != nil}
 	if excluded := lanes[0].opt.Excluded; excluded != nil {
 		opt.Skip = func(rel string) bool { return excluded(rel, true) }
 	}
 	g := gathered{lanes: lanes, last: time.Now()}
 	defer g.mark()
-	return walk.Changed(ctx, fd, since, opt, g.add)
+	return walk.Changed(ctx, fd, since, opt, func(rel string, c walk.Change) {
+		if tell != nil {
+			tell(rel, c)
+		}
+		if !c.Below {
+			g.add(rel, c)
+		}
+	})
 }
 
 // MarkChanged makes one entry that a scan has found dirty.

@@ -134,7 +134,7 @@ func TestCatchUpFindsWhatChanged(t *testing.T) {
 	put(t, b.src, "d/changed", "new content")
 	must(t, os.Remove(b.src+"/d/gone"))
 	must(t, os.Rename(b.src+"/moved", b.src+"/here"))
-	if _, err := CatchUp(t.Context(), since, []*Lane{b.Lane}); err != nil {
+	if _, err := CatchUp(t.Context(), since, []*Lane{b.Lane}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.equal()
@@ -144,7 +144,7 @@ func TestCatchUpFindsWhatChanged(t *testing.T) {
 func TestCatchUpWithoutARoot(t *testing.T) {
 	b := newBed(t, with{})
 	b.gone.Store(true)
-	if _, err := CatchUp(t.Context(), time.Now(), []*Lane{b.Lane}); !errors.Is(err, errRootGone) {
+	if _, err := CatchUp(t.Context(), time.Now(), []*Lane{b.Lane}, nil); !errors.Is(err, errRootGone) {
 		t.Error(err)
 	}
 	b.gone.Store(false)

@@ -18,6 +18,9 @@ type Change struct {
 	// its own. Without it, a directory only had entries come or go, or its
 	// attributes changed.
 	Moved bool
+	// Below says that a directory above was reported as Moved: this entry was
+	// suspect already, and has changed itself. With ScanOptions.Each only.
+	Below bool
 	Size  int64
 	Mtime time.Time
 	Ctime time.Time
@@ -32,6 +35,8 @@ type ScanOptions struct {
 	Workers int
 	// Skip tells which directories are left out with all below them.
 	Skip func(rel string) bool
+	// Each reports what has changed below a moved directory on its own, too.
+	Each bool
 	// Error gets what could not be read: what is below it is unknown.
 	Error func(rel string, err error)
 }
@@ -82,7 +87,8 @@ func (s *scanner) enter(d *Dir) error {
 	if p := d.Parent; p != nil {
 		c.Moved = p.Mark != 0
 		d.Inherit = c.Moved || p.Inherit
-		if p.Inherit {
+		c.Below = p.Inherit
+		if c.Below && !s.opt.Each {
 			return nil
 		}
 	}
@@ -98,7 +104,7 @@ func (s *scanner) entries(d *Dir, batch []Entry) {
 			continue
 		}
 		others++
-		if d.Inherit {
+		if d.Inherit && !s.opt.Each {
 			continue
 		}
 		var st unix.Stat_t
@@ -109,7 +115,9 @@ func (s *scanner) entries(d *Dir, batch []Entry) {
 			continue
 		}
 		if s.reached(st.Ctim) {
-			s.report(d.RelOf(string(e.Name)), change(e.Type, &st))
+			c := change(e.Type, &st)
+			c.Below = d.Inherit
+			s.report(d.RelOf(string(e.Name)), c)
 		}
 	}
 	s.others.Add(others)

@@ -294,22 +294,30 @@ func TestChanged(t *testing.T) {
 	if err := os.Rename(filepath.Join(root, "from/moved"), filepath.Join(root, "to/moved")); err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
-	got := map[string]bool{}
-	n, err := Changed(context.Background(), openDir(t, root), since, ScanOptions{}, func(rel string, c Change) {
-		mu.Lock()
-		defer mu.Unlock()
-		got[rel] = c.Moved
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]bool{"rewritten": false, "entry/sub": false, "from": false, "to": false, "to/moved": true}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	if want := (Count{Dirs: 9, Others: 4}); n != want {
-		t.Errorf("count %+v, want %+v", n, want)
+	touch(t, root, "to/moved/deep", "new") // below what was moved
+	for _, each := range []bool{false, true} {
+		var mu sync.Mutex
+		got := map[string]string{}
+		n, err := Changed(context.Background(), openDir(t, root), since, ScanOptions{Each: each}, func(rel string, c Change) {
+			mu.Lock()
+			defer mu.Unlock()
+			got[rel] = fmt.Sprint(c.Moved, c.Below)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{
+			"rewritten": "false false", "entry/sub": "false false", "from": "false false", "to": "false false", "to/moved": "true false",
+		}
+		if each {
+			want["to/moved/deep"], want["to/moved/deep/new"] = "true true", "false true"
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		if want := (Count{Dirs: 9, Others: 5}); n != want {
+			t.Errorf("count %+v, want %+v", n, want)
+		}
 	}
 }
 

@@ -72,24 +72,25 @@ func (s *scene) config() string {
 	return strings.Replace(text, "</head>", s.elements+"</head>", 1)
 }
 
-// start runs the program; args follow -o FILE. With -m it waits for the
-// watches by the status.
-func (s *scene) start(args ...string) {
-	s.t.Helper()
+// options are those of a start; args follow -o FILE. With -m no line says that
+// the watches stand, the status does.
+func (s *scene) options(args ...string) testkit.Options {
 	file := filepath.Join(s.base, "confxml.xml")
-	alone := len(args) > 0 && args[0] == "-m"
-	s.app = testkit.Start(s.t, testkit.Options{
-		Config: s.config(), File: file, Dir: s.base, Args: append([]string{"-o", file}, args...), NoWait: alone,
-	})
-	if alone {
-		testkit.Eventually(s.t, limit, "plugin alone is ready", func() bool {
-			if s.app.Exited() {
-				s.t.Fatalf("it ended: %s\n%s", s.app.Stdout(), s.app.Stderr())
-			}
+	o := testkit.Options{Config: s.config(), File: file, Dir: s.base, Args: append([]string{"-o", file}, args...)}
+	if len(args) > 0 && args[0] == "-m" {
+		o.Ready = func(app *testkit.Sersync) bool {
+			s.app = app
 			snap, err := s.status(args...)
 			return err == nil && snap.Ready
-		})
+		}
 	}
+	return o
+}
+
+// start runs the program until its watches stand.
+func (s *scene) start(args ...string) {
+	s.t.Helper()
+	s.app = testkit.Start(s.t, s.options(args...))
 }
 
 // status asks the running program.
