@@ -151,62 +151,6 @@ func (l *Lane) LookAtTarget(ctx context.Context, since time.Time) error {
 	return l.request(ctx, request{look: since})
 }
 
-// Suspect freezes the watermark while a scan is looking for changes that have
-// no event; Settled releases it once all of them are marked.
-func (l *Lane) Suspect(since time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.state.holds == 0 || since.Before(l.state.holdSince) {
-		l.state.holdSince = since
-	}
-	l.state.holds++
-}
-
-// Settled ends what Suspect began.
-func (l *Lane) Settled() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.state.holds--
-}
-
-// Complete says that everything before now is on the remote, but for what is
-// dirty: a watermark was found and the catch-up has marked what it found.
-func (l *Lane) Complete() {
-	l.mu.Lock()
-	l.state.complete = true
-	l.mu.Unlock()
-	l.save()
-}
-
-// Remembered is what a lane leaves behind for the next start.
-type Remembered struct {
-	// Watermark: what changed before it is on the remote; zero: nothing is
-	// known. The margin is package failqueue's.
-	Watermark time.Time
-	Mirrored  bool
-	Caps      rsync.Capabilities
-	LastOK    time.Time
-}
-
-// Remember returns it.
-func (l *Lane) Remember(now time.Time) Remembered {
-	oldest := l.dirty.Stats().Oldest
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := Remembered{Mirrored: l.state.mirrored, Caps: l.state.caps, LastOK: l.state.lastOK}
-	if !l.state.complete {
-		return r
-	}
-	r.Watermark = now
-	if !oldest.IsZero() && oldest.Before(r.Watermark) {
-		r.Watermark = oldest
-	}
-	if l.state.holds > 0 && l.state.holdSince.Before(r.Watermark) {
-		r.Watermark = l.state.holdSince
-	}
-	return r
-}
-
 func (l *Lane) save() {
 	if l.opt.Save != nil {
 		l.opt.Save()

@@ -81,6 +81,9 @@ func (l *Lane) startFull(ctx context.Context, now time.Time) {
 	}
 	l.full.running, l.full.next = true, time.Time{}
 	l.full.touched = filterqueue.NewDirty()
+	if !l.full.want.Verify {
+		l.Suspect(now) // it may overwrite what is sent meanwhile with what it read before
+	}
 	ctx, l.full.stop = context.WithCancel(ctx)
 	l.busy[kindFull]++
 	l.setProgress(&status.Progress{})
@@ -159,6 +162,9 @@ func (l *Lane) fullEnded(o outcome, now time.Time) {
 	l.full.stop()
 	l.setProgress(nil)
 	l.touchAgain(now)
+	if !want.Verify {
+		l.Settled()
+	}
 	switch {
 	case o.err != nil || o.result.Class > rsync.Again:
 		l.fullFailed(o, now)
@@ -167,8 +173,10 @@ func (l *Lane) fullEnded(o outcome, now time.Time) {
 		l.succeeded(o, now)
 	default:
 		l.succeeded(o, now)
-		l.failedInFull(o, now)
-		l.deleteExtras(o.extras, (want.Mirror || l.mirrored()) && l.deletes(), causeOf(want), now)
+		failed := l.failedInFull(o, now)
+		if l.deleteExtras(o.extras, (want.Mirror || l.mirrored()) && l.deletes(), causeOf(want), now) || failed {
+			l.owe(time.Time{}) // that may be of any age
+		}
 		l.fullDone(want)
 	}
 	l.recorder.Run(now, true)
@@ -219,8 +227,10 @@ func (l *Lane) touchAgain(now time.Time) {
 	}
 }
 
-// failedInFull keeps what a full sync could not send dirty by its name.
-func (l *Lane) failedInFull(o outcome, now time.Time) {
+// failedInFull keeps what a full sync could not send dirty by its name. It
+// tells whether there is anything of which no later change would tell: what may
+// not be read here changes when it may.
+func (l *Lane) failedInFull(o outcome, now time.Time) (silent bool) {
 	for _, e := range append(o.result.Failed, o.result.Races...) {
 		if f := l.stillThere(e.Path); f.State == beneath.Present {
 			flags := filterqueue.Flags(0)
@@ -228,8 +238,10 @@ func (l *Lane) failedInFull(o outcome, now time.Time) {
 				flags = filterqueue.Tree
 			}
 			l.dirty.Mark(e.Path, flags, now)
+			silent = silent || !e.Race() && (e.Remote || e.Errno != unix.EACCES && e.Errno != unix.EPERM)
 		}
 	}
+	return silent
 }
 
 func (l *Lane) fullFailed(o outcome, now time.Time) {

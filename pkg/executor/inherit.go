@@ -20,6 +20,7 @@ func (l *Lane) Inherit(before *Lane, mirrored bool) bool {
 	l.mu.Lock()
 	st := &l.state
 	st.complete, st.paused, st.mirrored = old.complete, old.paused, old.mirrored && mirrored || st.mirrored
+	st.owed = old.owed
 	st.shown, st.since = old.shown, old.since
 	st.degraded, st.onlyThere, st.lastOK, st.lastFail = old.degraded, old.onlyThere, old.lastOK, old.lastFail
 	st.caps.Deleter, st.caps.SecondsOnly, st.caps.NoList = old.caps.Deleter, old.caps.SecondsOnly, old.caps.NoList

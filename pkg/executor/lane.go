@@ -83,6 +83,7 @@ type state struct {
 	progress   *status.Progress
 	holds      int       // scans that have not marked everything yet
 	holdSince  time.Time // the watermark while holds > 0
+	owed       owed
 	lastOK     time.Time
 	lastFail   time.Time
 	onlyThere  int // entries only the target has, which nobody may delete

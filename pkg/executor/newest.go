@@ -114,6 +114,7 @@ func (l *Lane) markLinked(w work, now time.Time) {
 			l.dirty.Mark(rel, 0, now)
 		}
 	})
+	l.owe(w.Since)
 }
 
 // regularFiles visits the regular files of a directory with their state, one

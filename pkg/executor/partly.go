@@ -161,6 +161,7 @@ func (l *Lane) narrow(w work, o outcome, errs []rsync.PathError, now time.Time) 
 	for path, f := range flags {
 		l.dirty.Mark(path, f, now)
 	}
+	l.owe(w.Since)
 	l.dirty.Done(w.item)
 	l.touch(w, now)
 	l.settled(w, true)

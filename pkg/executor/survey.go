@@ -93,6 +93,7 @@ func (l *Lane) surveyed(o outcome, now time.Time) {
 		if w.Flags&filterqueue.Tree == 0 {
 			l.remade(w, now)
 		}
+		l.owe(w.Since)
 		// The directory itself, and what is in it here, still has to go.
 		it := w.item
 		it.Flags &^= filterqueue.Extras
@@ -191,11 +192,12 @@ func below(extras []candidate, dir string) []candidate {
 }
 
 // deleteExtras looks every candidate up here again and makes what is really
-// gone dirty; where nobody asked for a mirror it only counts and reports.
-func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Cause, now time.Time) {
+// gone dirty; where nobody asked for a mirror it only counts and reports. It
+// tells whether it has made anything dirty.
+func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Cause, now time.Time) (marked bool) {
 	root := l.opt.Root()
 	if root == nil {
-		return
+		return false
 	}
 	defer root.Close()
 	looker := root.Looker()
@@ -211,6 +213,7 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Caus
 			// It was gone when rsync looked, and is another one now: what the
 			// target has below it is the old one's.
 			l.dirty.Mark(c.path, filterqueue.Tree|filterqueue.Extras, now)
+			marked = true
 			continue
 		}
 		if f.State != beneath.Absent || l.opt.Held(f.At, false) != "" || l.opt.Held(c.path, false) != "" {
@@ -227,12 +230,14 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Caus
 		}
 		l.causes[c.path] = why
 		l.dirty.Mark(c.path, flags, now)
+		marked = true
 	}
 	if reported > 0 {
 		l.setOnlyThere(reported)
 		l.log.Warn("entries only the target has were left alone",
 			zap.Int("entries", reported), zap.String("remedy", "start once with -r, or run sersync --resync, to mirror deletions"))
 	}
+	return marked
 }
 
 // arriving tells what a run that is under way may have on the target: the

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
 )
@@ -63,6 +64,31 @@ func TestRestartCrashes(t *testing.T) {
 		s.start()
 	}
 	s.stays()
+}
+
+// TestRestartTwice: the remote is down for longer than the watermark's margin,
+// and the program is killed twice meanwhile. What the scan of the first start
+// found, and could not send, is found by the second one again.
+func TestRestartTwice(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.write("change", "remove", "gone/a", "d/f")
+	s.mirror()
+	s.equal()
+	s.rsyncd.Stop()
+	s.crash()
+	s.write("change", "d/new")
+	s.do(testkit.Op{"rm", "remove"}, testkit.Op{"rmrf", "gone"})
+	testkit.Poll(75*time.Second, func() bool { return false }) // the margin is a minute
+	s.start()
+	s.logs("catch-up scan done")
+	s.stop() // which saves the watermark
+	s.rsyncd.Start()
+	s.start()
+	s.stays()
+	if n := s.rsync.FullSyncs(); n != 1 {
+		t.Errorf("%d full syncs, want the one of -r", n)
+	}
 }
 
 // TestRestartState: a state file that is gone, cut short, or nonsense is
