@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,10 +71,15 @@ func cutLink(t *testing.T, ssh bool, c cut, sending bool) {
 		t.Errorf("the link was not cut: the target has %q, had %q", names(t, s.dst), before)
 	}
 	c.end(far)
-	// Its receiver learns late that it was cut off, and keeps what it has.
-	s.compare.Extra = func(path string) bool { return strings.HasPrefix(path+"/", partDir+"/") }
+	began = time.Now()
+	testkit.Eventually(t, limit, "all has arrived", func() bool {
+		return !slices.ContainsFunc(testkit.Equal(s.src, s.dst, s.compare), func(d testkit.Difference) bool { return d.Kind != "leftover" })
+	})
+	t.Logf("all there %.1f s after the link was back (promised: %v)", time.Since(began).Seconds(), promise)
+	// The receiver of what was under way learns late that it was cut off, and
+	// keeps what it has.
+	testkit.Eventually(t, 2*limit, "no part of a file is left", func() bool { return s.arriving() == 0 && !s.has(partDir) })
 	s.over()
-	testkit.Eventually(t, limit, "no part of a file is left", func() bool { return !s.has(partDir) })
 }
 
 // newFarSite is a site whose first remote is on an island, and slow enough for
