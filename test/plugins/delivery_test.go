@@ -48,28 +48,36 @@ func TestTenThousand(t *testing.T) {
 	}
 }
 
-// changes changes one file again and again and waits for its last state.
+// changes changes one file again and again and waits until the receiver, told of
+// it, has seen its last state.
 func (s *scene) changes(r *receiver, n int) {
 	s.t.Helper()
-	s.do(testkit.Op{"write", "one", "0"})
-	s.told(r, "one")
+	s.do(testkit.Op{"write", changing, "0"})
+	s.told(r, changing)
 	for i := 1; i <= n; i++ {
-		s.do(testkit.Op{"write", "one", strconv.Itoa(i)})
+		s.do(testkit.Op{"write", changing, strconv.Itoa(i)})
 	}
-	last := s.at("one")
-	if r.TCP == nil {
-		// The script keeps no states: nothing may come after the last change but
-		// what is told of it.
-		testkit.Eventually(s.t, limit, "the queue is empty", func() bool { return r.times(last) >= 2 })
-		return
+	var seen string
+	if !testkit.Poll(limit, func() bool { seen = r.state(s.at(changing)); return seen == strconv.Itoa(n) }) {
+		s.t.Errorf("the last state that %s has seen is %q, want %d", r.name, seen, n)
 	}
-	testkit.Eventually(s.t, limit, "the last state is seen", func() bool {
-		got := r.Receipts()
-		i := len(got) - 1
-		for ; i >= 0 && got[i].Path != last; i-- {
-		}
-		return i >= 0 && got[i].State == strconv.Itoa(n)
-	})
+}
+
+// TestLastState: the command that is run for each path, too, sees the last
+// state of one that changes all the time.
+func TestLastState(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		t.Run(map[bool]string{false: "sync", true: "alone"}[alone], func(t *testing.T) {
+			s := newScene(t, 1)
+			r := s.plug("command", "", "")
+			if alone {
+				s.start("-m", "command")
+			} else {
+				s.start()
+			}
+			s.changes(r, 1_000)
+		})
+	}
 }
 
 // TestTrouble: a receiver that is slow, refuses, crashes or hangs holds up

@@ -23,6 +23,7 @@ type receiver struct {
 	name    string
 	element string // its <plugin> element
 	log     string // command: what the script was told
+	states  string // command: what it found in the files, in turn
 
 	mu      sync.Mutex
 	raw     []string // the bytes of each connection or request
@@ -30,6 +31,9 @@ type receiver struct {
 }
 
 const cdnBase = "http://pic.example.com/cms"
+
+// changing is the file whose content the command's script takes down.
+const changing = "one"
 
 // names are the kinds of plugins.
 var names = []string{"socket", "http", "refreshCDN", "command"}
@@ -53,9 +57,20 @@ func newReceiver(t *testing.T, name, watch, attributes string) *receiver {
 			`/><sendurl base="` + cdnBase + `"/><regexurl regex="false" match="x"/></localpath>`
 	case "command":
 		dir := t.TempDir()
-		r.log = filepath.Join(dir, "log")
+		r.log, r.states = filepath.Join(dir, "log"), filepath.Join(dir, "states")
 		script := filepath.Join(dir, "told")
-		text := "#!/bin/sh\nif [ $# = 0 ]; then exec cat >>'" + r.log + "'; fi\nprintf '%s\\0' \"$@\" >>'" + r.log + "'\n"
+		text := fmt.Sprintf(`#!/bin/sh
+if [ $# = 0 ]; then
+	batch='%[1]s'/batch.$$
+	cat >"$batch"
+	cat "$batch" >>'%[2]s'
+	grep -qzxF '%[4]s' "$batch" || exit 0
+else
+	printf '%%s\0' "$@" >>'%[2]s'
+	[ "$1" = '%[4]s' ] || exit 0
+fi
+{ cat '%[4]s'; printf '\0'; } >>'%[3]s'
+`, dir, r.log, r.states, watch+"/"+changing)
 		if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -174,6 +189,25 @@ func (r *receiver) times(path string) int {
 		}
 	}
 	return n
+}
+
+// state is what the receiver has seen last of the file that changes.
+func (r *receiver) state(path string) string {
+	if r.TCP == nil {
+		b, err := os.ReadFile(r.states)
+		if err != nil {
+			return ""
+		}
+		all := strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+		return all[len(all)-1]
+	}
+	got := r.Receipts()
+	for i := len(got) - 1; i >= 0; i-- {
+		if got[i].Path == path {
+			return got[i].State
+		}
+	}
+	return ""
 }
 
 // bytes is what came, as it came.

@@ -30,6 +30,7 @@ type scene struct {
 	refs      string // the <plugin> elements of <sersync>
 	elements  string // those of <head>
 	app       *testkit.Sersync
+	args      []string // after -o FILE
 	tree      *testkit.Tree
 }
 
@@ -75,6 +76,7 @@ func (s *scene) config() string {
 // options are those of a start; args follow -o FILE. With -m no line says that
 // the watches stand, the status does.
 func (s *scene) options(args ...string) testkit.Options {
+	s.args = args
 	file := filepath.Join(s.base, "confxml.xml")
 	o := testkit.Options{Config: s.config(), File: file, Dir: s.base, Args: append([]string{"-o", file}, args...)}
 	if len(args) > 0 && args[0] == "-m" {
@@ -137,7 +139,7 @@ func (s *scene) told(r *receiver, rels ...string) {
 	}
 	if !testkit.Poll(limit, func() bool { return r.has(paths...) }) {
 		missing := r.missing(paths)
-		s.t.Fatalf("%s was not told of %d of %d: %.5q, but of %d paths\n%s", r.name, len(missing), len(paths), missing, len(r.got()), s.logTail())
+		s.t.Fatalf("%s was not told of %d of %d: %q, but of %d paths; %+v\n%s", r.name, len(missing), len(paths), missing[:min(5, len(missing))], len(r.got()), s.plugin(r.name, s.args...), s.logTail())
 	}
 }
 
