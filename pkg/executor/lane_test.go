@@ -146,6 +146,29 @@ func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 	}
 }
 
+// The same found by a scan: what stands here now is brought over by nobody else.
+func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
+	b := newBed(t, with{
+		files: []string{"4913/f1", "skip", "d/4913/f1", "d/skip"},
+		options: func(o *Options) {
+			o.Mirrored = true
+			o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" }
+		},
+	})
+	for _, p := range []string{"4913", "skip", "d/4913", "d/skip"} {
+		must(t, os.RemoveAll(filepath.Join(b.src, p)))
+	}
+	put(t, b.src, "4913", "an editor's")
+	put(t, b.src, "d/4913", "an editor's")
+	put(t, b.src, "skip/in", "excluded")
+	put(t, b.src, "d/skip/in", "excluded")
+	b.Mark("", filterqueue.Extras)
+	b.Mark("d", filterqueue.Tree|filterqueue.Extras)
+	testkit.Eventually(t, patient, "all of it is gone", func() bool {
+		return b.there("4913/f1") == "<none>" && b.there("skip") == "<none>" && b.there("d/4913/f1") == "<none>" && b.there("d/skip") == "<none>"
+	})
+}
+
 func TestTheUsersOwnExcludesHold(t *testing.T) {
 	b := newBed(t, with{params: "-artuz --exclude=/priv/ --exclude=*.bak", files: []string{"priv/x", "d/a.bak", "d/b"}})
 	b.write("priv/y", "1")

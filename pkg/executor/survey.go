@@ -62,8 +62,12 @@ func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outc
 	o.run = run
 	reader := newReader(o)
 	reader.each = func(c rsync.Change) {
-		if c.Deleted {
+		switch {
+		case c.Deleted:
 			o.extras = append(o.extras, candidate{c.Path, c.Dir})
+		case c.Dir && c.Sent && l.excludes(c.Path, true) && !l.excludes(c.Path, false):
+			// An excluded directory would be made there: a file may have the name.
+			o.extras = append(o.extras, candidate{c.Path, false})
 		}
 	}
 	files, sent := o.files, o.sent
@@ -209,10 +213,9 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Caus
 			continue
 		}
 		f := looker.Look(c.path)
-		if f.State == beneath.Present && c.dir && f.Dir() {
-			// It was gone when rsync looked, and is another one now: what the
-			// target has below it is the old one's.
-			l.dirty.Mark(c.path, filterqueue.Tree|filterqueue.Extras, now)
+		if again, flags, ok := standsThere(c, f, allowed); ok {
+			gone[again] = flags != filterqueue.Tree|filterqueue.Extras // its entries may be candidates, too
+			l.dirty.Mark(again, flags, now)
 			marked = true
 			continue
 		}
@@ -238,6 +241,24 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Caus
 			zap.Int("entries", reported), zap.String("remedy", "start once with -r, or run sersync --resync, to mirror deletions"))
 	}
 	return marked
+}
+
+// standsThere tells what to look at again when something stands here where only
+// the target has an entry: nobody else may ever bring that over.
+func standsThere(c candidate, f beneath.Found, allowed bool) (path string, flags filterqueue.Flags, ok bool) {
+	switch {
+	case f.State == beneath.Present && c.dir && f.Dir():
+		// It was gone when rsync looked, and is another one now: what the
+		// target has below it is the old one's.
+		return c.path, filterqueue.Tree | filterqueue.Extras, true
+	case f.State == beneath.Present && !c.dir && f.Dir() && allowed:
+		return c.path, filterqueue.Gone, true // see hides
+	case f.State == beneath.Obstructed && allowed:
+		// A file whose own events count for nothing, such as an editor's: the
+		// directory there has to give way all the same.
+		return f.At, filterqueue.Content, true
+	}
+	return "", 0, false
 }
 
 // arriving tells what a run that is under way may have on the target: the

@@ -98,6 +98,7 @@ func converge(t *testing.T, seed int64, m int) {
 	}
 	s.work(seed, faults)
 	left := s.rsync.Heal()
+	s.calm(seed)
 	s.settle(seed, m, left)
 	s.costs()
 	s.stop(syscall.SIGTERM)
