@@ -67,7 +67,6 @@ type root struct {
 	// unseen: events were lost and nothing has shown since that the root is
 	// what it was.
 	unseen bool
-	lastFD *beneath.Root
 }
 
 func (d *Daemon) newRoot(local confxml.LocalPath, dir string) *root {
@@ -118,31 +117,13 @@ func (r *root) gone() bool {
 	return r.state == status.RootGone
 }
 
-// descriptor serves the queue's settler, which looks at fresh files: it stays
-// open until the next call or until release.
-func (r *root) descriptor() int {
+// descriptor serves the queue's settler, which looks at fresh files.
+func (r *root) descriptor() (fd int, done func()) {
 	opened := r.open()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.lastFD != nil {
-		r.lastFD.Close()
-	}
-	r.lastFD = opened
 	if opened == nil {
-		return -1
+		return -1, func() {}
 	}
-	return opened.FD()
-}
-
-// release lets go of the descriptor that descriptor keeps, so that an idle
-// program does not stand in the way of an unmount.
-func (r *root) release() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.lastFD != nil {
-		r.lastFD.Close()
-		r.lastFD = nil
-	}
+	return opened.FD(), opened.Close
 }
 
 // rootState follows what happens to the watch root itself.

@@ -267,7 +267,6 @@ func (s *site) schedule(ctx context.Context, c *cron.Cron) {
 	every(rescanEvery, func() {
 		for _, r := range s.roots {
 			r.rescan()
-			r.release()
 		}
 	})
 	every(rejudgeEvery, func() {
@@ -313,9 +312,6 @@ func (s *site) fullCommands() []string {
 
 // close releases what build acquired for this site alone.
 func (s *site) close() {
-	for _, r := range s.roots {
-		r.release()
-	}
 	if s.failLog != nil {
 		s.failLog.close()
 	}

@@ -42,9 +42,10 @@ type Options struct {
 	// DotFiles brings files back whose names begin with a dot.
 	DotFiles bool
 	Filter   *Filter // may be nil
-	// Root returns a descriptor of the watch root (O_PATH will do), which
-	// stays open at least until the next call, or -1 while there is none.
-	Root   func() int
+	// Root returns a descriptor of the watch root (O_PATH will do), or -1 while
+	// there is none, and what to call when it is needed no more: a descriptor
+	// that is kept stands in the way of an unmount.
+	Root   func() (fd int, done func())
 	Sinks  []Sink
 	Notify Notify           // may be nil
 	Now    func() time.Time // nil: time.Now
@@ -82,7 +83,7 @@ func New(opt Options) *Queue {
 		opt.Logger = zap.NewNop()
 	}
 	if opt.Root == nil {
-		opt.Root = func() int { return -1 }
+		opt.Root = func() (int, func()) { return -1, func() {} }
 	}
 	q := &Queue{opt: opt, log: opt.Logger}
 	q.settler = newSettler(opt.Root, opt.Now, q.settled)

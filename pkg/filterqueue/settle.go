@@ -27,7 +27,7 @@ const (
 // fifos, devices, sockets, and regular files that came by link(2), which
 // O_TMPFILE files do as well.
 type settler struct {
-	root    func() int
+	root    func() (fd int, done func())
 	now     func() time.Time
 	settled func(path string)
 	wake    chan struct{} // capacity 1: there is something new to wait for; never closed
@@ -53,7 +53,7 @@ type ticket struct {
 	step int
 }
 
-func newSettler(root func() int, now func() time.Time, settled func(string)) *settler {
+func newSettler(root func() (int, func()), now func() time.Time, settled func(string)) *settler {
 	return &settler{
 		root: root, now: now, settled: settled,
 		wake: make(chan struct{}, 1), files: make(map[string]unsettled),
@@ -176,7 +176,9 @@ func (s *settler) visit(t ticket) {
 	if u.id != t.id {
 		return
 	}
-	found, seen := look(s.root(), t.path, t.step, u.seen)
+	root, done := s.root()
+	found, seen := look(root, t.path, t.step, u.seen)
+	done()
 	s.mu.Lock()
 	if s.files[t.path].id != t.id {
 		s.mu.Unlock()

@@ -43,7 +43,7 @@ func newSite(t *testing.T, sw confxml.Switches) *site {
 	if _, err := unix.InotifyAddWatch(ifd, s.dir, unix.IN_ALL_EVENTS); err != nil {
 		t.Fatal(err)
 	}
-	s.q = New(Options{Switches: sw, Root: func() int { return root }, Sinks: []Sink{s}})
+	s.q = New(Options{Switches: sw, Root: func() (int, func()) { return root, func() {} }, Sinks: []Sink{s}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.q.Run(ctx) })
