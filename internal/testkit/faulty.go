@@ -16,6 +16,7 @@ import (
 type Faulty struct {
 	Recorder
 	control string // one line per call that is to fail
+	poison  string // what breaks every run that has it in a name
 }
 
 // NewFaulty writes such an rsync into a temporary directory.
@@ -25,6 +26,7 @@ func NewFaulty(t testing.TB) *Faulty {
 	f := &Faulty{
 		Recorder: Recorder{t: t, Dir: filepath.Join(base, "bin"), log: filepath.Join(base, "log")},
 		control:  filepath.Join(base, "control"),
+		poison:   filepath.Join(base, "poison"),
 	}
 	f.Program = filepath.Join(f.Dir, "rsync")
 	must(t, os.Mkdir(f.Dir, 0o755))
@@ -33,7 +35,7 @@ func NewFaulty(t testing.TB) *Faulty {
 	must(t, os.WriteFile(f.control, nil, 0o666))
 	real, err := exec.LookPath("rsync")
 	must(t, err)
-	must(t, os.WriteFile(f.Program, []byte(faultyScript(real, f.log, f.control)), 0o755))
+	must(t, os.WriteFile(f.Program, []byte(faultyScript(real, f.log, f.control, f.poison)), 0o755))
 	OpenToAll(t, base)
 	return f
 }
@@ -42,12 +44,35 @@ func NewFaulty(t testing.TB) *Faulty {
 // end with 24 is done first: no rsync answers so without having sent the rest.
 // One that ends with 23 or 25 says something that no table knows, since a bare
 // 23 stands for complaints that do no harm.
-func faultyScript(real, log, control string) string {
+func faultyScript(real, log, control, poison string) string {
 	return fmt.Sprintf(`#!/bin/sh
 case " $* " in *' --version '*|*' --server '*) exec %[1]s "$@";; esac
 n=0
 while [ -e '%[2]s'/$$.$n ]; do n=$((n+1)); done
 printf '%%s\0' "$PWD" "$@" END > '%[2]s'/$$.$n
+if [ -s '%[4]s' ]; then
+	list='%[4]s'.$$
+	case " $* " in
+	*' --files-from=- '*|*' --include-from=- '*) cat > "$list";;
+	*) printf './\0' > "$list";;
+	esac
+	names() {
+		tr '\0' '\n' < "$list"
+		case " $* " in *' --recursive '*) xargs -0 -r sh -c 'for n; do find "./$n"; done' sh < "$list" 2>/dev/null;; esac
+	}
+	case " $* " in
+	*' -n '*) ;;
+	*) if names "$@" | grep -qF -f '%[4]s'; then
+		rm "$list"
+		echo 'rsync: connection unexpectedly closed (101 bytes received so far) [sender]' >&2
+		echo 'rsync error: error in rsync protocol data stream (code 12) at io.c(232) [sender=3.5.0]' >&2
+		exit 12
+	fi;;
+	esac
+	exec 8< "$list"
+	rm "$list"
+	exec %[1]s "$@" <&8
+fi
 [ -s '%[3]s' ] || exec %[1]s "$@"
 exec 9>'%[3]s.lock'
 flock 9
@@ -62,7 +87,18 @@ case "$rc" in
 esac
 echo "rsync error: injected by the test (code $rc) at main.c(1) [sender=3.5.0]" >&2
 exit "$rc"
-`, real, log, control)
+`, real, log, control, poison)
+}
+
+// Poison makes every call break off that has the text in the name of a path it
+// is to send or delete, as if the receiver died of that path; empty: no more.
+func (f *Faulty) Poison(text string) {
+	f.t.Helper()
+	if text == "" {
+		must(f.t, os.RemoveAll(f.poison))
+		return
+	}
+	must(f.t, os.WriteFile(f.poison, []byte(text+"\n"), 0o644))
 }
 
 // Fail makes the next calls end with these exit statuses; 1000 means killed by

@@ -35,6 +35,16 @@ func (l *Lane) finish(o outcome) {
 	} else {
 		l.quiet.hold = 0
 	}
+	if o.hunt != nil {
+		l.hunted(o, now)
+	} else {
+		l.conclude(o, now)
+	}
+	l.reportFailing()
+}
+
+// conclude settles what a run was for.
+func (l *Lane) conclude(o outcome, now time.Time) {
 	if o.result.Missing == rsync.MissingList && o.result.Class <= rsync.Again {
 		l.learn(o.result)
 	}
@@ -56,14 +66,28 @@ func (l *Lane) finish(o outcome) {
 	case rsync.Stopped:
 		l.giveBack(o.works, 0)
 	default:
-		l.giveBack(o.works, 1)
-		l.recordFailure(o, now)
-		l.enterTrouble(o, now)
+		l.inTheWay(o, now)
 	}
 	if o.result.Class != rsync.Stopped {
 		l.recorder.Run(now, o.result.Class <= rsync.Again)
 	}
-	l.reportFailing()
+}
+
+// inTheWay handles a run that the remote's trouble has ended, or one path.
+func (l *Lane) inTheWay(o outcome, now time.Time) {
+	if l.alone(o) {
+		l.culprit(o.works[0], o, now)
+		if s := l.dirty.Stats(); l.inTrouble().attempt > 0 && s.Pending+s.InFlight == 1 {
+			l.succeeded(o, now) // the remote serves, and nothing else would show it
+		}
+		return
+	}
+	if o.mayHunt && o.result.Broken && o.kind == kindTree && len(o.works) == 1 && l.unfoldTree(o.works[0], now) {
+		o.works = nil // its entries tell more the next time
+	}
+	l.giveBack(o.works, 1)
+	l.recordFailure(o, now)
+	l.enterTrouble(o, now)
 }
 
 // notRun gives back the works of a run that could not be started.
@@ -113,6 +137,7 @@ func (l *Lane) done(w work, o outcome, now time.Time) {
 	}
 	l.dirty.Done(w.item)
 	l.touch(w, now)
+	delete(l.culprits, w.Path)
 	l.mu.Lock()
 	delete(l.state.failStatus, w.Path)
 	l.mu.Unlock()

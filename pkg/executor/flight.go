@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sersync/sersync/pkg/rsync"
@@ -16,6 +17,8 @@ type flight struct {
 	caps  rsync.Capabilities
 	// paths is how many names the lists held.
 	paths int
+	// mayHunt: when the run breaks off, its culprits are to be found.
+	mayHunt bool
 }
 
 // outcome is what a flight reports when it has ended.
@@ -39,28 +42,29 @@ type outcome struct {
 	withheld []rsync.PathError
 	// sentAll: the sending half of a full sync is done.
 	sentAll bool
+	hunt    *hunt // what was found after the run broke off; nil: nothing
 }
 
 // startQueued starts what waits for a kind's slot.
 func (l *Lane) startQueued(ctx context.Context, kind int) {
-	q := l.queue[kind]
-	if len(q) == 0 || l.busy[kind] >= l.limits[kind] {
+	if len(l.queue[kind]) == 0 || l.busy[kind] >= l.limits[kind] {
 		return
 	}
+	now, later := l.apart(l.queue[kind])
 	// As few as the last batch that failed as a whole has left: else what is
 	// claimed piece by piece comes together again here.
-	n := min(len(q), l.batch)
+	n := min(len(now), l.batch)
 	if kind == kindBig {
 		n = 1 // one at a time, so that a failure costs one file's bytes
 	}
-	l.queue[kind] = q[n:]
-	l.launchWaiting(ctx, kind, q[:n:n])
+	l.queue[kind] = slices.Concat(now[n:], later)
+	l.launchWaiting(ctx, kind, now[:n:n])
 }
 
 // launch runs works; their slot is held, or taken when it is needed.
 func (l *Lane) launch(ctx context.Context, kind int, works []work, hold *lease) {
 	l.busy[kind]++
-	f := flight{kind: kind, works: works, caps: l.state.caps, lease: hold}
+	f := flight{kind: kind, works: works, caps: l.state.caps, lease: hold, mayHunt: l.mayHunt()}
 	l.runs.Go(func() {
 		o := l.fly(ctx, f)
 		hold.release()
@@ -98,7 +102,7 @@ func (s *lease) release() {
 // launchWaiting waits for a slot first.
 func (l *Lane) launchWaiting(ctx context.Context, kind int, works []work) {
 	l.busy[kind]++
-	f := flight{kind: kind, works: works, caps: l.state.caps}
+	f := flight{kind: kind, works: works, caps: l.state.caps, mayHunt: l.mayHunt()}
 	l.runs.Go(func() {
 		o := outcome{flight: f, err: context.Canceled}
 		if l.slot(ctx) == nil {
@@ -111,6 +115,14 @@ func (l *Lane) launchWaiting(ctx context.Context, kind int, works []work) {
 
 // fly brings one flight to its end.
 func (l *Lane) fly(ctx context.Context, f flight) outcome {
+	o := l.flyOnce(ctx, f)
+	if f.mayHunt && o.err == nil && o.result.Broken && len(f.works) > 1 {
+		o.hunt = l.hunt(ctx, f)
+	}
+	return o
+}
+
+func (l *Lane) flyOnce(ctx context.Context, f flight) outcome {
 	switch f.kind {
 	case kindSurvey:
 		return l.survey(ctx, f)

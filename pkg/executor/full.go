@@ -256,6 +256,9 @@ func (l *Lane) fullFailed(o outcome, now time.Time) {
 			}
 		case rsync.Trouble:
 			l.full.attempt--
+			if l.fullBreaks(o, now) {
+				l.full.sent = true
+			}
 			l.enterTrouble(o, now)
 			return
 		}

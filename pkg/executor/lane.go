@@ -50,6 +50,7 @@ type Lane struct {
 	topSince  time.Time
 	litter    litter
 	leftovers leftovers
+	culprits  map[string]bool // paths that break every run they are in
 	full      fullSync
 	standby   *standby
 	master    master
@@ -107,6 +108,7 @@ type failure struct {
 type trouble struct {
 	failure
 	attempt int
+	breaks  int // runs in a row that broke off
 	since   time.Time
 	next    time.Time
 	probing bool
@@ -119,7 +121,7 @@ func NewLane(opt Options) *Lane {
 		opt: opt, log: opt.Logger.With(zap.String("lane", opt.ID)), dirty: filterqueue.NewDirty(),
 		recorder: status.NewRecorder(), requests: make(chan request), outcomes: make(chan outcome),
 		granted: make(chan struct{}), ended: make(chan struct{}), batch: maxBatch, causes: map[string]failqueue.Cause{},
-		waits: waits{over: make(chan struct{})},
+		culprits: map[string]bool{}, waits: waits{over: make(chan struct{})},
 	}
 	l.limits = [kinds]int{kindSend: 1, kindTree: 1, kindBig: 1, kindDelete: 1, kindSurvey: 1, kindFull: 1}
 	if opt.Target.SSH {

@@ -64,8 +64,8 @@ func (l *Lane) takeAndSend(ctx context.Context, hold *lease) {
 		l.sort(root, looker, it, now)
 	}
 	looker.Close()
-	sends := l.queue[kindSend]
-	l.queue[kindSend] = nil
+	sends, later := l.apart(l.queue[kindSend])
+	l.queue[kindSend] = later
 	if len(sends) == 0 {
 		hold.release()
 		if len(items) > 0 {

@@ -30,6 +30,10 @@ func (l *Lane) enterTrouble(o outcome, now time.Time) {
 		tr.since = now
 	}
 	tr.attempt++
+	tr.breaks++
+	if !o.result.Broken {
+		tr.breaks = 0
+	}
 	tr.probing, tr.passing = false, false
 	changed := tr.reason != f.reason
 	tr.failure = f

@@ -65,6 +65,7 @@ type Result struct {
 	Failed  []PathError // Partly
 	Races   []PathError // changed here while being sent: look again
 	Unclear bool        // something failed that could not be assigned to a path
+	Broken  bool        // Trouble: the run broke off, maybe through one of its paths
 	Reason  string      // one line for people, without names of paths
 	Detail  string      // what rsync said, clipped; may hold names
 	Remedy  string      // one line for people, may be empty
@@ -260,7 +261,13 @@ func (r *Result) whole(k Kind) {
 			return
 		}
 	}
+	r.Broken = slices.Contains(breaks, r.Exit)
 }
+
+// breaks are the ends of runs whose other side has died, or which died
+// themselves: protocol, socket, file I/O, data stream, diagnostics, pipes,
+// memory, a signal.
+var breaks = []int{2, 10, 11, 12, 13, 14, 20, 22, -1}
 
 // forbidden reads which option the daemon's "refuse options" names.
 func (r *Result) forbidden(text string) {

@@ -138,11 +138,17 @@ func (s *scene) stop() {
 	s.childless()
 }
 
+// childless waits until all children have ended. One that lists a target is
+// two processes, the second of which ends with its own timeout of 20 s.
 func (s *scene) childless() {
 	s.t.Helper()
-	testkit.Eventually(s.t, 10*time.Second, "no child outlives the program", func() bool {
-		return len(s.app.Processes()) == 0
-	})
+	if !testkit.Poll(limit/2, func() bool { return len(s.app.Processes()) == 0 }) {
+		for _, pid := range s.app.Processes() {
+			args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+			s.t.Errorf("process %d outlives the program: %q", pid, args)
+		}
+		s.t.FailNow()
+	}
 }
 
 // do carries out operations below the watch root: words as in testkit.Tree.
