@@ -41,8 +41,10 @@ type Daemon struct {
 	// changes; by the lane's id.
 	verifies sync.Map
 	// watching: the first site's watches stand.
-	watching  atomic.Bool
-	noManager bool // no service manager listens; owned by notifySystemd
+	watching atomic.Bool
+	// Owned by notifySystemd.
+	noManager bool // there is no service manager
+	unreached bool // the last message did not reach it
 
 	// The rest belongs to the goroutine of Run, and to that of the running
 	// site's begin.

@@ -3,9 +3,11 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/status"
@@ -18,7 +20,13 @@ const statusEvery = 10 * time.Second
 // happens (sd_notify(3)).
 func (d *Daemon) ready() {
 	d.watching.Store(true)
-	_, _ = systemd.SdNotify(false, systemd.SdNotifyReady)
+	_, _ = systemd.SdNotify(false, systemd.SdNotifyReady+"\n"+d.statusText())
+}
+
+// statusText is the state in one line, for the service manager.
+func (d *Daemon) statusText() string {
+	level, text := status.Overall(d.Snapshot())
+	return fmt.Sprintf("STATUS=%s: %s", level, strings.ReplaceAll(text, "\n", " ")) // a line is an assignment
 }
 
 // reloading tells the service manager that a reload has begun; READY ends it.
@@ -54,9 +62,15 @@ func (d *Daemon) alive(watchdog bool) {
 	if d.noManager {
 		return
 	}
-	level, text := status.Overall(d.Snapshot())
-	sent, _ := systemd.SdNotify(false, fmt.Sprintf("STATUS=%s: %s", level, text))
-	d.noManager = !sent
+	sent, err := systemd.SdNotify(false, d.statusText())
+	// A manager that cannot be reached at this moment (it executes itself again
+	// when it is upgraded) is none that does not exist: it will miss the sign of
+	// life.
+	d.noManager = !sent && err == nil
+	if err != nil && !d.unreached {
+		d.log.Warn("service manager cannot be reached", zap.Error(err))
+	}
+	d.unreached = err != nil
 	if watchdog {
 		_, _ = systemd.SdNotify(false, systemd.SdNotifyWatchdog)
 	}
