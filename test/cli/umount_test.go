@@ -91,7 +91,7 @@ func TestUmountWhileIdle(t *testing.T) {
 				s.write(filepath.Join(at, "d", "f"), "first")
 				app := s.start("-r")
 				s.equal(testkit.Compare{})
-				s.write(filepath.Join(at, "d", "g"), "second") // so that a standby has been used
+				s.write(filepath.Join(at, "d", "g"), "second")       // so that a standby has been used
 				s.must(os.Symlink("d/g", filepath.Join(at, "link"))) // so that it has been looked at without a close
 				s.equal(testkit.Compare{})
 				s.inSync()
