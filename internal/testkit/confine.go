@@ -3,6 +3,7 @@ package testkit
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -58,12 +59,35 @@ func WithFile(t testing.TB, binary, file, at string) string {
 }
 
 // FewWatches returns a program that runs binary (empty: the one of Build) in a
-// user namespace that allows it only so many inotify watches. They are raised
-// with MoreWatches.
+// user namespace that allows it only so many inotify watches, whatever it asks
+// of the machine's limit. MoreWatches raises it while the program runs.
 func FewWatches(t testing.TB, binary string, watches int) string {
 	t.Helper()
 	return wrapped(t, binary, "unshare --user --map-root-user",
 		fmt.Sprintf("echo %d > /proc/sys/user/max_inotify_watches", watches))
+}
+
+// MoreWatches raises the limit of a program that FewWatches has started.
+func (s *Sersync) MoreWatches(watches int) {
+	s.t.Helper()
+	out, err := exec.Command("nsenter", "--user", "--target", fmt.Sprint(s.PID()),
+		"sh", "-c", fmt.Sprintf("echo %d > /proc/sys/user/max_inotify_watches", watches)).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("raise the limit of watches: %v\n%s", err, out)
+	}
+}
+
+// NoInstances returns a program that runs binary (empty: the one of Build) in a
+// user namespace whose inotify instances are exhausted. raisable puts that limit
+// where the program finds the machine's and may raise it; otherwise it finds
+// the machine's, which does not help.
+func NoInstances(t testing.TB, binary string, raisable bool) string {
+	t.Helper()
+	prepare := "echo 0 > /proc/sys/user/max_inotify_instances"
+	if raisable {
+		prepare += " && mount --bind /proc/sys/user/max_inotify_instances /proc/sys/fs/inotify/max_user_instances"
+	}
+	return wrapped(t, binary, "unshare --user --map-root-user --mount", prepare)
 }
 
 // wrapped writes a script that prepares a namespace and becomes binary in it.

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -128,4 +129,82 @@ func TestWatchLimit(t *testing.T) {
 	}
 	// They are compared once a minute.
 	testkit.WaitEqual(t, s.src, s.dst, s.compare, time.Minute+limit)
+}
+
+// TestWatchLimitRaised: the limit of watches is raised while the program runs.
+// What was not watched is, by itself.
+func TestWatchLimitRaised(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	s := newScene(t)
+	for i := range 40 {
+		s.write(fmt.Sprintf("d%d/e/f", i))
+	}
+	o := s.options("-r")
+	o.Binary = testkit.FewWatches(t, "", 20)
+	s.app = testkit.Start(t, o)
+	s.equal()
+	s.logs("max_user_watches")
+	if got := s.watched(); got > 20 {
+		t.Fatalf("%d directories are watched with 20 watches", got)
+	}
+	s.app.MoreWatches(1000)
+	began := time.Now()
+	testkit.Eventually(t, time.Minute+limit, "all directories are watched", func() bool { return s.watched() == 81 })
+	t.Logf("all watched %.1f s after the limit was raised", time.Since(began).Seconds())
+	for i := range 40 {
+		s.write(fmt.Sprintf("d%d/later", i), fmt.Sprintf("d%d/e/later", i))
+	}
+	t.Logf("equal %.1f s after changes everywhere", s.equal().Seconds())
+}
+
+// watched is how many directories the program says it watches.
+func (s *scene) watched() int {
+	s.t.Helper()
+	var all struct {
+		Roots []struct{ Directories int }
+	}
+	s.must(json.Unmarshal([]byte(s.ask("--status", "--json")), &all))
+	if len(all.Roots) != 1 {
+		s.t.Fatalf("%d roots in the state, want one", len(all.Roots))
+	}
+	return all.Roots[0].Directories
+}
+
+// TestInstanceLimit: the user's inotify instances are exhausted. Where it may,
+// the program raises the limit.
+func TestInstanceLimit(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	s := newScene(t)
+	o := s.options("-r")
+	o.Binary = testkit.NoInstances(t, "", true)
+	s.app = testkit.Start(t, o)
+	s.write("f", "d/g")
+	s.stays()
+	s.stop()
+}
+
+// TestInstanceLimitLasting: where raising it is not enough, the program says
+// what to do and does not go on without watching.
+func TestInstanceLimitLasting(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	s := newScene(t)
+	for _, args := range [][]string{nil, {"-d"}} {
+		o := s.options(args...)
+		o.Binary = testkit.NoInstances(t, "", false)
+		o.NoWait = true
+		app := testkit.Start(t, o)
+		if code := app.Wait(limit); code == 0 {
+			t.Errorf("%q: exit status 0 although nothing is watched", args)
+		}
+		said := app.Stdout() + app.Stderr()
+		for _, want := range []string{"inotify instances", "max_user_instances"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q: %q is not in what it says:\n%s", args, want, said)
+			}
+		}
+		testkit.Eventually(t, limit, "nothing of it is left", func() bool { return len(app.Processes()) == 0 })
+	}
 }
