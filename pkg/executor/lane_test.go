@@ -285,6 +285,31 @@ func TestTwoWritesWithinASecond(t *testing.T) {
 	}
 }
 
+// Two files of one archive have one time, and two writes within a tick of the
+// kernel's clock as well: equal size and time say nothing about the content.
+func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
+	b := newBed(t, with{files: []string{"f", "d/f", "other"}})
+	at := time.Now().Add(-time.Hour)
+	for _, p := range []string{"f", "d/f", "other"} {
+		must(t, os.Chtimes(filepath.Join(b.src, p), at, at))
+		b.Mark(p, 0)
+	}
+	b.equal()
+	same := func(path string) {
+		put(t, b.src, path, "new") // as long as "old"
+		must(t, os.Chtimes(filepath.Join(b.src, path), at, at))
+	}
+	same("f")
+	b.Mark("f", filterqueue.Content)
+	must(t, os.Rename(b.src+"/d", b.src+"/e"))
+	same("d/f")
+	b.Mark("d", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("e", filterqueue.Tree)
+	b.arrives("f", "new")
+	b.arrives("d/f", "new")
+	b.arrives("e/f", "old")
+}
+
 func TestReceiversThatCannotDelete(t *testing.T) {
 	for _, c := range []struct {
 		refuse string

@@ -15,7 +15,7 @@ func (l *Lane) execute(ctx context.Context, f flight, run rsync.Run, names []str
 	o := outcome{flight: f, run: run, began: time.Now(), changed: map[string]rsync.Change{}}
 	o.paths = len(names)
 	list := run.List(names)
-	if f.kind == kindSend && run.Kind == rsync.Send && !run.IgnoreTimes && !run.LiftUpdate && !run.RootAlone {
+	if f.kind == kindSend && run.Kind == rsync.Send && run.IgnoreTimes && !run.LiftUpdate && !run.RootAlone {
 		if l.standby.use(run, list, &o) {
 			return o
 		}

@@ -31,14 +31,23 @@ func (l *Lane) remoteShell() string {
 	return shell
 }
 
-// sendRun sends files and single directories.
+// sendRun sends files and single directories: through the standby when there
+// is one, else cold. What an event says was written or put in its place goes
+// with --ignore-times. Size and time alone do not tell two contents apart: two
+// writes within one tick of the kernel's clock have one time, and so do two
+// files of one archive, of which one may replace the other. What was only found
+// by a scan, or had its attributes changed, is compared as rsync does.
 func (l *Lane) sendRun(ctx context.Context, f flight) outcome {
-	root, rest := split(f.works, func(w work) bool { return w.Path == "" })
-	if len(root) == 0 {
-		return l.sendEntries(ctx, f)
+	root, entries := split(f.works, func(w work) bool { return w.Path == "" })
+	compared, touched := split(entries, func(w work) bool { return w.found.Regular() && !rewritten(w, f) })
+	if !slices.ContainsFunc(touched, func(w work) bool { return w.found.Regular() }) {
+		compared, touched = entries, nil // one run is enough
 	}
+	again := l.base(rsync.Send, f.caps)
+	again.IgnoreTimes = true
 	return inParts(f,
-		part{rest, func(f flight) outcome { return l.sendEntries(ctx, f) }},
+		part{compared, func(f flight) outcome { return l.sendList(ctx, f, l.base(rsync.Send, f.caps)) }},
+		part{touched, func(f flight) outcome { return l.sendList(ctx, f, again) }},
 		part{root, func(f flight) outcome { return l.sendRoot(ctx, f) }},
 	)
 }
@@ -50,27 +59,14 @@ func (l *Lane) sendRoot(ctx context.Context, f flight) outcome {
 	return l.execute(ctx, f, run, []string{""})
 }
 
-// sendEntries goes through the standby when there is one, else cold. Where the
-// receiver compares times by the second, what a content event touched goes with
-// --ignore-times, apart from the rest.
-func (l *Lane) sendEntries(ctx context.Context, f flight) outcome {
-	if !f.caps.SecondsOnly {
-		return l.sendList(ctx, f, l.base(rsync.Send, f.caps))
+// rewritten tells whether a file's content may differ whatever its size and
+// time say. A big one is read through on both sides for that, so one that was
+// written in place, and has a new time, is left to the comparison.
+func rewritten(w work, f flight) bool {
+	if w.Flags&filterqueue.Content == 0 {
+		return false
 	}
-	var touched, other []work
-	for _, w := range f.works {
-		if w.Flags&filterqueue.Content != 0 && w.found.Regular() {
-			touched = append(touched, w)
-		} else {
-			other = append(other, w)
-		}
-	}
-	again := l.base(rsync.Send, f.caps)
-	again.IgnoreTimes = true
-	return inParts(f,
-		part{other, func(f flight) outcome { return l.sendList(ctx, f, l.base(rsync.Send, f.caps)) }},
-		part{touched, func(f flight) outcome { return l.sendList(ctx, f, again) }},
-	)
+	return f.kind != kindBig || f.caps.SecondsOnly || stamp(w.found.Stat.Ctim).Sub(stamp(w.found.Stat.Mtim)) >= suspectGap
 }
 
 func (l *Lane) sendList(ctx context.Context, f flight, run rsync.Run) outcome {
@@ -127,10 +123,10 @@ func (l *Lane) treeRun(ctx context.Context, f flight) outcome {
 
 // sendTrees sends the trees of one run. What was deleted and stands here again
 // replaces what the target has, as if the deletion had gone first: then the run
-// deletes inside and lifts -u.
+// deletes inside, lifts -u, and believes no equal size and time.
 func (l *Lane) sendTrees(ctx context.Context, f flight, replace bool) outcome {
 	run := l.base(rsync.Tree, f.caps)
-	run.DeleteInside, run.LiftUpdate = replace, replace
+	run.DeleteInside, run.LiftUpdate, run.IgnoreTimes = replace, replace, replace
 	var names []string
 	for _, w := range f.works {
 		if w.entries != nil {

@@ -122,6 +122,7 @@ func (s *standby) start(ctx context.Context, now time.Time) {
 	w := &warm{sink: &outcome{changed: map[string]rsync.Change{}}, caps: s.lane.state.caps, root: root, born: now}
 	w.reader = newReader(w.sink)
 	run := s.lane.base(rsync.Send, w.caps)
+	run.IgnoreTimes = true // see sendRun
 	process, err := s.lane.start(ctx, run, nil, w.reader.line)
 	if err != nil {
 		s.later(now, 10*time.Second)
