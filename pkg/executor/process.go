@@ -63,6 +63,9 @@ func (l *Lane) start(ctx context.Context, run rsync.Run, list []byte, line func(
 		Program: l.opt.Program, Args: args, Dir: root.WorkingDir(),
 		ConfinedDir: l.opt.Dir, // only by its path does a child get the confined mount
 		Env:         env, Inactivity: l.patience(run), Stdin: list, Line: line,
+		// Receiving takes rsync two processes, and the second one waits for the
+		// daemon, which waits for the first.
+		Enclosed: run.Kind == rsync.Times,
 	})
 }
 

@@ -32,6 +32,11 @@ type Command struct {
 	// whatever happens to this program, the child never takes a part of its
 	// list for all of it.
 	Stdin []byte
+	// Enclosed says that the child starts processes of its own which would
+	// outlive it when it is killed together with this program: it gets a pid
+	// namespace, and the kernel ends all in it (pid_namespaces(7)). Where none
+	// is to be had it runs without.
+	Enclosed bool
 	// Line receives each line of standard output, without its newline; nil
 	// discards them. It is called from one goroutine.
 	Line func([]byte)
@@ -70,14 +75,12 @@ const killWait = 3 * time.Second
 // Start runs the command. The child is in a process group of its own, so that
 // a terminal's Ctrl-C reaches this program alone, and it ends when ctx does.
 func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
-	ctx, kill := context.WithCancelCause(ctx)
+	outer := ctx
+	ctx, kill := context.WithCancelCause(outer)
 	cmd := exec.CommandContext(ctx, c.Program, c.Args...) //nolint:gosec // an argument vector made by this package
 	cmd.Dir = c.Dir
 	cmd.Env = append(append([]string{}, l.env...), c.Env...)
-	// A crashed parent must not leave a child behind. One that waits for its
-	// list may see its end a moment before the signal: only runs whose list may
-	// be cut short without harm wait for Feed.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = attributes(c.Enclosed)
 	cmd.Cancel = func() error {
 		if errors.Is(context.Cause(ctx), ErrInactive) {
 			// It would try to take leave of a peer that does not answer.

@@ -34,15 +34,33 @@ func alive(pid int) bool {
 }
 
 func TestChildrenDieWithAKilledParent(t *testing.T) {
-	_, pid := killedParent(t, "cat >/dev/null; exec sleep 1000", 0)
+	_, pid := killedParent(t, "cat >/dev/null; exec sleep 1000", 0, "")
 	testkit.Eventually(t, 10*time.Second, "the child has died", func() bool { return !alive(pid) })
+}
+
+// A receiving rsync is two processes.
+func TestGrandchildrenDieWithAKilledParent(t *testing.T) {
+	dir, pid := killedParent(t, "while :; do date > beat; sleep 0.05; done & wait", 0, "beat")
+	testkit.Eventually(t, 10*time.Second, "the child has died", func() bool { return !alive(pid) })
+	beat := func() time.Time {
+		st, err := os.Stat(filepath.Join(dir, "beat"))
+		must(t, err)
+		return st.ModTime()
+	}
+	var last time.Time
+	testkit.Eventually(t, 10*time.Second, "its own child is quiet", func() bool {
+		was := last
+		time.Sleep(500 * time.Millisecond) // ten beats
+		last = beat()
+		return last.Equal(was)
+	})
 }
 
 // A child must not take its parent's death for the end of its list.
 func TestAKilledParentCutsNoListShort(t *testing.T) {
 	cut := ""
 	for range 20 { // who is first, the end of the list or the signal, is chance
-		dir, pid := killedParent(t, "cat > all; mv all read", 500_000)
+		dir, pid := killedParent(t, "cat > all; mv all read", 500_000, "")
 		testkit.Eventually(t, 10*time.Second, "the child has ended", func() bool { return !alive(pid) })
 		if got, err := os.ReadFile(filepath.Join(dir, "read")); err == nil && len(got) != 500_000 {
 			cut = fmt.Sprint(len(got), " bytes were taken for the whole list")
@@ -54,8 +72,8 @@ func TestAKilledParentCutsNoListShort(t *testing.T) {
 }
 
 // killedParent starts a parent with a child that runs script in dir, and kills
-// the parent as soon as the child is there.
-func killedParent(t *testing.T, script string, list int) (dir string, pid int) {
+// the parent as soon as the child is there, and the file it makes, if any.
+func killedParent(t *testing.T, script string, list int, file string) (dir string, pid int) {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
@@ -70,6 +88,9 @@ func killedParent(t *testing.T, script string, list int) (dir string, pid int) {
 	must(t, err)
 	pid, err = strconv.Atoi(strings.TrimSpace(line))
 	must(t, err)
+	if file != "" {
+		testkit.Eventually(t, 10*time.Second, file+" is there", func() bool { return exists(filepath.Join(dir, file)) })
+	}
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	return dir, pid

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 func parent(script string) {
 	l := NewLauncher([]string{"PATH=/usr/bin:/bin"}, nil)
 	go l.Run(context.Background())
-	c := Command{Program: "/bin/sh", Args: []string{"-c", script}, Dir: "."}
+	c := Command{Program: "/bin/sh", Args: []string{"-c", script}, Dir: ".", Enclosed: true}
 	if n, _ := strconv.Atoi(os.Getenv(listEnv)); n > 0 {
 		c.Stdin = make([]byte, n)
 	}

@@ -179,12 +179,6 @@ func (r Run) Args() []string {
 	if r.Kind == Times {
 		args = append(args, r.Target.Params.Connection()...)
 		args = append(args, r.Transport()...)
-		if r.Target.Timeout == 0 && !r.Target.Params.Timeout {
-			// Receiving takes rsync two processes, and only the first ends with
-			// this program: the other one waits for the daemon, and the daemon
-			// for it.
-			args = append(args, "--timeout=20")
-		}
 		return append(args, "-n", "-t", "-R", "--no-motd", "--out-format="+timesFormat, "--files-from=-",
 			strings.TrimSuffix(r.Target.Dest(), "/")+"/", nowhere)
 	}
