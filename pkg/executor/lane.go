@@ -28,23 +28,25 @@ type Lane struct {
 	// slow remote must not be cut off for ever.
 	patienceShift atomic.Int32
 
-	requests  chan request   // unbuffered; received by Run
-	outcomes  chan outcome   // unbuffered; each run sends exactly one
-	granted   chan struct{}  // unbuffered; a slot for the next Send run
-	ended     chan struct{}  // closed when Run returns
-	leaving   atomic.Bool    // another lane will inherit
-	after     sync.Mutex     // held by who serves a request when Run has returned
-	runs      sync.WaitGroup // every goroutine Run has started, but for the ssh master's
-	side      sync.WaitGroup // the ssh master's
-	limits    [kinds]int
-	busy      [kinds]int
-	causes    map[string]failqueue.Cause // of deletions no event asked for, until they are done
-	reported  bool                       // the fail log holds entries of this lane
-	waiting   bool                       // a goroutine is asking for a slot for Send
-	queue     [kinds][]work              // claimed, waiting for their kind's slot
-	batch     int                        // how many paths the next batch may have
-	rootAgain time.Time                  // when to open a watch root again that could not be
-	quiet     quiet
+	requests chan request   // unbuffered; received by Run
+	outcomes chan outcome   // unbuffered; each run sends exactly one
+	granted  chan struct{}  // unbuffered; a slot for the next Send run
+	ended    chan struct{}  // closed when Run returns
+	leaving  atomic.Bool    // another lane will inherit
+	after    sync.Mutex     // held by who serves a request when Run has returned
+	runs     sync.WaitGroup // every goroutine Run has started, but for the ssh master's
+	side     sync.WaitGroup // the ssh master's
+	limits   [kinds]int
+	busy     [kinds]int
+	causes   map[string]failqueue.Cause // of deletions no event asked for, until they are done
+	reported bool                       // the fail log holds entries of this lane
+	// watermarked says that a watermark has been saved once.
+	watermarked bool
+	waiting     bool          // a goroutine is asking for a slot for Send
+	queue       [kinds][]work // claimed, waiting for their kind's slot
+	batch       int           // how many paths the next batch may have
+	rootAgain   time.Time     // when to open a watch root again that could not be
+	quiet       quiet
 	// topSince asks for a look whether the target still has what it had then;
 	// zero: no need.
 	topSince  time.Time
@@ -157,6 +159,7 @@ func (l *Lane) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		now := time.Now()
 		l.dispatch(runCtx, now)
+		l.saveFirst(now)
 		l.show()
 		wake, timer := l.timer(now)
 		select {

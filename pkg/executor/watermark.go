@@ -67,6 +67,15 @@ func (l *Lane) paidLocked() bool {
 	return l.state.owed.marked.IsZero() || oldest.IsZero() || oldest.After(l.state.owed.marked)
 }
 
+// saveFirst saves the lane's state as soon as there is a watermark for the first
+// time: until then a crash costs a full sync. It belongs to the loop.
+func (l *Lane) saveFirst(now time.Time) {
+	if !l.watermarked && !l.Remember(now).Watermark.IsZero() {
+		l.watermarked = true
+		l.save()
+	}
+}
+
 // Complete says that everything before now is on the remote, but for what is
 // dirty: a watermark was found and the catch-up has marked what it found.
 func (l *Lane) Complete() {

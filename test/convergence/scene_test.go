@@ -135,8 +135,18 @@ func (s *scene) logged() string {
 // overflows counts how often the program noticed one.
 func (s *scene) overflows() int { return strings.Count(s.logged(), "event queue overflow") }
 
-// mirrored reports whether a mirror run has completed.
-func (s *scene) mirrored() bool { return strings.Contains(s.logged(), "full sync done") }
+// mirrored reports whether a mirror run has completed and all that it found is
+// done: only then is there a watermark.
+func (s *scene) mirrored() bool {
+	files, err := filepath.Glob(filepath.Join(s.set.State(), "lane-*.json"))
+	s.must(err)
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), `"watermark"`) {
+			return true
+		}
+	}
+	return false
+}
 
 // failedFulls counts the full syncs that had to be repeated because a fault,
 // or a change at the same moment, made them fail. A full sync is the run that
