@@ -30,7 +30,7 @@ func (s *scene) unmount(dir string) {
 	s.t.Helper()
 	var err error
 	if !testkit.Poll(limit/4, func() bool { err = syscall.Unmount(dir, 0); return err == nil }) {
-		s.t.Errorf("umount %s while sersync idles: %v", dir, err)
+		s.t.Fatalf("umount %s while sersync idles: %v", dir, err)
 	}
 }
 
