@@ -16,8 +16,9 @@ import (
 // instead of building one: an installed package, or another build.
 const BinaryEnv = "SERSYNC_TEST_BINARY"
 
-// built is the binary of this test process, made by the first Build.
-var built struct {
+// built are the binaries of this test process: the one of Build, made by its
+// first call, and the one of BuildPlain.
+var built, plain struct {
 	once sync.Once
 	dir  string
 	path string
@@ -32,39 +33,54 @@ func Build(t testing.TB) string {
 	if path := os.Getenv(BinaryEnv); path != "" {
 		return path
 	}
-	built.once.Do(compile)
+	built.once.Do(func() { built.dir, built.path, built.err = compile(raceEnabled) })
 	if built.err != nil {
 		t.Fatal(built.err)
 	}
 	return built.path
 }
 
-func compile() {
-	built.dir, built.err = os.MkdirTemp("", "sersync-bin")
-	if built.err != nil {
-		return
+// BuildPlain is Build, never with the race detector: for what is measured.
+func BuildPlain(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(BinaryEnv) != "" || !raceEnabled {
+		return Build(t)
 	}
-	if built.err = os.Chmod(built.dir, 0o755); built.err != nil { // some tests run it as another user
-		return
+	plain.once.Do(func() { plain.dir, plain.path, plain.err = compile(false) })
+	if plain.err != nil {
+		t.Fatal(plain.err)
 	}
-	built.path = filepath.Join(built.dir, "sersync")
-	args := []string{"build", "-o", built.path}
-	if raceEnabled {
+	return plain.path
+}
+
+func compile(race bool) (dir, path string, err error) {
+	if dir, err = os.MkdirTemp("", "sersync-bin"); err != nil {
+		return "", "", err
+	}
+	if err = os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
+		return dir, "", err
+	}
+	path = filepath.Join(dir, "sersync")
+	args := []string{"build", "-o", path}
+	if race {
 		args = append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, "./cmd/sersync")...)
 	cmd.Dir = Repository()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		built.err = fmt.Errorf("go build ./cmd/sersync: %w\n%s", err, out)
+		return dir, "", fmt.Errorf("go build ./cmd/sersync: %w\n%s", err, out)
 	}
+	return dir, path, nil
 }
 
 // Main runs a package's end-to-end tests: it removes the binary that Build
 // made and fails the run when a goroutine is left over. Use it as TestMain.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if built.dir != "" {
-			os.RemoveAll(built.dir)
+		for _, dir := range []string{built.dir, plain.dir} {
+			if dir != "" {
+				os.RemoveAll(dir)
+			}
 		}
 		os.Exit(code)
 	}))

@@ -169,6 +169,12 @@ func (s *scene) write(names ...string) {
 // equal waits until target and source are equal, and returns how long it took.
 func (s *scene) equal() time.Duration {
 	s.t.Helper()
+	return s.equalAt(s.dst, limit)
+}
+
+// equalAt is equal for another target, or with another limit.
+func (s *scene) equalAt(dst string, limit time.Duration) time.Duration {
+	s.t.Helper()
 	began := time.Now()
 	var took time.Duration
 	// A comparison of many files costs the program under test its processor.
@@ -178,11 +184,11 @@ func (s *scene) equal() time.Duration {
 			return false
 		}
 		took = time.Since(began)
-		ok := len(testkit.Equal(s.src, s.dst, s.compare)) == 0
+		ok := len(testkit.Equal(s.src, dst, s.compare)) == 0
 		due = time.Now().Add(max(20*time.Millisecond, 5*(time.Since(began)-took)))
 		return ok
 	})
-	testkit.WaitEqual(s.t, s.src, s.dst, s.compare, 0)
+	testkit.WaitEqual(s.t, s.src, dst, s.compare, 0)
 	return took
 }
 
