@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // rulesTree is a tree whose names collide with patterns in every way.
@@ -91,18 +90,15 @@ func TestRulesReadFilesAndPrefixes(t *testing.T) {
 	}
 }
 
-// A pattern of many stars must not take more than its length times the name's.
+// A pattern of many stars must not take more than its length times the name's:
+// tried one after the other, this would not end before the test is given up.
 func TestWildmatchIsBounded(t *testing.T) {
 	for _, unit := range []string{"*a", "**a", "*?", "**/a", "*[a]"} {
 		r := params(t, "--exclude="+strings.Repeat(unit, 30)+"b").Rules
-		start := time.Now()
 		for _, sep := range []string{"a", "a/"} {
 			if r.Excludes(strings.TrimSuffix(strings.Repeat(sep, 60), "/"), false) {
 				t.Errorf("%s matches", unit)
 			}
-		}
-		if took := time.Since(start); took > 3*time.Second {
-			t.Errorf("%s: %v", unit, took)
 		}
 	}
 	if !match(strings.Repeat("*a", 30), strings.Repeat("a", 120)) {
