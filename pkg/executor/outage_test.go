@@ -88,7 +88,7 @@ func TestStoppingDoesNotWaitForASlot(t *testing.T) {
 	}
 	start := time.Now()
 	b.stop()
-	if took := time.Since(start); took > drainTime/2 {
+	if took := time.Since(start); took >= drainTime {
 		t.Errorf("stopping took %v", took)
 	}
 	if s := b.dirty.Stats(); s.Pending != 1 {
@@ -140,7 +140,7 @@ func TestADeadStandbyCostsNothing(t *testing.T) {
 	start := time.Now()
 	b.write("f", "1")
 	b.arrives("f", "1")
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > 15*time.Second { // below any backoff or inactivity that it could wait for
 		t.Errorf("took %v", took)
 	}
 	if b.inTrouble().attempt > 0 {
