@@ -144,10 +144,11 @@ func (s *site) begin(ctx context.Context) error {
 	return err
 }
 
-// announce says, once, that the program watches.
+// announce says that the program watches, to all that wait for it only once.
 func (s *site) announce() error {
 	d := s.daemon
 	if d.announced {
+		s.log.Info("configuration taken over")
 		return nil
 	}
 	d.announced = true

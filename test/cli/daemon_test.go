@@ -188,7 +188,7 @@ func TestReload(t *testing.T) {
 	second, extra := s.dir("second"), s.dir("dst/second")
 	third := s.dir("dst3")
 	other := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "o", Path: third}, {Name: "p", Path: extra}}})
-	app := s.start("-r", "-d")
+	app := s.daemon()
 	quit, done := make(chan struct{}), make(chan int)
 	go func() {
 		n := 0
