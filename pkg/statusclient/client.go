@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/unixsock"
 )
 
 // ErrNotRunning says that nobody answers at the socket.
@@ -43,7 +44,7 @@ type Client struct {
 // New is a client of the sersync behind the Unix socket.
 func New(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
+		return unixsock.Dial(ctx, net.Dialer{}, socket)
 	}
 	return &Client{socket, &http.Client{
 		Timeout:   answerTime,

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sersync/sersync/pkg/unixsock"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
@@ -95,13 +96,7 @@ func (s *Server) listenUnix(ctx context.Context, path string) net.Listener {
 	return l
 }
 
-// maxSocketPath is what sockaddr_un holds beside the final NUL (unix(7)).
-const maxSocketPath = 107
-
 func openSocket(ctx context.Context, path string) (net.Listener, error) {
-	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("listen on %s: path is longer than %d bytes", path, maxSocketPath)
-	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
@@ -117,7 +112,7 @@ func openSocket(ctx context.Context, path string) (net.Listener, error) {
 		}
 		return chmodErr
 	}}
-	l, err := lc.Listen(ctx, "unix", path)
+	l, err := unixsock.Listen(ctx, lc, path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
@@ -142,8 +137,7 @@ func removeStale(ctx context.Context, path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s: %w", path, errNotSocket)
 	}
-	d := net.Dialer{Timeout: time.Second}
-	c, err := d.DialContext(ctx, "unix", path)
+	c, err := unixsock.Dial(ctx, net.Dialer{Timeout: time.Second}, path)
 	if err == nil {
 		_ = c.Close() // nothing was sent
 		return fmt.Errorf("%s: %w", path, errAnswers)

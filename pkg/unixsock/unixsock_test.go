@@ -1,0 +1,124 @@
+package unixsock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// directory makes one whose path has at least that length.
+func directory(t *testing.T, length int) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "u")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	for len(dir) < length {
+		dir = filepath.Join(dir, strings.Repeat("d", min(100, length-len(dir))))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestEveryLength: both sides reach each other whatever the path's length; the
+// end of the listener takes the socket and its descriptors away.
+func TestEveryLength(t *testing.T) {
+	for _, length := range []int{20, 100, 105, 106, 107, 108, 109, 200, 1000, 3000} {
+		t.Run(fmt.Sprint(length), func(t *testing.T) {
+			before := descriptors(t)
+			path := directory(t, length-2) + "/s"
+			l, err := Listen(t.Context(), net.ListenConfig{}, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answered := make(chan error, 1)
+			go func() {
+				conn, err := l.Accept()
+				if err == nil {
+					_, err = io.WriteString(conn, path)
+					err = errors.Join(err, conn.Close())
+				}
+				answered <- err
+			}()
+			conn, err := Dial(t.Context(), net.Dialer{}, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(conn)
+			if err := errors.Join(err, conn.Close(), <-answered); err != nil || string(got) != path {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the socket is left: %v", err)
+			}
+			if after := descriptors(t); after != before {
+				t.Errorf("%d descriptors, %d before", after, before)
+			}
+		})
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// TestDialErrors: a long path fails as a short one does.
+func TestDialErrors(t *testing.T) {
+	for _, length := range []int{60, 300} {
+		path := directory(t, length) + "/s"
+		if _, err := Dial(t.Context(), net.Dialer{}, path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%d bytes, nothing there: %v", length, err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Dial(t.Context(), net.Dialer{}, path); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%d bytes, a file there: %v", length, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Listen(t.Context(), net.ListenConfig{}, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Listen(t.Context(), net.ListenConfig{}, path); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("%d bytes, taken: %v", length, err)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if _, err := Dial(ended, net.Dialer{}, path); !errors.Is(err, context.Canceled) {
+			t.Errorf("%d bytes, too late: %v", length, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	long := directory(t, 60) + "/" + strings.Repeat("s", 200)
+	if _, err := Listen(t.Context(), net.ListenConfig{}, long); err == nil || !strings.Contains(err.Error(), "the file name is longer than") {
+		t.Errorf("a name that does not fit: %v", err)
+	}
+}
