@@ -163,8 +163,8 @@ func TestAChildThatDoesNotTakeItsListIsEndedToo(t *testing.T) {
 }
 
 func TestAWorkingChildIsNot(t *testing.T) {
-	c := sh("for i in 1 2 3 4 5 6; do echo line; sleep 0.1; done")
-	c.Inactivity = 400 * time.Millisecond
+	c := sh("for i in 1 2 3 4 5 6; do echo line; sleep 0.6; done")
+	c.Inactivity = 3 * time.Second
 	n := 0
 	c.Line = func([]byte) { n++ }
 	p, err := launcher(t).Start(t.Context(), c)
