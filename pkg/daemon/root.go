@@ -238,10 +238,14 @@ func (r *root) snapshot() status.Root {
 
 // watermark is the earliest time that something not yet marked may have.
 func (r *root) watermark(now time.Time) time.Time {
+	earliest := now
 	for _, oldest := range []time.Time{r.queue.Stats().Oldest, r.links.oldest()} {
-		if !oldest.IsZero() && oldest.Before(now) {
-			now = oldest
+		if oldest.IsZero() {
+			continue
+		}
+		if t := onFiles(oldest, now); t.Before(earliest) {
+			earliest = t
 		}
 	}
-	return now
+	return earliest
 }

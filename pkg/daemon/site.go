@@ -277,8 +277,9 @@ func (s *site) schedule(ctx context.Context, c *cron.Cron) {
 	})
 	last := time.Now()
 	every(s.conf.Inotify.SelfCheck, func() {
-		since := last.Add(-selfCheckMargin)
-		last = time.Now()
+		now := time.Now()
+		since := onFiles(last, now).Add(-selfCheckMargin)
+		last = now
 		for _, r := range s.roots {
 			r.suspect(since)
 			r.askScan()

@@ -50,5 +50,15 @@ func (t *ticks) run(ctx context.Context) error {
 func (t *ticks) lastGood() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.ring[t.next]
+	return onFiles(t.ring[t.next], time.Now())
+}
+
+// onFiles is the earliest time that a file can carry which changed after then:
+// where the clock has been set back since, that is earlier than then was.
+func onFiles(then, now time.Time) time.Time {
+	elapsed := now.Sub(then) // by the monotonic clock
+	if byFiles := now.Round(0).Add(-elapsed); byFiles.Before(then.Round(0)) {
+		return byFiles
+	}
+	return then
 }

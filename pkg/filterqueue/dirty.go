@@ -77,6 +77,9 @@ type DirtyOptions struct {
 type Dirty struct {
 	opt   DirtyOptions
 	ready chan struct{} // capacity 1: "something may be takeable"; never closed
+	// base is what delays are counted from: by its monotonic clock, so that a
+	// clock that is set back makes none longer.
+	base time.Time
 
 	mu        sync.Mutex
 	root      *node
@@ -107,6 +110,7 @@ func NewDirtyWith(opt DirtyOptions) *Dirty {
 	d := &Dirty{
 		opt:     opt,
 		ready:   make(chan struct{}, 1),
+		base:    time.Now(),
 		root:    &node{},
 		failing: make(map[*mark]struct{}),
 	}
@@ -139,7 +143,7 @@ func (d *Dirty) Mark(path string, f Flags, now time.Time) {
 func (d *Dirty) Take(now time.Time, limit int) []Item {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.wakeLocked(now.UnixNano())
+	d.wakeLocked(d.sinceBase(now))
 	var took []*node
 	scanned := 0
 	for m := d.queue.qnext; m != &d.queue && len(took) < limit; scanned++ {
@@ -202,7 +206,7 @@ func (d *Dirty) Return(it Item, notBefore time.Time) {
 	m.attempt = int16(min(max(it.Attempt, 0), math.MaxInt16))
 	m.notBefore = 0
 	if !notBefore.IsZero() {
-		m.notBefore = notBefore.UnixNano()
+		m.notBefore = d.sinceBase(notBefore)
 	}
 	if fresh != nil {
 		m.flags |= fresh.flags
@@ -249,7 +253,7 @@ func (d *Dirty) NextReady(now time.Time) (time.Time, bool) {
 	if len(d.delayed) == 0 {
 		return time.Time{}, false
 	}
-	at := time.Unix(0, d.delayed[0].notBefore)
+	at := d.base.Add(time.Duration(d.delayed[0].notBefore))
 	if at.Before(now) {
 		return now, true
 	}

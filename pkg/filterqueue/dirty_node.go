@@ -114,7 +114,7 @@ type mark struct {
 	qprev, qnext *mark // ring of the queue or of a blocker
 	node         *node
 	since        int64 // unix ns
-	notBefore    int64 // unix ns
+	notBefore    int64 // ns since Dirty.base; 0: no delay
 	heapIndex    int32 // valid while delayedUntil
 	attempt      int16
 	flags        Flags // and seenAbsent; packed, as there may be millions of marks

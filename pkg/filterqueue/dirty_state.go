@@ -110,6 +110,14 @@ func (d *Dirty) parkLocked(n *node, m *mark) bool {
 	return false
 }
 
+// sinceBase is a time as notBefore keeps it, never 0.
+func (d *Dirty) sinceBase(t time.Time) int64 {
+	if since := int64(t.Sub(d.base)); since != 0 {
+		return since
+	}
+	return 1
+}
+
 // wakeLocked queues the delayed marks that are due.
 func (d *Dirty) wakeLocked(now int64) {
 	for len(d.delayed) > 0 && d.delayed[0].notBefore <= now {
