@@ -17,6 +17,8 @@ type flight struct {
 	caps  rsync.Capabilities
 	// paths is how many names the lists held.
 	paths int
+	// patterns are those of a full sync that guarded works were found by.
+	patterns []string
 	// mayHunt: when the run breaks off, its culprits are to be found.
 	mayHunt bool
 }
@@ -102,7 +104,7 @@ func (s *lease) release() {
 // launchWaiting waits for a slot first.
 func (l *Lane) launchWaiting(ctx context.Context, kind int, works []work) {
 	l.busy[kind]++
-	f := flight{kind: kind, works: works, caps: l.state.caps, mayHunt: l.mayHunt()}
+	f := flight{kind: kind, works: works, caps: l.state.caps, mayHunt: l.mayHunt(), patterns: l.guarded.patterns}
 	l.runs.Go(func() {
 		o := outcome{flight: f, err: context.Canceled}
 		if l.slot(ctx) == nil {

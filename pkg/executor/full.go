@@ -174,7 +174,7 @@ func (l *Lane) fullEnded(o outcome, now time.Time) {
 	default:
 		l.succeeded(o, now)
 		failed := l.failedInFull(o, now)
-		if l.deleteExtras(o.extras, (want.Mirror || l.mirrored()) && l.deletes(), causeOf(want), now) || failed {
+		if l.deleteExtras(o.extras, (want.Mirror || l.mirrored()) && l.deletes(), want.Excludes, causeOf(want), now) || failed {
 			l.owe(time.Time{}) // that may be of any age
 		}
 		l.fullDone(want)

@@ -12,6 +12,7 @@ import (
 // nothing yet: then this lane has to begin as after a start.
 func (l *Lane) Inherit(before *Lane, mirrored bool) bool {
 	l.inheritDirty(before)
+	l.guarded = before.guarded
 	l.litter, l.leftovers, l.topSince, l.reported = before.litter, before.leftovers, before.topSince, before.reported
 	l.recorder = before.recorder
 	before.mu.Lock()

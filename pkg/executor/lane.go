@@ -52,6 +52,7 @@ type Lane struct {
 	topSince  time.Time
 	litter    litter
 	leftovers leftovers
+	guarded   guarded
 	culprits  map[string]bool // paths that break every run they are in
 	full      fullSync
 	standby   *standby

@@ -28,6 +28,9 @@ type work struct {
 	// asked: what only the target has in this directory is asked for and named,
 	// so that the run needs not delete inside.
 	asked bool
+	// guarded: gone here, and to lose on the target only what the patterns of a
+	// full sync let go.
+	guarded bool
 }
 
 // deletesInside: a directory was deleted or moved away, and this one stands at
@@ -90,6 +93,9 @@ func (l *Lane) sort(root *beneath.Root, looker *beneath.Looker, it item, now tim
 	taken := time.Now()
 	f := looker.Look(it.Path)
 	w := work{item: it, found: f, taken: taken}
+	if f.State == beneath.Present {
+		delete(l.guarded.dirs, it.Path)
+	}
 	switch {
 	case f.State == beneath.Unknown:
 		l.fail(it, now, failure{reason: "cannot be looked at here", detail: f.Err.Error(), remedy: "let the user that runs sersync read it, or exclude it"})
@@ -247,10 +253,15 @@ const refusedRemedy = "take delete out of refuse options, or set <delete start=\
 // absent handles a path whose absence our own lookup has shown.
 func (l *Lane) absent(w work, now time.Time) {
 	it := w.item
+	w.guarded = l.guarded.dirs[it.Path]
 	switch {
 	case !l.opt.MayDelete, len(w.found.At) >= unix.PathMax: // such a path never arrived
 		l.clean(w)
 	case w.found.At != it.Path:
+		if w.guarded {
+			delete(l.guarded.dirs, it.Path)
+			l.guard(w.found.At, l.guarded.patterns, l.causes[it.Path], now)
+		}
 		l.dirty.Drop(it, w.found.At, it.Flags|filterqueue.Gone|filterqueue.Tree, now)
 	case !it.Looked:
 		it.Looked = true
@@ -262,7 +273,7 @@ func (l *Lane) absent(w work, now time.Time) {
 		l.fail(it, now, failure{reason: "the daemon refuses deletions", remedy: refusedRemedy})
 	case l.spared(candidate{it.Path, it.Flags&filterqueue.Tree != 0}):
 		l.clean(w)
-	case (l.opt.Excluded != nil || l.opt.Target.Params.Rules.Any()) && it.Flags&filterqueue.Tree != 0 && !partial(it.Path):
+	case (l.opt.Excluded != nil || l.opt.Target.Params.Rules.Any() || w.guarded) && it.Flags&filterqueue.Tree != 0 && !partial(it.Path):
 		// A directory may hold what a filter keeps: ask the target.
 		l.queue[kindSurvey] = append(l.queue[kindSurvey], w)
 	default:
@@ -277,6 +288,9 @@ func (l *Lane) clean(w work) {
 }
 
 func (l *Lane) settled(w work, ok bool) {
+	if ok {
+		delete(l.guarded.dirs, w.Path)
+	}
 	if l.opt.Settled != nil {
 		l.opt.Settled(w.Path, w.Flags&filterqueue.Tree != 0, ok, w.taken)
 	}

@@ -28,14 +28,16 @@ type candidate struct {
 func (l *Lane) survey(ctx context.Context, f flight) outcome {
 	o := outcome{flight: f, began: time.Now(), ended: time.Now(), changed: map[string]rsync.Change{}}
 	for _, part := range []struct {
-		kind rsync.Kind
-		in   func(work) bool
+		kind     rsync.Kind
+		patterns []string
+		in       func(work) bool
 	}{
-		{rsync.SurveyGone, func(w work) bool { return w.found.State == beneath.Absent }},
-		{rsync.SurveyTrees, func(w work) bool {
+		{rsync.SurveyGone, nil, func(w work) bool { return w.found.State == beneath.Absent && !w.guarded }},
+		{rsync.SurveyGone, f.patterns, func(w work) bool { return w.found.State == beneath.Absent && w.guarded }},
+		{rsync.SurveyTrees, nil, func(w work) bool {
 			return w.found.State == beneath.Present && w.Flags&filterqueue.Tree != 0
 		}},
-		{rsync.SurveyFlat, func(w work) bool {
+		{rsync.SurveyFlat, nil, func(w work) bool {
 			return w.found.State == beneath.Present && w.Flags&filterqueue.Tree == 0
 		}},
 	} {
@@ -49,6 +51,7 @@ func (l *Lane) survey(ctx context.Context, f flight) outcome {
 			continue
 		}
 		run := l.base(part.kind, f.caps)
+		run.Excludes = part.patterns
 		l.question(ctx, run, run.List(names), &o)
 		if o.err != nil || o.result.Class > rsync.Again {
 			return o
@@ -93,7 +96,7 @@ func (l *Lane) surveyed(o outcome, now time.Time) {
 		if w.Flags&filterqueue.Extras == 0 {
 			why = failqueue.CauseEvent
 		}
-		l.deleteExtras(below(o.extras, w.Path), allowed, why, now)
+		l.deleteExtras(below(o.extras, w.Path), allowed, nil, why, now)
 		if w.Flags&filterqueue.Tree == 0 {
 			l.remade(w, now)
 		}
@@ -196,9 +199,10 @@ func below(extras []candidate, dir string) []candidate {
 }
 
 // deleteExtras looks every candidate up here again and makes what is really
-// gone dirty; where nobody asked for a mirror it only counts and reports. It
-// tells whether it has made anything dirty.
-func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Cause, now time.Time) (marked bool) {
+// gone dirty; where nobody asked for a mirror it only counts and reports. patterns
+// are those that the candidates were asked for without. It tells whether it has
+// made anything dirty.
+func (l *Lane) deleteExtras(extras []candidate, allowed bool, patterns []string, why failqueue.Cause, now time.Time) (marked bool) {
 	root := l.opt.Root()
 	if root == nil {
 		return false
@@ -206,7 +210,7 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Caus
 	defer root.Close()
 	looker := root.Looker()
 	defer looker.Close()
-	gone := map[string]bool{}
+	gone, whole := map[string]bool{}, directories(extras)
 	var reported int
 	for _, c := range topFirst(extras) {
 		if covered(c.path, gone) || l.arriving(c.path) || l.spared(c) {
@@ -224,6 +228,11 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, why failqueue.Caus
 		}
 		if !allowed {
 			reported++
+			continue
+		}
+		if patterns != nil && f.At != c.path && !whole[f.At] {
+			gone[f.At] = true
+			marked = l.guard(f.At, patterns, why, now) || marked
 			continue
 		}
 		gone[c.path] = true

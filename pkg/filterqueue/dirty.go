@@ -245,6 +245,29 @@ func (d *Dirty) Drop(it Item, asPath string, f Flags, now time.Time) {
 	d.prune(n)
 }
 
+// Covers tells whether path is pending or in flight, by itself or in a tree.
+func (d *Dirty) Covers(path string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.root
+	for end := 0; ; {
+		if n.pend.absorbs() || n.fly != nil && n.fly.flags&Tree != 0 {
+			return true
+		}
+		if end == len(path) {
+			return n.pend != nil || n.fly != nil
+		}
+		start := end
+		if start > 0 {
+			start++
+		}
+		end = componentEnd(path, start)
+		if n = n.child(path[start:end]); n == nil {
+			return false
+		}
+	}
+}
+
 // NextReady returns the earliest time at which a delayed path becomes ready,
 // and false when none is delayed. It is not before now.
 func (d *Dirty) NextReady(now time.Time) (time.Time, bool) {

@@ -301,3 +301,32 @@ func TestDirtyBusyDirectoryIsNotQuadratic(t *testing.T) {
 		t.Errorf("%d paths came out in %d takes, want %d", len(done), takes, n+1)
 	}
 }
+
+func TestCovers(t *testing.T) {
+	d := NewDirty()
+	now := time.Unix(1000, 0)
+	for path, f := range map[string]Flags{"flat": 0, "tree": Tree, "flying": Tree, "a/b": 0} {
+		d.Mark(path, f, now)
+	}
+	for _, it := range d.Take(now, 10) {
+		if it.Path != "flying" {
+			d.Return(it, time.Time{})
+		}
+	}
+	for path, want := range map[string]bool{
+		"": false, "flat": true, "flat/x": false, "tree": true, "tree/x": true, "tree/x/y": true, "flying": true, "flying/x": true,
+		"a": false, "a/b": true, "a/b/c": false, "a/c": false, "tre": false,
+	} {
+		if got := d.Covers(path); got != want {
+			t.Errorf("%q: %v, want %v", path, got, want)
+		}
+	}
+	d.Mark("", 0, now)
+	if !d.Covers("") || d.Covers("a") {
+		t.Error("the root alone")
+	}
+	d.Mark("", Tree, now)
+	if !d.Covers("anything/at/all") {
+		t.Error("the whole tree")
+	}
+}

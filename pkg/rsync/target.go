@@ -197,13 +197,18 @@ func (r Run) Args() []string {
 		pattern := "/" + escape(dir, false) + "/"
 		args = append(args, "--filter=H "+pattern, "--filter=P "+pattern)
 	}
+	var excludes []string
+	for _, e := range r.Excludes {
+		excludes = append(excludes, "--exclude="+e)
+	}
+	if r.patterns() {
+		args, excludes = append(args, excludes...), nil // as with Hidden
+	}
 	args = append(args, r.selection()...)
 	if r.Confine != "" {
 		args = append(args, "--confine-root="+r.Confine)
 	}
-	for _, e := range r.Excludes {
-		args = append(args, "--exclude="+e)
-	}
+	args = append(args, excludes...)
 	return append(args, "./", r.Target.Into())
 }
 
