@@ -231,7 +231,7 @@ func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, 
 	opt := executor.Options{
 		ID: id, Dir: r.dir, Target: t, Program: s.conf.Rsync.Program, Launcher: r.launcher, Plain: r.plain, Slots: slots,
 		Caps: decodeCaps(state.Capabilities, caps), MayDelete: s.conf.Inotify.Delete, Mirrored: state.MirrorDone && !changed,
-		Held: r.held, Root: r.open, Gone: r.gone,
+		Held: r.held, Withheld: func() { r.withheld.Store(true) }, Root: r.open, Gone: r.gone,
 		Standby: s.conf.Rsync.Standby, Proxied: s.daemon.proxied,
 		Settled: s.settled(r, id), Trouble: s.trouble(r, id), Linked: r.links.written, Names: r.links.names, Commands: s.daemon.debugCommand(s.conf.Debug),
 		Deletions: s.recordDeletions(id), FailLog: s.failLog.lane(id), Save: s.keeper.save,

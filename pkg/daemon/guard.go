@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/brake"
+	"github.com/sersync/sersync/pkg/executor"
 	"github.com/sersync/sersync/pkg/failqueue"
 	"github.com/sersync/sersync/pkg/status"
 )
@@ -74,14 +77,27 @@ func (r *root) judge(now time.Time, fresh bool) brake.Verdict {
 }
 
 // rejudge looks again while something is held, and when a mount has changed:
-// the operator is to see it before the first deletion asks.
-func (r *root) rejudge() {
+// the operator is to see it before the first deletion asks. Once nothing is held
+// any more, what the brake has kept is looked for again.
+func (r *root) rejudge(ctx context.Context) {
 	r.mu.Lock()
-	ok := r.verdict.OK() && !r.judged.IsZero() || r.state == status.RootGone
+	gone := r.state == status.RootGone
+	ok := r.verdict.OK() && !r.judged.IsZero() && !gone
 	r.mu.Unlock()
-	if !ok {
-		r.judge(time.Now(), true)
+	if !ok && !gone {
+		ok = r.judge(time.Now(), true).OK()
 	}
+	if ok && r.withheld.CompareAndSwap(true, false) && r.compare(ctx) != nil {
+		r.withheld.Store(true)
+	}
+}
+
+// compare has every lane compare everything.
+func (r *root) compare(ctx context.Context) (err error) {
+	for _, l := range r.lanes {
+		err = errors.Join(err, l.FullSync(ctx, executor.Full{}))
+	}
+	return err
 }
 
 // accept is the operator's word that what stands there now is right.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,6 +45,8 @@ type root struct {
 	// stale asks for children that wait in a tree as it was before; capacity 1.
 	stale   chan struct{}
 	watched chan struct{} // closed once the watches stand for the first time
+	// withheld: the brake has kept entries that only a target has.
+	withheld atomic.Bool
 	// bridged: a watch before this one has ended, and what was changed between
 	// the two has no event. Set before Run.
 	bridged bool

@@ -272,7 +272,7 @@ func (s *site) schedule(ctx context.Context, c *cron.Cron) {
 	})
 	every(rejudgeEvery, func() {
 		for _, r := range s.roots {
-			r.rejudge()
+			r.rejudge(ctx)
 		}
 	})
 	last := time.Now()

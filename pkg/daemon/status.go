@@ -134,7 +134,12 @@ func (s *site) act(ctx context.Context, verb status.Verb, r *root, l *executor.L
 			return err
 		}
 		s.keeper.soon()
-		return l.RetryNow(ctx)
+		// What is missing now is meant to be missing: the deletions that events
+		// asked for wait in the lanes, the others have to be found.
+		if err := l.RetryNow(ctx); err != nil {
+			return err
+		}
+		return r.compare(ctx)
 	case status.Pause, status.Resume:
 		return l.Pause(ctx, verb == status.Pause)
 	default:

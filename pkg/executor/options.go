@@ -41,6 +41,9 @@ type Options struct {
 	// Held is the disaster brake: why nothing may be deleted at path, or "".
 	// event says that the deletion was seen on this host as it happened.
 	Held func(path string, event bool) string
+	// Withheld is told that Held has kept what only the target has: it is not
+	// remembered, and has to be found again once nothing is held. May be nil.
+	Withheld func()
 	// Root opens the watch root; nil while it is gone, or while something else
 	// stands at its path. The caller closes it.
 	Root func() *beneath.Root

@@ -212,6 +212,7 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, patterns []string,
 	defer looker.Close()
 	gone, whole := map[string]bool{}, directories(extras)
 	var reported int
+	withheld := false
 	for _, c := range topFirst(extras) {
 		if covered(c.path, gone) || l.arriving(c.path) || l.spared(c) {
 			continue
@@ -223,7 +224,11 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, patterns []string,
 			marked = true
 			continue
 		}
-		if f.State != beneath.Absent || l.opt.Held(f.At, false) != "" || l.opt.Held(c.path, false) != "" {
+		if f.State != beneath.Absent {
+			continue
+		}
+		if l.opt.Held(f.At, false) != "" || l.opt.Held(c.path, false) != "" {
+			withheld = true
 			continue
 		}
 		if !allowed {
@@ -243,6 +248,9 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, patterns []string,
 		l.causes[c.path] = why
 		l.dirty.Mark(c.path, flags, now)
 		marked = true
+	}
+	if withheld && allowed && l.opt.Withheld != nil {
+		l.opt.Withheld()
 	}
 	if reported > 0 {
 		l.setOnlyThere(reported)

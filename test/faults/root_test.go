@@ -3,6 +3,8 @@ package faults
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,7 +20,7 @@ func mounted(s *scene) {
 }
 
 // TestRootUnmounted: the disk of the watch root is gone, and -r runs over the
-// empty directory below it. Nothing is deleted.
+// empty directory below it. Nothing is deleted until the operator accepts it.
 func TestRootUnmounted(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -48,7 +50,24 @@ func TestRootUnmounted(t *testing.T) {
 			if testkit.Poll(2*lull, func() bool { return !s.has("a") || !s.has("d/e/f") || !s.has("g") }) {
 				t.Fatalf("deleted on the target: left is %q", names(t, s.dst))
 			}
+			s.accept()
+			s.equal()
+			s.write("new")
+			s.equal()
 		})
+	}
+}
+
+// accept is the operator's word that what stands at the watch root is right.
+func (s *scene) accept() {
+	s.t.Helper()
+	lane := fmt.Sprintf("%s#127.0.0.1::m:%d", s.src, s.rsyncd.Port())
+	file := filepath.Join(s.set.Dir, "confxml.xml")
+	if out, err := exec.Command(testkit.Build(s.t), "-o", file, "--accept-empty", "no such lane").CombinedOutput(); err == nil {
+		s.t.Errorf("--accept-empty of an unknown lane: %s", out)
+	}
+	if out, err := exec.Command(testkit.Build(s.t), "-o", file, "--accept-empty", lane).CombinedOutput(); err != nil {
+		s.t.Fatalf("--accept-empty: %v\n%s", err, out)
 	}
 }
 
@@ -64,6 +83,38 @@ func TestRootUnmountedWhileRunning(t *testing.T) {
 	unchanged(t, s.dst, 2*lull)
 	s.must(syscall.Mount("tmpfs", s.src, "tmpfs", 0, "size=4m"))
 	unchanged(t, s.dst, 2*lull)
+	s.accept()
+	s.equal()
+}
+
+// TestMountWithheld: -r runs while a disk below the watch root is not mounted.
+// What it would have deleted there is held, and looked for again once the disk
+// is back: what was deleted on it meanwhile goes, all else stays.
+func TestMountWithheld(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	s := newScene(t)
+	disk, at := s.path("disk"), s.src+"/mnt"
+	s.must(os.Mkdir(disk, 0o755))
+	s.must(os.Mkdir(at, 0o755))
+	mount := func() { s.must(syscall.Mount(disk, at, "", syscall.MS_BIND, "")) }
+	s.t.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) }) // it may be away already
+	mount()
+	s.write("a", "mnt/stays", "mnt/goes", "mnt/d/goes")
+	s.mirror()
+	s.equal()
+	s.stop()
+	s.must(syscall.Unmount(at, 0))
+	s.must(os.Remove(disk + "/goes"))
+	s.must(os.RemoveAll(disk + "/d"))
+	s.start("-r")
+	s.logs("deletions are held")
+	s.write("while it is away")
+	s.arrives("while it is away")
+	unchanged(t, s.dst, 2*lull)
+	mount()
+	s.equal()
+	s.stays()
 }
 
 // TestRootEmptied: a real rm -rf root/* is a wish.
