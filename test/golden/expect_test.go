@@ -216,12 +216,12 @@ var exceptions = map[string]want{
 // slow runs take more than a minute each. make soak runs them; in make test
 // the same behaviour is covered with a fake clock, where the text says.
 var slow = map[string]string{
-	"800_crontab_1min":                   "crontab ticks: the scheduler's tests",
-	"801_crontab_1min_cfilter_debug_off": "crontabfilter in a scheduled run: the full sync's and the scheduler's tests",
+	"800_crontab_1min":                   "crontab ticks: TestCrontab of test/cli",
+	"801_crontab_1min_cfilter_debug_off": "crontabfilter in a scheduled run: TestCrontab of test/cli",
 	"802_faillog_executed":               "timeToExecute: the fail queue's tests; that old content is never run: 318 here",
-	"805_crontab_run_fails":              "a failed scheduled run: the scheduler's tests",
+	"805_crontab_run_fails":              "a failed scheduled run: the outages of test/faults",
 	"807_faillog_time0":                  "timeToExecute 0: the fail queue's tests",
-	"808_r_then_crontab_two_remotes":     "crontab for every remote: the scheduler's tests",
+	"808_r_then_crontab_two_remotes":     "crontab for every remote: as -r, 015d here",
 }
 
 // slowWant are the exceptions among the slow runs.
