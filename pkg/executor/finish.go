@@ -135,6 +135,10 @@ func (l *Lane) done(w work, o outcome, now time.Time) {
 	if o.kind == kindTree && l.opt.Target.Params.HardLinks {
 		l.markLinked(w, now)
 	}
+	if w.held {
+		l.dirty.Return(w.item, l.heldUntil(w.Path, now))
+		return
+	}
 	l.dirty.Done(w.item)
 	l.touch(w, now)
 	delete(l.culprits, w.Path)
@@ -152,6 +156,15 @@ func (l *Lane) done(w work, o outcome, now time.Time) {
 	l.recorder.Transfer(status.Transfer{
 		Time: now, Path: w.Path, Operation: op, Bytes: o.changed[w.Path].Size, Duration: status.Seconds(now.Sub(w.Since)),
 	})
+}
+
+// heldUntil is when to try again what the brake holds: at once when it has let
+// go meanwhile, and else when nobody has said so for long.
+func (l *Lane) heldUntil(path string, now time.Time) time.Time {
+	if l.opt.Held(path, true) == "" {
+		return time.Time{}
+	}
+	return now.Add(laneWait(20))
 }
 
 // touch remembers what was pushed beside a full sync.

@@ -31,6 +31,9 @@ type work struct {
 	// guarded: gone here, and to lose on the target only what the patterns of a
 	// full sync let go.
 	guarded bool
+	// held: the brake keeps what was deleted inside for now. The tree goes
+	// without, and stays dirty.
+	held bool
 }
 
 // deletesInside: a directory was deleted or moved away, and this one stands at
@@ -173,6 +176,7 @@ func (l *Lane) present(root *beneath.Root, w work) {
 		if l.listsTrees() {
 			w.entries = l.entries(root, w.Path)
 		}
+		w.held = w.deletesInside() && l.opt.MayDelete && l.opt.Held(w.Path, true) != ""
 		l.queue[kindTree] = append(l.queue[kindTree], w)
 	default:
 		l.queue[kindSend] = append(l.queue[kindSend], w)

@@ -113,7 +113,7 @@ func (l *Lane) withOtherNames(ctx context.Context, works []work, names []string)
 // may delete inside, one that does not must not: they do not share a run.
 func (l *Lane) treeRun(ctx context.Context, f flight) outcome {
 	gone, rest := split(f.works, func(w work) bool {
-		return w.deletesInside() && l.opt.MayDelete && !f.caps.NoDelete && l.opt.Held(w.Path, true) == ""
+		return w.deletesInside() && !w.held && l.opt.MayDelete && !f.caps.NoDelete
 	})
 	return inParts(f,
 		part{rest, func(f flight) outcome { return l.sendTrees(ctx, f, false) }},

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,4 +175,30 @@ func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 	if b.there("f") != "old" || b.there("d/x") != "old" || b.there("only") != "there" {
 		t.Error("deleted")
 	}
+}
+
+// What was deleted in a tree that is dirty as a whole waits for the brake, too.
+func TestTheBrakeForgetsNoDeletionInATree(t *testing.T) {
+	var held atomic.Bool
+	held.Store(true)
+	b := newBed(t, with{files: []string{"d/x", "d/y"}, options: func(o *Options) {
+		o.Held = func(string, bool) string {
+			if held.Load() {
+				return "the root is another one"
+			}
+			return ""
+		}
+	}})
+	must(t, os.Remove(b.src+"/d/x"))
+	b.write("d/y", "new")
+	b.Mark("d", filterqueue.Tree|filterqueue.Gone)
+	b.arrives("d/y", "new")
+	testkit.Eventually(t, patient, "it waits", func() bool { s := b.dirty.Stats(); return s.Pending == 1 && s.InFlight == 0 })
+	if b.there("d/x") != "old" {
+		t.Error("deleted")
+	}
+	held.Store(false)
+	must(t, b.RetryNow(t.Context()))
+	testkit.Eventually(t, patient, "the deletion arrives", func() bool { return b.there("d/x") == "<none>" })
+	b.idle()
 }

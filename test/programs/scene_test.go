@@ -91,6 +91,8 @@ func (s *scene) start() {
 	s.t.Cleanup(func() {
 		if s.t.Failed() {
 			text := s.log()
+			status, _ := exec.Command(testkit.Build(s.t), "-o", file, "--status", "--json").CombinedOutput()
+			s.t.Logf("status: %s", status)
 			s.t.Logf("log:\n%s\nstderr:\n%s", text[max(0, len(text)-8000):], s.app.Stderr())
 		}
 	})
