@@ -22,6 +22,7 @@ func (l *Lane) enterTrouble(o outcome, now time.Time) {
 		l.patienceShift.Add(1)
 		l.dropMaster()
 	}
+	l.standby.crowded(o.result)
 	l.standby.drop()
 	l.mu.Lock()
 	tr := &l.state.trouble

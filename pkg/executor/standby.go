@@ -263,6 +263,16 @@ func (s *standby) close() {
 	s.end(w)
 }
 
+// crowded gives it up for good when a run was refused for the number of
+// connections while it held one.
+func (s *standby) crowded(r rsync.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Exit == 5 && s.warm != nil {
+		s.off = true
+	}
+}
+
 // drop ends the waiting child: the root it was started in is gone.
 func (s *standby) drop() {
 	s.mu.Lock()
