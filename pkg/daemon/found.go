@@ -151,7 +151,7 @@ func (s *site) tellFound(ctx context.Context, f find) error {
 				}
 				dir := st.Mode&unix.S_IFMT == unix.S_IFDIR
 				rel := d.RelOf(name)
-				if time.Unix(st.Ctim.Unix()).After(f.seen.Add(clockGrain)) || f.root.queue.Skip(rel, dir, true) {
+				if f.hasEvent(d.FD, name, &st) || f.root.queue.Skip(rel, dir, true) {
 					continue
 				}
 				mu.Lock()
@@ -167,6 +167,20 @@ func (s *site) tellFound(ctx context.Context, f find) error {
 		},
 	})
 	return errors.Join(err, unread)
+}
+
+// hasEvent tells whether an entry came or changed after the directory's watch
+// stood, so that there is an event of its own. A directory's ctime is that of
+// the last change in it: only its birth tells, where the file system knows it
+// (statx(2), Linux 4.11); elsewhere it is told of, once too often at worst.
+func (f find) hasEvent(dirfd int, name string, st *unix.Stat_t) bool {
+	watched := f.seen.Add(clockGrain)
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return time.Unix(st.Ctim.Unix()).After(watched)
+	}
+	var x unix.Statx_t
+	err := unix.Statx(dirfd, name, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &x)
+	return err == nil && x.Mask&unix.STATX_BTIME != 0 && time.Unix(x.Btime.Sec, int64(x.Btime.Nsec)).After(watched)
 }
 
 // openBelow opens a directory of the root for listing, following no link.
