@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,18 @@ import (
 	"github.com/sersync/sersync/pkg/cli"
 	"github.com/sersync/sersync/pkg/inotify"
 )
+
+// garbagePercent lets the heap grow by half, not to the double, before it is
+// collected: what is dirty during an outage lives for long, and its memory is
+// bounded. Collecting costs little, since one changed path makes little garbage.
+const garbagePercent = 50
+
+// boundMemory applies it, unless the operator has chosen otherwise (GOGC).
+func boundMemory(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
+}
 
 // raiseLimits raises the kernel's limits and tells what became of them.
 func raiseLimits(log *zap.Logger) []cli.Limit {

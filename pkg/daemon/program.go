@@ -74,6 +74,7 @@ func exit(err error) int {
 
 // sync is the main job.
 func (p Program) sync(opts cli.Options, child *daemonize.Child, banner cli.Banner) int {
+	boundMemory(p.Getenv)
 	if child == nil {
 		banner.System(raiseLimits(zap.NewNop()))
 		banner.Options(opts)
