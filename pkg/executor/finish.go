@@ -214,7 +214,8 @@ func (l *Lane) grow() { l.batch = min(maxBatch, max(l.batch*4, 1)) }
 
 // refused learns what the receiver cannot do and tries another way at once.
 func (l *Lane) refused(o outcome, now time.Time) {
-	if l.learn(o.result) {
+	// Another run that was under way may have learnt it meanwhile.
+	if l.learn(o.result) || o.caps != l.state.caps {
 		l.giveBack(o.works, 0)
 		return
 	}

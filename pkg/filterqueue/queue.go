@@ -93,10 +93,11 @@ func New(opt Options) *Queue {
 // Event takes one event in. It never blocks and does no I/O.
 func (q *Queue) Event(e inotify.Event) {
 	q.events.Add(1)
+	created := false
 	if !e.Dir {
 		switch e.Op {
 		case inotify.Create, inotify.CloseWrite, inotify.Delete, inotify.MovedFrom, inotify.MovedTo:
-			q.settler.cancel(e.Path)
+			created = q.settler.cancel(e.Path) && e.Op == inotify.CloseWrite
 		}
 		if e.Path != "" && q.tempName(baseName(e.Path)) {
 			q.temp.Add(1)
@@ -104,6 +105,12 @@ func (q *Queue) Event(e inotify.Event) {
 		}
 	}
 	v := judge(&q.opt.Switches, &e)
+	if created && !v.mark && q.opt.Switches.CreateFile {
+		// The close of a file that was created belongs to its creation: what was
+		// sent when it appeared need not have been all of it.
+		q.mark(e.Path, Content)
+		return
+	}
 	if !v.selected && !v.settle {
 		q.unselected.Add(1)
 		return
@@ -127,6 +134,9 @@ func (q *Queue) Event(e inotify.Event) {
 	}
 	if v.mark {
 		q.mark(e.Path, v.flags)
+	}
+	if e.Op == inotify.Create && !e.Dir && !q.opt.Switches.CloseWrite {
+		q.settler.add(e.Path) // without room nothing is lost but the second look
 	}
 }
 

@@ -74,11 +74,14 @@ func (s *settler) add(path string) bool {
 	return true
 }
 
-// cancel ends the wait: the file's close came, or its name is another's.
-func (s *settler) cancel(path string) {
+// cancel ends the wait: the file's close came, or its name is another's. It
+// tells whether the file was waited for.
+func (s *settler) cancel(path string) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, waited := s.files[path]
 	delete(s.files, path)
-	s.mu.Unlock()
+	return waited
 }
 
 // take ends all waits and returns what was waited for.
