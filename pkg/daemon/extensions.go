@@ -115,8 +115,8 @@ func realPath(watch string) string {
 	return watch
 }
 
-// runPlugins runs the plugins' queues. They outlive ctx for a moment, to hand
-// over what was synced last.
+// runPlugins runs the plugins' queues. They outlive ctx and the lanes for a
+// moment, to hand over what was synced last.
 func (s *site) runPlugins(ctx context.Context, group *errgroup.Group) {
 	if len(s.plugins.list) > 0 {
 		group.Go(func() error { return s.runFinder(ctx, s.plugins.finder) })
@@ -131,6 +131,7 @@ func (s *site) runPlugins(ctx context.Context, group *errgroup.Group) {
 				x.runner.Leave()
 				return nil
 			}
+			s.running.Wait() // what still runs is told of, too
 			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), pluginDrain)
 			defer cancel()
 			if err := x.runner.Drain(drain); err != nil {

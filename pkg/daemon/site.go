@@ -30,6 +30,7 @@ type site struct {
 	lanes    map[string]*executor.Lane
 	starts   []*laneStart
 	plugins  *extensions
+	running  sync.WaitGroup // the lanes
 	// answers is closed once the status socket listens, or cannot.
 	answers <-chan struct{}
 
@@ -69,6 +70,7 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.failLog.run(ctx) })
 	group.Go(func() error { return s.keeper.run(ctx) })
+	s.running.Add(len(s.lanes))
 	s.runPlugins(ctx, group)
 	for _, r := range s.roots {
 		group.Go(func() error { return r.queue.Run(ctx) })
@@ -77,7 +79,10 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 		group.Go(func() error { return r.refresh(ctx) })
 		group.Go(func() error { return r.watchFailure(ctx) })
 		for _, l := range r.lanes {
-			group.Go(func() error { return l.Run(ctx) })
+			group.Go(func() error {
+				defer s.running.Done()
+				return l.Run(ctx)
+			})
 		}
 	}
 	group.Go(func() error { return s.begin(ctx) })
