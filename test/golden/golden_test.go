@@ -116,7 +116,7 @@ func (s *scene) start() {
 		Path: []string{s.rsync.Dir},
 		Args: []string{},
 		// A run with -m prints no line when it is ready, and many end at once.
-		NoWait: s.r.flag("m") || s.expectedExit() != running && s.w.exit != endedClean,
+		NoWait: s.r.flag("m") || s.w.signal == "" && s.expectedExit() != running && s.w.exit != endedClean,
 	}
 	if s.r.Config != nil && s.r.ConfigPath != "" {
 		o.Config = s.config()
