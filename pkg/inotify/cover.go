@@ -163,27 +163,23 @@ func (s *session) lookAtRoot() {
 // identify makes sure that an open directory is the one with watch descriptor
 // wd: adding the watch of an inode again returns the same wd (inotify(7)).
 func (s *session) identify(fd int, wd int32, rel string) error {
-	s.gate.RLock()
-	defer s.gate.RUnlock()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	n := s.t.lookup(wd)
 	if n == none {
-		s.mu.Unlock()
 		return errMisplaced
 	}
-	mask := s.maskOf(n)
-	s.mu.Unlock()
-	got, err := s.w.kernel.add(s.ifd, fd, mask, func() string { return filepath.Join(s.w.root, rel) })
+	got, err := s.w.kernel.add(s.ifd, fd, s.maskOf(n), func() string { return filepath.Join(s.w.root, rel) })
 	if err != nil {
 		return errMisplaced
 	}
 	if got == wd {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// A watch that nobody asked for: what is there has its own event.
-	s.strayLocked(s.t.lookup(got), got)
+	if s.t.lookup(got) == none {
+		// A watch that nobody asked for: what is there has its own event.
+		_, _ = unix.InotifyRmWatch(s.ifd, uint32(got))
+	}
 	return errMisplaced
 }
 

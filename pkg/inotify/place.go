@@ -23,25 +23,22 @@ type found struct {
 	stamp    uint64 // session.moves before fd was opened
 }
 
-// watch adds the watch of an open directory and places it. The call of the
-// kernel is most of what a start costs, so it holds only the gate's read side:
-// the reader passes the gate before it looks up the events it has read, and so
-// finds the node of every watch that can have caused one.
+// watch adds the watch of an open directory and places it. Both happen under
+// the lock, so that the reader, which takes it to look up an event's wd, finds
+// the node of every watch that can have caused one.
 func (s *session) watch(f found, rel func() string) (int32, fate, error) {
-	s.gate.RLock()
-	defer s.gate.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.t.lookup(f.key.wd)
+	if p == none {
+		return 0, 0, errMisplaced
+	}
 	path := func() string { return filepath.Join(s.w.root, rel()) }
 	wd, err := s.w.kernel.add(s.ifd, f.fd, s.w.opt.mask(), path)
 	if err != nil {
 		return 0, 0, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, p := s.t.lookup(wd), s.t.lookup(f.key.wd)
-	if p == none {
-		s.strayLocked(n, wd)
-		return 0, 0, errMisplaced
-	}
+	n := s.t.lookup(wd)
 	if n != none && n == s.t.root {
 		// The root, mounted somewhere below itself: watched already, and its
 		// mask has just lost the root's own events.
@@ -51,7 +48,9 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 	if s.moves.Load() != f.stamp && !sameDir(f.parentFD, f.key.name, f.fd) {
 		// It went elsewhere after it was opened, and the event that says so
 		// may have been answered already: placing it here would undo that.
-		s.strayLocked(n, wd)
+		if n == none {
+			_, _ = unix.InotifyRmWatch(s.ifd, uint32(wd))
+		}
 		s.addJob(&job{key: f.key})
 		return 0, 0, errMisplaced
 	}
@@ -59,35 +58,6 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 		s.coveredLocked(f.key, rel())
 	}
 	return wd, s.placeFound(n, p, wd, f.key.name), nil
-}
-
-// strayLocked notes a watch that has no node n, to be removed by the reader: a
-// worker may be about to place the same directory.
-func (s *session) strayLocked(n, wd int32) {
-	if n == none {
-		s.strays = append(s.strays, wd)
-	}
-}
-
-// removeStrays removes the watches that still have no node. Only the reader
-// calls it; nobody is between adding a watch and placing it then.
-func (s *session) removeStrays() {
-	s.mu.Lock()
-	found := len(s.strays) > 0
-	s.mu.Unlock()
-	if !found {
-		return
-	}
-	s.gate.Lock()
-	defer s.gate.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, wd := range s.strays {
-		if s.t.lookup(wd) == none {
-			_, _ = unix.InotifyRmWatch(s.ifd, uint32(wd))
-		}
-	}
-	s.strays = nil
 }
 
 // sameDir tells whether name in dirfd is still the directory fd.

@@ -47,14 +47,13 @@ func (s *session) housekeep(ctx context.Context, h Handler) int {
 	s.dispatch(ctx, now)
 	s.expireLimbo(now)
 	s.removeDoomed()
-	s.removeStrays()
 	s.deliver(h)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.w.count.uncovered.Store(int64(len(s.uncov)))
 	switch {
-	case len(s.doomed) > 0, len(s.strays) > 0, s.lost, s.mounts.changed,
+	case len(s.doomed) > 0, s.lost, s.mounts.changed,
 		len(s.jobs.queue) > 0 && s.jobs.running < maxRunning:
 		return 0
 	case s.epoch-s.placed < 2 && s.jobs.running == 0:
@@ -145,14 +144,6 @@ func (s *session) expireLimbo(now time.Time) {
 // removeDoomed removes some of the watches that are due. A walk may find a
 // doomed directory in the meantime, and takes the mark away.
 func (s *session) removeDoomed() {
-	s.mu.Lock()
-	found := len(s.doomed) > 0
-	s.mu.Unlock()
-	if !found {
-		return
-	}
-	s.gate.Lock() // nobody may be about to place what is removed here
-	defer s.gate.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range doomedPerTurn {

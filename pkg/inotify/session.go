@@ -45,10 +45,6 @@ type session struct {
 	// placing it knows that no event about the name was applied too early.
 	moves atomic.Uint64
 
-	// gate is held for reading from before a watch is added until it has its
-	// node in the table. It is taken before mu.
-	gate sync.RWMutex
-
 	mu       sync.Mutex
 	t        *table
 	rootWd   int32
@@ -57,7 +53,6 @@ type session struct {
 	limbo    map[int32]limboed
 	cookies  map[uint32]int32 // MOVED_FROM waiting for its MOVED_TO: wd
 	doomed   []int32          // wds whose watches are to be removed
-	strays   []int32          // wds without a node, to be removed
 	jobs     jobs
 	uncov    map[jobKey]error
 	uncovAll bool // too many to list: the next round walks everything
@@ -212,12 +207,6 @@ func (s *session) readAll(buf []byte, h Handler) error {
 func (s *session) apply(buf []byte, drained bool, h Handler) error {
 	if err := s.show(buf); err != nil {
 		return err
-	}
-	if len(buf) > 0 {
-		// Every watch that can have caused one of these records was added by
-		// now: wait until it has its node.
-		s.gate.Lock()
-		s.gate.Unlock()
 	}
 	s.mu.Lock()
 	for len(buf) > 0 {
