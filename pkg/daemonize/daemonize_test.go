@@ -199,7 +199,8 @@ func TestInterrupt(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if code := exitCode(p.cmd.Wait()); code != tt.code {
+			// Of two signals at once the kernel may deliver either first.
+			if code := exitCode(p.cmd.Wait()); code != tt.code && (len(tt.signals) == 1 || code != 143) {
 				t.Errorf("exit %d, want %d", code, tt.code)
 			}
 			rest, err := io.ReadAll(out) // ends when the daemon has ended
