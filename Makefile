@@ -55,6 +55,7 @@ fuzz:
 
 soak: test-needs
 	SERSYNC_SOAK=1 $(GO) test -timeout 60m -count 1 -run 'Slow|Soak' ./test/golden
+	SERSYNC_SOAK=1 $(GO) test -timeout 60m -count 1 -parallel 1 -run 'Memory|Sparse|Recovery' ./test/faults
 	STORMS=500 $(GO) test -timeout 60m -count 1 -run Storm ./pkg/inotify
 	SOAK_SEEDS=200 $(GO) test -timeout 120m -count 1 ./test/convergence
 
