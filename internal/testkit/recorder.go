@@ -57,7 +57,7 @@ func NewRecorder(t testing.TB, c RecorderConf) *Recorder {
 	must(t, os.Chmod(r.log, 0o777)) // a program under test may be another user
 	real, err := exec.LookPath("rsync")
 	must(t, err)
-	must(t, os.WriteFile(r.Program, []byte(r.script(real, c)), 0o755))
+	writeProgram(t, r.Program, r.script(real, c))
 	OpenToAll(t, base)
 	return r
 }
