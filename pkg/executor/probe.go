@@ -30,15 +30,24 @@ func (l *Lane) enterTrouble(o outcome, now time.Time) {
 	if first {
 		tr.since = now
 	}
-	tr.attempt++
+	// Runs that were under way together fail of one cause: it counts once.
+	news := first || tr.passing
+	if news {
+		tr.attempt++
+	}
 	tr.breaks++
 	if !o.result.Broken {
 		tr.breaks = 0
 	}
-	tr.probing, tr.passing = false, false
+	tr.passing = false
+	if news {
+		tr.probing = false
+	}
 	changed := tr.reason != f.reason
 	tr.failure = f
-	tr.next = now.Add(laneWait(tr.attempt))
+	if news {
+		tr.next = now.Add(laneWait(tr.attempt))
+	}
 	delay := tr.next.Sub(now)
 	l.state.lastFail = now
 	l.mu.Unlock()

@@ -257,7 +257,9 @@ func (s *scene) checkFailLog() {
 		return
 	}
 	var found [][]string
-	ok := testkit.Poll(arrival, func() bool {
+	// What has failed once is in it after a second attempt, for which the lane
+	// may wait for the longest of its backoffs, and a deletion for two.
+	ok := testkit.Poll(3*arrival, func() bool {
 		found = block.FindAllStringSubmatch(s.read("fail.sh"), -1)
 		return slices.ContainsFunc(found, func(m []string) bool { return slices.Contains(wanted, m[1]) })
 	})
