@@ -114,7 +114,7 @@ func (c *coverage) run(ctx context.Context, buf []byte) error {
 	}
 	defer unix.Close(fd)
 	return walk.Tree(ctx, fd, c.rel, walk.Options{
-		Workers: c.s.w.opt.Workers, Buffer: buf,
+		Workers: c.s.w.opt.Workers, Buffer: buf, Chdir: true,
 		Stamp: c.s.moves.Load, Enter: c.enter, Descend: c.descend, Error: c.fail,
 	})
 }
@@ -197,9 +197,9 @@ func (c *coverage) enter(d *walk.Dir) error {
 		d.Mark = int64(c.j.key.wd)
 		return nil
 	}
-	f, inside := found{c.j.key, d.FD, c.parentFD, c.stamp}, false
+	f, inside := found{c.j.key, d.FD, c.parentFD, c.stamp, d.Here, c.j.deep}, false
 	if d.Parent != nil {
-		f = found{jobKey{int32(d.Parent.Mark), d.Name}, d.FD, d.Parent.FD, d.Stamp}
+		f = found{jobKey{int32(d.Parent.Mark), d.Name}, d.FD, d.Parent.FD, d.Stamp, d.Here, true}
 		inside = d.Parent.Inherit
 	}
 	wd, fate, err := s.watch(f, d.Rel)

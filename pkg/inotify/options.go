@@ -85,3 +85,10 @@ func (k *kernel) add(ifd, fd int, mask uint32, path func() string) (int32, error
 	}
 	return int32(wd), err
 }
+
+// addHere is add for the directory in which the calling thread stands: half the
+// work for the kernel.
+func (k *kernel) addHere(ifd int, mask uint32) (int32, error) {
+	wd, err := k.addWatch(ifd, ".", mask)
+	return int32(wd), err
+}

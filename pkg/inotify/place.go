@@ -21,6 +21,8 @@ type found struct {
 	fd       int
 	parentFD int
 	stamp    uint64 // session.moves before fd was opened
+	here     bool   // the calling thread stands in it
+	listed   bool   // what it holds is looked at next, even if it was known here
 }
 
 // watch adds the watch of an open directory and places it. Both happen under
@@ -34,7 +36,11 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 		return 0, 0, errMisplaced
 	}
 	path := func() string { return filepath.Join(s.w.root, rel()) }
-	wd, err := s.w.kernel.add(s.ifd, f.fd, s.w.opt.mask(), path)
+	add := func() (int32, error) { return s.w.kernel.add(s.ifd, f.fd, s.w.opt.mask(), path) }
+	if f.here {
+		add = func() (int32, error) { return s.w.kernel.addHere(s.ifd, s.w.opt.mask()) }
+	}
+	wd, err := add()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -57,7 +63,11 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 	if len(s.uncov) > 0 {
 		s.coveredLocked(f.key, rel())
 	}
-	return wd, s.placeFound(n, p, wd, f.key.name), nil
+	fate := s.placeFound(n, p, wd, f.key.name)
+	if fate != fateSame || f.listed {
+		s.t.at(s.t.lookup(wd)).seen = s.repair.gen
+	}
+	return wd, fate, nil
 }
 
 // sameDir tells whether name in dirfd is still the directory fd.
@@ -72,7 +82,6 @@ func sameDir(dirfd int, name string, fd int) bool {
 func (s *session) placeFound(n, p, wd int32, name string) fate {
 	old := s.t.childOf(p, []byte(name))
 	if n != none && old == n {
-		s.t.at(n).seen = s.repair.gen
 		return fateSame
 	}
 	s.placed = s.epoch

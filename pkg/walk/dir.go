@@ -27,6 +27,9 @@ type Dir struct {
 	FD int
 	// Stamp is what Options.Stamp returned before the directory was opened.
 	Stamp uint64
+	// Here says, in Enter, that the calling thread's working directory is this
+	// one: see Options.Chdir.
+	Here bool
 	// Mark and Inherit belong to the callbacks; a child finds its parent's
 	// through Parent. They are to be written in Enter only.
 	Mark    int64

@@ -36,6 +36,11 @@ type Options struct {
 	// nil allocates one.
 	Buffer []byte
 
+	// Chdir has the workers of a large walk stand in a directory while Enter is
+	// called for it, where Dir.Here says so. Each is then a thread with a working
+	// directory of its own (unshare(2), CLONE_FS); the program's is left alone.
+	Chdir bool
+
 	// Stamp is called right before a directory is opened.
 	Stamp func() uint64
 	// Enter gets a directory which is open and not yet listed. ErrSkip skips
@@ -77,7 +82,9 @@ func Tree(ctx context.Context, fd int, rel string, opt Options) error {
 		return fmt.Errorf("lseek: %w", err)
 	}
 	w.active, w.running = 1, 1
-	l := lister{buf: buf}
+	// Who called cannot be made a thread with a directory of its own: it leaves
+	// a walk that turns out to be large to workers that can.
+	l := lister{buf: buf, leaves: opt.Chdir}
 	w.visit(start, &l)
 	w.work(&l)
 	w.wg.Wait()
@@ -109,6 +116,12 @@ func (w *walker) work(l *lister) {
 	w.mu.Lock()
 	w.active--
 	for {
+		if l.leaves && w.running > 1 {
+			w.running--
+			w.cond.Broadcast() // nobody else may be active any more
+			w.mu.Unlock()
+			return
+		}
 		for len(w.stack) == 0 && w.active > 0 {
 			w.cond.Wait()
 		}
@@ -168,6 +181,7 @@ func (w *walker) child(it item, l *lister) {
 // hold on it.
 func (w *walker) visit(d *Dir, l *lister) {
 	defer w.release(d, true)
+	d.Here = l.own && unix.Fchdir(d.FD) == nil
 	if w.opt.Enter != nil {
 		if err := w.opt.Enter(d); err != nil {
 			if !errors.Is(err, ErrSkip) {
@@ -248,11 +262,28 @@ func (w *walker) push(d *Dir, l *lister) {
 	if w.open > w.opt.MaxOpen {
 		w.parkLocked()
 	}
-	if w.running < w.opt.Workers && len(w.stack) > w.running*perWorker {
+	most := w.opt.Workers
+	if l.leaves {
+		most++
+	}
+	if w.running < most && len(w.stack) > w.running*perWorker {
 		w.running++
 		w.active++
-		w.wg.Go(func() { w.work(&lister{buf: make([]byte, defaultBuffer)}) })
+		w.wg.Go(w.help)
 	}
+}
+
+// help is one more worker.
+func (w *walker) help() {
+	l := &lister{buf: make([]byte, defaultBuffer)}
+	if w.opt.Chdir {
+		onOwnThread(func(own bool) {
+			l.own = own
+			w.work(l)
+		})
+		return
+	}
+	w.work(l)
 }
 
 // release gives up one use of d, and its reference when ref is set, and
@@ -290,4 +321,7 @@ type lister struct {
 	names   []byte
 	ends    []int
 	items   []item
+	// leaves: the worker ends once there are others. own: it is a thread with
+	// a working directory of its own.
+	leaves, own bool
 }
