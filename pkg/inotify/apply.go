@@ -138,9 +138,7 @@ func (s *session) arrive(n int32, r *record) {
 
 // place attaches a node that has no place and takes it out of limbo.
 func (s *session) place(n, parent int32, name []byte) {
-	e := s.t.at(n)
-	delete(s.limbo, e.wd)
-	e.seen = s.repair.gen
+	delete(s.limbo, s.t.at(n).wd)
 	s.t.attach(n, parent, name)
 }
 

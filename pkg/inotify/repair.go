@@ -30,9 +30,10 @@ type repair struct {
 	overflow bool // Handler.Overflow was called, Repaired is owed
 	report   bool // the root itself must be reported as changed
 	walking  bool
-	walked   bool // the walk has ended
-	sweeping bool // what it did not meet is being looked at
-	stood    bool // Handler.Root(arrived) was called
+	walked   bool      // the walk has ended
+	sweeping bool      // what it did not meet is being looked at
+	next     time.Time // while sweeping: not before this
+	stood    bool      // Handler.Root(arrived) was called
 	gen      uint16
 	arrived  RootState
 }
@@ -43,7 +44,7 @@ func (s *session) housekeep(ctx context.Context, h Handler) int {
 	now := time.Now()
 	s.followMounts(h)
 	s.retryUncovered(now)
-	s.stepRepair(h)
+	s.stepRepair(h, now)
 	s.dispatch(ctx, now)
 	s.expireLimbo(now)
 	s.removeDoomed()
@@ -60,7 +61,7 @@ func (s *session) housekeep(ctx context.Context, h Handler) int {
 		return 0 // so that what was placed is settled before the next event
 	case len(s.jobs.waiting) > 0:
 		return 1
-	case len(s.limbo) > 0:
+	case len(s.limbo) > 0, s.repair.sweeping:
 		return int(limboTime / time.Millisecond)
 	}
 	return int(max(0, time.Until(s.nextRoot))/time.Millisecond) + 1
@@ -68,15 +69,12 @@ func (s *session) housekeep(ctx context.Context, h Handler) int {
 
 // stepRepair moves the walk over everything on: walk, then look again at what
 // the walk did not meet, then report. An overflow meanwhile starts it anew.
-func (s *session) stepRepair(h Handler) {
+func (s *session) stepRepair(h Handler, now time.Time) {
 	s.mu.Lock()
 	r := &s.repair
 	if r.walking && r.walked {
-		r.walking, r.walked = false, false
-		if !r.wanted && r.gen > 1 {
-			s.sweepLocked()
-		}
-		r.sweeping = true
+		r.walking, r.walked, r.sweeping = false, false, true
+		r.next = now
 	}
 	if r.wanted && !r.walking && (!r.sweeping || s.jobs.sweeps == 0) {
 		r.wanted, r.walking, r.sweeping = false, true, false
@@ -88,7 +86,7 @@ func (s *session) stepRepair(h Handler) {
 		r.report = false
 	}
 	repaired, stood := false, false
-	if r.sweeping && !r.wanted && s.jobs.sweeps == 0 {
+	if r.sweeping && !r.wanted && s.jobs.sweeps == 0 && !now.Before(r.next) && s.sweptLocked(now) {
 		r.sweeping = false
 		repaired, r.overflow = r.overflow, false
 		stood, r.stood = !r.stood, true
@@ -106,20 +104,36 @@ func (s *session) stepRepair(h Handler) {
 	}
 }
 
-// sweepLocked queues a job for each topmost directory that the walk has not
-// met: it was moved while the walk ran, or it is not there.
-func (s *session) sweepLocked() {
+// sweptLocked tells whether every directory of the table has been listed in this
+// repair. It queues a job for each topmost one that has not: it was moved while
+// the walk ran, or it is not there. What has gone from inside of it is left to
+// the next sweep, and so is what is between two places now.
+func (s *session) sweptLocked(now time.Time) bool {
+	r := &s.repair
+	if r.gen == 1 {
+		return true // the walk has made the table
+	}
+	whole := true
+	var missed []int32
 	for n := range int32(s.t.size) {
 		e := s.t.at(n)
-		if e.flags&flagUsed == 0 || e.parent == none || e.seen == s.repair.gen {
+		if e.flags&flagUsed == 0 || n == s.t.root || e.seen == r.gen {
 			continue
 		}
-		p := s.t.at(e.parent)
-		if p.seen != s.repair.gen && e.parent != s.t.root {
-			continue
+		whole = false
+		p := e.parent
+		if p != none && (p == s.t.root || s.t.at(p).seen == r.gen) && s.t.attached(p) {
+			missed = append(missed, n)
 		}
-		s.addJob(&job{key: jobKey{p.wd, string(s.t.nameOf(n))}, deep: true, sweep: true})
 	}
+	for _, n := range missed {
+		key := jobKey{s.t.at(s.t.at(n).parent).wd, string(s.t.nameOf(n))}
+		s.addJob(&job{key: key, deep: true, sweep: true})
+	}
+	if len(missed) == 0 {
+		r.next = now.Add(limboTime)
+	}
+	return whole
 }
 
 // expireLimbo gives up directories for which no place was found.

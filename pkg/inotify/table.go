@@ -24,7 +24,7 @@ type node struct {
 	name              uint32
 	nameLen           uint8
 	flags             uint8
-	seen              uint16 // number of the last full walk that met it
+	seen              uint16 // number of the repair in which it was last listed
 	epoch             uint32 // when a walk last placed it, see session.epoch
 }
 

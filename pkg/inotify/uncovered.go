@@ -15,6 +15,7 @@ const maxUncovered = 10000
 // uncover notes that a directory could not be watched or read.
 func (s *session) uncover(key jobKey, rel string, err error) {
 	s.mu.Lock()
+	s.giveUpLocked(key)
 	first := len(s.uncov) == 0
 	if _, known := s.uncov[key]; !known {
 		if len(s.uncov) >= maxUncovered {
@@ -29,6 +30,27 @@ func (s *session) uncover(key jobKey, rel string, err error) {
 	if first {
 		s.w.log.Warn("directory cannot be watched, its content is rescanned"+watchRemedy(bare(err)),
 			zap.String("path", rel), zap.Duration("delay", s.w.opt.Retry), zap.Error(err))
+	}
+}
+
+// giveUpLocked takes what the table has at key, and below it, out of a repair:
+// there is no look at it before the next round of tries.
+func (s *session) giveUpLocked(key jobKey) {
+	p := s.t.lookup(key.wd)
+	if p == none {
+		return
+	}
+	top := s.t.childOf(p, []byte(key.name))
+	for todo := []int32{top}; len(todo) > 0; {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if n == none {
+			continue
+		}
+		s.t.at(n).seen = s.repair.gen
+		for c := s.t.at(n).child; c != none; c = s.t.at(c).next {
+			todo = append(todo, c)
+		}
 	}
 }
 
