@@ -112,7 +112,7 @@ func (l *Lane) hunted(o outcome, now time.Time) {
 
 // culprit puts one path apart. A tree is only where the culprit is.
 func (l *Lane) culprit(w work, o outcome, now time.Time) {
-	if o.kind == kindTree && l.unfoldTree(w, now) {
+	if w.tree(o.kind) && l.unfoldTree(w, now) {
 		return
 	}
 	if len(l.culprits) < maxCulprits {

@@ -51,7 +51,7 @@ func (l *Lane) conclude(o outcome, now time.Time) {
 	if o.kind == kindDelete || o.kind == kindTree {
 		l.audit(o)
 	}
-	if o.kind == kindTree && l.opt.MayDelete {
+	if (o.kind == kindTree || o.kind == kindSend) && l.opt.MayDelete {
 		l.noteLitter(o, now)
 	}
 	switch o.result.Class {
@@ -82,7 +82,7 @@ func (l *Lane) inTheWay(o outcome, now time.Time) {
 		}
 		return
 	}
-	if o.mayHunt && o.result.Broken && o.kind == kindTree && len(o.works) == 1 && l.unfoldTree(o.works[0], now) {
+	if o.mayHunt && o.result.Broken && len(o.works) == 1 && o.works[0].tree(o.kind) && l.unfoldTree(o.works[0], now) {
 		o.works = nil // its entries tell more the next time
 	}
 	l.giveBack(o.works, 1)

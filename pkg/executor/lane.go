@@ -44,6 +44,8 @@ type Lane struct {
 	watermarked bool
 	waiting     bool          // a goroutine is asking for a slot for Send
 	queue       [kinds][]work // claimed, waiting for their kind's slot
+	listed      int           // entries of small trees in the current batch
+	listing     []byte        // what few lists directories with
 	batch       int           // how many paths the next batch may have
 	rootAgain   time.Time     // when to open a watch root again that could not be
 	quiet       quiet

@@ -19,14 +19,14 @@ const (
 	maxLitter   = 10_000
 )
 
-// litter are temporary files that tree runs have sent, by path. Owned by the
+// litter are temporary files that went with trees, by path. Owned by the
 // loop.
 type litter struct {
 	waits map[string]time.Duration
 	next  time.Time // of the next look; zero: none is due
 }
 
-// noteLitter remembers the temporary files among what a tree run has sent.
+// noteLitter remembers the temporary files among what a run has sent.
 func (l *Lane) noteLitter(o outcome, now time.Time) {
 	for path, c := range o.changed {
 		if c.Dir || c.Deleted || len(l.litter.waits) >= maxLitter || !filterqueue.TempName(path[strings.LastIndexByte(path, '/')+1:]) {

@@ -20,7 +20,7 @@ type work struct {
 	found beneath.Found
 	taken time.Time
 	// entries replaces the path on the list: a tree that a filter forbids to
-	// be handed to rsync as a whole.
+	// be handed to rsync as a whole, or one with few entries.
 	entries []string
 	// hidden: a directory that a filter excludes stands here, and what was
 	// deleted under its name before is still to be deleted on the target.
@@ -40,6 +40,11 @@ type work struct {
 // its place: the target loses what is only there.
 func (w work) deletesInside() bool {
 	return w.Flags&filterqueue.Gone != 0 && !w.asked && w.entries == nil
+}
+
+// tree tells whether a flight of that kind brings all that is below the path.
+func (w work) tree(kind int) bool {
+	return w.Flags&filterqueue.Tree != 0 && (kind == kindTree || kind == kindSend)
 }
 
 // maxPath is the longest path that rsync takes from a list; it would cut a
@@ -65,6 +70,7 @@ func (l *Lane) takeAndSend(ctx context.Context, hold *lease) {
 		return
 	}
 	items := l.dirty.Take(now, l.batch)
+	l.listed = 0
 	looker := root.Looker()
 	for _, it := range items {
 		l.sort(root, looker, it, now)
@@ -175,6 +181,10 @@ func (l *Lane) present(root *beneath.Root, w work) {
 	case w.Flags&filterqueue.Tree != 0:
 		if l.listsTrees() {
 			w.entries = l.entries(root, w.Path)
+		} else if names := l.few(root, w); names != nil {
+			w.entries = names
+			l.queue[kindSend] = append(l.queue[kindSend], w)
+			return
 		}
 		w.held = w.deletesInside() && l.opt.MayDelete && l.opt.Held(w.Path, true) != ""
 		l.queue[kindTree] = append(l.queue[kindTree], w)

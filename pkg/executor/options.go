@@ -100,7 +100,7 @@ const handful = 8
 // quietTime and its bound are that silence.
 const (
 	quietTime = 8 * time.Millisecond
-	quietMax  = time.Second
+	quietMax  = 2 * time.Second
 )
 
 // maxBatch bounds one list of names. rsync reads it byte by byte, and what

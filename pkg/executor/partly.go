@@ -131,7 +131,7 @@ func (l *Lane) failedWork(w work, o outcome, errs []rsync.PathError, now time.Ti
 		l.done(w, o, now) // it leads nowhere: there is nothing that -L could send
 		return
 	}
-	if w.Flags&filterqueue.Tree != 0 && o.kind == kindTree && l.narrow(w, o, errs, now) {
+	if w.tree(o.kind) && l.narrow(w, o, errs, now) {
 		return
 	}
 	l.fail(w.item, now, failure{

@@ -31,7 +31,7 @@ func (l *Lane) remoteShell() string {
 	return shell
 }
 
-// sendRun sends files and single directories: through the standby when there
+// sendRun sends files, single directories and small trees: through the standby when there
 // is one, else cold. What an event says was written or put in its place goes
 // with --ignore-times. Size and time alone do not tell two contents apart: two
 // writes within one tick of the kernel's clock have one time, and so do two
@@ -40,7 +40,7 @@ func (l *Lane) remoteShell() string {
 func (l *Lane) sendRun(ctx context.Context, f flight) outcome {
 	root, entries := split(f.works, func(w work) bool { return w.Path == "" })
 	compared, touched := split(entries, func(w work) bool { return w.found.Regular() && !rewritten(w, f) })
-	if !slices.ContainsFunc(touched, func(w work) bool { return w.found.Regular() }) {
+	if !slices.ContainsFunc(touched, func(w work) bool { return w.found.Regular() || w.entries != nil }) {
 		compared, touched = entries, nil // one run is enough
 	}
 	again := l.base(rsync.Send, f.caps)
@@ -71,14 +71,18 @@ func rewritten(w work, f flight) bool {
 
 func (l *Lane) sendList(ctx context.Context, f flight, run rsync.Run) outcome {
 	run.Resume = f.kind == kindBig
-	names := make([]string, len(f.works))
-	for i, w := range f.works {
-		names[i] = w.Path
+	names := make([]string, 0, len(f.works))
+	for _, w := range f.works {
+		if w.entries != nil {
+			names = append(names, w.entries...)
+			continue
+		}
+		names = append(names, w.Path)
 	}
 	if l.opt.Target.Params.HardLinks && l.opt.Names != nil {
 		names = l.withOtherNames(ctx, f.works, names)
 	}
-	o := l.execute(ctx, f, run, names)
+	o := l.execute(ctx, f, run, l.whole(run, names))
 	if o.err == nil && l.opt.Target.Params.Update && o.result.Class <= rsync.Again {
 		l.newest(ctx, &o)
 	}

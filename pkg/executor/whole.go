@@ -1,0 +1,101 @@
+package executor
+
+import (
+	"context"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/walk"
+)
+
+// wholeLeast is from how many names of one directory on a listing of it is
+// worth while.
+const wholeLeast = 32
+
+// whole replaces the names of everything that a directory holds by "directory/":
+// rsync reads a list with a system call for each byte, which costs it more than
+// the rest of its work. Only where nothing else can slip in with them: no
+// filter, and an rsync that follows no link out of the watch root.
+func (l *Lane) whole(run rsync.Run, names []string) []string {
+	if len(names) < wholeLeast || l.opt.Excluded != nil || l.opt.Target.Params.Rules.Any() || !run.Confinable() {
+		return names
+	}
+	within := make(map[string]int)
+	for _, n := range names {
+		if parent := path.Dir(n); n != "" && parent != "." {
+			within[parent]++
+		}
+	}
+	var listed map[string]bool
+	full := make(map[string]bool)
+	for dir, n := range within {
+		if n < wholeLeast {
+			continue
+		}
+		if listed == nil {
+			listed = make(map[string]bool, len(names))
+			for _, n := range names {
+				listed[n] = true
+			}
+		}
+		if l.holdsOnly(dir, n, listed) {
+			full[dir] = true
+		}
+	}
+	if len(full) == 0 {
+		return names
+	}
+	short := make([]string, 0, len(names))
+	for _, n := range names {
+		if !full[path.Dir(n)] && !full[n] {
+			short = append(short, n)
+		}
+	}
+	for dir := range full {
+		short = append(short, dir+"/")
+	}
+	return short
+}
+
+// holdsOnly tells whether a directory holds n entries, all of them listed.
+func (l *Lane) holdsOnly(dir string, n int, listed map[string]bool) bool {
+	root := l.opt.Root()
+	if root == nil {
+		return false
+	}
+	defer root.Close()
+	return n == countListed(root, dir, listed)
+}
+
+// countListed counts the entries of a directory; -1 when one is not listed.
+func countListed(root *beneath.Root, dir string, listed map[string]bool) int {
+	fd, err := openDir(root, dir)
+	if err != nil {
+		return -1
+	}
+	defer func() { _ = unix.Close(fd) }()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	n := 0
+	err = walk.Tree(ctx, fd, dir, walk.Options{
+		Workers: 1,
+		Descend: func(*walk.Dir, string) bool { return false },
+		Entries: func(d *walk.Dir, batch []walk.Entry) {
+			for _, e := range batch {
+				if !listed[d.RelOf(string(e.Name))] {
+					stop()
+					return
+				}
+				n++
+			}
+		},
+		Error: func(*walk.Dir, string, error) { stop() },
+	})
+	if err != nil {
+		return -1
+	}
+	return n
+}
