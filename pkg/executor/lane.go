@@ -55,11 +55,13 @@ type Lane struct {
 	litter    litter
 	leftovers leftovers
 	guarded   guarded
-	culprits  map[string]bool // paths that break every run they are in
-	full      fullSync
-	standby   *standby
-	master    master
-	waits     waits
+	// unanswered counts, by path, the questions whose answer told nothing.
+	unanswered map[string]int
+	culprits   map[string]bool // paths that break every run they are in
+	full       fullSync
+	standby    *standby
+	master     master
+	waits      waits
 
 	mu    sync.Mutex // guards what Snapshot and State read
 	state state
@@ -126,7 +128,7 @@ func NewLane(opt Options) *Lane {
 		opt: opt, log: opt.Logger.With(zap.String("lane", opt.ID)), dirty: filterqueue.NewDirty(),
 		recorder: status.NewRecorder(), requests: make(chan request), outcomes: make(chan outcome),
 		granted: make(chan struct{}), ended: make(chan struct{}), batch: maxBatch, causes: map[string]failqueue.Cause{},
-		culprits: map[string]bool{}, waits: waits{over: make(chan struct{})},
+		culprits: map[string]bool{}, unanswered: map[string]int{}, waits: waits{over: make(chan struct{})},
 	}
 	l.limits = [kinds]int{kindSend: 1, kindTree: 1, kindBig: 1, kindDelete: 1, kindSurvey: 1, kindFull: 1}
 	if opt.Target.SSH {

@@ -43,7 +43,7 @@ func (l *Lane) newest(ctx context.Context, o *outcome) {
 		o.result.Missing = rsync.MissingList
 		return
 	}
-	if result.Class == rsync.Trouble {
+	if result.Class == rsync.Trouble || result.Class == rsync.Stopped || result.Unclear && o.works[0].Attempt < 2*unansweredMost {
 		// Not asked is not answered: what -u has held back would stay so.
 		o.result = result
 		return

@@ -15,9 +15,7 @@ import (
 func (l *Lane) partlyDone(o outcome, now time.Time) {
 	l.succeeded(o, now)
 	if o.kind == kindSurvey {
-		// What could be compared was; what could not be read here shows up
-		// again when it is sent.
-		l.surveyed(o, now)
+		l.surveyedInPart(o, now)
 		return
 	}
 	bad := l.assign(o)

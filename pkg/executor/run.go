@@ -113,24 +113,30 @@ func (l *Lane) withOtherNames(ctx context.Context, works []work, names []string)
 	return names
 }
 
-// treeRun sends directories with all below them. A tree that follows a deletion
-// may delete inside, one that does not must not: they do not share a run.
+// treeRun sends directories with all below them. What was deleted and stands
+// here again replaces what the target has, as if the deletion had gone first: it
+// lifts -u, and believes no equal size and time. It may delete inside, too,
+// unless what it is to delete there is asked for and named. What follows no
+// deletion must do none of that: they do not share a run.
 func (l *Lane) treeRun(ctx context.Context, f flight) outcome {
-	gone, rest := split(f.works, func(w work) bool {
-		return w.deletesInside() && !w.held && l.opt.MayDelete && !f.caps.NoDelete
+	replace, rest := split(f.works, func(w work) bool {
+		return w.Flags&filterqueue.Gone != 0 && !w.held && l.opt.MayDelete && !f.caps.NoDelete
 	})
+	inside, named := split(replace, work.deletesInside)
+	plain := l.base(rsync.Tree, f.caps)
+	replacing := plain
+	replacing.LiftUpdate, replacing.IgnoreTimes = true, true
+	deleting := replacing
+	deleting.DeleteInside = true
 	return inParts(f,
-		part{rest, func(f flight) outcome { return l.sendTrees(ctx, f, false) }},
-		part{gone, func(f flight) outcome { return l.sendTrees(ctx, f, true) }},
+		part{rest, func(f flight) outcome { return l.sendTrees(ctx, f, plain) }},
+		part{named, func(f flight) outcome { return l.sendTrees(ctx, f, replacing) }},
+		part{inside, func(f flight) outcome { return l.sendTrees(ctx, f, deleting) }},
 	)
 }
 
-// sendTrees sends the trees of one run. What was deleted and stands here again
-// replaces what the target has, as if the deletion had gone first: then the run
-// deletes inside, lifts -u, and believes no equal size and time.
-func (l *Lane) sendTrees(ctx context.Context, f flight, replace bool) outcome {
-	run := l.base(rsync.Tree, f.caps)
-	run.DeleteInside, run.LiftUpdate, run.IgnoreTimes = replace, replace, replace
+// sendTrees sends the trees of one run.
+func (l *Lane) sendTrees(ctx context.Context, f flight, run rsync.Run) outcome {
 	var names []string
 	for _, w := range f.works {
 		if w.entries != nil {

@@ -52,9 +52,14 @@ func (l *Lane) survey(ctx context.Context, f flight) outcome {
 		}
 		run := l.base(part.kind, f.caps)
 		run.Excludes = part.patterns
+		before := o.result
 		l.question(ctx, run, run.List(names), &o)
 		if o.err != nil || o.result.Class > rsync.Again {
 			return o
+		}
+		if before.Class == rsync.Partly {
+			before.Unclear = before.Unclear || o.result.Unclear
+			o.result = before
 		}
 	}
 	return o
@@ -87,6 +92,7 @@ func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outc
 // surveyed turns the answers into deletions, where they are allowed.
 func (l *Lane) surveyed(o outcome, now time.Time) {
 	for _, w := range o.works {
+		delete(l.unanswered, w.Path)
 		if w.found.State == beneath.Absent {
 			l.surveyedGone(w, o, now)
 			continue
@@ -115,6 +121,30 @@ func (l *Lane) surveyed(o outcome, now time.Time) {
 		l.queue[kind] = append(l.queue[kind], w)
 	}
 }
+
+// surveyedInPart handles a question that was not answered for everything. What
+// could be compared was, and what could not be read here shows up again when it
+// is sent. But where nothing says what is missing, no answer is no answer: it is
+// asked again, a few times.
+func (l *Lane) surveyedInPart(o outcome, now time.Time) {
+	if !o.result.Unclear {
+		l.surveyed(o, now)
+		return
+	}
+	again, enough := split(o.works, func(w work) bool {
+		l.unanswered[w.Path]++
+		return l.unanswered[w.Path] < unansweredMost
+	})
+	for _, w := range again {
+		l.fail(w.item, now, failureOf(o))
+	}
+	o.works = enough
+	l.surveyed(o, now)
+}
+
+// unansweredMost is how often a question is asked that may never be answered
+// whole, because of --max-delete for instance.
+const unansweredMost = 4
 
 // remade finds the directories in one whose entries went unseen that were made
 // after it was found changed. The one before may have been deleted unseen, too,

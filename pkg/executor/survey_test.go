@@ -1,0 +1,51 @@
+package executor
+
+import (
+	"os"
+	"testing"
+
+	"github.com/sersync/sersync/pkg/filterqueue"
+)
+
+// Two directories change places (RENAME_EXCHANGE), and what is in them has one
+// size and one time: with a filter on, too, the content has to follow.
+func TestReplacedWithAFilterIsComparedByNothing(t *testing.T) {
+	b := newBed(t, with{files: []string{"a/f", "b/f"}, options: func(o *Options) { o.Excluded = excludeLog }})
+	put(t, b.src, "a/f", "one")
+	put(t, b.src, "b/f", "two")
+	same, err := os.Stat(b.src + "/a/f")
+	must(t, err)
+	must(t, os.Chtimes(b.src+"/b/f", same.ModTime(), same.ModTime()))
+	b.Mark("a/f", filterqueue.Content)
+	b.Mark("b/f", filterqueue.Content)
+	b.arrives("b/f", "two")
+	b.arrives("a/f", "one")
+	b.idle()
+	must(t, os.Rename(b.src+"/a", b.src+"/c"))
+	must(t, os.Rename(b.src+"/b", b.src+"/a"))
+	must(t, os.Rename(b.src+"/c", b.src+"/b"))
+	b.Mark("a", filterqueue.Gone|filterqueue.Tree)
+	b.Mark("b", filterqueue.Gone|filterqueue.Tree)
+	b.arrives("a/f", "two")
+	b.arrives("b/f", "one")
+}
+
+// A question that ends in an error which names nothing has not been answered:
+// what the target has is asked for again.
+func TestAnUnclearAnswerIsNone(t *testing.T) {
+	script := scripted(t, `case " $* " in *" -n "*)
+	n=$(cat "$0.n" 2>/dev/null || echo 0)
+	echo $((n+1)) > "$0.n"
+	if [ "$n" -lt 2 ]; then echo 'rsync: something went wrong' >&2; exit 23; fi;;
+esac`)
+	b := newBed(t, with{files: []string{"d/x", "keep"}, options: func(o *Options) {
+		o.Excluded = excludeLog
+		o.Program = script
+	}})
+	must(t, os.RemoveAll(b.src+"/d"))
+	b.Mark("d", filterqueue.Gone|filterqueue.Tree)
+	b.equal()
+	if n, err := os.ReadFile(script + ".n"); err != nil || string(n) != "3\n" {
+		t.Errorf("asked %q times (%v), want 3", n, err)
+	}
+}
