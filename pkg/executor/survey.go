@@ -185,7 +185,9 @@ func (l *Lane) surveyedGone(w work, o outcome, now time.Time) {
 	kept := map[string]bool{} // directories that hold something excluded
 	var names []string
 	for _, c := range extras {
-		if l.excludes(c.path, c.dir) {
+		// What a run that was cut off has left of a large file goes with its
+		// directory: nothing can be on its way there.
+		if l.excludes(c.path, c.dir) && !partial(c.path) {
 			for p := c.path; p != ""; p = parentOf(p) {
 				kept[p] = true
 			}

@@ -49,3 +49,23 @@ esac`)
 		t.Errorf("asked %q times (%v), want 3", n, err)
 	}
 }
+
+// What a killed receiver has left in a directory does not keep it there.
+func TestPartialFilesGoWithTheirDirectory(t *testing.T) {
+	b := newBed(t, with{
+		files:   []string{"d/x", "e/x"},
+		there:   []string{"d/.sersync-partial/x", "e/.sersync-partial/x", "e/kept.log"},
+		options: func(o *Options) { o.Excluded = excludeLog },
+	})
+	must(t, os.MkdirAll(b.dst+"/d/empty/.sersync-partial", 0o755))
+	must(t, os.Chmod(b.dst+"/d/empty", 0o777))
+	must(t, os.Chmod(b.dst+"/d/empty/.sersync-partial", 0o777))
+	b.remove("d")
+	b.remove("e")
+	b.arrives("d", "<none>")
+	b.arrives("e/x", "<none>")
+	b.idle()
+	if b.there("e/kept.log") != "there" {
+		t.Error("what the filter keeps was deleted")
+	}
+}
