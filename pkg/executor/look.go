@@ -285,6 +285,10 @@ func (l *Lane) absent(w work, now time.Time) {
 		l.dirty.Return(it, now.Add(laneWait(20)))
 	case l.state.caps.NoDelete:
 		l.fail(it, now, failure{reason: "the daemon refuses deletions", remedy: refusedRemedy})
+	case l.spared(candidate{it.Path, true}) && !l.spared(candidate{it.Path, false}):
+		// An expression about directories alone: what was deleted, and what the
+		// target has, may have been a file of that name, or not.
+		l.queue[kindSurvey] = append(l.queue[kindSurvey], w)
 	case l.spared(candidate{it.Path, it.Flags&filterqueue.Tree != 0}):
 		l.clean(w)
 	case (l.opt.Excluded != nil || l.opt.Target.Params.Rules.Any() || w.guarded) && it.Flags&filterqueue.Tree != 0 && !partial(it.Path):

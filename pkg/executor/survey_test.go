@@ -2,6 +2,7 @@ package executor
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/sersync/sersync/pkg/filterqueue"
@@ -67,5 +68,23 @@ func TestPartialFilesGoWithTheirDirectory(t *testing.T) {
 	b.idle()
 	if b.there("e/kept.log") != "there" {
 		t.Error("what the filter keeps was deleted")
+	}
+}
+
+// An expression about directories lets a file of that name through: when it is
+// gone it goes on the target, whatever stood here in between; a directory stays.
+func TestAnExpressionAboutDirectoriesKeepsNoFile(t *testing.T) {
+	skip := func(path string, dir bool) bool { return dir && path == "skip" || strings.HasPrefix(path, "skip/") }
+	for _, flags := range []filterqueue.Flags{filterqueue.Gone, filterqueue.Gone | filterqueue.Tree} {
+		b := newBed(t, with{files: []string{"keep"}, there: []string{"skip"}, options: func(o *Options) { o.Excluded = skip }})
+		b.Mark("skip", flags)
+		b.arrives("skip", "<none>")
+		b.idle()
+		b = newBed(t, with{files: []string{"keep"}, there: []string{"skip/there"}, options: func(o *Options) { o.Excluded = skip }})
+		b.Mark("skip", flags)
+		b.idle()
+		if b.there("skip/there") != "there" {
+			t.Error("the filter's directory was deleted")
+		}
 	}
 }
