@@ -41,7 +41,7 @@ func (s *session) cover(ctx context.Context, j *job, buf []byte) {
 	c := &coverage{s: s, j: j, parentRel: string(rel), rel: join(string(rel), j.key.name)}
 	j.path = c.rel
 	if j.key.name != "" && s.w.opt.Skip != nil && s.w.opt.Skip(c.rel, j.appeared) {
-		s.vacate(j.key)
+		s.unwatch(j.key, c.rel)
 		c.skipped = true
 		s.finish(c)
 		return
@@ -230,11 +230,32 @@ func (c *coverage) descend(d *walk.Dir, name string) bool {
 	if skip == nil || !skip(d.RelOf(name), c.j.appeared) {
 		return true
 	}
-	c.s.vacate(jobKey{int32(d.Mark), name})
+	c.s.unwatch(jobKey{int32(d.Mark), name}, d.RelOf(name))
 	return false
 }
 
-// vacate takes a directory that is not to be watched out of the table.
+// unwatch takes a directory that is not to be watched out of the table. The
+// verdict was about a path: where the directory has another one by now, it is
+// looked at again.
+func (s *session) unwatch(key jobKey, path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.t.lookup(key.wd)
+	if p == none {
+		return
+	}
+	n := s.t.childOf(p, []byte(key.name))
+	if n == none {
+		return
+	}
+	if now, placed := s.t.appendPath(nil, n); !placed || string(now) != path {
+		s.addJob(&job{key: key, deep: true})
+		return
+	}
+	s.toLimbo(n, 0)
+}
+
+// vacate takes what a name stands for out of the table: no directory is there.
 func (s *session) vacate(key jobKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,11 +63,7 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 	if len(s.uncov) > 0 {
 		s.coveredLocked(f.key, rel())
 	}
-	fate := s.placeFound(n, p, wd, f.key.name)
-	if fate != fateSame || f.listed {
-		s.t.at(s.t.lookup(wd)).seen = s.repair.gen
-	}
-	return wd, fate, nil
+	return wd, s.placeFound(n, p, wd, f), nil
 }
 
 // sameDir tells whether name in dirfd is still the directory fd.
@@ -77,11 +73,15 @@ func sameDir(dirfd int, name string, fd int) bool {
 		a.Dev == b.Dev && a.Ino == b.Ino
 }
 
-// placeFound gives the directory wd, which a walk has found at name in p, that
-// place. n is its node, if it has one.
-func (s *session) placeFound(n, p, wd int32, name string) fate {
-	old := s.t.childOf(p, []byte(name))
+// placeFound gives the directory wd, which a walk has found in p, that place. n
+// is its node, if it has one. What had another place is listed next in any case.
+func (s *session) placeFound(n, p, wd int32, at found) fate {
+	name := []byte(at.key.name)
+	old := s.t.childOf(p, name)
 	if n != none && old == n {
+		if at.listed {
+			s.t.at(n).seen = s.repair.gen
+		}
 		return fateSame
 	}
 	s.placed = s.epoch
@@ -107,8 +107,8 @@ func (s *session) placeFound(n, p, wd int32, name string) fate {
 		}
 		s.t.detach(n)
 	}
-	s.t.at(n).epoch = s.epoch
-	s.place(n, p, []byte(name))
+	s.t.at(n).epoch, s.t.at(n).seen = s.epoch, s.repair.gen
+	s.place(n, p, name)
 	return f
 }
 

@@ -25,6 +25,7 @@ type knowledge struct {
 	lines []string // everything, in order
 	calls int      // calls running: must never exceed one
 	block chan struct{}
+	see   func(Event) // called for each event; may be nil
 }
 
 func (k *knowledge) add(format string, args ...any) {
@@ -45,6 +46,9 @@ func (k *knowledge) add(format string, args ...any) {
 }
 
 func (k *knowledge) Event(e Event) {
+	if k.see != nil {
+		k.see(e)
+	}
 	ops := []string{"?", "create", "close", "modify", "attrib", "delete", "from", "to"}
 	kind := "file"
 	if e.Dir {
@@ -186,19 +190,25 @@ func queued(fd int) int {
 // audit waits for quiet and compares the watch table with the disk.
 func (r *running) audit(skip func(rel string) bool) {
 	r.t.Helper()
+	r.agree("table differs from the disk", func() []string { return r.compare(skip) })
+}
+
+// agree waits for quiet and for a comparison that finds nothing. What looks like
+// quiet may be the moment between the reader's read(2) and its turn with the
+// table: only a difference that stays is one.
+func (r *running) agree(otherwise string, compare func() []string) {
+	r.t.Helper()
 	r.until("quiet", r.settled)
-	// What looks like quiet may be the moment between the reader's read(2)
-	// and its turn with the table: only a difference that stays is one.
 	var diff []string
 	deadline := time.Now().Add(5 * time.Second)
 	for time.Now().Before(deadline) {
-		if diff = r.compare(skip); len(diff) == 0 {
+		if diff = compare(); len(diff) == 0 {
 			return
 		}
 		pause(context.Background(), 5*time.Millisecond)
 		r.until("quiet", r.settled)
 	}
-	r.t.Fatalf("table differs from the disk:\n%s\nhandler saw:\n%s", strings.Join(diff, "\n"), tail(r.k.text()))
+	r.t.Fatalf("%s:\n%s\nhandler saw:\n%s", otherwise, strings.Join(diff, "\n"), tail(r.k.text()))
 }
 
 func (r *running) compare(skip func(rel string) bool) []string {

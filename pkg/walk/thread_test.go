@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/internal/testkit"
 )
 
 // TestChdirStandsInEachDirectory: where Here is set "." is the directory that
@@ -58,29 +60,23 @@ func TestChdirStandsInEachDirectory(t *testing.T) {
 	if after, err := os.Getwd(); err != nil || after != before {
 		t.Errorf("the working directory became %q (%v), was %q", after, err, before)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		inside := standsIn(t, root)
-		if inside == "" {
-			break
-		}
-		if time.Now().After(deadline) { // the kernel ends threads in its own time
-			t.Fatalf("a thread still stands in %s", inside)
-		}
-	}
+	// The kernel ends threads in its own time.
+	testkit.Eventually(t, 10*time.Second, "no thread stands in the tree", func() bool { return !standsIn(t, root) })
 }
 
-// standsIn returns the working directory of a thread that has it below root.
-func standsIn(t *testing.T, root string) string {
+// standsIn tells whether a thread has its working directory below root.
+func standsIn(t *testing.T, root string) bool {
+	t.Helper()
 	links, err := filepath.Glob("/proc/self/task/*/cwd")
 	if err != nil || len(links) == 0 {
 		t.Fatalf("no threads: %v", err)
 	}
 	for _, link := range links {
 		if at, err := os.Readlink(link); err == nil && strings.HasPrefix(at, root) {
-			return at
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // TestOnOwnThreadLeavesTheMainThread: its directory is what others see as the
