@@ -41,7 +41,8 @@ func NewFaulty(t testing.TB) *Faulty {
 }
 
 // faultyScript takes one line of the control file per call. A run that is to
-// end with 24 is done first: no rsync answers so without having sent the rest.
+// end with 24 is done first, and ends with its own status when that is not 0: no
+// rsync answers 24 without having sent the rest.
 // One that ends with 23 or 25 says something that no table knows, since a bare
 // 23 stands for complaints that do no harm.
 func faultyScript(real, log, control, poison string) string {
@@ -82,7 +83,7 @@ exec 9>&-
 case "$rc" in
 '') exec %[1]s "$@";;
 1000) kill -9 $$;;
-24) %[1]s "$@"; exit 24;;
+24) %[1]s "$@" && exit 24; exit "$?";;
 23|25) echo 'rsync: the test says that something went wrong' >&2;;
 esac
 echo "rsync error: injected by the test (code $rc) at main.c(1) [sender=3.5.0]" >&2

@@ -163,7 +163,7 @@ func (l *Lane) times(ctx context.Context, f flight, suspects []suspect) (map[str
 		return nil, rsync.Result{Class: rsync.Trouble}
 	}
 	ended := p.Wait()
-	return times, rsync.Classify(rsync.Times, l.opt.Dir, ended, nil)
+	return times, rsync.Classify(rsync.Times, l.opt.Target, l.opt.Dir, ended, nil)
 }
 
 // stillThere looks at a path again, outside of a batch.

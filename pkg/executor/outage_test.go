@@ -341,10 +341,14 @@ func TestOwnersOfComplaints(t *testing.T) {
 		index[w.Path] = i
 	}
 	for path, want := range map[string]string{
-		"d": "[0]", "d/x": "[2]", "t/deep/f": "[1]", "srv/backup/d/x": "[2]", "srv/backup/t/y": "[1]", "d/other": "[]",
-		"n": "[4 5]", "n/b": "[5]", "g/h/i": "[6]", "unknown": "[]", "srv/unknown": "[]", "": "[3]",
+		"d": "d[0]", "d/x": "d/x[2]", "t/deep/f": "t/deep/f[1]", "t/d": "t/d[1]", "d/other": "d/other[]", "n": "n[4 5]", "n/b": "n/b[5]",
+		"g/h/i": "g/h/i[6]", "unknown": "unknown[]", "srv/d": "srv/d[]", "": "[3]",
+		"?srv/backup/d/x": "d/x[2]", "?srv/backup/t/y": "t/y[1]", "?srv/unknown": "srv/unknown[]", "?t/d": "t/d[1]",
 	} {
-		if got := fmt.Sprint(owners(works, index, path)); got != want {
+		e := rsync.PathError{}
+		e.Path, e.Elsewhere = strings.CutPrefix(path, "?")
+		about, owned := claimed(works, index, e)
+		if got := about + fmt.Sprint(owned); got != want {
 			t.Errorf("%q: %s, want %s", path, got, want)
 		}
 	}

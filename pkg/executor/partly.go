@@ -72,10 +72,11 @@ func (l *Lane) assign(o outcome) map[int][]rsync.PathError {
 	}
 	bad := map[int][]rsync.PathError{}
 	for _, e := range slices.Concat(o.result.Failed, o.result.Races) {
-		owners := owners(o.works, index, e.Path)
+		path, owners := claimed(o.works, index, e)
 		if len(owners) == 0 {
 			return nil
 		}
+		e.Path = path
 		for _, i := range owners {
 			bad[i] = append(bad[i], e)
 		}
@@ -83,22 +84,29 @@ func (l *Lane) assign(o outcome) map[int][]rsync.PathError {
 	return bad
 }
 
-// owners finds the works that a complaint's path belongs to: the work of that
-// name, or the tree around it, or what lies below it when a parent directory
-// could not be made. A remote shell's rsync puts the path of the target before
-// the name, so that a longer and longer beginning of it is left out.
-func owners(works []work, index map[string]int, path string) []int {
-	for rest, ok := path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
-		if i, ok := index[rest]; ok {
-			return []int{i}
+// claimed finds the works that a complaint belongs to, and the path it is about.
+// Where its name begins with something unknown, a longer and longer beginning is
+// left out.
+func claimed(works []work, index map[string]int, e rsync.PathError) (path string, owned []int) {
+	for rest, ok := e.Path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
+		if owned := owners(works, index, rest); len(owned) > 0 || !e.Elsewhere {
+			return rest, owned
 		}
 	}
-	for rest, ok := path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
-		for p := rest; p != ""; {
-			p = parentOf(p)
-			if i, ok := index[p]; ok && encloses(works[i]) && (p != "" || len(works) == 1) {
-				return []int{i}
-			}
+	return e.Path, nil
+}
+
+// owners finds the works that a path belongs to: the work of that name, or the
+// tree around it, or what lies below it when a parent directory could not be
+// made.
+func owners(works []work, index map[string]int, path string) []int {
+	if i, ok := index[path]; ok {
+		return []int{i}
+	}
+	for p := path; p != ""; {
+		p = parentOf(p)
+		if i, ok := index[p]; ok && encloses(works[i]) && (p != "" || len(works) == 1) {
+			return []int{i}
 		}
 	}
 	var below []int

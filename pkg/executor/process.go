@@ -90,7 +90,7 @@ var errRootGone = errors.New("the watch root is gone")
 func (l *Lane) read(p *rsync.Process, reader *reader, o *outcome) {
 	ended := p.Wait()
 	o.ended = time.Now()
-	o.result = rsync.Classify(o.run.Kind, l.opt.Dir, ended, o.listed(reader.skipped))
+	o.result = rsync.Classify(o.run.Kind, l.opt.Target, l.opt.Dir, ended, o.listed(reader.skipped))
 	if p.Stopped() && !ended.Inactive && o.result.Class == rsync.Trouble {
 		o.result.Class = rsync.Stopped
 	}

@@ -49,6 +49,8 @@ func TestClassifyTexts(t *testing.T) {
 		"3.4.3":             {Delete, 2, "invalid file mode 00 for d/missing [Receiver]\nrsync error: protocol incompatibility (code 2) at flist.c(1) [Receiver=3.4.3]", Refused, MissingDeleteArgs, "", "", true},
 		"3.4.3 gone":        {Tree, 12, "invalid file mode 00 for d/missing [Receiver]\nrsync: connection unexpectedly closed (0 bytes received so far) [sender]", Refused, MissingDeleteArgs, "", "", true},
 		"path race":         {Send, 2, "ABORTING due to invalid path from sender: d/gone", Again, 0, "", "", true},
+		"hidden status":     {Send, 0, "rsync error: error in rsync protocol data stream (code 12) at io.c(232) [sender=3.5.0]", Partly, 0, "", "", true},
+		"other status":      {Send, 24, "rsync: connection unexpectedly closed (0 bytes received so far) [sender]\nrsync error: error in rsync protocol data stream (code 12) at io.c(232) [sender=3.5.0]", Partly, 0, "", "", true},
 		"wrapper":           {Send, 1, "mywrap: unknown option --server", Trouble, 0, "", "", true},
 		"full":              {Send, 11, `rsync: [receiver] write failed on "d/x" (in m): No space left on device (28)`, NoSpace, 0, "d/x", "", false},
 		"old full":          {Send, 11, `rsync: write failed on "/d/x" (in m): No space left on device (28)`, NoSpace, 0, "d/x", "", false},
@@ -70,7 +72,7 @@ func TestClassifyTexts(t *testing.T) {
 		"forged too long":   {Send, 12, "filename overflows max-path len by 1: d/delete-missing-args -@-1 unknown option", Trouble, 0, "d/delete-missing-args -@-1 unknown option", "", false},
 		"newline":           {Send, 23, `rsync: [receiver] mkstemp "a\#012b" (in m) failed: Permission denied (13)`, Partly, 0, "a\nb", "", false},
 	} {
-		r := Classify(c.kind, root, Ended{Exit: c.exit, Stderr: c.text}, nil)
+		r := Classify(c.kind, Target{}, root, Ended{Exit: c.exit, Stderr: c.text}, nil)
 		if r.Class != c.class || r.Missing != c.miss || r.Unclear != c.unclear || paths(r.Failed) != c.failed || paths(r.Races) != c.races {
 			t.Errorf("%s: %v missing %d failed %q races %q unclear %v", name, r.Class, r.Missing, paths(r.Failed), paths(r.Races), r.Unclear)
 		}
@@ -86,19 +88,19 @@ func paths(errs []PathError) string {
 }
 
 func TestClassifyEdges(t *testing.T) {
-	if r := Classify(Send, "/d", Ended{Inactive: true, Exit: -1}, nil); r.Class != Trouble || r.Remedy == "" {
+	if r := Classify(Send, Target{}, "/d", Ended{Inactive: true, Exit: -1}, nil); r.Class != Trouble || r.Remedy == "" {
 		t.Errorf("inactive: %+v", r)
 	}
-	if r := Classify(Delete, "/d", Ended{}, []string{"x"}); r.Class != Refused || r.Missing != MissingDeleteArgs {
+	if r := Classify(Delete, Target{}, "/d", Ended{}, []string{"x"}); r.Class != Refused || r.Missing != MissingDeleteArgs {
 		t.Errorf("skipped: %+v", r)
 	}
-	if r := Classify(Send, "/d", Ended{}, []string{"x"}); r.Class != Done {
+	if r := Classify(Send, Target{}, "/d", Ended{}, []string{"x"}); r.Class != Done {
 		t.Errorf("skipped fifo: %+v", r)
 	}
-	if r := Classify(Send, "/d", Ended{Exit: 23, Truncated: true}, nil); r.Class != Partly || !r.Unclear {
+	if r := Classify(Send, Target{}, "/d", Ended{Exit: 23, Truncated: true}, nil); r.Class != Partly || !r.Unclear {
 		t.Errorf("truncated: %+v", r)
 	}
-	r := Classify(Send, "/d", Ended{Exit: 99, Stderr: strings.Repeat("x", 1<<20)}, nil)
+	r := Classify(Send, Target{}, "/d", Ended{Exit: 99, Stderr: strings.Repeat("x", 1<<20)}, nil)
 	if r.Class != Trouble || len(r.Detail) > 1000 || r.Reason == "" {
 		t.Errorf("long: %d", len(r.Detail))
 	}
@@ -163,13 +165,13 @@ func FuzzClassify(f *testing.F) {
 	f.Add(12, "rsync: connection unexpectedly closed", "(28)")
 	f.Add(4, "rsync: The server is configured to refuse --delete", `" -> "`)
 	f.Fuzz(func(t *testing.T, exit int, text, name string) {
-		Classify(Send, "/data", Ended{Exit: exit, Stderr: text}, nil)
+		Classify(Send, Target{}, "/data", Ended{Exit: exit, Stderr: text}, nil)
 		if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.Contains(name, `\#`) || name == "" || name[0] == '/' || name == "." || strings.HasPrefix(name, "./") {
 			return
 		}
 		// A name that cannot be opened is told exactly, whatever it looks like.
 		line := `rsync: [sender] send_files failed to open "/data/` + name + `": Permission denied (13)`
-		r := Classify(Send, "/data", Ended{Exit: 23, Stderr: line + "\n"}, nil)
+		r := Classify(Send, Target{}, "/data", Ended{Exit: 23, Stderr: line + "\n"}, nil)
 		if r.Class != Partly || len(r.Failed) != 1 || r.Failed[0].Path != name || r.Failed[0].Errno != syscall.EACCES {
 			t.Errorf("%q: %+v", name, r)
 		}
@@ -205,4 +207,38 @@ func FuzzParseParams(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Receivers name files from the directory that their module, or their file
+// system, begins with.
+func TestPlacesOfComplaints(t *testing.T) {
+	mkstemp := func(name string) string {
+		return `rsync: [receiver] mkstemp "` + name + `" failed: Permission denied (13)`
+	}
+	for _, c := range []struct {
+		target    Target
+		line      string
+		path      string
+		elsewhere bool
+	}{
+		{Target{Name: "m"}, `rsync: [receiver] mkstemp "d/.f.AbCdEf" (in m) failed: Permission denied (13)`, "d/f", false},
+		{Target{Name: "m/s"}, `rsync: [receiver] mkstemp "s/d/.f.AbCdEf" (in m) failed: Permission denied (13)`, "d/f", false},
+		{Target{Name: "m/./s//t/"}, `rsync: mkstemp "/s/t/.f.AbCdEf" (in m) failed: Permission denied (13)`, "f", false},
+		{Target{Name: "m/s"}, `rsync: [generator] recv_generator: mkdir "s" (in m) failed: Permission denied (13)`, "", false},
+		{Target{Name: "m/s"}, `rsync: [generator] recv_generator: mkdir "other/d" (in m) failed: Permission denied (13)`, "other/d", true},
+		{Target{Name: "m/s"}, `rsync: [generator] delete_file: unlink(s/x) failed: Permission denied (13)`, "s/x", false},
+		{Target{Name: "/srv/www/", SSH: true}, mkstemp("/srv/www/www/.f.AbCdEf"), "www/f", false},
+		{Target{Name: "/srv/www", SSH: true}, mkstemp("/mnt/www/.f.AbCdEf"), "mnt/www/f", true},
+		{Target{Name: "/", SSH: true}, mkstemp("/d/.f.AbCdEf"), "d/f", false},
+		{Target{Name: "backup/x", SSH: true}, mkstemp("/home/u/backup/x/d/.f.AbCdEf"), "d/f", false},
+		{Target{Name: "~/backup", SSH: true}, mkstemp("/home/u/backup/.f.AbCdEf"), "f", false},
+		{Target{Name: "", SSH: true}, mkstemp("/home/u/.f.AbCdEf"), "home/u/f", true},
+		{Target{Name: "m"}, `rsync: [sender] send_files failed to open "/data/d/f": Permission denied (13)`, "d/f", false},
+		{Target{Name: "m"}, `rsync: [sender] send_files failed to open "/database/f": Permission denied (13)`, "database/f", true},
+	} {
+		r := Classify(Send, c.target, "/data", Ended{Exit: 23, Stderr: c.line}, nil)
+		if len(r.Failed) != 1 || r.Failed[0].Path != c.path || r.Failed[0].Elsewhere != c.elsewhere {
+			t.Errorf("%s, %s: %+v", c.target.Dest(), c.line, r.Failed)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package rsync
 
 import (
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,6 +14,8 @@ type said struct {
 	what  string // rsync's own words before the name
 	name  string // as printed: escaped, and for a file being written its temporary name
 	errno syscall.Errno
+	// inside: the name is below the target's directory, whatever that is.
+	inside bool
 }
 
 // A complaint is "rsync: [role] what "name" (in module) failed: text (errno)".
@@ -46,7 +49,7 @@ func takeApart(line string) (s said, ok bool) {
 	}
 	s.role, s.errno = m[1], syscall.Errno(n)
 	if d := inParens.FindStringSubmatch(m[2]); d != nil {
-		s.what, s.name = d[1], d[2]
+		s.what, s.name, s.inside = d[1], d[2], true
 		return s, true
 	}
 	q := quoted.FindStringSubmatch(m[2])
@@ -132,27 +135,64 @@ func raced(e syscall.Errno) bool {
 	}
 }
 
-// relative turns the name in a complaint into a path of ours: a sender names
-// files absolutely, a receiver by its module or below its own directory (see
-// Run.Below), and files that are being written by their temporary name
-// (.NAME.XXXXXX).
-func relative(s said, root string, remote bool) string {
+// place turns the name in a complaint into a path below the watch root. The
+// sender's side names files from the root of its file system, where root is the
+// watch root; a receiver by its module, or over ssh from the root of its own; and
+// files that are being written by their temporary name (.NAME.XXXXXX).
+// elsewhere: the name begins with something that is not known.
+func place(s said, t Target, root string, remote bool) (rel string, elsewhere bool) {
 	name := unescape(s.name)
 	if !remote {
-		name = strings.TrimPrefix(strings.TrimPrefix(name, root), "/")
-		name = strings.TrimPrefix(name, "./")
-	} else {
-		name = strings.TrimPrefix(name, "/")
-		dir, base := "", name
-		if i := strings.LastIndexByte(name, '/'); i >= 0 {
-			dir, base = name[:i+1], name[i+1:]
-		}
-		name = dir + finalName(s.what, base)
+		rel, elsewhere = under(name, root)
+		return here(strings.TrimPrefix(rel, "./")), elsewhere
 	}
-	if name == "." {
+	base := strings.LastIndexByte(name, '/') + 1
+	name = name[:base] + finalName(s.what, name[base:])
+	switch top := t.top(); {
+	case s.inside:
+		rel = name
+	case !t.SSH:
+		rel, elsewhere = under("/"+strings.TrimPrefix(name, "/"), "/"+top)
+	case strings.HasPrefix(top, "/"):
+		rel, elsewhere = under(name, top)
+	default:
+		_, rest, found := strings.Cut(name+"/", "/"+top+"/")
+		if rel = strings.TrimSuffix(rest, "/"); !found || top == "" {
+			rel, elsewhere = strings.TrimPrefix(name, "/"), true
+		}
+	}
+	return here(rel), elsewhere
+}
+
+// here is the name of the directory itself, which rsync calls ".".
+func here(rel string) string {
+	if rel == "." {
 		return ""
 	}
-	return name
+	return rel
+}
+
+// under takes the directory that an absolute name begins with from it.
+func under(name, dir string) (rel string, elsewhere bool) {
+	rest, found := strings.CutPrefix(name, dir)
+	if found && (rest == "" || rest[0] == '/' || dir == "/") {
+		return strings.TrimPrefix(rest, "/"), false
+	}
+	return strings.TrimPrefix(name, "/"), strings.HasPrefix(name, "/")
+}
+
+// top is what receivers name files by before the part that is ours: the path
+// inside of the module, or over ssh the path as configured, where a relative one
+// is below a home directory.
+func (t Target) top() string {
+	if !t.SSH {
+		_, inside, _ := strings.Cut(t.Name, "/")
+		return strings.Trim(path.Clean("/"+inside), "/")
+	}
+	if strings.HasPrefix(t.Name, "/") {
+		return path.Clean(t.Name)
+	}
+	return strings.Trim(path.Clean("/"+strings.TrimPrefix(t.Name, "~/")), "/")
 }
 
 // finalName is the name that a file being written is to get.

@@ -144,7 +144,7 @@ func TestAHangingChildIsEndedByInactivity(t *testing.T) {
 	if !e.Inactive || e.Exit == 0 {
 		t.Errorf("%+v", e)
 	}
-	if r := Classify(Send, "/", e, nil); r.Class != Trouble {
+	if r := Classify(Send, Target{}, "/", e, nil); r.Class != Trouble {
 		t.Errorf("%+v", r)
 	}
 }

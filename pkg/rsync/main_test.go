@@ -89,7 +89,7 @@ func run(t *testing.T, dir string, r Run, list []string) ran {
 	}
 	p.Feed(r.List(list))
 	out.Ended = p.Wait()
-	out.result = Classify(r.Kind, dir, out.Ended, out.skipped)
+	out.result = Classify(r.Kind, r.Target, dir, out.Ended, out.skipped)
 	return out
 }
 

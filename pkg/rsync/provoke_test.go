@@ -314,7 +314,7 @@ func TestSourceThatCannotBeReadIsLocal(t *testing.T) {
 	})
 	must(t, err)
 	p.Feed(r.List([]string{"secret", "open", "missing"}))
-	got := Classify(Send, src, p.Wait(), nil)
+	got := Classify(Send, r.Target, src, p.Wait(), nil)
 	if got.Class != Partly || len(got.Failed) != 1 || got.Failed[0].Path != "secret" || got.Failed[0].Remote || got.Remedy == "" {
 		t.Errorf("%+v", got)
 	}

@@ -49,10 +49,13 @@ const (
 
 // PathError is one complaint about one path.
 type PathError struct {
-	Path   string // relative to the watch root, as far as it can be told
+	Path   string // relative to the watch root; see Elsewhere
 	Remote bool   // the remote's complaint, not one about reading here
 	Errno  syscall.Errno
 	Text   string
+	// Elsewhere: Path may begin with something that is no part of it, such as
+	// the home directory on the remote.
+	Elsewhere bool
 	// Changed: the file changed here while it was being sent; looking again at
 	// once is what helps.
 	Changed bool
@@ -72,16 +75,17 @@ type Result struct {
 	Ended
 }
 
-// Classify tells what an ended run means. root is the run's working directory,
-// under which the sender names its files.
-func Classify(k Kind, root string, e Ended, skipped []string) Result {
+// Classify tells what an ended run of the kind to the target means. root is the
+// run's working directory, under which the sender names its files; skipped are
+// the listed names that the receiver passed over.
+func Classify(k Kind, t Target, root string, e Ended, skipped []string) Result {
 	r := Result{Ended: e}
 	if e.Inactive {
 		r.Class, r.Reason = Trouble, "the remote accepted and then moved nothing"
 		r.Remedy = "see whether the rsync daemon on the remote is frozen or the link drops packets"
 		return r
 	}
-	r.read(root)
+	r.read(t, root)
 	switch {
 	case e.Exit == 0 && len(skipped) > 0 && (k == Delete || k == Tree):
 		r.Class, r.Missing = Refused, MissingDeleteArgs
@@ -100,19 +104,34 @@ func Classify(k Kind, root string, e Ended, skipped []string) Result {
 }
 
 // read sorts the lines of standard error.
-func (r *Result) read(root string) {
+func (r *Result) read(t Target, root string) {
 	r.Unclear = r.Truncated
 	for line := range strings.SplitSeq(r.Stderr, "\n") {
 		line = strings.TrimRight(line, "\r")
 		switch {
-		case line == "", finish.MatchString(line), startsWith(line, chatter):
+		case line == "", startsWith(line, chatter):
+		case finish.MatchString(line):
+			r.verdict(finish.FindStringSubmatch(line)[1], line)
 		default:
-			r.line(root, line)
+			r.line(t, root, line)
 		}
 	}
 }
 
-func (r *Result) line(root, line string) {
+// verdict takes rsync's own word on how it ended. A program around it can hide
+// the exit status of a run that broke off: then the status says nothing.
+func (r *Result) verdict(code, line string) {
+	switch code {
+	case "23", "24", "25":
+		return
+	}
+	if r.Exit == 0 || r.Exit == 23 || r.Exit == 24 {
+		r.Unclear = true
+		r.Reason, r.Detail = fmt.Sprintf("rsync ended with status %s, and what runs it says %d", code, r.Exit), clip(line)
+	}
+}
+
+func (r *Result) line(t Target, root, line string) {
 	m, ok := takeApart(line)
 	if !ok {
 		r.other(line)
@@ -125,7 +144,8 @@ func (r *Result) line(root, line string) {
 	if startsWith(m.what, harmless) && remote && cannotHold(m.errno) {
 		return
 	}
-	e := PathError{Errno: m.errno, Text: line, Remote: remote, Path: relative(m, root, remote)}
+	e := PathError{Errno: m.errno, Text: line, Remote: remote}
+	e.Path, e.Elsewhere = place(m, t, root, remote)
 	e.Changed = !remote && (raced(m.errno) || m.what == "read errors mapping")
 	if e.Changed {
 		r.Races = append(r.Races, e)
