@@ -48,8 +48,8 @@ func (l *Lane) conclude(o outcome, now time.Time) {
 	if o.result.Missing == rsync.MissingList && o.result.Class <= rsync.Again {
 		l.learn(o.result)
 	}
-	if o.kind == kindDelete || o.kind == kindTree {
-		l.audit(o)
+	if o.kind != kindSurvey {
+		l.audit(o) // a single file, too: what it takes the place of is deleted
 	}
 	if (o.kind == kindTree || o.kind == kindSend) && l.opt.MayDelete {
 		l.noteLitter(o, now)

@@ -79,6 +79,10 @@ func TestTypesThatChangePlaces(t *testing.T) {
 	b.Mark("f", filterqueue.Tree|filterqueue.Content)
 	b.Mark("d", filterqueue.Content)
 	b.equal()
+	b.idle()
+	if got := b.deletions(failqueue.CauseEvent); !slices.Contains(got, "d/x") {
+		t.Errorf("deletions told: %q, want what the file has taken the place of", got)
+	}
 }
 
 func TestWithoutDeleteNothingMakesWay(t *testing.T) {

@@ -31,12 +31,12 @@ func (l *Lane) remoteShell() string {
 	return shell
 }
 
-// sendRun sends files, single directories and small trees: through the standby when there
-// is one, else cold. What an event says was written or put in its place goes
-// with --ignore-times. Size and time alone do not tell two contents apart: two
-// writes within one tick of the kernel's clock have one time, and so do two
-// files of one archive, of which one may replace the other. What was only found
-// by a scan, or had its attributes changed, is compared as rsync does.
+// sendRun sends files, single directories and small trees: through the standby
+// when there is one, else cold. What an event says was written or put in its
+// place goes with --ignore-times. Size and time alone do not tell two contents
+// apart: two writes within one tick of the kernel's clock have one time, and so
+// do two files of one archive, of which one may replace the other. What was only
+// found by a scan, or had its attributes changed, is compared as rsync does.
 func (l *Lane) sendRun(ctx context.Context, f flight) outcome {
 	root, entries := split(f.works, func(w work) bool { return w.Path == "" })
 	compared, touched := split(entries, func(w work) bool { return w.found.Regular() && !rewritten(w, f) })
@@ -114,22 +114,24 @@ func (l *Lane) withOtherNames(ctx context.Context, works []work, names []string)
 }
 
 // treeRun sends directories with all below them. What was deleted and stands
-// here again replaces what the target has, as if the deletion had gone first: it
-// lifts -u, and believes no equal size and time. It may delete inside, too,
-// unless what it is to delete there is asked for and named. What follows no
-// deletion must do none of that: they do not share a run.
+// here again replaces what the target has: no equal size and time is believed.
+// Where deletions may go, it is as if this one had gone first: -u is lifted, and
+// the run deletes inside, unless what it is to delete there is asked for and
+// named. What follows no deletion must do none of that: they do not share a run.
 func (l *Lane) treeRun(ctx context.Context, f flight) outcome {
-	replace, rest := split(f.works, func(w work) bool {
-		return w.Flags&filterqueue.Gone != 0 && !w.held && l.opt.MayDelete && !f.caps.NoDelete
-	})
-	inside, named := split(replace, work.deletesInside)
+	replaced, rest := split(f.works, func(w work) bool { return w.Flags&filterqueue.Gone != 0 })
+	deleted, kept := split(replaced, func(w work) bool { return !w.held && l.opt.MayDelete && !f.caps.NoDelete })
+	inside, named := split(deleted, work.deletesInside)
 	plain := l.base(rsync.Tree, f.caps)
-	replacing := plain
-	replacing.LiftUpdate, replacing.IgnoreTimes = true, true
+	comparing := plain
+	comparing.IgnoreTimes = true
+	replacing := comparing
+	replacing.LiftUpdate = true
 	deleting := replacing
 	deleting.DeleteInside = true
 	return inParts(f,
 		part{rest, func(f flight) outcome { return l.sendTrees(ctx, f, plain) }},
+		part{kept, func(f flight) outcome { return l.sendTrees(ctx, f, comparing) }},
 		part{named, func(f flight) outcome { return l.sendTrees(ctx, f, replacing) }},
 		part{inside, func(f flight) outcome { return l.sendTrees(ctx, f, deleting) }},
 	)
