@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -107,7 +108,7 @@ func (l *Lane) fullSyncRun(ctx context.Context, f flight, want Full, sent bool) 
 		if o.err != nil || o.result.Class > rsync.Again {
 			return o
 		}
-		o.sentAll = true
+		o.sentAll = !o.result.Unclear
 	}
 	if f.caps.NoDelete || !l.opt.MayDelete && !l.opt.Target.Params.Deletes && !want.Verify {
 		return o // nobody may delete, or ask
@@ -117,6 +118,7 @@ func (l *Lane) fullSyncRun(ctx context.Context, f flight, want Full, sent bool) 
 	ask.Excludes = want.Excludes
 	l.question(ctx, ask, []byte{}, &o)
 	if o.err == nil && o.result.Class <= rsync.Again {
+		result.Unclear = result.Unclear || o.result.Unclear
 		o.result = result
 	}
 	return o
@@ -132,7 +134,12 @@ func (l *Lane) sendAll(ctx context.Context, o *outcome, want Full) {
 	if l.listsTrees() {
 		// rsync knows nothing of the filter: name every entry.
 		run.Kind = rsync.Send
-		list = run.List(l.entriesNow(""))
+		names, err := l.entriesNow("")
+		if err != nil {
+			o.err = err
+			return
+		}
+		list = run.List(names)
 	}
 	o.run = run
 	reader := newReader(o)
@@ -167,6 +174,10 @@ func (l *Lane) fullEnded(o outcome, now time.Time) {
 	}
 	switch {
 	case o.err != nil || o.result.Class > rsync.Again:
+		l.fullFailed(o, now)
+		return
+	case o.result.Unclear && l.full.attempt+1 < fullTries: // nobody knows what is missing
+		l.succeeded(o, now)
 		l.fullFailed(o, now)
 		return
 	case want.Verify:
@@ -232,16 +243,29 @@ func (l *Lane) touchAgain(now time.Time) {
 // not be read here changes when it may.
 func (l *Lane) failedInFull(o outcome, now time.Time) (silent bool) {
 	for _, e := range append(o.result.Failed, o.result.Races...) {
-		if f := l.stillThere(e.Path); f.State == beneath.Present {
-			flags := filterqueue.Flags(0)
-			if f.Dir() {
-				flags = filterqueue.Tree
-			}
-			l.dirty.Mark(e.Path, flags, now)
-			silent = silent || !e.Race() && (e.Remote || e.Errno != unix.EACCES && e.Errno != unix.EPERM)
+		path, f := l.complainedOf(e)
+		if f.State == beneath.Absent || f.State == beneath.Obstructed {
+			continue // that is an event of its own
 		}
+		flags := filterqueue.Flags(0)
+		if f.Dir() {
+			flags = filterqueue.Tree
+		}
+		l.dirty.Mark(path, flags, now)
+		silent = silent || !e.Race() && (e.Remote || e.Errno != unix.EACCES && e.Errno != unix.EPERM)
 	}
 	return silent
+}
+
+// complainedOf finds what stands here at the path of a complaint. Where its name
+// begins with something unknown, the longest end of it that stands here counts.
+func (l *Lane) complainedOf(e rsync.PathError) (path string, f beneath.Found) {
+	for rest, ok := e.Path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
+		if f = l.stillThere(rest); f.State == beneath.Present || !e.Elsewhere {
+			return rest, f
+		}
+	}
+	return e.Path, f
 }
 
 func (l *Lane) fullFailed(o outcome, now time.Time) {

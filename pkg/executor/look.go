@@ -2,6 +2,8 @@ package executor
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -180,7 +182,11 @@ func (l *Lane) present(root *beneath.Root, w work) {
 		l.queue[kindSurvey] = append(l.queue[kindSurvey], w)
 	case w.Flags&filterqueue.Tree != 0:
 		if l.listsTrees() {
-			w.entries = l.entries(root, w.Path)
+			var err error
+			if w.entries, err = l.entries(root, w.Path); err != nil {
+				l.unlisted(w.item, err, w.taken)
+				return
+			}
 		} else if names := l.few(root, w); names != nil {
 			w.entries = names
 			l.queue[kindSend] = append(l.queue[kindSend], w)
@@ -205,27 +211,32 @@ func (l *Lane) replaced(w work) bool {
 func (l *Lane) listsTrees() bool { return l.opt.Excluded != nil }
 
 // entriesNow is entries for a run that has no root open.
-func (l *Lane) entriesNow(path string) []string {
+func (l *Lane) entriesNow(path string) ([]string, error) {
 	root := l.opt.Root()
 	if root == nil {
-		return []string{}
+		return nil, errRootGone
 	}
 	defer root.Close()
 	return l.entries(root, path)
 }
 
 // entries lists a tree, the directory itself included, without what is
-// excluded.
-func (l *Lane) entries(root *beneath.Root, path string) []string {
+// excluded. What cannot be listed in it, and what is too long, is made dirty and
+// fails by its own name.
+func (l *Lane) entries(root *beneath.Root, path string) ([]string, error) {
+	names := []string{}
+	if path != "" {
+		names = append(names, path)
+	}
 	fd, err := openDir(root, path)
+	if err != nil && walk.Vanished(err) {
+		return names, nil
+	}
 	if err != nil {
-		return []string{path}
+		return nil, fmt.Errorf("open %q: %w", path, err)
 	}
 	defer func() { _ = unix.Close(fd) }()
-	names := []string{path}
-	if path == "" {
-		names = nil
-	}
+	now := time.Now()
 	opt := walk.Options{
 		Workers: 1,
 		Descend: func(d *walk.Dir, name string) bool {
@@ -237,19 +248,40 @@ func (l *Lane) entries(root *beneath.Root, path string) []string {
 				switch rel := d.RelOf(string(e.Name)); {
 				case l.excludes(rel, e.Type == unix.DT_DIR):
 				case tooLong(rel):
-					l.dirty.Mark(rel, 0, time.Now()) // fails by its own name
+					l.dirty.Mark(rel, 0, now)
 				default:
 					names = append(names, rel)
 				}
 			}
 		},
+		Error: func(d *walk.Dir, name string, failed error) {
+			switch {
+			case name != "":
+				l.dirty.Mark(d.RelOf(name), filterqueue.Tree, now)
+			case d.Parent != nil:
+				l.dirty.Mark(d.Rel(), filterqueue.Tree, now)
+			default:
+				err = fmt.Errorf("list %q: %w", path, failed)
+			}
+		},
 	}
-	_ = walk.Tree(context.Background(), fd, path, opt)
-	return names
+	if lost := walk.Tree(context.Background(), fd, path, opt); lost != nil {
+		err = lost
+	}
+	return names, err
 }
 
 func (l *Lane) excludes(path string, dir bool) bool {
 	return l.opt.Excluded != nil && l.opt.Excluded(path, dir) || l.opt.Target.Params.Rules.Excludes(path, dir) || partial(path)
+}
+
+// unlisted gives back a directory whose entries could not be named.
+func (l *Lane) unlisted(it item, err error, now time.Time) {
+	if errors.Is(err, errRootGone) {
+		l.dirty.Return(it, time.Time{})
+		return
+	}
+	l.fail(it, now, failure{reason: "cannot be listed here", detail: err.Error(), remedy: "let the user that runs sersync read it, or exclude it"})
 }
 
 // openDir opens a directory for listing, beneath the root and behind no link.

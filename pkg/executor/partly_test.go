@@ -209,3 +209,63 @@ func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
 		}
 	}
 }
+
+// Of two trees one has an entry that is called like the other: a complaint about
+// the entry says nothing of the other tree.
+func TestAComplaintIsNotOfWhatHasTheSameEnd(t *testing.T) {
+	b := newBed(t, with{there: []string{"da/db/x"}, options: func(o *Options) { o.MayDelete = false }})
+	put(t, b.src, "da/db", "1")
+	put(t, b.src, "db/f", "1")
+	must(t, b.Pause(t.Context(), true))
+	b.Mark("da", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("db", filterqueue.Tree|filterqueue.Gone)
+	must(t, b.Pause(t.Context(), false))
+	b.arrives("db/f", "1")
+	testkit.Eventually(t, patient, "da/db alone fails", func() bool {
+		f := b.dirty.Failing(10)
+		s := b.dirty.Stats()
+		return len(f) == 1 && f[0].Path == "da/db" && s.Pending+s.InFlight == 1
+	})
+	must(t, os.RemoveAll(b.dst+"/da/db"))
+	must(t, b.RetryNow(t.Context()))
+	b.arrives("da/db", "1")
+}
+
+// What a full sync could not send stays dirty, under the name that it has here:
+// the receiver names it by its module.
+func TestWhatAFullSyncCouldNotSendIsFoundBelowTheModule(t *testing.T) {
+	b := newBed(t, with{module: []string{"uid = nobody"}, options: func(o *Options) { o.Target.Name = "m/sub" }})
+	must(t, os.MkdirAll(b.dst+"/sub/d", 0o755))
+	must(t, os.Chmod(b.dst+"/sub", 0o777))
+	must(t, os.Chmod(b.dst+"/sub/d", 0o555))
+	put(t, b.src, "d/f", "1")
+	put(t, b.src, "g", "1")
+	if r := b.fullSync2(Full{}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	b.arrives("sub/g", "1")
+	testkit.Eventually(t, patient, "d/f fails", func() bool {
+		f := b.dirty.Failing(10)
+		return len(f) == 1 && f[0].Path == "d/f"
+	})
+	must(t, os.Chmod(b.dst+"/sub/d", 0o777))
+	must(t, b.RetryNow(t.Context()))
+	b.arrives("sub/d/f", "1")
+}
+
+// A full sync of which nobody knows what it has left out is done again.
+func TestAnUnclearFullSyncIsRepeated(t *testing.T) {
+	once := filepath.Join(t.TempDir(), "once")
+	b := newBed(t, with{options: program(scripted(t, `
+case " $* " in *' --recursive '*) [ -e `+once+` ] || { touch `+once+`; echo strange >&2; exit 23; };; esac`))})
+	put(t, b.src, "d/f", "1")
+	if r := b.fullSync(Full{}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	if _, err := os.Stat(once); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.there("d/f"); got != "1" {
+		t.Errorf("d/f is %q", got)
+	}
+}

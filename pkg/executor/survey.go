@@ -115,7 +115,11 @@ func (l *Lane) surveyed(o outcome, now time.Time) {
 		if it.Flags&filterqueue.Tree != 0 {
 			kind = kindTree
 			if l.listsTrees() {
-				w.entries = l.entriesNow(w.Path)
+				var err error
+				if w.entries, err = l.entriesNow(w.Path); err != nil {
+					l.unlisted(it, err, now)
+					continue
+				}
 			}
 		}
 		l.queue[kind] = append(l.queue[kind], w)
