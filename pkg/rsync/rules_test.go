@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
 )
 
 // rulesTree is a tree whose names collide with patterns in every way.
@@ -87,6 +89,53 @@ func TestRulesReadFilesAndPrefixes(t *testing.T) {
 	}
 	if !params(t, "-a --exclude-from=/none").Rules.Opaque {
 		t.Error("a missing file is not opaque")
+	}
+}
+
+// Files of patterns have lines, our list of names has none: one run reads both.
+func TestFilesOfPatternsHoldInEveryRun(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	file := filepath.Join(t.TempDir(), "patterns")
+	must(t, os.WriteFile(file, []byte("*.secret\n*.key\n"), 0o600))
+	must(t, os.MkdirAll(src+"/d", 0o755))
+	for _, n := range []string{"a.secret", "d/b.key", "d/c", "new\nline"} {
+		must(t, os.WriteFile(src+"/"+n, []byte(n), 0o644))
+	}
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}})
+	for _, option := range []string{"--exclude-from=" + file, "--filter='merge,- " + file + "'"} {
+		for _, k := range []Kind{Full, Tree} {
+			target := daemonTarget(t, d, "m")
+			target.Params = params(t, "-a "+option)
+			if o := run(t, src, Run{Kind: k, Target: target, MayDelete: true}, []string{"d", "new\nline"}); o.result.Class != Done {
+				t.Fatalf("%s, %s: %+v", option, k, o.result)
+			}
+			if exists(dst+"/a.secret") || exists(dst+"/d/b.key") || !exists(dst+"/d/c") || !exists(dst+"/new\nline") {
+				t.Errorf("%s, %s: what the file excludes was sent, or the rest was not", option, k)
+			}
+			must(t, os.RemoveAll(dst+"/d"))
+			must(t, os.RemoveAll(dst+"/new\nline"))
+		}
+	}
+}
+
+// A link with the name of the directory for parts would lead a receiver out of
+// the target.
+func TestNothingIsSentAsTheDirectoryOfParts(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	must(t, os.MkdirAll(src+"/d/e/"+PartialDir, 0o755))
+	must(t, os.Symlink("/etc", src+"/d/"+PartialDir))
+	must(t, os.WriteFile(src+"/d/e/"+PartialDir+"/x", nil, 0o644))
+	must(t, os.WriteFile(src+"/"+PartialDir, nil, 0o644))
+	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: dst}}})
+	for _, r := range []Run{{Kind: Full}, {Kind: Full, Resume: true}, {Kind: Tree}, {Kind: Tree, Resume: true}} {
+		r.Target = daemonTarget(t, d, "m")
+		if o := run(t, src, r, []string{"d"}); o.result.Class != Done {
+			t.Fatalf("%s: %+v", r.Kind, o.result)
+		}
+		if exists(dst+"/"+PartialDir) || exists(dst+"/d/"+PartialDir) || exists(dst+"/d/e/"+PartialDir) || !exists(dst+"/d/e") {
+			t.Errorf("%s, resume %v: it was sent", r.Kind, r.Resume)
+		}
+		must(t, os.RemoveAll(dst+"/d"))
 	}
 }
 

@@ -174,9 +174,9 @@ const (
 // Args is the argument vector after the program's name, for a working
 // directory at the watch root. The list of names goes to standard input.
 func (r Run) Args() []string {
-	// --from0 must stand before every option that names a file of patterns.
-	args := []string{"--from0"}
+	var args []string
 	if r.Kind == Times {
+		args = append(args, "--from0")
 		args = append(args, r.Target.Params.Connection()...)
 		args = append(args, r.Transport()...)
 		return append(args, "-n", "-t", "-R", "--no-motd", "--out-format="+timesFormat, "--files-from=-",
@@ -189,6 +189,11 @@ func (r Run) Args() []string {
 		args = append(args, r.Target.Params.WithoutUpdate()...)
 	} else {
 		args = append(args, r.Target.Params.Args()...)
+	}
+	if r.Kind != Full && r.Kind != Survey {
+		// Between the user's files of patterns, which have lines, and our list:
+		// it holds for every file that is named after it.
+		args = append(args, "--from0")
 	}
 	args = append(args, "-R", "--no-motd", "--out-format="+OutFormat)
 	args = append(args, r.comparison()...)
@@ -219,13 +224,17 @@ func (r Run) comparison() (args []string) {
 	if r.IgnoreTimes {
 		args = append(args, "--ignore-times")
 	}
-	switch {
-	case r.Target.Params.PartialDir:
-	case r.Resume && !r.Target.Params.Inplace:
-		return append(args, "--partial-dir="+PartialDir)
-	case r.Kind != Send && !(r.Kind == Delete && !r.patterns()):
-		// Perishable: it goes with the directory it is in.
-		return append(args, "--filter=-p "+PartialDir+"/")
+	if r.Target.Params.PartialDir {
+		return args
+	}
+	if r.Resume && !r.Target.Params.Inplace {
+		args = append(args, "--partial-dir="+PartialDir)
+	}
+	if r.Kind != Send && !(r.Kind == Delete && !r.patterns()) {
+		// Perishable: it goes with the directory it is in. Not only a directory:
+		// a receiver of 3.2.7 writes through a link of that name, wherever a
+		// stranger had it point to.
+		args = append(args, "--filter=-p "+PartialDir)
 	}
 	return args
 }
