@@ -23,13 +23,20 @@ const (
 // from starting, see Fatal. Relative paths are taken relative to the working
 // directory, so call it before that changes.
 func (c Config) CheckHost() []Problem {
-	h := hostCheck{config: c}
-	h.configFile()
+	h := hostCheck{config: c, problems: c.CheckFile()}
 	h.watches()
 	h.overlaps()
 	h.outputs()
 	h.targets()
 	h.passwordFiles()
+	return h.problems
+}
+
+// CheckFile is what CheckHost says about the configuration file itself, which
+// is all that matters where only a plugin runs (-m).
+func (c Config) CheckFile() []Problem {
+	h := hostCheck{config: c}
+	h.configFile()
 	return h.problems
 }
 
@@ -57,8 +64,14 @@ func (h *hostCheck) configFile() {
 	if err != nil {
 		return // read from elsewhere
 	}
-	if info.Mode().IsRegular() && info.Mode()&othersWrite != 0 {
+	if !info.Mode().IsRegular() {
+		return
+	}
+	if info.Mode()&othersWrite != 0 {
 		h.add(0, "", fmt.Sprintf("every user of this host can change it (mode %04o): chmod o-w it", info.Mode().Perm()), false)
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		h.add(0, "", fmt.Sprintf("user %d, who owns it, decides what runs as user %d: chown it to root", st.Uid, os.Geteuid()), false)
 	}
 }
 

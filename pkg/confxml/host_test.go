@@ -147,6 +147,24 @@ func TestForeignPasswordFile(t *testing.T) {
 	}
 }
 
+// TestForeignConfiguration: who owns the file can run commands, also where only
+// a plugin runs.
+func TestForeignConfiguration(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	c := hostConfig(t, t.TempDir())
+	write(t, c.File, "<head/>", 0o644)
+	if err := os.Chown(c.File, 12345, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range [][]confxml.Problem{c.CheckHost(), c.CheckFile()} {
+		if len(got) != 1 || !said(got, "user 12345", "chown it to root") {
+			t.Errorf("problems: %v", got)
+		}
+	}
+}
+
 // TestManyLocalPaths: overlaps are not found by comparing all with all.
 func TestManyLocalPaths(t *testing.T) {
 	dir := t.TempDir()

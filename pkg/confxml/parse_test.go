@@ -194,6 +194,12 @@ func TestValidateSync(t *testing.T) {
 			t.Errorf("line %d is %q, want %q", i, lines[i], want[i])
 		}
 	}
+	for _, remote := range []string{"ip='-e/x' name='m'", "ip='h' name='m' user='-e/x'"} {
+		c := parse(t, []byte("<head><sersync><localpath watch='/a'><remote "+remote+"/></localpath></sersync></head>"))
+		if err := c.ValidateSync(); err == nil || !strings.Contains(err.Error(), "begins with a dash") {
+			t.Errorf("%s: %v", remote, err)
+		}
+	}
 	if err := parse(t, []byte("<head/>")).ValidateSync(); confxml.ExitCode(err) != 1 || !strings.Contains(err.Error(), "nothing is watched") {
 		t.Errorf("no localpath: %v", err)
 	}

@@ -1,5 +1,7 @@
 package confxml
 
+import "strings"
+
 // ValidateSync checks what a sync cannot do without and no default can
 // replace: a localpath, its watch, a remote, its ip and name. The error is a
 // *ValidationError with all of them. It is not called when only a plugin is
@@ -22,6 +24,9 @@ func (c Config) ValidateSync() error {
 		for _, m := range l.Remotes {
 			if m.IP == "" {
 				add(m.Line, "sersync/localpath/remote@ip", `missing or empty: name the target host, ip="HOST"`)
+			}
+			if strings.HasPrefix(m.IP, "-") || strings.HasPrefix(m.User, "-") {
+				add(m.Line, "sersync/localpath/remote", "host or user begins with a dash: rsync would take it for an option")
 			}
 			if m.Name == "" {
 				add(m.Line, "sersync/localpath/remote@name", `missing or empty: name the rsync module (the path with ssh), name="MODULE"`)

@@ -44,6 +44,8 @@ func Check(conf confxml.Config, sync bool) (text string, ok bool) {
 	c := checker{conf: conf, ok: true, alone: !sync}
 	if sync {
 		c.problems()
+	} else {
+		c.say(conf.CheckFile())
 	}
 	c.filter()
 	if sync {
@@ -90,7 +92,11 @@ func (c *checker) problems() {
 	} else {
 		all = append(all, c.conf.CheckHost()...)
 	}
-	for _, p := range all {
+	c.say(all)
+}
+
+func (c *checker) say(problems []confxml.Problem) {
+	for _, p := range problems {
 		kind := "warning"
 		if p.Fatal || p.CheckFatal {
 			kind, c.ok = "error", false

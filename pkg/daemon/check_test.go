@@ -52,6 +52,20 @@ func TestCheckOfEachProbe(t *testing.T) {
 	}
 }
 
+// Where only a plugin runs, too, whoever can write the file runs commands.
+func TestCheckOfAPluginNamesAnOpenFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.xml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := Check(confxml.Config{File: file}, false); !strings.Contains(text, "every user of this host can change it") {
+		t.Error(text)
+	}
+}
+
 // fakeHost has what the shipped configuration names.
 func fakeHost(t *testing.T) string {
 	t.Helper()

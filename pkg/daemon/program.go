@@ -128,6 +128,9 @@ func warn(log *zap.Logger, conf confxml.Config) {
 // about what the foreground half has said already.
 func (p Program) load(opts cli.Options, child *daemonize.Child) (confxml.Config, int) {
 	conf, err := confxml.Load(opts.Config)
+	if opts.Module != "" {
+		conf.Warnings = append(conf.Warnings, conf.CheckFile()...)
+	}
 	if err == nil && opts.Module == "" {
 		err = conf.ValidateSync()
 	}
