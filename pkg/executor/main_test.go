@@ -122,7 +122,11 @@ func (b *bed) options(target rsync.Target) Options {
 // start runs the launcher and the lane until the test ends.
 func (b *bed) start() {
 	b.Helper()
-	launcher := rsync.NewLauncher([]string{"PATH=" + os.Getenv("PATH")}, nil)
+	env := []string{"PATH=" + os.Getenv("PATH")}
+	if password, ok := os.LookupEnv("RSYNC_PASSWORD"); ok {
+		env = append(env, "RSYNC_PASSWORD="+password)
+	}
+	launcher := rsync.NewLauncher(env, nil)
 	b.opt.Launcher, b.opt.Plain = launcher, launcher
 	ctx, cancel := context.WithCancel(context.Background())
 	outer, end := context.WithCancel(context.Background())

@@ -47,6 +47,9 @@ func (l *Lane) cold(ctx context.Context, list []byte, o *outcome) {
 // start starts rsync for a run; without a list it waits for one.
 func (l *Lane) start(ctx context.Context, run rsync.Run, list []byte, line func([]byte)) (*rsync.Process, error) {
 	env := []string{"TZ=UTC"}
+	if run.Target.SSH {
+		env = append(env, noPassword()...) // it is for daemons
+	}
 	if run.Confinable() {
 		env = l.confine(&run, env)
 	}

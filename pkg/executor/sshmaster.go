@@ -42,7 +42,7 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 		return
 	}
 	_ = os.Remove(l.opt.ControlPath) // left by a master that was killed
-	p, err := l.opt.Plain.Start(ctx, rsync.Command{Program: "ssh", Args: l.masterArgs(), Dir: "/"})
+	p, err := l.opt.Plain.Start(ctx, rsync.Command{Program: "ssh", Args: l.masterArgs(), Dir: "/", Env: noPassword()})
 	if err != nil {
 		l.master.next = now.Add(masterRetry)
 		return
@@ -54,6 +54,10 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 		close(ended)
 	})
 }
+
+// noPassword keeps from ssh, and from what its configuration has it run, what is
+// for rsync alone.
+func noPassword() []string { return []string{"RSYNC_PASSWORD="} }
 
 func (l *Lane) masterArgs() []string {
 	args := []string{
@@ -83,7 +87,7 @@ func (l *Lane) sshAddress(ctx context.Context) (string, bool) {
 	var host, port string
 	direct := true
 	p, err := l.opt.Plain.Start(ctx, rsync.Command{
-		Program: "ssh", Args: append([]string{"-G"}, l.sshTo()...), Dir: "/",
+		Program: "ssh", Args: append([]string{"-G"}, l.sshTo()...), Dir: "/", Env: noPassword(),
 		Line: func(line []byte) {
 			switch key, value, _ := strings.Cut(string(line), " "); key {
 			case "hostname":

@@ -102,6 +102,32 @@ func TestOverSSHOneConnectionServes(t *testing.T) {
 	b.idle()
 }
 
+// ssh may run other programs (ProxyCommand) and hand variables on (SendEnv).
+func TestSSHIsToldNoPassword(t *testing.T) {
+	s := testkit.Sshd(t)
+	told := filepath.Join(t.TempDir(), "told")
+	ssh, err := os.ReadFile(s.Bin + "/ssh")
+	must(t, err)
+	must(t, os.WriteFile(s.Bin+"/ssh", []byte(strings.Replace(string(ssh), "exec ", "echo \"$*:$RSYNC_PASSWORD:\" >> "+told+"\nexec ", 1)), 0o755))
+	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
+	t.Setenv("RSYNC_PASSWORD", "secret")
+	b := newBed(t, with{options: func(o *Options) {
+		o.Target.SSH, o.Target.Port, o.Target.Name = true, 0, s.Dir+"/t"
+		o.ControlPath = filepath.Join(t.TempDir(), "s")
+	}})
+	b.dst = s.Dir + "/t"
+	b.write("f", "1")
+	b.arrives("f", "1")
+	testkit.Eventually(t, patient, "the one connection and a run's have been made", func() bool {
+		text, err := os.ReadFile(told)
+		return err == nil && strings.Contains(string(text), "ControlMaster=yes") && strings.Contains(string(text), "ControlMaster=no")
+	})
+	b.idle()
+	if text, err := os.ReadFile(told); err != nil || strings.Contains(string(text), "secret") {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 func TestAPathTheSSHTargetCannotTakeIsNamed(t *testing.T) {
 	s := testkit.Sshd(t)
 	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))

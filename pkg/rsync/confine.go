@@ -37,7 +37,7 @@ const maxPassword = 4096
 // root when root runs it. Whoever gets an error leaves the file to rsync, which
 // says what is wrong with it.
 func ReadPassword(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a fifo would block for ever
 	if err != nil {
 		return "", err
 	}
@@ -47,8 +47,8 @@ func ReadPassword(path string) (string, error) {
 		return "", err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || info.Mode().Perm()&0o006 != 0 || os.Geteuid() == 0 && st.Uid != 0 {
-		return "", fmt.Errorf("%s: rsync will not accept its mode or owner", path)
+	if !ok || !info.Mode().IsRegular() || info.Mode().Perm()&0o006 != 0 || os.Geteuid() == 0 && st.Uid != 0 {
+		return "", fmt.Errorf("%s: rsync will not accept its kind, mode or owner", path)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPassword))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -61,5 +62,14 @@ func TestReadPassword(t *testing.T) {
 	}
 	if _, err := ReadPassword(filepath.Join(dir, "missing")); err == nil {
 		t.Error("a missing file has no password")
+	}
+}
+
+// A fifo must not block the lane, and with it the end of the program.
+func TestPasswordFifo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	must(t, syscall.Mkfifo(path, 0o600))
+	if got, err := ReadPassword(path); err == nil {
+		t.Errorf("%q from a fifo", got)
 	}
 }

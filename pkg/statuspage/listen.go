@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sersync/sersync/pkg/safefile"
 	"github.com/sersync/sersync/pkg/unixsock"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
@@ -98,6 +99,10 @@ func (s *Server) listenUnix(ctx context.Context, path string) net.Listener {
 
 func openSocket(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("listen on socket: %w", err)
+	}
+	// Whoever can put another socket in its place answers --status and --wait.
+	if err := safefile.CheckDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
 	if err := removeStale(ctx, path); err != nil {

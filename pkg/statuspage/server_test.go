@@ -13,6 +13,9 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/safefile"
 	"github.com/sersync/sersync/pkg/status"
 )
 
@@ -56,6 +59,16 @@ func TestTokenFilesThatAreNone(t *testing.T) {
 		"empty":          tokenFile(t, " \n", 0o600),
 		"open to others": tokenFile(t, secret, 0o644),
 		"a directory":    t.TempDir(),
+		"a fifo":         filepath.Join(t.TempDir(), "fifo"),
+	}
+	if err := unix.Mkfifo(cases["a fifo"], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		cases["another's"] = tokenFile(t, secret, 0o600)
+		if err := os.Chown(cases["another's"], 12345, 0); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, file := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +76,9 @@ func TestTokenFilesThatAreNone(t *testing.T) {
 			r.waitTCP(t)
 			if a := r.get(t, "/api/status", "Authorization", "Bearer "); a.code != http.StatusUnauthorized {
 				t.Errorf("an empty token is let in: %d", a.code)
+			}
+			if a := r.get(t, "/api/status", "Authorization", "Bearer "+secret); a.code != http.StatusUnauthorized {
+				t.Errorf("the token of such a file is let in: %d", a.code)
 			}
 			if r.logs.FilterMessage("status page has no token").Len() != 1 {
 				t.Errorf("no warning: %v", r.logs.All())
@@ -211,6 +227,19 @@ func TestSocketsOfOthers(t *testing.T) {
 	_ = second.Close()
 	if _, err := openSocket(t.Context(), filepath.Join(dir, strings.Repeat("x", 200))); err == nil {
 		t.Error("an impossible path gave no error")
+	}
+}
+
+func TestNoSocketWhereOthersCanReplaceIt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "open")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := openSocket(t.Context(), filepath.Join(dir, "sock")); !errors.Is(err, safefile.ErrUntrusted) {
+		t.Errorf("%v, %v", l, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -80,7 +81,7 @@ func (p *poster) post(ctx context.Context, batch []plugins.Event) error {
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return err
+		return withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -122,10 +123,30 @@ func (p *poster) judge(resp *http.Response, answer []byte) error {
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
 		return plugins.RetryAfter(err, retryAfter(resp.Header.Get("Retry-After")))
 	case code/100 == 3:
-		return &rejectedError{fmt.Errorf("%w; write the new address %.200q as url", err, resp.Header.Get("Location"))}
+		return &rejectedError{fmt.Errorf("%w; write the new address %.200q as url", err, withoutQuery(resp.Header.Get("Location")))}
 	default:
 		return &rejectedError{err}
 	}
+}
+
+// withoutURL takes the address out of an error: webhooks have their secret in
+// the query.
+func withoutURL(err error) error {
+	var u *url.Error
+	if !errors.As(err, &u) {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", u.Op, withoutQuery(u.URL), u.Err)
+}
+
+// withoutQuery is an address without its secrets.
+func withoutQuery(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "(no address)"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
 
 // retryAfter reads the header of that name (RFC 9110, 10.2.3), in seconds or

@@ -191,6 +191,19 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// Webhooks have their secret in the address: it belongs into no log.
+func TestNoErrorTellsTheSecretOfTheAddress(t *testing.T) {
+	_, addr := record(t, func(w stdhttp.ResponseWriter, r *stdhttp.Request) {
+		stdhttp.Redirect(w, r, "https://127.0.0.1:1/hook?"+r.URL.RawQuery, stdhttp.StatusFound)
+	})
+	for _, host := range []string{"127.0.0.1:1", strings.TrimPrefix(addr, "http://")} {
+		n, err := deliver(t, newPlugin(t, "url=http://u:hidden1@"+host+"/hook?access_token=hidden2"), plugins.Event{Root: "/w", Path: "a"})
+		if n != 0 || err == nil || strings.Contains(err.Error(), "hidden") || !strings.Contains(err.Error(), "/hook") {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+}
+
 func TestToken(t *testing.T) {
 	rec, addr := record(t, nil)
 	file := filepath.Join(t.TempDir(), "token")
