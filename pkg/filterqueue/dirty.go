@@ -83,10 +83,12 @@ type Dirty struct {
 
 	mu        sync.Mutex
 	root      *node
-	queue     mark               // ring of takeable marks, first marked first
-	age       mark               // ring of all marks in flight or pending, oldest first
-	delayed   delayHeap          // marks that wait for their notBefore
-	failing   map[*mark]struct{} // marks with Attempt > 0
+	queue     mark                       // ring of takeable marks, first marked first
+	age       mark                       // ring of all marks in flight or pending, oldest first
+	delayed   delayHeap                  // marks that wait for their notBefore
+	failing   map[*mark]struct{}         // marks with Attempt > 0
+	gone      map[*mark]map[string]Flags // deletions that wait for a tree above them
+	named     int                        // their number
 	pending   int
 	inFlight  int
 	collapsed uint64
@@ -113,6 +115,7 @@ func NewDirtyWith(opt DirtyOptions) *Dirty {
 		base:    time.Now(),
 		root:    &node{},
 		failing: make(map[*mark]struct{}),
+		gone:    make(map[*mark]map[string]Flags),
 	}
 	d.queue.initQueue()
 	d.age.initAge()
@@ -172,8 +175,9 @@ func (d *Dirty) Take(now time.Time, limit int) []Item {
 	return parentsFirst(took)
 }
 
-// Done reports success: what was marked up to the Take is on the remote. What
-// was marked since then is pending.
+// Done reports success: what was marked up to the Take is on the remote, but for
+// deletions inside of a tree that was not deleted itself: they are pending now,
+// and so is what was marked since then.
 func (d *Dirty) Done(it Item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -182,6 +186,7 @@ func (d *Dirty) Done(it Item) {
 		return
 	}
 	m := d.landLocked(n)
+	d.remarkLocked(m)
 	d.forgetLocked(m)
 	d.prune(n)
 }
@@ -210,6 +215,7 @@ func (d *Dirty) Return(it Item, notBefore time.Time) {
 	}
 	if fresh != nil {
 		m.flags |= fresh.flags
+		d.bequeathLocked(fresh, m)
 		if m.attempt == 0 {
 			m.notBefore = 0
 			m.flags &^= seenAbsent
@@ -241,6 +247,7 @@ func (d *Dirty) Drop(it Item, asPath string, f Flags, now time.Time) {
 	m := d.landLocked(n)
 	heir := d.markLocked(asPath, f, stamp)
 	heir.inheritAge(m)
+	d.remarkLocked(m)
 	d.forgetLocked(m)
 	d.prune(n)
 }

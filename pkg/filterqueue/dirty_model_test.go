@@ -2,6 +2,7 @@ package filterqueue
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ type modelMark struct {
 	attempt   int
 	looked    bool
 	notBefore time.Time // zero: not delayed
+	gone      map[string]Flags
 }
 
 type model struct{ pend, fly map[string]*modelMark }
@@ -35,6 +37,36 @@ func (k *modelMark) absorbs() bool {
 	return k.flags&Tree != 0 && (k.notBefore.IsZero() || k.attempt == 0)
 }
 
+// takeOver returns what a tree takes over of the flags of what is below it.
+func (k *modelMark) takeOver(path string, f Flags) Flags {
+	if f&Gone == 0 || k.flags&Gone != 0 {
+		return f &^ Tree
+	}
+	if k.gone == nil {
+		k.gone = map[string]Flags{}
+	}
+	k.gone[path] |= f & (Tree | Gone)
+	return f &^ (Tree | Gone)
+}
+
+func (k *modelMark) inherit(o *modelMark) {
+	for p, f := range o.gone {
+		k.flags |= k.takeOver(p, f)
+	}
+	o.gone = nil
+}
+
+// land marks the deletions that have waited for a tree.
+func (m *model) land(k *modelMark, now time.Time) {
+	if k.flags&Gone != 0 {
+		return
+	}
+	for p, f := range k.gone {
+		heir := m.mark(p, f, now)
+		m.pend[heir].since = older(m.pend[heir].since, k.since)
+	}
+}
+
 func (m *model) absorberOf(path string) (string, bool) {
 	for dir, k := range m.pend {
 		if under(path, dir) && k.absorbs() {
@@ -51,7 +83,8 @@ func (m *model) absorbBelow(dir string) {
 	}
 	for p, o := range m.pend {
 		if under(p, dir) {
-			k.flags |= o.flags &^ Tree
+			k.flags |= k.takeOver(p, o.flags)
+			k.inherit(o)
 			k.since = older(k.since, o.since)
 			delete(m.pend, p)
 		}
@@ -60,7 +93,7 @@ func (m *model) absorbBelow(dir string) {
 
 func (m *model) mark(path string, f Flags, now time.Time) string {
 	if dir, ok := m.absorberOf(path); ok {
-		path, f = dir, f&^Tree
+		path, f = dir, m.pend[dir].takeOver(path, f)
 	}
 	k := m.pend[path]
 	if k == nil {
@@ -83,6 +116,7 @@ func (m *model) giveBack(it Item, notBefore time.Time) {
 	k.flags, k.attempt, k.looked, k.notBefore = it.Flags, it.Attempt, it.Looked, notBefore
 	if o := m.pend[it.Path]; o != nil {
 		k.flags |= o.flags
+		k.inherit(o)
 		if k.attempt == 0 {
 			k.notBefore, k.looked = time.Time{}, false
 		}
@@ -90,7 +124,9 @@ func (m *model) giveBack(it Item, notBefore time.Time) {
 	if dir, ok := m.absorberOf(it.Path); ok {
 		delete(m.pend, it.Path)
 		m.pend[dir].since = older(m.pend[dir].since, k.since)
-		m.mark(dir, k.flags&^Tree, k.since)
+		rest := m.pend[dir].takeOver(it.Path, k.flags)
+		m.pend[dir].inherit(k)
+		m.mark(dir, rest, k.since)
 		return
 	}
 	m.pend[it.Path] = k
@@ -199,8 +235,7 @@ func (x *modelRun) back() {
 	}
 	switch x.r.IntN(4) {
 	case 0, 1:
-		x.d.Done(it)
-		delete(x.m.fly, it.Path)
+		x.done(it)
 	case 2:
 		it.Attempt, it.Looked = x.r.IntN(3), x.r.IntN(2) == 0
 		if x.r.IntN(3) == 0 {
@@ -222,7 +257,15 @@ func (x *modelRun) back() {
 		delete(x.m.fly, it.Path)
 		heir = x.m.mark(heir, f, x.now)
 		x.m.pend[heir].since = older(x.m.pend[heir].since, k.since)
+		x.m.land(k, x.now)
 	}
+}
+
+func (x *modelRun) done(it Item) {
+	x.d.Done(it)
+	k := x.m.fly[it.Path]
+	delete(x.m.fly, it.Path)
+	x.m.land(k, x.now)
 }
 
 func (x *modelRun) step() {
@@ -267,9 +310,11 @@ func (x *modelRun) check() {
 			n.pend.item().Looked != k.looked || (n.pend.where == delayedUntil) != !k.notBefore.IsZero() {
 			x.t.Fatalf("%q is lost or differs from %+v", p, *k)
 		}
+		x.names(p, n.pend, k)
 	}
-	for _, k := range x.m.fly {
+	for p, k := range x.m.fly {
 		note(k)
+		x.names(p, x.d.root.find(p).fly, k)
 	}
 	want := Stats{Pending: len(x.m.pend), InFlight: len(x.m.fly), Delayed: failing, Oldest: oldest}
 	if got := x.d.Stats(); !got.Oldest.Equal(want.Oldest) || got.Pending != want.Pending ||
@@ -280,6 +325,29 @@ func (x *modelRun) check() {
 		x.t.Fatalf("%d failing, want %d", got, failing)
 	}
 	checkCounts(x.t, x.d.root)
+}
+
+// names compares the deletions that wait for a tree.
+func (x *modelRun) names(path string, m *mark, k *modelMark) {
+	x.t.Helper()
+	if k.flags&Gone == 0 && !maps.Equal(topmost(x.d.gone[m]), topmost(k.gone)) {
+		x.t.Fatalf("for %q wait %v, want %v", path, x.d.gone[m], k.gone)
+	}
+}
+
+// topmost leaves out what goes with a deleted directory above it: whether it is
+// named as well depends on the order of things.
+func topmost(gone map[string]Flags) map[string]Flags {
+	out := maps.Clone(gone)
+	maps.DeleteFunc(out, func(p string, _ Flags) bool {
+		for dir, f := range gone {
+			if f&Tree != 0 && under(p, dir) {
+				return true
+			}
+		}
+		return false
+	})
+	return out
 }
 
 // checkCounts recounts what the nodes keep count of.
@@ -325,8 +393,7 @@ func TestDirtyAgainstModel(t *testing.T) {
 					t.Fatalf("stuck with %+v", x.d.Stats())
 				}
 				for it, ok := x.pick(); ok; it, ok = x.pick() {
-					x.d.Done(it)
-					delete(x.m.fly, it.Path)
+					x.done(it)
 				}
 				x.now = x.now.Add(time.Second)
 				x.take()

@@ -26,7 +26,7 @@ func (d *Dirty) markLocked(path string, f Flags, stamp int64) *mark {
 	n := d.root
 	for end := 0; end < len(path); {
 		if n.pend.absorbs() {
-			return d.touchLocked(n.pend, f&^Tree)
+			return d.touchLocked(n.pend, d.takeOverLocked(n.pend, path, f))
 		}
 		start := end
 		if start > 0 {
@@ -228,7 +228,8 @@ func (d *Dirty) prune(n *node) {
 
 // absorbLocked lets a pending tree take over a mark that is in no queue.
 func (d *Dirty) absorbLocked(tree, m *mark) {
-	f := m.flags &^ (Tree | seenAbsent)
+	f := d.takeOverLocked(tree, m.node.path, m.flags)
+	d.bequeathLocked(m, tree)
 	tree.inheritAge(m)
 	d.forgetLocked(m)
 	d.touchLocked(tree, f)
@@ -244,7 +245,8 @@ func (d *Dirty) absorbBelowLocked(m *mark) {
 	below := make([]*mark, 0, n.pendBelow)
 	n.collect(&below)
 	for _, b := range below {
-		m.flags |= b.flags &^ (Tree | seenAbsent)
+		m.flags |= d.takeOverLocked(m, b.node.path, b.flags)
+		d.bequeathLocked(b, m)
 		m.inheritAge(b)
 		k := b.node
 		d.dropPendingLocked(k)
