@@ -103,16 +103,19 @@ func cannotHold(e syscall.Errno) bool {
 
 // chatter are lines that add nothing to the complaints about paths.
 var chatter = []string{
-	"file has vanished: ", "symlink has no referent: ", "WARNING: parent dir is absent in the file list: ",
+	"file has vanished: ", "WARNING: parent dir is absent in the file list: ",
 	"IO error encountered -- skipping file deletion", "directory has vanished: ",
 	"sent ", "total size is", "Transfer starting", "rsync: connection unexpectedly closed", "rsync: [sender] write error: ",
 	"*** Skipping any contents from this failed directory ***",
 }
 
+// noReferent begins what the sender says of a link that leads nowhere.
+const noReferent = "symlink has no referent: "
+
 // ownWords begin the lines that are rsync's own. With exit status 0 others come
 // from what carries it: a banner, a shell that greets, a master without room
 // for another session.
-var ownWords = []string{"rsync", "ERROR"}
+var ownWords = []string{"rsync", "ERROR", "discarding over-long filter"}
 
 // startsWith tells whether s begins with one of the texts.
 func startsWith(s string, texts []string) bool {

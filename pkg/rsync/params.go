@@ -318,28 +318,44 @@ func (p Params) Connection() []string { return slices.Clone(p.connection) }
 
 // WithoutUpdate returns the parameters with -u taken out. There is no --no-u
 // in rsync, so that the letter has to leave its cluster.
-func (p Params) WithoutUpdate() []string {
+func (p Params) WithoutUpdate() []string { return p.without("u", "update") }
+
+// WithoutRules returns the parameters without the user's own patterns.
+func (p Params) WithoutRules() []string {
+	return p.without("CFf", "exclude", "include", "filter", "exclude-from", "include-from", "cvs-exclude")
+}
+
+// without returns the parameters less some options, by their letters and names.
+func (p Params) without(letters string, names ...string) []string {
 	out := make([]string, 0, len(p.args))
 	for i := 0; i < len(p.args); i++ {
 		a := p.args[i]
-		switch {
-		case a == "--update":
-			continue
-		case strings.HasPrefix(a, "--"):
-			name, _, hasValue := strings.Cut(a[2:], "=")
-			out = append(out, a)
+		if name, ok := strings.CutPrefix(a, "--"); ok {
+			name, _, hasValue := strings.Cut(name, "=")
+			words := p.args[i : i+1]
 			if takesValue[name] && !hasValue {
 				i++
-				out = append(out, p.args[i])
+				words = p.args[i-1 : i+1]
+			}
+			if !slices.Contains(names, name) {
+				out = append(out, words...)
 			}
 			continue
-		case len(a) == 2 && takesValue[a[1:]]:
-			out = append(out, a, p.args[i+1])
-			i++
+		}
+		if len(a) == 2 && takesValue[a[1:]] {
+			if i++; !strings.Contains(letters, a[1:]) {
+				out = append(out, a, p.args[i])
+			}
 			continue
 		}
-		if a = strings.ReplaceAll(a, "u", ""); len(a) > 1 {
-			out = append(out, a)
+		kept := strings.Map(func(r rune) rune {
+			if strings.ContainsRune(letters, r) {
+				return -1
+			}
+			return r
+		}, a)
+		if len(kept) > 1 {
+			out = append(out, kept)
 		}
 	}
 	return out

@@ -67,11 +67,14 @@ type Result struct {
 	Missing Missing
 	Failed  []PathError // Partly
 	Races   []PathError // changed here while being sent: look again
-	Unclear bool        // something failed that could not be assigned to a path
-	Broken  bool        // Trouble: the run broke off, maybe through one of its paths
-	Reason  string      // one line for people, without names of paths
-	Detail  string      // what rsync said, clipped; may hold names
-	Remedy  string      // one line for people, may be empty
+	// Dangling are links that were to be followed and lead nowhere. There is
+	// nothing to send for them, but rsync leaves out its deletions.
+	Dangling []PathError
+	Unclear  bool   // something failed that could not be assigned to a path
+	Broken   bool   // Trouble: the run broke off, maybe through one of its paths
+	Reason   string // one line for people, without names of paths
+	Detail   string // what rsync said, clipped; may hold names
+	Remedy   string // one line for people, may be empty
 	Ended
 }
 
@@ -109,6 +112,11 @@ func (r *Result) read(t Target, root string) {
 	for line := range strings.SplitSeq(r.Stderr, "\n") {
 		line = strings.TrimRight(line, "\r")
 		switch {
+		case strings.HasPrefix(line, noReferent):
+			name := unescape(strings.Trim(strings.TrimPrefix(line, noReferent), `"`))
+			e := PathError{Errno: syscall.ENOENT, Text: line, Changed: true}
+			e.Path, e.Elsewhere = under(name, root)
+			r.Dangling = append(r.Dangling, e)
 		case line == "", startsWith(line, chatter):
 		case finish.MatchString(line):
 			r.verdict(finish.FindStringSubmatch(line)[1], line)
@@ -205,7 +213,7 @@ func (r *Result) partial() {
 			r.Reason, r.Detail = r.Failed[0].Reason(), clip(r.Failed[0].Text)
 			r.Remedy = pathRemedy(r.Failed[0])
 		}
-	case len(r.Races) > 0:
+	case len(r.Races) > 0, len(r.Dangling) > 0:
 		r.Class = Again
 	default:
 		r.Class = Done

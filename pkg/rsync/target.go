@@ -185,9 +185,14 @@ func (r Run) Args() []string {
 	if r.RootAlone {
 		args = append(args, "--exclude=/*") // before the user's own rules: the first that matches counts
 	}
-	if r.LiftUpdate {
+	switch {
+	case r.Kind == Delete && r.patterns():
+		// An include among the user's own rules would have the run compare, and
+		// delete, what no list names.
+		args = append(args, r.Target.Params.WithoutRules()...)
+	case r.LiftUpdate:
 		args = append(args, r.Target.Params.WithoutUpdate()...)
-	} else {
+	default:
 		args = append(args, r.Target.Params.Args()...)
 	}
 	if r.Kind != Full && r.Kind != Survey {
@@ -276,13 +281,13 @@ func (r Run) selection() []string {
 		args := []string{"--recursive", list}
 		if r.MayDelete {
 			args = append(args, "--force")
-			if r.Caps.Deleter == DeleteMissingArgs {
-				// A listed directory that vanished meanwhile would
-				// otherwise end the run with 23 and without deletions.
-				args = append(args, "--delete-missing-args")
-			}
 		}
 		if r.DeleteInside {
+			if r.MayDelete && r.Caps.Deleter == DeleteMissingArgs {
+				// A listed directory that vanished meanwhile would otherwise end
+				// the run with 23 and without deletions.
+				args = append(args, "--delete-missing-args")
+			}
 			args = append(args, "--delete")
 		}
 		return args
