@@ -154,7 +154,7 @@ func (l *Lane) unfoldTree(w work, now time.Time) bool {
 		self |= filterqueue.Extras // what the one before had and this one has not
 	}
 	l.dirty.Mark(w.Path, self, now)
-	l.touch(w, now)
+	l.touch(w, l.full.ends, now)
 	return true
 }
 

@@ -59,8 +59,11 @@ func (l *Lane) plain(dirfd int, e walk.Entry, rel string) bool {
 	if tooLong(rel) || partial(rel) {
 		return false
 	}
-	if e.Type == unix.DT_DIR || e.Type == unix.DT_LNK {
+	if e.Type == unix.DT_DIR {
 		return true
+	}
+	if e.Type == unix.DT_LNK {
+		return !l.opt.Target.Params.FollowLinks // there may be a tree behind it
 	}
 	var st unix.Stat_t
 	return e.Type == unix.DT_REG && unix.Fstatat(dirfd, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Size <= bigFile

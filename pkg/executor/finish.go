@@ -139,8 +139,8 @@ func (l *Lane) done(w work, o outcome, now time.Time) {
 		l.dirty.Return(w.item, l.heldUntil(w.Path, now))
 		return
 	}
+	l.touch(w, o.fulls, now)
 	l.dirty.Done(w.item)
-	l.touch(w, now)
 	delete(l.culprits, w.Path)
 	l.mu.Lock()
 	delete(l.state.failStatus, w.Path)
@@ -167,10 +167,16 @@ func (l *Lane) heldUntil(path string, now time.Time) time.Time {
 	return now.Add(laneWait(20))
 }
 
-// touch remembers what was pushed beside a full sync.
-func (l *Lane) touch(w work, now time.Time) {
+// touch remembers what was pushed beside a full sync. One that has ended since
+// this was begun, after fulls others, may have overwritten it, too.
+func (l *Lane) touch(w work, fulls uint64, now time.Time) {
 	if l.full.running {
 		l.full.touched.Mark(w.Path, w.Flags|flagsFor(w), now)
+		return
+	}
+	if fulls != l.full.ends {
+		l.dirty.Mark(w.Path, w.Flags|flagsFor(w), now)
+		l.owe(w.Since)
 	}
 }
 

@@ -19,6 +19,8 @@ type flight struct {
 	paths int
 	// patterns are those of a full sync that guarded works were found by.
 	patterns []string
+	// fulls is how many full syncs had ended when this began.
+	fulls uint64
 	// mayHunt: when the run breaks off, its culprits are to be found.
 	mayHunt bool
 }
@@ -35,15 +37,19 @@ type outcome struct {
 	began   time.Time
 	ended   time.Time
 	extras  []candidate // surveys
+	cut     bool        // there are more of them
 	changed map[string]rsync.Change
-	err     error // the run could not be started
+	also    hashes // what was sent and does not fit changed
+	err     error  // the run could not be started
 	// warm says that a standby was used; lostSession that one was found dead:
 	// the remote may have been restarted, or replaced.
 	warm, lostSession bool
 	// withheld are complaints for which a run has left out all its deletions.
 	withheld []rsync.PathError
-	// sentAll: the sending half of a full sync is done.
+	// sentAll: the sending half of a full sync is done, but for unsent. The
+	// next try has only the question left, and no complaint to tell of them.
 	sentAll bool
+	unsent  []rsync.PathError
 	hunt    *hunt // what was found after the run broke off; nil: nothing
 }
 
@@ -66,7 +72,7 @@ func (l *Lane) startQueued(ctx context.Context, kind int) {
 // launch runs works; their slot is held, or taken when it is needed.
 func (l *Lane) launch(ctx context.Context, kind int, works []work, hold *lease) {
 	l.busy[kind]++
-	f := flight{kind: kind, works: works, caps: l.state.caps, lease: hold, mayHunt: l.mayHunt()}
+	f := flight{kind: kind, works: works, caps: l.state.caps, lease: hold, mayHunt: l.mayHunt(), fulls: l.full.ends}
 	l.runs.Go(func() {
 		o := l.fly(ctx, f)
 		hold.release()
@@ -104,7 +110,7 @@ func (s *lease) release() {
 // launchWaiting waits for a slot first.
 func (l *Lane) launchWaiting(ctx context.Context, kind int, works []work) {
 	l.busy[kind]++
-	f := flight{kind: kind, works: works, caps: l.state.caps, mayHunt: l.mayHunt(), patterns: l.guarded.patterns}
+	f := flight{kind: kind, works: works, caps: l.state.caps, mayHunt: l.mayHunt(), patterns: l.guarded.patterns, fulls: l.full.ends}
 	l.runs.Go(func() {
 		o := outcome{flight: f, err: context.Canceled}
 		if l.slot(ctx) == nil {

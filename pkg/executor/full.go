@@ -58,6 +58,7 @@ type fullSync struct {
 	// full sync may have overwritten them with what it had read before.
 	touched *filterqueue.Dirty
 	again   []*Full // asked for meanwhile
+	ends    uint64  // how many have ended
 	stop    context.CancelFunc
 }
 
@@ -120,7 +121,9 @@ func (l *Lane) fullSyncRun(ctx context.Context, f flight, want Full, sent bool) 
 	if o.err == nil && o.result.Class <= rsync.Again {
 		result.Unclear = result.Unclear || o.result.Unclear
 		o.result = result
+		return o
 	}
+	o.unsent = slices.Concat(result.Failed, result.Races)
 	return o
 }
 
@@ -166,6 +169,7 @@ func (l *Lane) sendAll(ctx context.Context, o *outcome, want Full) {
 func (l *Lane) fullEnded(o outcome, now time.Time) {
 	want := l.full.want
 	l.full.running = false
+	l.full.ends++
 	l.full.stop()
 	l.setProgress(nil)
 	l.touchAgain(now)
@@ -174,6 +178,9 @@ func (l *Lane) fullEnded(o outcome, now time.Time) {
 	}
 	switch {
 	case o.err != nil || o.result.Class > rsync.Again:
+		if !want.Verify && l.failedInFull(o.unsent, now) {
+			l.owe(time.Time{})
+		}
 		l.fullFailed(o, now)
 		return
 	case o.result.Unclear && l.full.attempt+1 < fullTries: // nobody knows what is missing
@@ -182,11 +189,23 @@ func (l *Lane) fullEnded(o outcome, now time.Time) {
 		return
 	case want.Verify:
 		l.succeeded(o, now)
+	case l.rootGone(): // no candidate could be looked up
+		o.err = errRootGone
+		l.fullFailed(o, now)
+		return
 	default:
 		l.succeeded(o, now)
-		failed := l.failedInFull(o, now)
-		if l.deleteExtras(o.extras, (want.Mirror || l.mirrored()) && l.deletes(), want.Excludes, causeOf(want), now) || failed {
+		failed := l.failedInFull(slices.Concat(o.result.Failed, o.result.Races), now)
+		marked := l.deleteExtras(o.extras, (want.Mirror || l.mirrored()) && l.deletes(), want.Excludes, causeOf(want), now)
+		if marked && o.cut {
+			l.full.again = append(l.full.again, &Full{Mirror: want.Mirror, Excludes: want.Excludes}) // for the rest
+		}
+		if marked || failed {
 			l.owe(time.Time{}) // that may be of any age
+		}
+		// Never clear: entry by entry it is found, and stays dirty by its name.
+		if o.result.Unclear && !o.sentAll && len(want.Excludes) == 0 && l.unfold("", 0, now) {
+			l.owe(time.Time{})
 		}
 		l.fullDone(want)
 	}
@@ -232,7 +251,7 @@ func (l *Lane) touchAgain(now time.Time) {
 			break
 		}
 		for _, it := range items {
-			l.dirty.Mark(it.Path, it.Flags&^filterqueue.Content, now)
+			l.dirty.Mark(it.Path, it.Flags, now)
 			l.full.touched.Done(it)
 		}
 	}
@@ -241,8 +260,8 @@ func (l *Lane) touchAgain(now time.Time) {
 // failedInFull keeps what a full sync could not send dirty by its name. It
 // tells whether there is anything of which no later change would tell: what may
 // not be read here changes when it may.
-func (l *Lane) failedInFull(o outcome, now time.Time) (silent bool) {
-	for _, e := range append(o.result.Failed, o.result.Races...) {
+func (l *Lane) failedInFull(errs []rsync.PathError, now time.Time) (silent bool) {
+	for _, e := range errs {
 		path, f := l.complainedOf(e)
 		if f.State == beneath.Absent || f.State == beneath.Obstructed {
 			continue // that is an event of its own

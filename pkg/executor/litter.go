@@ -12,6 +12,9 @@ import (
 // program has in it at that moment; events about such files are dropped, so
 // nobody would notice that they are gone again. They are looked for until they
 // are, or have stayed for so long that they are what somebody wants.
+//
+// So is what only the target has under a name that a receiver's own temporary
+// file might have: as long as a run is under way it could be one.
 
 const (
 	litterFirst = 2 * time.Second
@@ -29,15 +32,21 @@ type litter struct {
 // noteLitter remembers the temporary files among what a run has sent.
 func (l *Lane) noteLitter(o outcome, now time.Time) {
 	for path, c := range o.changed {
-		if c.Dir || c.Deleted || len(l.litter.waits) >= maxLitter || !filterqueue.TempName(path[strings.LastIndexByte(path, '/')+1:]) {
-			continue
+		if !c.Dir && !c.Deleted && filterqueue.TempName(path[strings.LastIndexByte(path, '/')+1:]) {
+			l.litter.note(path, now)
 		}
-		if l.litter.waits == nil {
-			l.litter.waits = map[string]time.Duration{}
-		}
-		l.litter.waits[path] = litterFirst
-		l.litter.next = now.Add(litterFirst)
 	}
+}
+
+func (l *litter) note(path string, now time.Time) {
+	if len(l.waits) >= maxLitter {
+		return
+	}
+	if l.waits == nil {
+		l.waits = map[string]time.Duration{}
+	}
+	l.waits[path] = litterFirst
+	l.next = now.Add(litterFirst)
 }
 
 // lookForLitter makes dirty what is gone.
@@ -47,6 +56,10 @@ func (l *Lane) lookForLitter(now time.Time) {
 	}
 	l.litter.next = time.Time{}
 	for path, wait := range l.litter.waits {
+		if _, found := l.causes[path]; l.arriving(path) || found && l.opt.Held(path, false) != "" {
+			l.litter.next = now.Add(litterFirst)
+			continue
+		}
 		if l.stillThere(path).State == beneath.Absent {
 			l.dirty.Mark(path, filterqueue.Gone, now)
 			delete(l.litter.waits, path)

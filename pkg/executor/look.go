@@ -169,6 +169,9 @@ func partial(path string) bool {
 
 func (l *Lane) present(root *beneath.Root, w work) {
 	switch {
+	case l.leadsIntoTree(root, w):
+		w.Flags |= filterqueue.Tree
+		l.queue[kindTree] = append(l.queue[kindTree], w)
 	case !w.found.Dir():
 		k := kindSend
 		if w.found.Regular() && w.found.Stat.Nlink > 1 && w.Flags&filterqueue.Content != 0 && l.opt.Linked != nil {
@@ -192,11 +195,21 @@ func (l *Lane) present(root *beneath.Root, w work) {
 			l.queue[kindSend] = append(l.queue[kindSend], w)
 			return
 		}
-		w.held = w.deletesInside() && l.opt.MayDelete && l.opt.Held(w.Path, true) != ""
 		l.queue[kindTree] = append(l.queue[kindTree], w)
 	default:
 		l.queue[kindSend] = append(l.queue[kindSend], w)
 	}
+}
+
+// leadsIntoTree: a link to a directory that the parameters follow is a directory
+// there, with all below it. rsync knows nothing of the filter's expressions, so
+// where one is on nothing behind a link is sent.
+func (l *Lane) leadsIntoTree(root *beneath.Root, w work) bool {
+	if !w.found.Symlink() || !l.opt.Target.Params.FollowLinks || l.listsTrees() {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Stat(root.WorkingDir()+"/"+w.Path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 // replaced: a directory was deleted or moved away, and another one stands at
@@ -331,8 +344,10 @@ func (l *Lane) absent(w work, now time.Time) {
 	}
 }
 
-// clean settles a path that needs no run.
+// clean settles a path that needs no run. A full sync may bring it over yet: it
+// has listed what stood here when it began.
 func (l *Lane) clean(w work) {
+	l.touch(w, l.full.ends, time.Now())
 	l.dirty.Done(w.item)
 	l.settled(w, true)
 }

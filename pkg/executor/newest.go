@@ -85,7 +85,7 @@ func (l *Lane) suspects(o *outcome) (out []suspect) {
 }
 
 func fileSuspect(w work, o *outcome) (suspect, bool) {
-	if !w.found.Regular() || o.changed[w.Path].Sent {
+	if !w.found.Regular() || o.wasSent(w.Path) {
 		return suspect{}, false
 	}
 	s := suspect{path: w.Path, mtime: stamp(w.found.Stat.Mtim), change: stamp(w.found.Stat.Ctim)}
@@ -99,11 +99,37 @@ func stamp(t unix.Timespec) time.Time { return time.Unix(t.Sec, t.Nsec) }
 func (l *Lane) treeSuspects(w work, o *outcome) (out []suspect) {
 	l.regularFiles(w.Path, func(rel string, st *unix.Stat_t) {
 		s := suspect{path: rel, mtime: stamp(st.Mtim), change: stamp(st.Ctim)}
-		if !o.changed[rel].Sent && !tooLong(rel) && s.change.Sub(s.mtime) >= suspectGap && s.change.After(w.Since.Add(-sinceSlack)) {
+		if !o.wasSent(rel) && !tooLong(rel) && s.change.Sub(s.mtime) >= suspectGap && s.change.After(w.Since.Add(-sinceSlack)) {
 			out = append(out, s)
 		}
 	})
 	return out
+}
+
+// twins resends what was written or replaced below trees that absorbed content
+// events, and has the size and time of the target's copy: the comparison of a
+// tree takes the two for equal. A file that was simply written has a time of its
+// own, where the receiver tells more than seconds.
+func (l *Lane) twins(ctx context.Context, o *outcome) {
+	var names []string
+	for _, w := range o.works {
+		if w.Flags&filterqueue.Content == 0 {
+			continue
+		}
+		l.regularFiles(w.Path, func(rel string, st *unix.Stat_t) {
+			written, change := stamp(st.Mtim), stamp(st.Ctim)
+			if !o.wasSent(rel) && !tooLong(rel) && !l.excludes(rel, false) && change.After(w.Since.Add(-sinceSlack)) &&
+				(o.flight.caps.SecondsOnly || change.Sub(written).Abs() >= suspectGap) {
+				names = append(names, rel)
+			}
+		})
+	}
+	if len(names) == 0 {
+		return
+	}
+	run := l.base(rsync.Send, o.flight.caps)
+	run.IgnoreTimes = true
+	o.join(l.execute(ctx, flight{kind: o.kind, works: o.works, caps: o.flight.caps, lease: o.flight.lease}, run, names))
 }
 
 // markLinked makes the hard-linked files of a tree dirty on their own, so that

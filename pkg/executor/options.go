@@ -41,6 +41,9 @@ type Options struct {
 	// Held is the disaster brake: why nothing may be deleted at path, or "".
 	// event says that the deletion was seen on this host as it happened.
 	Held func(path string, event bool) string
+	// MostExtras bounds how many entries that only the target has are taken up
+	// from one answer; the rest is asked for again. 0: 200,000.
+	MostExtras int
 	// Withheld is told that Held has kept what only the target has: it is not
 	// remembered, and has to be found again once nothing is held. May be nil.
 	Withheld func()

@@ -29,7 +29,7 @@ func (l *Lane) partlyDone(o outcome, now time.Time) {
 			l.failedWork(w, o, errs, now)
 		case len(o.withheld) > 0 && o.kind == kindDelete:
 			l.failedWork(w, o, o.withheld, now)
-		case len(o.withheld) > 0 && w.deletesInside():
+		case len(o.withheld) > 0 && w.deletesInside() && !w.held:
 			l.askInside(w)
 		default:
 			l.done(w, o, now)
@@ -43,7 +43,7 @@ func withheld(run rsync.Run, r rsync.Result) (errs []rsync.PathError) {
 	if !run.Compares() {
 		return nil
 	}
-	for _, e := range slices.Concat(r.Failed, r.Races) {
+	for _, e := range slices.Concat(r.Failed, r.Races, r.Dangling) {
 		if !e.Remote {
 			errs = append(errs, e)
 		}
@@ -147,8 +147,12 @@ func (l *Lane) failedWork(w work, o outcome, errs []rsync.PathError, now time.Ti
 }
 
 // narrow replaces a tree that failed in a few places by these places, so that
-// the rest is not sent over and over.
+// the rest is not sent over and over. What the brake holds stays as it is: its
+// places tell nothing of the deletions beside them.
 func (l *Lane) narrow(w work, o outcome, errs []rsync.PathError, now time.Time) bool {
+	if w.held {
+		return false
+	}
 	flags := make(map[string]filterqueue.Flags, len(errs))
 	for _, e := range errs {
 		f := l.stillThere(e.Path)
@@ -157,7 +161,7 @@ func (l *Lane) narrow(w work, o outcome, errs []rsync.PathError, now time.Time) 
 		}
 		flags[e.Path] = filterqueue.Content
 		if f.Dir() {
-			flags[e.Path] |= filterqueue.Tree
+			flags[e.Path] |= filterqueue.Tree | w.Flags&filterqueue.Gone
 		}
 	}
 	if len(o.withheld) > 0 && w.deletesInside() {
@@ -168,8 +172,8 @@ func (l *Lane) narrow(w work, o outcome, errs []rsync.PathError, now time.Time) 
 		l.dirty.Mark(path, f, now)
 	}
 	l.owe(w.Since)
+	l.touch(w, o.fulls, now)
 	l.dirty.Done(w.item)
-	l.touch(w, now)
 	l.settled(w, true)
 	return true
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -67,8 +68,9 @@ func (l *Lane) start(ctx context.Context, run rsync.Run, list []byte, line func(
 		ConfinedDir: l.opt.Dir, // only by its path does a child get the confined mount
 		Env:         env, Inactivity: l.patience(run), Stdin: list, Line: line,
 		// Receiving takes rsync two processes, and the second one waits for the
-		// daemon, which waits for the first.
-		Enclosed: run.Kind == rsync.Times,
+		// daemon, which waits for the first. And a remote shell of the user's
+		// would outlive this program as long as its remote is frozen.
+		Enclosed: run.Kind == rsync.Times || run.Target.Params.RemoteShell && os.Geteuid() == 0,
 	})
 }
 
@@ -88,6 +90,15 @@ func (l *Lane) confine(run *rsync.Run, env []string) []string {
 
 // errRootGone ends a run before it starts: there is nothing to send from.
 var errRootGone = errors.New("the watch root is gone")
+
+func (l *Lane) rootGone() bool {
+	root := l.opt.Root()
+	if root == nil {
+		return true
+	}
+	root.Close()
+	return false
+}
 
 // read waits for the end of a fed child and classifies it.
 func (l *Lane) read(p *rsync.Process, reader *reader, o *outcome) {
@@ -162,7 +173,10 @@ func (r *reader) line(b []byte) {
 		r.each(c)
 		return
 	}
-	if len(r.o.changed) < maxChanges {
+	switch {
+	case len(r.o.changed) < maxChanges:
 		r.o.changed[c.Path] = c
+	case c.Sent && !c.Dir:
+		r.o.also.add(c.Path)
 	}
 }

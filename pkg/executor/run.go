@@ -119,6 +119,10 @@ func (l *Lane) withOtherNames(ctx context.Context, works []work, names []string)
 // the run deletes inside, unless what it is to delete there is asked for and
 // named. What follows no deletion must do none of that: they do not share a run.
 func (l *Lane) treeRun(ctx context.Context, f flight) outcome {
+	for i, w := range f.works {
+		// Not when it was looked at: since then it has waited for its turn.
+		f.works[i].held = w.deletesInside() && l.opt.MayDelete && l.opt.Held(w.Path, true) != ""
+	}
 	replaced, rest := split(f.works, func(w work) bool { return w.Flags&filterqueue.Gone != 0 })
 	deleted, kept := split(replaced, func(w work) bool { return !w.held && l.opt.MayDelete && !f.caps.NoDelete })
 	inside, named := split(deleted, work.deletesInside)
@@ -149,6 +153,9 @@ func (l *Lane) sendTrees(ctx context.Context, f flight, run rsync.Run) outcome {
 		names = append(names, w.Path)
 	}
 	o := l.execute(ctx, f, run, names)
+	if o.err == nil && !run.IgnoreTimes && o.result.Class <= rsync.Again {
+		l.twins(ctx, &o)
+	}
 	if o.err == nil && l.opt.Target.Params.Update && !run.LiftUpdate && o.result.Class <= rsync.Again {
 		l.newest(ctx, &o)
 	}

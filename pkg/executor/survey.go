@@ -59,6 +59,7 @@ func (l *Lane) survey(ctx context.Context, f flight) outcome {
 		}
 		if before.Class == rsync.Partly {
 			before.Unclear = before.Unclear || o.result.Unclear
+			before.Failed = append(before.Failed, o.result.Failed...)
 			o.result = before
 		}
 	}
@@ -71,6 +72,8 @@ func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outc
 	reader := newReader(o)
 	reader.each = func(c rsync.Change) {
 		switch {
+		case len(o.extras) >= l.mostExtras():
+			o.cut = true
 		case c.Deleted:
 			o.extras = append(o.extras, candidate{c.Path, c.Dir})
 		case c.Dir && c.Sent && l.excludes(c.Path, true) && !l.excludes(c.Path, false):
@@ -89,41 +92,68 @@ func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outc
 	o.files, o.sent = files, sent // nothing was sent by a question
 }
 
-// surveyed turns the answers into deletions, where they are allowed.
+// surveyed turns the answers into deletions, where they are allowed, and has
+// what is here sent.
 func (l *Lane) surveyed(o outcome, now time.Time) {
+	if l.rootGone() {
+		l.giveBack(o.works, 0) // no candidate could be looked up
+		return
+	}
+	progress := false
 	for _, w := range o.works {
 		delete(l.unanswered, w.Path)
-		if w.found.State == beneath.Absent {
-			l.surveyedGone(w, o, now)
-			continue
+		progress = l.surveyedWork(w, o, now) || progress
+	}
+	for _, w := range o.works {
+		absent := w.found.State == beneath.Absent
+		switch {
+		case o.cut && progress && absent:
+			l.dirty.Mark(w.Path, w.Flags, now) // for the rest
+		case o.cut && progress: // the same, once these have gone
+			l.dirty.Return(w.item, now.Add(restLater))
+		case !absent:
+			l.sendSurveyed(w, now)
 		}
-		allowed := l.mirrored() || w.Flags&filterqueue.Gone != 0
-		why := failqueue.CauseCatchUp
-		if w.Flags&filterqueue.Extras == 0 {
-			why = failqueue.CauseEvent
-		}
-		l.deleteExtras(below(o.extras, w.Path), allowed, nil, why, now)
-		if w.Flags&filterqueue.Tree == 0 {
-			l.remade(w, now)
-		}
-		l.owe(w.Since)
-		// The directory itself, and what is in it here, still has to go.
-		it := w.item
-		it.Flags &^= filterqueue.Extras
-		w.item = it
-		kind := kindSend
-		if it.Flags&filterqueue.Tree != 0 {
-			kind = kindTree
-			if l.listsTrees() {
-				var err error
-				if w.entries, err = l.entriesNow(w.Path); err != nil {
-					l.unlisted(it, err, now)
-					continue
-				}
+	}
+}
+
+// restLater is when to ask for the rest of an answer that was too long.
+const restLater = 2 * time.Second
+
+// surveyedWork makes dirty what the target has to lose of one work, and tells
+// whether there is anything.
+func (l *Lane) surveyedWork(w work, o outcome, now time.Time) bool {
+	if w.found.State == beneath.Absent {
+		return l.surveyedGone(w, o, now)
+	}
+	allowed := l.mirrored() || w.Flags&filterqueue.Gone != 0
+	why := failqueue.CauseCatchUp
+	if w.Flags&filterqueue.Extras == 0 {
+		why = failqueue.CauseEvent
+	}
+	marked := l.deleteExtras(below(o.extras, w.Path), allowed, nil, why, now)
+	if w.Flags&filterqueue.Tree == 0 {
+		l.remade(w, now)
+	}
+	l.owe(w.Since)
+	return marked
+}
+
+// sendSurveyed has a directory sent, and with a tree what is in it here.
+func (l *Lane) sendSurveyed(w work, now time.Time) {
+	w.Flags &^= filterqueue.Extras
+	kind := kindSend
+	if w.Flags&filterqueue.Tree != 0 {
+		kind = kindTree
+		if l.listsTrees() {
+			var err error
+			if w.entries, err = l.entriesNow(w.Path); err != nil {
+				l.unlisted(w.item, err, now)
+				return
 			}
 		}
-		l.queue[kind] = append(l.queue[kind], w)
 	}
+	l.queue[kind] = append(l.queue[kind], w)
 }
 
 // surveyedInPart handles a question that was not answered for everything. What
@@ -132,6 +162,7 @@ func (l *Lane) surveyed(o outcome, now time.Time) {
 // asked again, a few times.
 func (l *Lane) surveyedInPart(o outcome, now time.Time) {
 	if !o.result.Unclear {
+		o.works = l.unlistedThere(o, now)
 		l.surveyed(o, now)
 		return
 	}
@@ -144,6 +175,26 @@ func (l *Lane) surveyedInPart(o outcome, now time.Time) {
 	}
 	o.works = enough
 	l.surveyed(o, now)
+}
+
+// unlistedThere gives back the works about which the target could not answer,
+// and returns the others. What it could not list inside of a tree is asked about
+// by itself.
+func (l *Lane) unlistedThere(o outcome, now time.Time) (answered []work) {
+	bad := l.assign(o)
+	for i, w := range o.works {
+		unheard := slices.DeleteFunc(bad[i], func(e rsync.PathError) bool { return !e.Remote })
+		present := w.found.State == beneath.Present
+		if len(unheard) > 0 && (!present || w.Flags&filterqueue.Tree == 0) {
+			l.fail(w.item, now, failure{reason: unheard[0].Reason(), detail: unheard[0].Text, remedy: o.result.Remedy, wait: o.result.WaitStatus})
+			continue
+		}
+		for _, e := range unheard {
+			l.dirty.Mark(e.Path, filterqueue.Extras|w.Flags&filterqueue.Gone, now)
+		}
+		answered = append(answered, w)
+	}
+	return answered
 }
 
 // unansweredMost is how often a question is asked that may never be answered
@@ -183,8 +234,8 @@ func (l *Lane) remade(w work, now time.Time) {
 }
 
 // surveyedGone names those entries of a vanished directory which the filter
-// lets go.
-func (l *Lane) surveyedGone(w work, o outcome, now time.Time) {
+// lets go, and tells whether there are any that may go now.
+func (l *Lane) surveyedGone(w work, o outcome, now time.Time) bool {
 	extras := below(o.extras, w.Path)
 	kept := map[string]bool{} // directories that hold something excluded
 	var names []string
@@ -204,14 +255,23 @@ func (l *Lane) surveyedGone(w work, o outcome, now time.Time) {
 	}
 	if len(names) == 0 {
 		l.clean(w)
-		return
+		return false
 	}
 	if l.opt.Held(w.Path, true) != "" {
 		l.dirty.Return(w.item, now.Add(laneWait(20)))
-		return
+		return false
 	}
 	w.entries = names
 	l.queue[kindDelete] = append(l.queue[kindDelete], w)
+	return true
+}
+
+// mostExtras bounds what one answer of a remote may make this program remember.
+func (l *Lane) mostExtras() int {
+	if l.opt.MostExtras > 0 {
+		return l.opt.MostExtras
+	}
+	return 200_000
 }
 
 func parentOf(path string) string {
@@ -250,7 +310,14 @@ func (l *Lane) deleteExtras(extras []candidate, allowed bool, patterns []string,
 	var reported int
 	withheld := false
 	for _, c := range topFirst(extras) {
-		if covered(c.path, gone) || l.arriving(c.path) || l.spared(c) {
+		if covered(c.path, gone) || l.spared(c) {
+			continue
+		}
+		if l.arriving(c.path) {
+			if allowed && !partial(c.path) {
+				l.causes[c.path] = why
+				l.litter.note(c.path, now)
+			}
 			continue
 		}
 		f := looker.Look(c.path)

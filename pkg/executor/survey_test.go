@@ -1,10 +1,12 @@
 package executor
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/filterqueue"
 )
 
@@ -94,5 +96,60 @@ func TestAnExpressionAboutDirectoriesKeepsNoFile(t *testing.T) {
 		if b.there("skip/there") != "there" {
 			t.Error("the filter's directory was deleted")
 		}
+	}
+}
+
+// A question that the target cannot answer for want of a right is asked again.
+func TestAQuestionTheTargetCannotAnswer(t *testing.T) {
+	b := newBed(t, with{
+		module: []string{"uid = nobody"}, files: []string{"d/keep", "t/sub/keep"}, there: []string{"d/gone", "t/sub/gone"},
+		options: func(o *Options) { o.Mirrored = true },
+	})
+	for _, dir := range []string{"/d", "/t/sub"} {
+		must(t, os.Chmod(b.dst+dir, 0o733))
+	}
+	b.Mark("d", filterqueue.Extras)
+	b.Mark("t", filterqueue.Tree|filterqueue.Extras)
+	testkit.Eventually(t, patient, "both fail", func() bool { return len(b.dirty.Failing(9)) == 2 })
+	for _, dir := range []string{"/d", "/t/sub"} {
+		must(t, os.Chmod(b.dst+dir, 0o777))
+	}
+	must(t, b.RetryNow(t.Context()))
+	b.arrives("d/gone", "<none>")
+	b.arrives("t/sub/gone", "<none>")
+}
+
+// What has a name like a receiver's temporary file is let be while one could be
+// under way, and no longer.
+func TestANameLikeAReceiversTemporaryFile(t *testing.T) {
+	b := newBed(t, with{files: []string{"d/keep"}, there: []string{"d/.data.sqlite", "d/.plain"}, options: func(o *Options) { o.Mirrored = true }})
+	b.Mark("d", filterqueue.Extras)
+	b.arrives("d/.plain", "<none>")
+	b.arrives("d/.data.sqlite", "<none>")
+}
+
+// However much a remote says, only so much of it is remembered at a time.
+func TestALongAnswerIsTakenInParts(t *testing.T) {
+	var there []string
+	for i := range 100 {
+		there = append(there, fmt.Sprint("d/", i), fmt.Sprint("gone/", i))
+	}
+	b := newBed(t, with{files: []string{"d/keep"}, there: there, options: func(o *Options) {
+		o.Mirrored, o.MostExtras, o.Excluded = true, 30, excludeLog
+	}})
+	b.Mark("d", filterqueue.Extras)
+	b.Mark("gone", filterqueue.Gone|filterqueue.Tree)
+	b.idle()
+	for _, p := range there {
+		if b.there(p) != "<none>" {
+			t.Fatalf("%s is there", p)
+		}
+	}
+	for _, p := range there[:3] {
+		put(t, b.dst, "more/"+p, "there")
+	}
+	b.fullSync(Full{Mirror: true})
+	if b.there("more/d/0") != "<none>" {
+		t.Error("more/d/0 is there")
 	}
 }

@@ -1,0 +1,35 @@
+package executor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// An include of the user's stands before the patterns of a deletion.
+func TestIncludesAndADeletedDirectory(t *testing.T) {
+	b := newBed(t, with{params: "-artuz --include=*/ --include=*.jpg --exclude=*", files: []string{"d/a.jpg"}, there: []string{"other/x.jpg", "y.jpg"}})
+	b.remove("d")
+	b.arrives("d/a.jpg", "<none>")
+	b.idle()
+	for _, p := range []string{"other/x.jpg", "y.jpg"} {
+		if got := b.there(p); got != "there" {
+			t.Errorf("%s is %q", p, got)
+		}
+	}
+}
+
+// A long path full of wildcards.
+func TestALongPathOfWildcards(t *testing.T) {
+	deep := strings.Repeat(strings.Repeat("*", 250)+"/", 12)
+	b := newBed(t, with{options: func(o *Options) { o.Caps.Deleter = 1 }})
+	put(t, b.src, "x", "1")
+	b.write(deep+"f", "1")
+	b.arrives(deep+"f", "1")
+	b.remove(deep + "f")
+	testkit.Eventually(t, patient, "it is gone there, or fails by its name", func() bool {
+		s := b.dirty.Stats()
+		return b.there(deep+"f") == "<none>" || s.Pending == 1 && s.Delayed == 1
+	})
+}
