@@ -30,50 +30,96 @@ func newBurst(b *testing.B, s spec, others ...func(*testing.B) *contender) *burs
 	}
 }
 
+// run has the sets written, and at the end removed again: a file system that has
+// just deleted as many files is slow to make new ones (ext4 does not use their
+// inodes again for some minutes, and looks for others).
 func (u *burst) run(times int, remove bool) {
 	u.b.Helper()
-	for i := range times {
-		top := fmt.Sprintf("burst%d", i)
-		u.spec.differential = i
-		u.reference(top, remove)
-		u.contend(u.ours, top, remove)
-	}
+	u.make(u.ours, "set", 0, times)
 	// The others come after it, and one after the other: what they still do
 	// when the work is done would disturb their neighbours.
 	for _, f := range u.factories {
 		c := f(u.b)
 		u.others = append(u.others, c)
-		for i := range 2 {
-			top := fmt.Sprintf("%s%d", filepath.Base(c.name[:6]), i)
-			u.spec.differential = times + i
-			u.reference(top, remove)
-			u.contend(c, top, remove)
-			if c.note != "" {
-				break
-			}
+		if !u.make(c, c.name[:6], times, 2) || !remove {
+			stop(c.pid)
 		}
-		stop(c.pid)
+	}
+	if !remove {
+		return
+	}
+	u.remove(u.ours, "set", times)
+	for _, c := range u.others {
+		if c.note == "" {
+			u.remove(c, c.name[:6], 2)
+			stop(c.pid)
+		}
 	}
 }
 
-func (u *burst) reference(top string, remove bool) {
+// make has a contender bring over sets, each next to the reference, and tells
+// whether they all arrived.
+func (u *burst) make(c *contender, name string, differential, times int) bool {
+	u.b.Helper()
+	for i := range times {
+		u.spec.differential = differential + i
+		u.reference(setPath(name, i))
+		u.contend(c, setPath(name, i))
+		if c.note != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// setPath is the path of a set. It has a parent of its own, so that a bare rsync
+// deletes it without comparing the other sets.
+func setPath(name string, i int) string { return fmt.Sprintf("%s%d/tree", filepath.Base(name), i) }
+
+func (u *burst) reference(top string) {
 	u.b.Helper()
 	u.spec.make(u.b, u.ref.src, top)
 	m := u.ref.meter()
 	e := u.ref.rsync("./" + top)
 	u.ref.settle()
 	m.end(e.took, e)
-	if !remove {
-		return
+}
+
+// remove has a contender delete what make has made.
+func (u *burst) remove(c *contender, name string, times int) {
+	u.b.Helper()
+	for i := range times {
+		top := setPath(name, i)
+		u.removeReference(top)
+		d := u.deletions(c)
+		keep := c.series
+		c.series = *d
+		m := c.meter()
+		if err := os.RemoveAll(filepath.Join(c.src, top)); err != nil {
+			u.b.Fatal(err)
+		}
+		last := time.Now()
+		at, ok := vanished(filepath.Join(c.dst, top))
+		if !ok {
+			c.note = fmt.Sprintf("not complete after %v", patience)
+		}
+		c.settle()
+		m.end(at.Sub(last), ended{})
+		c.against(u.delete[u.ref])
+		*d, c.series = c.series, keep
 	}
+}
+
+func (u *burst) removeReference(top string) {
+	u.b.Helper()
 	if err := os.RemoveAll(filepath.Join(u.ref.src, top)); err != nil {
 		u.b.Fatal(err)
 	}
 	d := u.deletions(u.ref)
 	keep := u.ref.series
 	u.ref.series = *d
-	m = u.ref.meter()
-	e = u.ref.rsync("--delete", "./")
+	m := u.ref.meter()
+	e := u.ref.rsync("--delete", "./"+filepath.Dir(top)+"/")
 	u.ref.settle()
 	m.end(e.took, e)
 	*d, u.ref.series = u.ref.series, keep
@@ -88,7 +134,7 @@ func (u *burst) deletions(c *contender) *series {
 
 // contend measures one contender, from the last write on, until what follows
 // is over too: that counts for its processor time and runs.
-func (u *burst) contend(c *contender, top string, remove bool) {
+func (u *burst) contend(c *contender, top string) {
 	u.b.Helper()
 	m := c.meter()
 	first, last := u.spec.make(u.b, c.src, top)
@@ -103,25 +149,6 @@ func (u *burst) contend(c *contender, top string, remove bool) {
 		u.first.times = append(u.first.times, at.Sub(first))
 		u.first.against(&u.ref.series)
 	}
-	if !remove {
-		return
-	}
-	d := u.deletions(c)
-	keep := c.series
-	c.series = *d
-	m = c.meter()
-	if err := os.RemoveAll(filepath.Join(c.src, top)); err != nil {
-		u.b.Fatal(err)
-	}
-	last = time.Now()
-	at, ok = vanished(filepath.Join(c.dst, top))
-	if !ok {
-		c.note = fmt.Sprintf("not complete after %v", patience)
-	}
-	c.settle()
-	m.end(at.Sub(last), ended{})
-	c.against(u.delete[u.ref])
-	*d, c.series = c.series, keep
 }
 
 // figures are those of a work, the program's first.

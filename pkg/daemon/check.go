@@ -147,7 +147,7 @@ func (c *checker) lane(local confxml.LocalPath, r confxml.Remote) {
 		c.line("    note: userDefinedPort has no effect over ssh; port= of <remote> is ssh's port")
 	}
 	if t.Params.Rules.Opaque {
-		c.line("    note: some of the filter rules in commonParams can only be evaluated by rsync: they hold in full syncs and below directories, not for single files of an excluded directory")
+		c.line("    note: some of the filter rules in commonParams can only be evaluated by rsync: those in files of the tree (-F, dir-merge, .cvsignore) hold in full syncs only, the others not for single files of an excluded directory; --exclude, --exclude-from and <filter> hold everywhere")
 	}
 	run := rsync.Run{Target: t, MayDelete: c.conf.Inotify.Delete}
 	show := func(what string, kind rsync.Kind) {
