@@ -179,7 +179,7 @@ func (s *site) buildRoot(local confxml.LocalPath, filter *filterqueue.Filter, ca
 	r.notify = s.notifier(r)
 	r.queue = filterqueue.New(filterqueue.Options{
 		Switches: s.conf.Inotify, DotFiles: local.DotFiles, Filter: filter, Root: r.descriptor, Sinks: sinks,
-		Notify: r.notify, Logger: s.log.Named("filterqueue"),
+		Notify: r.notify, Dropped: r.links.writtenAs, Logger: s.log.Named("filterqueue"),
 	})
 	s.connectGates(r)
 	s.roots = append(s.roots, r)

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/sersync/sersync/pkg/beneath"
 	"github.com/sersync/sersync/pkg/walk"
 )
 
@@ -22,18 +24,21 @@ type links struct {
 	wanted  map[uint64]time.Time // inode numbers, and when the file was written
 	looking time.Time            // the earliest of what is being looked for; zero: nothing is
 	looked  map[uint64]time.Time // when each was last looked for
+	// dropped are files written under names whose events are dropped, and when:
+	// those of them that have other names are wanted.
+	dropped map[string]time.Time
 }
 
 const (
 	// linkShare is how many times longer than a walk took the next one waits:
 	// a program that writes such files all day must not keep the disk busy.
 	linkShare = 10
-	// maxLinks bounds what is remembered of past looks.
+	// maxLinks bounds what is remembered of past looks, and of dropped events.
 	maxLinks = 65_536
 )
 
 func newLinks(r *root) *links {
-	return &links{root: r, wake: make(chan struct{}, 1), wanted: map[uint64]time.Time{}, looked: map[uint64]time.Time{}}
+	return &links{root: r, wake: make(chan struct{}, 1), wanted: map[uint64]time.Time{}, looked: map[uint64]time.Time{}, dropped: map[string]time.Time{}}
 }
 
 // written asks for the other names of a file that changed at since. Lanes ask
@@ -56,6 +61,41 @@ func (l *links) wantLocked(ino uint64, since time.Time) {
 	}
 }
 
+// writtenAs is written for a name that goes to no lane, which nobody looks at.
+func (l *links) writtenAs(path string) {
+	l.mu.Lock()
+	if _, known := l.dropped[path]; !known && len(l.dropped) < maxLinks {
+		l.dropped[path] = time.Now()
+	}
+	l.mu.Unlock()
+	l.soon()
+}
+
+// resolve looks at what was written under dropped names.
+func (l *links) resolve() {
+	l.mu.Lock()
+	dropped := l.dropped
+	l.dropped = map[string]time.Time{}
+	l.mu.Unlock()
+	if len(dropped) == 0 {
+		return
+	}
+	opened := l.root.open()
+	if opened == nil {
+		return // its return is compared
+	}
+	defer opened.Close()
+	looker := opened.Looker()
+	defer looker.Close()
+	for path, since := range dropped {
+		if f := looker.Look(path); f.State == beneath.Present && f.Regular() && f.Stat.Nlink > 1 {
+			l.mu.Lock()
+			l.wantLocked(f.Stat.Ino, since)
+			l.mu.Unlock()
+		}
+	}
+}
+
 func (l *links) soon() {
 	select {
 	case l.wake <- struct{}{}:
@@ -72,6 +112,7 @@ func (l *links) inherit(old *links) {
 	for ino, since := range old.wanted {
 		l.wantLocked(ino, since)
 	}
+	maps.Copy(l.dropped, old.dropped)
 	l.soon()
 }
 
@@ -82,6 +123,11 @@ func (l *links) oldest() time.Time {
 	defer l.mu.Unlock()
 	oldest := l.looking
 	for _, since := range l.wanted {
+		if oldest.IsZero() || since.Before(oldest) {
+			oldest = since
+		}
+	}
+	for _, since := range l.dropped {
 		if oldest.IsZero() || since.Before(oldest) {
 			oldest = since
 		}
@@ -112,6 +158,10 @@ func (l *links) run(ctx context.Context) error {
 // look walks the tree once and marks every name of the wanted files.
 func (l *links) look(ctx context.Context, now time.Time) {
 	earliest := l.oldest()
+	l.mu.Lock()
+	l.looking = earliest
+	l.mu.Unlock()
+	l.resolve()
 	l.mu.Lock()
 	wanted := l.wanted
 	l.wanted, l.looking = map[uint64]time.Time{}, earliest

@@ -47,9 +47,12 @@ type Options struct {
 	// that is kept stands in the way of an unmount.
 	Root   func() (fd int, done func())
 	Sinks  []Sink
-	Notify Notify           // may be nil
-	Now    func() time.Time // nil: time.Now
-	Logger *zap.Logger      // nil: none
+	Notify Notify // may be nil
+	// Dropped is told of each file that was written under a name whose events
+	// are dropped: it may have another name. It must not block; may be nil.
+	Dropped func(path string)
+	Now     func() time.Time // nil: time.Now
+	Logger  *zap.Logger      // nil: none
 }
 
 // QueueStats counts what became of the events of one watch root.
@@ -101,6 +104,7 @@ func (q *Queue) Event(e inotify.Event) {
 		}
 		if e.Path != "" && q.tempName(baseName(e.Path)) {
 			q.temp.Add(1)
+			q.dropped(&e)
 			return
 		}
 	}
@@ -117,6 +121,7 @@ func (q *Queue) Event(e inotify.Event) {
 	}
 	if q.opt.Filter.Excluded(e.Path, e.Dir) {
 		q.excluded.Add(1)
+		q.dropped(&e)
 		return
 	}
 	if v.settle {
@@ -137,6 +142,12 @@ func (q *Queue) Event(e inotify.Event) {
 	}
 	if e.Op == inotify.Create && !e.Dir && !q.opt.Switches.CloseWrite {
 		q.settler.add(e.Path) // without room nothing is lost but the second look
+	}
+}
+
+func (q *Queue) dropped(e *inotify.Event) {
+	if q.opt.Dropped != nil && e.Op == inotify.CloseWrite && !e.Dir {
+		q.opt.Dropped(e.Path)
 	}
 }
 

@@ -38,6 +38,9 @@ func (w *writer) table() []operation {
 // open opens a regular file for writing; it follows no link and waits for no
 // reader.
 func (w *writer) open(rel string, flags int) (*os.File, error) {
+	if w.silent(rel) {
+		return nil, os.ErrPermission
+	}
 	modes := []os.FileMode{0o600, 0o644, 0o644, 0o755}
 	return os.OpenFile(w.full(rel), os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|flags, modes[w.rnd.IntN(len(modes))])
 }

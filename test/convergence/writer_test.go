@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"path"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // writer changes the tree. Several work in the same tree with the same names,
@@ -87,6 +89,22 @@ func joined(dir, name string) string {
 		return name
 	}
 	return dir + "/" + name
+}
+
+// silent tells that a write would change another name of the file, and that
+// nobody is told: the directory of this one is not watched.
+func (w *writer) silent(rel string) bool {
+	var st unix.Stat_t
+	if len(w.m.exclude) == 0 || unix.Lstat(w.full(rel), &st) != nil || st.Nlink < 2 {
+		return false
+	}
+	skipped := excluded(w.m.exclude)
+	for dir := dirOf(rel); dir != ""; dir = dirOf(dir) {
+		if skipped(dir, true) {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *writer) full(rel string) string {

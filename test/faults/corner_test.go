@@ -76,6 +76,13 @@ func corners() []corner {
 			s.equal()
 			s.do(testkit.Op{"append", "d/h3", "through one name\n"})
 		}},
+		{name: "written through an editor's name", do: func(s *scene) {
+			s.do(testkit.Op{"write", "h"})
+			s.arrives("h")
+			s.do(testkit.Op{"link", "h", "d/h~"}, testkit.Op{"write", "k"})
+			s.arrives("k")
+			s.do(testkit.Op{"append", "d/h~", "through a name that is not sent\n"})
+		}},
 		{name: "written through a link outside", do: func(s *scene) {
 			s.do(testkit.Op{"write", "h"})
 			s.must(os.Link(s.src+"/h", s.out+"/h"))
