@@ -49,8 +49,8 @@ func target(file string, r confxml.Remote) (rsync.Target, error) {
 // laneID is the stable key of a lane: what is mirrored to where.
 func laneID(dir string, t rsync.Target) string {
 	id := dir + "#" + t.Dest()
-	if t.Port != 0 {
-		id += fmt.Sprintf(":%d", t.Port)
+	if port := t.Port + t.SSHPort; port != 0 { // only one of them is set
+		id += fmt.Sprintf(":%d", port)
 	}
 	return id
 }
@@ -221,6 +221,10 @@ func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, 
 		s.daemon.locks[id] = held
 	}
 	state := s.keeper.load(id)
+	if other := s.overwritten(id[len(r.dir):], state); other != "" {
+		s.log.Info("another directory was synced to this target since, everything is compared", zap.String("lane", id), zap.String("other", other))
+		state.Watermark, state.MirrorDone = time.Time{}, false
+	}
 	r.recall(state)
 	choice := choiceOf(s.conf, r.local, remote)
 	before := state.Capabilities[capChoice]
@@ -252,6 +256,31 @@ func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, 
 	s.keeper.add(l, r, choice)
 	s.starts = append(s.starts, &laneStart{lane: l, root: r, state: state, changed: changed})
 	return l, nil
+}
+
+// overwritten tells which lane, of those that are not configured any more, has
+// brought another directory to the same destination since the state was saved: a
+// watch path that is a link to the current release changes its directory, and may
+// be set back.
+func (s *site) overwritten(suffix string, state failqueue.LaneState) string {
+	if state.Watermark.IsZero() {
+		return ""
+	}
+	configured := map[string]bool{}
+	for _, local := range s.conf.LocalPaths {
+		dir, err := resolve(local.Watch)
+		for _, remote := range local.Remotes {
+			if t, bad := target(s.conf.File, remote); err == nil && bad == nil {
+				configured[laneID(dir, t)] = true
+			}
+		}
+	}
+	for _, lane := range s.keeper.store.Later(suffix, state.Saved.Now) {
+		if !configured[lane] {
+			return lane
+		}
+	}
+	return ""
 }
 
 // controlPath is the socket of a lane's ssh connection. A socket's path may

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,8 +51,8 @@ func (r *root) judge(now time.Time, fresh bool) brake.Verdict {
 		return r.verdict // the operator was faster, and old is no more what counts
 	}
 	// Once this program watches, what empties a place it knows is seen as
-	// events, and wished; unless events were lost since.
-	watched := r.judgedOnce && !r.unseen
+	// events, and wished.
+	watched := !r.unseen
 	remember := brake.Follow(old, seen, watched)
 	verdict := brake.Compare(old, seen)
 	if watched {
@@ -59,7 +60,7 @@ func (r *root) judge(now time.Time, fresh bool) brake.Verdict {
 	}
 	r.unseen = r.unseen && !verdict.OK()
 	before := r.verdict.String()
-	r.verdict, r.judged, r.judgedOnce = verdict, now, true
+	r.verdict, r.judged = verdict, now
 	r.identity = remember
 	// A new, empty root holds back what only its targets have, and nothing that
 	// anybody waits for.
@@ -74,6 +75,28 @@ func (r *root) judge(now time.Time, fresh bool) brake.Verdict {
 		}
 	}
 	return verdict
+}
+
+// strange are the places that are others than those a watermark was written for:
+// how old the files there are says nothing about whether a target has them.
+func (r *root) strange() (places []string) {
+	for _, h := range r.judge(time.Now(), false).Held {
+		if h.Cause == brake.Changed || h.Cause == brake.Appeared {
+			places = append(places, h.Path)
+		}
+	}
+	return places
+}
+
+// hidden tells that a part of the tree cannot be seen, or that the brake keeps
+// what only a target has: what happens there meanwhile is older than any
+// watermark that is written now.
+func (r *root) hidden() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state == status.RootGone || r.withheld.Load() || slices.ContainsFunc(r.verdict.Held, func(h brake.Hold) bool {
+		return h.Cause != brake.Appeared // what that covers cannot change
+	})
 }
 
 // rejudge looks again while something is held, and when a mount has changed:

@@ -63,12 +63,9 @@ type root struct {
 	identity  brake.Identity // remembered; what deletions are allowed for
 	verdict   brake.Verdict
 	judged    time.Time
-	// judgedOnce: compared with what a watch of this program has seen, not
-	// with what the program before it remembered.
-	judgedOnce bool
-	accepted   int // how often the operator has accepted what stands there
-	// unseen: events were lost and nothing has shown since that the root is
-	// what it was.
+	accepted  int // how often the operator has accepted what stands there
+	// unseen: there was no watch, or events were lost, and nothing has shown
+	// since that the root and its mounts are what they were.
 	unseen bool
 }
 
@@ -76,7 +73,7 @@ func (d *Daemon) newRoot(local confxml.LocalPath, dir string) *root {
 	r := &root{
 		local: local, dir: dir, log: d.log.Named("root").With(zap.String("root", dir)), ticks: d.ticks,
 		scans: make(chan struct{}, 1), stale: make(chan struct{}, 1), watched: make(chan struct{}),
-		state: status.RootStarting, since: time.Now(), uncovered: map[string]bool{},
+		state: status.RootStarting, since: time.Now(), uncovered: map[string]bool{}, unseen: true,
 	}
 	r.links = newLinks(r)
 	return r
@@ -138,6 +135,9 @@ func (r *root) rootState(s inotify.RootState) {
 		close(r.watched)
 	case inotify.RootGone:
 		r.set(status.RootGone, "the watched directory is gone", "bring it back; nothing is deleted on the targets meanwhile")
+		r.mu.Lock()
+		r.unseen = true
+		r.mu.Unlock()
 		r.renew() // do not hold on to a file system that is gone
 	case inotify.RootBack:
 		r.identify()
@@ -175,7 +175,7 @@ func (r *root) set(s status.RootState, reason, remedy string) {
 func (r *root) mount(path string, appeared bool) {
 	r.log.Info("mount changed below the watch root", zap.String("path", path), zap.Bool("appeared", appeared))
 	r.mu.Lock()
-	r.judged = time.Time{}
+	r.judged, r.unseen = time.Time{}, true // nobody watched it where it was before
 	r.mu.Unlock()
 	r.renew() // the children's mount namespace was made before
 }

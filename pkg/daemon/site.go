@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/executor"
 	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/filterqueue"
 )
 
 // site is everything that one reading of the configuration makes: roots,
@@ -195,13 +197,13 @@ func (s *site) resume(ctx context.Context) error {
 	}
 	for _, r := range s.roots {
 		var known []*executor.Lane
-		since := time.Now()
+		since, strange := time.Now(), r.strange()
 		for _, start := range s.starts {
 			if start.root != r || start.inherited && !start.changed {
 				continue
 			}
 			t := start.state.UsableWatermark(clock)
-			if err != nil || t.IsZero() || start.changed {
+			if err != nil || t.IsZero() || start.changed || slices.Contains(strange, "") {
 				_ = start.lane.FullSync(ctx, executor.Full{Unknown: true})
 				continue
 			}
@@ -210,18 +212,21 @@ func (s *site) resume(ctx context.Context) error {
 				since = t
 			}
 		}
-		s.catchUp(ctx, r, known, since)
+		s.catchUp(ctx, r, known, since, strange)
 	}
 	return nil
 }
 
 // catchUp finds what changed since, for lanes of which it is known what they
-// have brought over before.
-func (s *site) catchUp(ctx context.Context, r *root, known []*executor.Lane, since time.Time) {
+// have brought over before. Strange places are compared whole.
+func (s *site) catchUp(ctx context.Context, r *root, known []*executor.Lane, since time.Time, strange []string) {
 	for _, l := range known {
 		// With the watermark frozen what was known stays known, also when this is
 		// ended half-way.
 		l.Suspect(since)
+		for _, path := range strange {
+			l.Mark(path, filterqueue.Tree|filterqueue.Extras)
+		}
 		l.Complete()
 	}
 	found := r.catchUp(ctx, since, known, nil)

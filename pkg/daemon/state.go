@@ -81,8 +81,16 @@ func (k *keeper) save() {
 	for _, kp := range lanes {
 		now := time.Now()
 		mark := kp.root.watermark(now)
+		// A program that was stopped (SIGSTOP), and is ended as soon as it goes on,
+		// has not read what changed meanwhile.
+		if read := kp.root.ticks.lastGood(); read.Before(mark) {
+			mark = read
+		}
 		r := kp.lane.Remember(now)
-		if r.Watermark.After(mark) {
+		switch {
+		case kp.root.hidden():
+			r.Watermark = time.Time{}
+		case r.Watermark.After(mark):
 			r.Watermark = mark
 		}
 		err := k.store.Save(failqueue.LaneState{
@@ -119,6 +127,10 @@ const (
 func choiceOf(conf confxml.Config, local confxml.LocalPath, remote confxml.Remote) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %v %v", remote.Params, local.DotFiles, conf.Filter.On)
+	// With the switches of the shipped file the digest is that of older versions.
+	if sw := conf.Inotify; !sw.CreateFolder || !sw.CloseWrite || !sw.MoveTo || sw.Attrib {
+		fmt.Fprintf(h, " %v %v %v %v", sw.CreateFolder, sw.CloseWrite, sw.MoveTo, sw.Attrib)
+	}
 	if conf.Filter.On {
 		for _, e := range conf.Filter.Exclude {
 			fmt.Fprintf(h, " %q", e.Text)

@@ -125,7 +125,7 @@ func (r *root) adopt(old *root) {
 	defer r.mu.Unlock()
 	r.state, r.since, r.reason, r.remedy = old.state, old.since, old.reason, old.remedy
 	r.dev, r.ino, r.identity, r.verdict = old.dev, old.ino, old.identity, old.verdict
-	r.judgedOnce, r.unseen = old.judgedOnce, old.unseen
+	r.unseen = old.unseen
 	r.withheld.Store(old.withheld.Load())
 	for p := range old.uncovered {
 		r.uncovered[p] = true

@@ -7,10 +7,11 @@ import (
 // Inherit takes over what a lane of the same id knew and had not brought to the
 // remote: what is dirty, the full syncs that are wanted, what an operator sees.
 // The other lane's Run must have returned, nothing may be marked or asked for
-// there any more, and this lane's Run must not have begun. mirrored says that a
-// mirror run done there counts here. It reports false when the other knew
-// nothing yet: then this lane has to begin as after a start.
-func (l *Lane) Inherit(before *Lane, mirrored bool) bool {
+// there any more, and this lane's Run must not have begun. same says that both
+// carry the same: only then does a mirror run done there count here, and what the
+// target has is known. It reports false when the other knew nothing yet: then this
+// lane has to begin as after a start.
+func (l *Lane) Inherit(before *Lane, same bool) bool {
 	l.inheritDirty(before)
 	l.guarded = before.guarded
 	l.litter, l.leftovers, l.topSince, l.reported = before.litter, before.leftovers, before.topSince, before.reported
@@ -20,7 +21,9 @@ func (l *Lane) Inherit(before *Lane, mirrored bool) bool {
 	before.mu.Unlock()
 	l.mu.Lock()
 	st := &l.state
-	st.complete, st.paused, st.mirrored = old.complete, old.paused, old.mirrored && mirrored || st.mirrored
+	// A watermark saved before everything was compared would say that it had been.
+	st.complete = old.complete && same
+	st.paused, st.mirrored = old.paused, old.mirrored && same || st.mirrored
 	st.owed = old.owed
 	st.shown, st.since = old.shown, old.since
 	st.degraded, st.onlyThere, st.lastOK, st.lastFail = old.degraded, old.onlyThere, old.lastOK, old.lastFail

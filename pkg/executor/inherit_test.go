@@ -30,6 +30,18 @@ func TestInheritTakesWhatIsDirty(t *testing.T) {
 	}
 }
 
+// A lane that carries something else than the one before knows what is dirty, and
+// nothing of what the target has.
+func TestInheritOfAnotherChoiceKnowsNothing(t *testing.T) {
+	b := newBed(t, with{})
+	b.Complete()
+	b.stop()
+	next := NewLane(b.opt)
+	if next.Inherit(b.Lane, false); !next.Remember(time.Now()).Watermark.IsZero() {
+		t.Error("it has a watermark before everything was compared")
+	}
+}
+
 // held makes every rsync of a bed wait at its start until release is called;
 // begun tells how many have started.
 func held(t *testing.T) (change func(*Options), begun func() int, release func()) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/sersync/sersync/pkg/safefile"
@@ -113,6 +114,30 @@ func (s *Store) Load(lane string) (LaneState, error) {
 		return absent, err
 	}
 	return checkClock(state, now, path)
+}
+
+// Later returns the lanes whose keys end as given and whose states were saved
+// more than a second after the time given: those that ran together are saved
+// together. What is not a state file is passed over.
+func (s *Store) Later(suffix string, than time.Time) (lanes []string) {
+	files, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil
+	}
+	for _, file := range files {
+		if !strings.HasPrefix(file.Name(), "lane-") || !strings.HasSuffix(file.Name(), ".json") {
+			continue
+		}
+		data, err := safefile.ReadTrusted(filepath.Join(s.dir, file.Name()), maxStateBytes)
+		if err != nil {
+			continue
+		}
+		state, bad := decodeState(data)
+		if bad == nil && strings.HasSuffix(state.Lane, suffix) && state.Saved.Now.Sub(than) > time.Second {
+			lanes = append(lanes, state.Lane)
+		}
+	}
+	return lanes
 }
 
 // checkClock voids what a clock that went back makes worthless.

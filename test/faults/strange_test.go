@@ -1,0 +1,197 @@
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// old is a directory of this host in which nothing has changed for longer than a
+// catch-up looks back.
+const old = "/usr/share/common-licenses"
+
+// bound mounts a directory until the test ends.
+func (s *scene) bound(from, at string) {
+	s.t.Helper()
+	s.must(syscall.Mount(from, at, "", syscall.MS_BIND, ""))
+	s.t.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) }) // it may be away already
+}
+
+// watermark is that of the one state file.
+func (s *scene) watermark() time.Time {
+	s.t.Helper()
+	files, err := filepath.Glob(s.set.State() + "/lane-*.json")
+	s.must(err)
+	if len(files) != 1 {
+		s.t.Fatalf("state files: %q", files)
+	}
+	b, err := os.ReadFile(files[0])
+	s.must(err)
+	var envelope struct {
+		State struct{ Watermark time.Time }
+	}
+	s.must(json.Unmarshal(b, &envelope))
+	return envelope.State.Watermark
+}
+
+// The root is emptied while nobody watches: what an empty root means is left to
+// the operator, however long the program looks at it.
+func TestEmptiedUnseen(t *testing.T) {
+	for name, empty := range map[string]func(*scene){
+		"while the program is down": func(s *scene) {
+			s.stop()
+			s.do(testkit.Op{"sh", "rm -rf ./*"})
+			s.start()
+		},
+		"while the root is away": func(s *scene) {
+			s.must(os.Rename(s.src, s.src+"-away"))
+			s.logs("watch root is gone")
+			for _, name := range []string{"a", "d", "g"} {
+				s.must(os.RemoveAll(s.src + "-away/" + name))
+			}
+			s.must(os.Rename(s.src+"-away", s.src))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.write("a", "d/e/f", "g")
+			s.mirror()
+			s.equal()
+			empty(s)
+			s.logs("accept-empty")
+			unchanged(t, s.dst, 8*time.Second)
+			s.accept()
+			s.equal()
+		})
+	}
+}
+
+// A disk is mounted below the root, or in its place, while the program is down:
+// how old its files are says nothing about the target.
+func TestAnotherDiskWhileDown(t *testing.T) {
+	needRoot(t)
+	for name, at := range map[string]string{"below the root": "/mnt", "in its place": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.write("a", "mnt/under")
+			s.mirror()
+			s.equal()
+			s.stop()
+			s.bound(old, s.src+at)
+			s.start()
+			s.compare.Extra = testkit.AnyExtra
+			s.equalAt(s.dst, limit)
+		})
+	}
+}
+
+// What changes on a disk while it is away is older than a watermark that is
+// saved then: there is none until it is back.
+func TestNoWatermarkWhileADiskIsAway(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	s := newScene(t)
+	s.must(os.MkdirAll(s.path("disk/d"), 0o755))
+	s.must(os.WriteFile(s.path("disk/d/goes"), []byte("old"), 0o644))
+	s.must(os.Mkdir(s.src+"/mnt", 0o755))
+	s.bound(s.path("disk"), s.src+"/mnt")
+	s.write("a")
+	s.mirror()
+	s.equal()
+	s.must(syscall.Unmount(s.src+"/mnt", 0))
+	s.logs("deletions are held")
+	s.must(os.Remove(s.path("disk/d/goes")))
+	s.must(os.WriteFile(s.path("disk/d/comes"), []byte("new"), 0o644))
+	s.stop()
+	if w := s.watermark(); !w.IsZero() {
+		t.Errorf("the watermark is %v", w)
+	}
+	s.bound(s.path("disk"), s.src+"/mnt")
+	s.start()
+	s.equalAt(s.dst, limit)
+}
+
+// A program that was stopped, and is ended as soon as it goes on, has not read
+// what changed meanwhile.
+func TestNoWatermarkFromAProgramThatWasStopped(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.write("a", "d/e/f")
+	s.mirror()
+	s.equal()
+	s.app.SignalProcess(syscall.SIGSTOP)
+	stopped := time.Now()
+	s.write("b", "d/e/new", "h/i/j")
+	testkit.Poll(3*time.Second, func() bool { return false }) // the time it stands still
+	s.app.SignalProcess(syscall.SIGTERM)
+	s.app.SignalProcess(syscall.SIGCONT)
+	s.app.Wait(limit)
+	if w := s.watermark(); w.After(stopped) {
+		t.Errorf("the watermark lies %v after the stop", w.Sub(stopped))
+	}
+	s.start()
+	s.equal()
+}
+
+// The watch path is a link to the current release; a release is taken back.
+func TestALinkToARootIsSetBack(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.set.Params = "-artz"
+	s.must(os.Remove(s.src))
+	s.must(os.Mkdir(s.path("two"), 0o755))
+	s.must(os.WriteFile(s.path("two/BSD"), []byte("in two"), 0o644))
+	leadsTo := func(dir string) {
+		_ = os.Remove(s.src) // none at first
+		s.must(os.Symlink(dir, s.src))
+	}
+	has := func(dir string) {
+		t.Helper()
+		want, err := os.ReadFile(dir + "/BSD")
+		s.must(err)
+		testkit.Eventually(t, limit, "the target has that of "+dir, func() bool {
+			got, _ := os.ReadFile(s.dst + "/BSD")
+			return string(got) == string(want)
+		})
+	}
+	leadsTo(old)
+	s.mirror()
+	has(old)
+	s.stop()
+	leadsTo(s.path("two"))
+	s.start()
+	has(s.path("two"))
+	testkit.Poll(2*time.Second, func() bool { return false }) // what is saved within a second counts as together
+	s.stop()
+	leadsTo(old)
+	s.start()
+	has(old)
+}
+
+// Two ssh servers at one address are two remotes.
+func TestTwoSSHPorts(t *testing.T) {
+	s := newScene(t)
+	s.set.Remotes = nil
+	var bins []string
+	for range 2 {
+		d := testkit.Sshd(t)
+		bins = append(bins, d.Bin)
+		s.set.Remotes = append(s.set.Remotes, fmt.Sprintf(`ip="127.0.0.1" name="%s" ssh="true" port="%d"`, s.dst, d.Port()))
+	}
+	o := s.options("-r")
+	o.Path = bins[:1]
+	s.app = testkit.Start(t, o)
+	s.logs("full sync done")
+	if strings.Contains(s.logged(), "named twice") {
+		t.Error(s.logged())
+	}
+}
