@@ -60,6 +60,34 @@ func TestWhatCannotBeListedIsNotEmpty(t *testing.T) {
 	b.arrives("d/closed/f", "1")
 }
 
+// A directory that a scan could not list, for want of descriptors here, has not
+// been scanned.
+func TestWhatAScanCouldNotListIsDirty(t *testing.T) {
+	b := newBed(t, with{})
+	must(t, b.Pause(t.Context(), true))
+	put(t, b.src, "d/d/d/f", "1")
+	var limit unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	few := unix.Rlimit{Cur: 200, Max: limit.Max}
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &few))
+	var taken []int
+	for fd, err := unix.Dup(0); err == nil; fd, err = unix.Dup(0) {
+		taken = append(taken, fd)
+	}
+	left := len(taken) - 3 // the root, a directory in it, and no more
+	for _, fd := range taken[left:] {
+		must(t, unix.Close(fd))
+	}
+	_, err := CatchUp(t.Context(), time.Now().Add(time.Hour), []*Lane{b.Lane}, nil)
+	for _, fd := range taken[:left] {
+		must(t, unix.Close(fd))
+	}
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	must(t, err)
+	must(t, b.Pause(t.Context(), false))
+	b.arrives("d/d/d/f", "1")
+}
+
 // Naming every entry of an empty root must not become naming the root, from
 // where rsync would send everything.
 func TestAnEmptyRootIsNotSentAsAWhole(t *testing.T) {

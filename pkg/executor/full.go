@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -331,9 +332,10 @@ func (l *Lane) setProgress(p *status.Progress) {
 // CatchUp walks the tree of the lanes' common watch root once and makes dirty,
 // for each of them, what changed since then (see package failqueue). It runs on
 // the caller's goroutine. Deletions show as changed directories, whose entries
-// are compared with the target's. tell, when it is not nil, hears of each entry
-// before it is made dirty, and of those below a moved directory that have
-// changed themselves; its calls come from several goroutines.
+// are compared with the target's. What cannot be listed is dirty as a whole.
+// tell, when it is not nil, hears of each entry before it is made dirty, and of
+// those below a moved directory that have changed themselves; its calls come from
+// several goroutines.
 func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel string, c walk.Change)) (walk.Count, error) {
 	root := lanes[0].opt.Root()
 	if root == nil {
@@ -348,6 +350,14 @@ func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel 
 	opt := walk.ScanOptions{Each: tell != nil}
 	if excluded := lanes[0].opt.Excluded; excluded != nil {
 		opt.Skip = func(rel string) bool { return excluded(rel, true) }
+	}
+	opt.Error = func(rel string, err error) {
+		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+			return // what may not be read here cannot be sent, and changes when it may
+		}
+		for _, l := range lanes {
+			l.Mark(rel, filterqueue.Tree|filterqueue.Extras)
+		}
 	}
 	g := gathered{lanes: lanes, last: time.Now()}
 	defer g.mark()
