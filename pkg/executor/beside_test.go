@@ -137,3 +137,11 @@ func TestTheRootGoesBesideAQuestion(t *testing.T) {
 		t.Errorf("d/gone is %q", got)
 	}
 }
+
+// A comparison that is never clear has not found everything equal.
+func TestAComparisonThatIsNeverClearFails(t *testing.T) {
+	b := newBed(t, with{files: []string{"f"}, options: program(scripted(t, `case " $* " in *' --delete '*) ;; *' --recursive '*) echo strange >&2; exit 23;; esac`))})
+	if r := b.fullSync2(Full{Verify: true}); r.Err == nil {
+		t.Errorf("%+v", r)
+	}
+}

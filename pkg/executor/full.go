@@ -225,6 +225,9 @@ func (l *Lane) fullEnded(o outcome, now time.Time) {
 			}
 		}
 		r.Differing = slices.Sorted(maps.Keys(o.changed))
+		if want.Verify && o.result.Unclear {
+			r.Err = outcomeError(o) // what could not be compared may differ
+		}
 		want.Done(r)
 	}
 }

@@ -32,9 +32,10 @@ type suspect struct {
 	change time.Time // when it came to stand here
 }
 
-// newest resends what -u has held back, as part of the flight o.
-func (l *Lane) newest(ctx context.Context, o *outcome) {
-	suspects := l.suspects(o)
+// newest resends what -u has held back, as part of the flight o; touched are
+// those below its trees.
+func (l *Lane) newest(ctx context.Context, o *outcome, touched []suspect) {
+	suspects := suspects(o, touched)
 	if len(suspects) == 0 || o.flight.caps.NoList {
 		return
 	}
@@ -64,20 +65,16 @@ func (l *Lane) newest(ctx context.Context, o *outcome) {
 	o.join(again)
 }
 
-// suspects lists the regular files among the works, and in their trees, which
-// a content event touched and this run did not list as sent.
-func (l *Lane) suspects(o *outcome) (out []suspect) {
+// suspects lists the regular files among the works, and of those touched in
+// their trees, that this run did not list as sent and that were not simply written.
+func suspects(o *outcome, touched []suspect) (out []suspect) {
 	for _, w := range o.works {
-		if w.Flags&filterqueue.Content == 0 {
-			continue
+		if s, ok := fileSuspect(w, o); ok && w.Flags&filterqueue.Content != 0 {
+			out = append(out, s)
 		}
-		if w.found.Dir() {
-			if w.Flags&filterqueue.Tree != 0 {
-				out = append(out, l.treeSuspects(w, o)...)
-			}
-			continue
-		}
-		if s, ok := fileSuspect(w, o); ok {
+	}
+	for _, s := range touched {
+		if s.change.Sub(s.mtime) >= suspectGap && !o.wasSent(s.path) {
 			out = append(out, s)
 		}
 	}
@@ -94,35 +91,35 @@ func fileSuspect(w work, o *outcome) (suspect, bool) {
 
 func stamp(t unix.Timespec) time.Time { return time.Unix(t.Sec, t.Nsec) }
 
-// treeSuspects looks below a directory that absorbed content events for what
-// these may have touched; the rename of a directory above lifts nothing.
-func (l *Lane) treeSuspects(w work, o *outcome) (out []suspect) {
-	l.regularFiles(w.Path, func(rel string, st *unix.Stat_t) {
-		s := suspect{path: rel, mtime: stamp(st.Mtim), change: stamp(st.Ctim)}
-		if !o.wasSent(rel) && !tooLong(rel) && s.change.Sub(s.mtime) >= suspectGap && s.change.After(w.Since.Add(-sinceSlack)) {
-			out = append(out, s)
-		}
-	})
-	return out
-}
-
-// twins resends what was written or replaced below trees that absorbed content
-// events, and has the size and time of the target's copy: the comparison of a
-// tree takes the two for equal. A file that was simply written has a time of its
-// own, where the receiver tells more than seconds.
-func (l *Lane) twins(ctx context.Context, o *outcome) {
-	var names []string
+// touchedInTrees looks below directories that absorbed content events for what
+// these may have touched and the run did not list as sent; the rename of a
+// directory above touches nothing.
+func (l *Lane) touchedInTrees(o *outcome) (out []suspect) {
 	for _, w := range o.works {
-		if w.Flags&filterqueue.Content == 0 {
+		const both = filterqueue.Content | filterqueue.Tree
+		if w.Flags&both != both || !w.found.Dir() {
 			continue
 		}
 		l.regularFiles(w.Path, func(rel string, st *unix.Stat_t) {
-			written, change := stamp(st.Mtim), stamp(st.Ctim)
-			if !o.wasSent(rel) && !tooLong(rel) && !l.excludes(rel, false) && change.After(w.Since.Add(-sinceSlack)) &&
-				(o.flight.caps.SecondsOnly || change.Sub(written).Abs() >= suspectGap) {
-				names = append(names, rel)
+			s := suspect{path: rel, mtime: stamp(st.Mtim), change: stamp(st.Ctim)}
+			if s.change.After(w.Since.Add(-sinceSlack)) && !o.wasSent(rel) && !tooLong(rel) && !l.excludes(rel, false) {
+				out = append(out, s)
 			}
 		})
+	}
+	return out
+}
+
+// twins resends what was written or replaced below trees, and has the size and
+// time of the target's copy: the comparison of a tree takes the two for equal. A
+// file that was simply written has a time of its own, where the receiver tells
+// more than seconds.
+func (l *Lane) twins(ctx context.Context, o *outcome, touched []suspect) {
+	var names []string
+	for _, s := range touched {
+		if o.flight.caps.SecondsOnly || s.change.Sub(s.mtime).Abs() >= suspectGap {
+			names = append(names, s.path)
+		}
 	}
 	if len(names) == 0 {
 		return

@@ -84,7 +84,7 @@ func (l *Lane) sendList(ctx context.Context, f flight, run rsync.Run) outcome {
 	}
 	o := l.execute(ctx, f, run, l.whole(run, names))
 	if o.err == nil && l.opt.Target.Params.Update && o.result.Class <= rsync.Again {
-		l.newest(ctx, &o)
+		l.newest(ctx, &o, l.touchedInTrees(&o))
 	}
 	return o
 }
@@ -153,11 +153,15 @@ func (l *Lane) sendTrees(ctx context.Context, f flight, run rsync.Run) outcome {
 		names = append(names, w.Path)
 	}
 	o := l.execute(ctx, f, run, names)
-	if o.err == nil && !run.IgnoreTimes && o.result.Class <= rsync.Again {
-		l.twins(ctx, &o)
+	if o.err != nil || run.LiftUpdate || o.result.Class > rsync.Again {
+		return o
 	}
-	if o.err == nil && l.opt.Target.Params.Update && !run.LiftUpdate && o.result.Class <= rsync.Again {
-		l.newest(ctx, &o)
+	touched := l.touchedInTrees(&o)
+	if !run.IgnoreTimes {
+		l.twins(ctx, &o, touched)
+	}
+	if o.err == nil && l.opt.Target.Params.Update && o.result.Class <= rsync.Again {
+		l.newest(ctx, &o, touched)
 	}
 	return o
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/filterqueue"
@@ -145,11 +146,28 @@ func TestALongAnswerIsTakenInParts(t *testing.T) {
 			t.Fatalf("%s is there", p)
 		}
 	}
-	for _, p := range there[:3] {
+	for _, p := range there {
 		put(t, b.dst, "more/"+p, "there")
 	}
-	b.fullSync(Full{Mirror: true})
-	if b.there("more/d/0") != "<none>" {
-		t.Error("more/d/0 is there")
+	must(t, b.FullSync(t.Context(), Full{Mirror: true}))
+	b.arrives("more", "<none>")
+	for _, p := range there {
+		b.arrives("more/"+p, "<none>")
+	}
+}
+
+// What -u may have held back is looked for in a tree without what is excluded.
+func TestNothingExcludedIsSentAgain(t *testing.T) {
+	b := newBed(t, with{files: []string{"d/x.log", "d/f"}, options: func(o *Options) { o.Excluded = excludeLog }})
+	old := time.Now().Add(-time.Hour)
+	for _, name := range []string{"d/x.log", "d/f"} {
+		put(t, b.src, name, "new")
+		must(t, os.Chtimes(b.src+"/"+name, old, old))
+	}
+	b.Mark("d", filterqueue.Tree|filterqueue.Content)
+	b.arrives("d/f", "new")
+	b.idle()
+	if got := b.there("d/x.log"); got != "old" {
+		t.Errorf("d/x.log is %q", got)
 	}
 }
