@@ -102,6 +102,22 @@ func TestStormAcrossSkippedNamesLeavesNothingUnseen(t *testing.T) {
 	}
 }
 
+// A walk asks whether a path is to be skipped; the directory is renamed before it
+// gets to say so.
+func TestAVerdictAboutAnotherPathRemovesNoWatch(t *testing.T) {
+	root := t.TempDir()
+	mkdir(t, root, "a", "b")
+	r := start(t, root, Options{})
+	s := r.cur.Load()
+	s.mu.Lock()
+	a := s.t.at(s.t.childOf(s.t.root, []byte("a"))).wd
+	s.mu.Unlock()
+	s.unwatch(jobKey{a, "b"}, "before/b")
+	r.audit(nil)
+	s.unwatch(jobKey{a, "b"}, "a/b")
+	r.audit(func(rel string) bool { return rel == "a/b" })
+}
+
 // onlooker knows of the tree what a look at the disk shows at each event.
 type onlooker struct {
 	root string

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"strings"
+	"syscall"
 )
 
 // Rules are the user's exclude and include patterns, in the order given.
@@ -69,12 +70,16 @@ func (r *Rules) pattern(text string, include bool) {
 }
 
 func (r *Rules) file(name string, include bool) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a fifo would block for ever
 	if err != nil {
 		r.Opaque = true // rsync itself names the file when it cannot read it
 		return
 	}
 	defer f.Close() //nolint:errcheck // read only
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		r.Opaque = true
+		return
+	}
 	for sc := bufio.NewScanner(f); sc.Scan(); {
 		if line := sc.Text(); line != "" && line[0] != '#' && line[0] != ';' {
 			r.pattern(line, include)

@@ -200,3 +200,33 @@ func (s *sshSite) findMaster() int {
 	}
 	return 0
 }
+
+// A remote shell of the user's own waits for its remote for ever when that is
+// frozen; it ends with a program that is killed all the same.
+func TestOwnShellEndsWithTheProgram(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may give a shell of the user's own a pid namespace")
+	}
+	t.Parallel()
+	s := newSSH(t, "")
+	s.path = nil
+	s.set.Params = "-artuz -e 'ssh -F " + s.sshd.ClientConfig + "'"
+	s.write("before", "f")
+	s.start()
+	s.equal("the start")
+	shells := func() (n int) {
+		for _, pid := range s.app.Processes() {
+			if args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.HasPrefix(string(args), "ssh\x00") {
+				n++
+			}
+		}
+		return n
+	}
+	testkit.Eventually(t, limit, "a shell waits", func() bool { return shells() > 0 })
+	s.sshd.Freeze()
+	t.Cleanup(s.sshd.Thaw)
+	s.write("meanwhile", "f")
+	s.app.SignalProcess(syscall.SIGKILL)
+	s.app.Wait(limit)
+	testkit.Eventually(t, limit, "nothing is left", func() bool { return len(s.app.Processes()) == 0 })
+}
