@@ -49,6 +49,7 @@ type Lane struct {
 	batch       int           // how many paths the next batch may have
 	rootAgain   time.Time     // when to open a watch root again that could not be
 	quiet       quiet
+	deletions   deletions
 	// topSince asks for a look whether the target still has what it had then;
 	// zero: no need.
 	topSince  time.Time

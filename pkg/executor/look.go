@@ -74,9 +74,15 @@ func (l *Lane) takeAndSend(ctx context.Context, hold *lease) {
 	items := l.dirty.Take(now, l.batch)
 	l.listed = 0
 	looker := root.Looker()
+	l.deletions.begin(now)
 	for _, it := range items {
+		if it.Looked && !l.deletions.open {
+			l.dirty.Return(it, l.deletions.next())
+			continue
+		}
 		l.sort(root, looker, it, now)
 	}
+	l.deletions.end(now)
 	looker.Close()
 	sends, later := l.apart(l.queue[kindSend])
 	l.queue[kindSend] = later
@@ -324,12 +330,23 @@ func (l *Lane) absent(w work, now time.Time) {
 		l.dirty.Drop(it, w.found.At, it.Flags|filterqueue.Gone|filterqueue.Tree, now)
 	case !it.Looked:
 		it.Looked = true
+		l.deletions.seen(now)
 		l.dirty.Return(it, now.Add(secondLook))
 	case l.opt.Held(it.Path, true) != "":
 		l.log.Debug("deletion held", zap.String("path", it.Path), zap.String("reason", l.opt.Held(it.Path, true)))
 		l.dirty.Return(it, now.Add(laneWait(20)))
 	case l.state.caps.NoDelete:
 		l.fail(it, now, failure{reason: "the daemon refuses deletions", remedy: refusedRemedy})
+	default:
+		l.deletions.used = true
+		l.deletable(w)
+	}
+}
+
+// deletable handles a path that may be deleted on the target.
+func (l *Lane) deletable(w work) {
+	it := w.item
+	switch {
 	case l.spared(candidate{it.Path, true}) && !l.spared(candidate{it.Path, false}):
 		// An expression about directories alone: what was deleted, and what the
 		// target has, may have been a file of that name, or not.

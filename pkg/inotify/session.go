@@ -68,6 +68,7 @@ type session struct {
 	pathVer   uint64
 	overflow  bool
 	mounts    mounts
+	stream    stream
 	nextRoot  time.Time
 	nextRetry time.Time
 }
@@ -168,6 +169,9 @@ func (s *session) wait(timeout int) error {
 		// proc(5): a change of the mounts is POLLPRI. A negative fd is ignored.
 		{Fd: int32(s.mounts.fd), Events: unix.POLLPRI},
 	}
+	if s.stream.on() {
+		fds[0].Fd, timeout = -1, streamPause
+	}
 	if _, err := unix.Poll(fds, timeout); err != nil && err != unix.EINTR {
 		return fmt.Errorf("poll: %w", err)
 	}
@@ -181,6 +185,8 @@ func (s *session) wait(timeout int) error {
 
 // readAll reads and handles what is queued.
 func (s *session) readAll(buf []byte, h Handler) error {
+	some := false
+	defer func() { s.stream.read(some, time.Now()) }()
 	for range readsPerTurn {
 		n, err := unix.Read(s.ifd, buf)
 		if err == unix.EINTR {
@@ -191,6 +197,7 @@ func (s *session) readAll(buf []byte, h Handler) error {
 		} else if err != nil {
 			return fmt.Errorf("read inotify events: %w", err)
 		}
+		some = some || n > 0
 		if err := s.apply(buf[:n], n <= len(buf)-maxRecord, h); err != nil {
 			return err
 		}

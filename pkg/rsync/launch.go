@@ -49,13 +49,14 @@ type Process struct {
 
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
-	stdout  io.ReadCloser
+	stdout  *gathering
 	stderr  io.ReadCloser
 	line    func([]byte)
 	idle    time.Duration
 	kill    context.CancelCauseFunc
 	started time.Time
 	fed     chan struct{}
+	gone    chan struct{}  // closed when the child has ended
 	readers sync.WaitGroup // of its output, and the writer of its list
 	// errText is written by its reader and read after readers.Wait;
 	// inactive by the watch, and read after it has ended.
@@ -91,7 +92,7 @@ func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
 	cmd.WaitDelay = killWait
 	p := &Process{
 		Argv: append([]string{c.Program}, c.Args...), cmd: cmd, line: c.Line, idle: c.Inactivity,
-		kill: kill, fed: make(chan struct{}), ctx: ctx,
+		kill: kill, fed: make(chan struct{}), gone: make(chan struct{}), ctx: ctx,
 	}
 	if err := p.pipes(c.Stdin); err != nil {
 		kill(nil)
@@ -120,9 +121,11 @@ func (p *Process) pipes(input []byte) (err error) {
 	} else if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return err
 	}
-	if p.stdout, err = p.cmd.StdoutPipe(); err != nil {
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
 		return err
 	}
+	p.stdout = newGathering(stdout.(*os.File), p.gone) //nolint:forcetypeassert // os/exec makes it with os.Pipe
 	p.stderr, err = p.cmd.StderrPipe()
 	return err
 }
@@ -209,6 +212,7 @@ func (p *Process) Wait() Ended {
 	read := make(chan struct{})
 	go func() { p.readers.Wait(); close(read) }()
 	p.ended()
+	close(p.gone)
 	// What the child itself started (ssh) has no business left. The child is
 	// not reaped yet, so that its group is still its own.
 	_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)

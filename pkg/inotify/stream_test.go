@@ -1,0 +1,41 @@
+package inotify
+
+import (
+	"testing"
+	"time"
+)
+
+// Turns of the reader, milliseconds apart; a negative one has found nothing.
+func TestAStreamIsWhatComesAtOnce(t *testing.T) {
+	turns := func(n, apart int) []int {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = apart
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		turns []int
+		want  bool
+	}{
+		"nothing":            {nil, false},
+		"a change":           {turns(3, 0), false},
+		"a tree":             {turns(streamReads, 1), true},
+		"one after another":  {turns(1000, 5), false},
+		"until it ends":      {append(turns(100, 1), -1), false},
+		"until it is slow":   {append(turns(100, 1), 5), false},
+		"after it was there": {append(append(turns(100, 1), -1), turns(streamReads, 1)...), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s stream
+			now := time.Now()
+			for _, apart := range c.turns {
+				now = now.Add(time.Duration(max(apart, 0)) * time.Millisecond)
+				s.read(apart >= 0, now)
+			}
+			if s.on() != c.want {
+				t.Errorf("a stream: %v", s.on())
+			}
+		})
+	}
+}
