@@ -78,7 +78,7 @@ func (s *site) make(ctx context.Context, old *site) error {
 	if err != nil {
 		return err
 	}
-	s.total = executor.NewTotal(s.conf.Rsync.MaxTotal)
+	s.total, s.connects = executor.NewTotal(s.conf.Rsync.MaxTotal), executor.NewConnects()
 	if old != nil {
 		old.failLog.close()
 	}
@@ -233,7 +233,7 @@ func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, 
 		s.log.Info("filter or parameters changed, everything is compared", zap.String("lane", id))
 	}
 	opt := executor.Options{
-		ID: id, Dir: r.dir, Target: t, Program: s.conf.Rsync.Program, Launcher: r.launcher, Plain: r.plain, Slots: slots,
+		ID: id, Dir: r.dir, Target: t, Program: s.conf.Rsync.Program, Launcher: r.launcher, Plain: r.plain, Slots: slots, Connects: s.connects,
 		Caps: decodeCaps(state.Capabilities, caps), MayDelete: s.conf.Inotify.Delete, Mirrored: state.MirrorDone && !changed,
 		Held: r.held, Withheld: func() { r.withheld.Store(true) }, Root: r.open, Gone: r.gone,
 		Standby: s.conf.Rsync.Standby, Proxied: s.daemon.proxied,

@@ -28,6 +28,7 @@ type site struct {
 	audit    *failqueue.Audit
 	failLog  *failLog
 	total    executor.Total
+	connects *executor.Connects
 	roots    []*root
 	lanes    map[string]*executor.Lane
 	starts   []*laneStart

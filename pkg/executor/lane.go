@@ -61,6 +61,7 @@ type Lane struct {
 	culprits   map[string]bool // paths that break every run they are in
 	full       fullSync
 	standby    *standby
+	connects   *address
 	master     master
 	waits      waits
 
@@ -138,6 +139,7 @@ func NewLane(opt Options) *Lane {
 	}
 	l.state = state{caps: opt.Caps, mirrored: opt.Mirrored, shown: status.LaneStarting, since: time.Now(), failStatus: map[string]failure{}}
 	l.standby = newStandby(l)
+	l.connects = opt.Connects.address(opt.Target)
 	return l
 }
 
@@ -262,6 +264,9 @@ func (l *Lane) nextWake(now time.Time) time.Time {
 	}
 	if l.full.want != nil && !l.full.running {
 		earlier(l.full.next)
+	}
+	if l.master.turn {
+		earlier(l.master.next)
 	}
 	return next
 }

@@ -100,9 +100,10 @@ func (l *Lane) touchedInTrees(o *outcome) (out []suspect) {
 		if w.Flags&both != both || !w.found.Dir() {
 			continue
 		}
-		l.regularFiles(w.Path, func(rel string, st *unix.Stat_t) {
+		unsent := func(rel string) bool { return !o.wasSent(rel) && !tooLong(rel) && !l.excludes(rel, false) }
+		l.regularFiles(w.Path, unsent, func(rel string, st *unix.Stat_t) {
 			s := suspect{path: rel, mtime: stamp(st.Mtim), change: stamp(st.Ctim)}
-			if s.change.After(w.Since.Add(-sinceSlack)) && !o.wasSent(rel) && !tooLong(rel) && !l.excludes(rel, false) {
+			if s.change.After(w.Since.Add(-sinceSlack)) {
 				out = append(out, s)
 			}
 		})
@@ -132,7 +133,7 @@ func (l *Lane) twins(ctx context.Context, o *outcome, touched []suspect) {
 // markLinked makes the hard-linked files of a tree dirty on their own, so that
 // their names outside of the tree go with them (see withOtherNames).
 func (l *Lane) markLinked(w work, now time.Time) {
-	l.regularFiles(w.Path, func(rel string, st *unix.Stat_t) {
+	l.regularFiles(w.Path, nil, func(rel string, st *unix.Stat_t) {
 		if st.Nlink > 1 {
 			l.dirty.Mark(rel, 0, now)
 		}
@@ -141,8 +142,8 @@ func (l *Lane) markLinked(w work, now time.Time) {
 }
 
 // regularFiles visits the regular files of a directory with their state, one
-// after the other.
-func (l *Lane) regularFiles(path string, visit func(rel string, st *unix.Stat_t)) {
+// after the other; only those that are wanted, unless wanted is nil.
+func (l *Lane) regularFiles(path string, wanted func(rel string) bool, visit func(rel string, st *unix.Stat_t)) {
 	root := l.opt.Root()
 	if root == nil {
 		return
@@ -157,9 +158,16 @@ func (l *Lane) regularFiles(path string, visit func(rel string, st *unix.Stat_t)
 		Workers: 1,
 		Entries: func(d *walk.Dir, batch []walk.Entry) {
 			for _, e := range batch {
+				if e.Type != unix.DT_REG {
+					continue
+				}
+				rel := d.RelOf(string(e.Name))
+				if wanted != nil && !wanted(rel) {
+					continue
+				}
 				var st unix.Stat_t
-				if e.Type == unix.DT_REG && unix.Fstatat(d.FD, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
-					visit(d.RelOf(string(e.Name)), &st)
+				if unix.Fstatat(d.FD, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+					visit(rel, &st)
 				}
 			}
 		},

@@ -27,6 +27,8 @@ type Options struct {
 	// alive that was unmounted.
 	Plain *rsync.Launcher
 	Slots *Slots
+	// Connects is shared by all lanes; nil: connections are made at once.
+	Connects *Connects
 	// Caps is what the client can, joined with what was learned of the
 	// receiver before.
 	Caps rsync.Capabilities

@@ -35,6 +35,12 @@ func (l *Lane) cold(ctx context.Context, list []byte, o *outcome) {
 		o.err, o.ended = err, time.Now()
 		return
 	}
+	if l.opt.ControlPath == "" { // else it is a session on a connection that stands
+		if err := l.connects.runs.Wait(ctx); err != nil {
+			o.err, o.ended = err, time.Now()
+			return
+		}
+	}
 	reader := newReader(o)
 	p, err := l.start(ctx, o.run, list, reader.line)
 	if err != nil {

@@ -19,6 +19,7 @@ type master struct {
 	process *rsync.Process
 	ended   chan struct{} // closed when the child has ended
 	next    time.Time     // no earlier start
+	turn    bool          // next is its turn to connect
 }
 
 // masterRetry is the wait before a connection that broke is made again; runs
@@ -41,6 +42,13 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 	if now.Before(l.master.next) {
 		return
 	}
+	if !l.master.turn {
+		if at := l.connects.turn(now); at.After(now) {
+			l.master.next, l.master.turn = at, true
+			return
+		}
+	}
+	l.master.turn = false
 	_ = os.Remove(l.opt.ControlPath) // left by a master that was killed
 	p, err := l.opt.Plain.Start(ctx, rsync.Command{Program: "ssh", Args: l.masterArgs(), Dir: "/", Env: noPassword()})
 	if err != nil {

@@ -27,6 +27,7 @@ type standby struct {
 	used    time.Time     // last use
 	usual   time.Duration // learned: how long its runs take, falling slowly
 	off     bool          // the remote has no room for it
+	turn    bool          // restart is its turn to connect
 }
 
 // warm is one waiting child.
@@ -108,9 +109,24 @@ func (s *standby) keep(ctx context.Context, now time.Time) {
 	start := !s.off && !now.Before(s.restart) && now.Sub(s.used) <= standbyIdle && s.lane.busy[kindSend] == 0
 	s.mu.Unlock()
 	s.end(old)
-	if start {
+	if start && s.mayConnect(now) {
 		s.start(ctx, now)
 	}
+}
+
+// mayConnect tells whether it is this lane's turn to connect, and else waits for
+// it.
+func (s *standby) mayConnect(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.turn && s.lane.opt.ControlPath == "" {
+		if at := s.lane.connects.turn(now); at.After(now) {
+			s.restart, s.turn = at, true
+			return false
+		}
+	}
+	s.turn = false
+	return true
 }
 
 func (s *standby) start(ctx context.Context, now time.Time) {
@@ -152,7 +168,7 @@ func (s *standby) take() *warm {
 	now := time.Now()
 	s.mu.Lock()
 	w := s.warm
-	s.warm, s.used, s.restart = nil, now, now.Add(settle)
+	s.warm, s.used, s.restart, s.turn = nil, now, now.Add(settle), false
 	s.mu.Unlock()
 	if w == nil {
 		return nil
