@@ -31,7 +31,7 @@ const (
 	runsAtOnce = 4
 	runPause   = 10 * time.Millisecond
 	aheadPause = 10 * time.Millisecond
-	loginPause = 50 * time.Millisecond
+	loginPause = 100 * time.Millisecond
 )
 
 // NewConnects knows of no connection yet.

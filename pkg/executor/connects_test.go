@@ -1,6 +1,10 @@
 package executor
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,4 +59,33 @@ func TestAStandbyWaitsForItsTurn(t *testing.T) {
 	testkit.Eventually(t, patient, "a standby waits", b.standby.waits)
 	b.write("after", "2")
 	b.equal()
+}
+
+// At a start the runs wait for the lane's connection, instead of making their
+// own beside it: an sshd turns away what is too much at once.
+func TestLanesToOneSSHDMakeOneConnectionEach(t *testing.T) {
+	s := testkit.Sshd(t, "LogLevel VERBOSE")
+	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
+	const lanes = 6
+	var beds []*bed
+	sockets, connects := t.TempDir(), NewConnects()
+	for i := range lanes {
+		dir := filepath.Join(s.Dir, fmt.Sprint("t", i))
+		b := newBed(t, with{options: func(o *Options) {
+			o.Target.SSH, o.Target.Port, o.Target.Name = true, 0, dir
+			o.ControlPath = filepath.Join(sockets, fmt.Sprint(i))
+			o.Standby, o.Connects = true, connects
+		}})
+		b.dst = dir
+		beds = append(beds, b)
+	}
+	for _, b := range beds {
+		b.write("f", "1")
+	}
+	for _, b := range beds {
+		b.arrives("f", "1")
+	}
+	if n := strings.Count(s.Log(), "Connection from"); n >= 2*lanes {
+		t.Errorf("%d lanes made %d connections", lanes, n)
+	}
 }

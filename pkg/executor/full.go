@@ -157,7 +157,7 @@ func (l *Lane) sendAll(ctx context.Context, o *outcome, want Full) {
 			o.changed[c.Path] = c
 		}
 	}
-	p, err := l.start(ctx, run, list, reader.line)
+	p, err := l.connect(ctx, run, list, reader.line)
 	if err != nil {
 		o.err = err
 		return

@@ -296,6 +296,7 @@ func (l *Lane) dispatch(ctx context.Context, now time.Time) {
 	if l.blocked() {
 		return
 	}
+	l.keepMaster(ctx, now) // first: the runs wait for it
 	l.startFull(ctx, now)
 	l.suspectRebuilt(ctx)
 	l.lookForLitter(now)
@@ -313,7 +314,6 @@ func (l *Lane) dispatch(ctx context.Context, now time.Time) {
 	for k := kindSend; k < kindFull; k++ { // a survey leaves work for Send, too
 		l.startQueued(ctx, k)
 	}
-	l.keepMaster(ctx, now)
 	l.standby.keep(ctx, now)
 }
 

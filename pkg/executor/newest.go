@@ -185,7 +185,7 @@ func (l *Lane) times(ctx context.Context, f flight, suspects []suspect) (map[str
 	if err := f.lease.take(ctx); err != nil {
 		return nil, rsync.Result{Class: rsync.Stopped}
 	}
-	p, err := l.start(ctx, run, run.List(names), func(b []byte) {
+	p, err := l.connect(ctx, run, run.List(names), func(b []byte) {
 		if path, at, ok := rsync.ParseTime(b); ok {
 			times[path] = at
 		}

@@ -35,20 +35,24 @@ func (l *Lane) cold(ctx context.Context, list []byte, o *outcome) {
 		o.err, o.ended = err, time.Now()
 		return
 	}
-	if l.opt.ControlPath == "" { // else it is a session on a connection that stands
-		if err := l.connects.runs.Wait(ctx); err != nil {
-			o.err, o.ended = err, time.Now()
-			return
-		}
-	}
 	reader := newReader(o)
-	p, err := l.start(ctx, o.run, list, reader.line)
+	p, err := l.connect(ctx, o.run, list, reader.line)
 	if err != nil {
 		o.err, o.ended = err, time.Now()
 		return
 	}
 	o.argv = p.Argv
 	l.read(p, reader, o)
+}
+
+// connect starts rsync for a run when it is its turn to connect.
+func (l *Lane) connect(ctx context.Context, run rsync.Run, list []byte, line func([]byte)) (*rsync.Process, error) {
+	if !l.masterStands(ctx) {
+		if err := l.connects.runs.Wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return l.start(ctx, run, list, line)
 }
 
 // start starts rsync for a run; without a list it waits for one.

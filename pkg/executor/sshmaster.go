@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sersync/sersync/pkg/rsync"
@@ -20,11 +21,50 @@ type master struct {
 	ended   chan struct{} // closed when the child has ended
 	next    time.Time     // no earlier start
 	turn    bool          // next is its turn to connect
+	// comes is until when its socket is to be expected, in ns since 1970; 0:
+	// it is not. Read by runs.
+	comes atomic.Int64
 }
 
-// masterRetry is the wait before a connection that broke is made again; runs
-// meanwhile connect for themselves.
-const masterRetry = 5 * time.Second
+const (
+	// masterRetry is the wait before a connection that broke is made again; runs
+	// meanwhile connect for themselves.
+	masterRetry = 5 * time.Second
+	// masterPatience is how long what would need a connection of its own waits
+	// for this one, and masterLook how often it looks.
+	masterPatience = 5 * time.Second
+	masterLook     = 20 * time.Millisecond
+)
+
+// masterThere tells whether runs find a connection.
+func (l *Lane) masterThere() bool {
+	if l.opt.ControlPath == "" {
+		return false
+	}
+	_, err := os.Lstat(l.opt.ControlPath)
+	return err == nil
+}
+
+// masterComes tells whether they will shortly.
+func (l *Lane) masterComes(now time.Time) bool { return now.UnixNano() < l.master.comes.Load() }
+
+// masterStands waits for a connection that is being made: a run that makes one
+// for itself meanwhile would have it no sooner.
+func (l *Lane) masterStands(ctx context.Context) bool {
+	tick := time.NewTicker(masterLook)
+	defer tick.Stop()
+	for !l.masterThere() {
+		if !l.masterComes(time.Now()) {
+			return false
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
 
 // keepMaster starts the connection when it does not stand.
 func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
@@ -35,6 +75,7 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 		select {
 		case <-l.master.ended:
 			l.master.process, l.master.next = nil, now.Add(masterRetry)
+			l.master.comes.Store(0)
 		default:
 			return
 		}
@@ -45,6 +86,7 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 	if !l.master.turn {
 		if at := l.connects.turn(now); at.After(now) {
 			l.master.next, l.master.turn = at, true
+			l.master.comes.Store(at.Add(masterPatience).UnixNano())
 			return
 		}
 	}
@@ -53,12 +95,15 @@ func (l *Lane) keepMaster(ctx context.Context, now time.Time) {
 	p, err := l.opt.Plain.Start(ctx, rsync.Command{Program: "ssh", Args: l.masterArgs(), Dir: "/", Env: noPassword()})
 	if err != nil {
 		l.master.next = now.Add(masterRetry)
+		l.master.comes.Store(0)
 		return
 	}
+	l.master.comes.Store(now.Add(masterPatience).UnixNano())
 	ended := make(chan struct{})
 	l.master.process, l.master.ended = p, ended
 	l.side.Go(func() {
 		p.Wait()
+		l.master.comes.Store(0)
 		close(ended)
 	})
 }

@@ -119,7 +119,12 @@ func (s *standby) keep(ctx context.Context, now time.Time) {
 func (s *standby) mayConnect(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.turn && s.lane.opt.ControlPath == "" {
+	switch {
+	case s.lane.masterThere():
+	case s.lane.masterComes(now):
+		s.restart = now.Add(settle)
+		return false
+	case !s.turn:
 		if at := s.lane.connects.turn(now); at.After(now) {
 			s.restart, s.turn = at, true
 			return false
@@ -293,7 +298,7 @@ func (s *standby) crowded(r rsync.Result) {
 func (s *standby) drop() {
 	s.mu.Lock()
 	w := s.warm
-	s.warm, s.restart = nil, time.Now().Add(settle)
+	s.warm, s.restart, s.turn = nil, time.Now().Add(settle), false
 	s.mu.Unlock()
 	s.end(w)
 }

@@ -74,7 +74,7 @@ func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outc
 		}
 	}
 	files, sent := o.files, o.sent
-	p, err := l.start(ctx, run, list, reader.line)
+	p, err := l.connect(ctx, run, list, reader.line)
 	if err != nil {
 		o.err = err
 		return

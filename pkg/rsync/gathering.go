@@ -1,7 +1,6 @@
 package rsync
 
 import (
-	"errors"
 	"io"
 	"os"
 	"sync"
@@ -83,10 +82,9 @@ func (g *gathering) detach() bool {
 	if err != nil {
 		return false
 	}
-	err = errors.Join(raw.Control(func(fd uintptr) {
-		g.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	}), err)
-	if err != nil {
+	var failed error
+	err = raw.Control(func(fd uintptr) { g.fd, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	if err != nil || failed != nil {
 		g.fd = -1
 		return false
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Lines that come one by one, in bursts, or faster than they are taken: each
@@ -84,5 +86,30 @@ func TestALongOutputLeavesNoDescriptor(t *testing.T) {
 	}
 	if pipes > 20 {
 		t.Errorf("%d pipes are open", pipes)
+	}
+}
+
+// No descriptor is to be had when the reader wants one of its own: each line
+// arrives all the same.
+func TestALongOutputWithoutAFreeDescriptor(t *testing.T) {
+	var before unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	lines := 0
+	c := sh("sleep 0.3; i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); sleep 0.002; done; exit 3")
+	c.Line = func(b []byte) {
+		if string(b) != fmt.Sprint(lines) {
+			t.Errorf("line %d is %q", lines, b)
+		}
+		lines++
+	}
+	p, err := launcher(t).Start(t.Context(), c)
+	must(t, err)
+	p.Feed(nil)
+	time.Sleep(100 * time.Millisecond)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: before.Max}))
+	e := p.Wait()
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &before))
+	if e.Exit != 3 || lines != 200 {
+		t.Errorf("%d lines, %+v", lines, e)
 	}
 }

@@ -70,6 +70,9 @@ func (r *Rules) pattern(text string, include bool) {
 }
 
 func (r *Rules) file(name string, include bool) {
+	if name == os.DevNull {
+		return
+	}
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a fifo would block for ever
 	if err != nil {
 		r.Opaque = true // rsync itself names the file when it cannot read it

@@ -171,3 +171,9 @@ func FuzzRules(f *testing.F) {
 		}
 	})
 }
+
+func TestAnEmptyDeviceHoldsNoPatterns(t *testing.T) {
+	if params(t, "-a --exclude-from=/dev/null").Rules.Any() {
+		t.Error("rules that cannot be evaluated")
+	}
+}
