@@ -72,7 +72,7 @@ func (t *table) transfers(lanes []Lane) {
 	for _, l := range lanes {
 		for _, f := range l.Transfers {
 			text := fmt.Sprintf("%s, %s, %s", t.word(string(f.Operation)), size(f.Bytes), Span(time.Duration(f.Duration), t.opts.Lang))
-			list = append(list, recent{f.Time, l.Remote, f.Path, text, ""})
+			list = append(list, recent{f.Time, l.Remote, cmp.Or(f.Path, "."), text, ""})
 		}
 	}
 	t.list("recent transfers", newestFirst(list))

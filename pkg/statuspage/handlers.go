@@ -77,6 +77,13 @@ func (c *cache) refreshLocked() {
 	c.at = time.Now()
 }
 
+// drop has the source asked again.
+func (c *cache) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = time.Time{}
+}
+
 func (c *cache) snapshot() status.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,6 +196,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, v status.Verb) {
 		return
 	}
 	err := s.opts.Actions.Do(r.Context(), v, req.Lane)
+	s.cache.drop() // who asks next wants to see what it has done
 	s.log.Info("operator action", zap.String("action", string(v)), zap.String("lane", req.Lane), zap.Error(err))
 	switch {
 	case err == nil:

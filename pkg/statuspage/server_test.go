@@ -257,6 +257,23 @@ func (d *doer) Do(_ context.Context, v status.Verb, lane string) error {
 	return d.err
 }
 
+// Who has paused a lane and asks at once sees it paused.
+func TestAnActionIsSeenAtOnce(t *testing.T) {
+	r := start(t, func(o *Options) { o.Actions = &doer{} })
+	for range 5 { // one of them within the life of the snapshot before
+		r.getSocket(t, "/api/status")
+		before := r.source.times()
+		req := request(t, http.MethodPost, "http://localhost/api/pause", "{}", "Content-Type", "application/json")
+		if a := do(t, r.socket, req); a.code != http.StatusAccepted {
+			t.Fatal(a.code, a.body)
+		}
+		r.getSocket(t, "/api/status")
+		if r.source.times() == before {
+			t.Error("what is shown is from before")
+		}
+	}
+}
+
 func TestActionsOverTheSocketOnly(t *testing.T) {
 	d := &doer{}
 	r := start(t, func(o *Options) { o.Actions = d })
