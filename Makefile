@@ -39,7 +39,7 @@ run: build
 # tests change files with and the servers that they talk to.
 .PHONY: test-needs
 test-needs:
-	scripts/need.sh rsync=rsync sshd=openssh-server ssh=openssh-client gcc=gcc flock=util-linux git=git vim=vim tar=tar sqlite3=sqlite3 perl=perl python3=python3 unshare=util-linux ip=iproute2
+	scripts/need.sh rsync=rsync sshd=openssh-server ssh=openssh-client gcc=gcc gencat=libc6-dev flock=util-linux git=git vim=vim tar=tar sqlite3=sqlite3 perl=perl python3=python3 unshare=util-linux ip=iproute2
 
 test: test-needs
 	$(GO) vet ./...
@@ -68,7 +68,7 @@ BENCH_OUT ?= $(CURDIR)/bin
 comma := ,
 .PHONY: bench
 bench:
-	scripts/need.sh rsync=rsync sshd=openssh-server ssh=openssh-client gcc=gcc lsyncd=lsyncd inotifywait=inotify-tools
+	scripts/need.sh rsync=rsync sshd=openssh-server ssh=openssh-client gcc=gcc gencat=libc6-dev lsyncd=lsyncd inotifywait=inotify-tools
 	@mkdir -p '$(BENCH_OUT)'
 	BENCH_OUT='$(BENCH_OUT)' $(GO) test ./bench -run '^$$' -bench '(?i)$(subst $(comma),|(?i),$(ROWS))' -benchtime 1x -timeout 90m -v
 

@@ -41,7 +41,8 @@ if [ "$(id -u)" = 0 ]; then
     chown -R nobody:nogroup "$work/target" "$work/log"
     as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
 fi
-"${as[@]}" rsync --daemon --no-detach --address=127.0.0.1 --port="$port" --config="$work/rsyncd.conf" &
+# In a session of its own, so that Ctrl-C does not end it before sersync.
+setsid "${as[@]}" rsync --daemon --no-detach --address=127.0.0.1 --port="$port" --config="$work/rsyncd.conf" &
 daemon=$!
 up=''
 for _ in $(seq 100); do
@@ -70,7 +71,7 @@ cat <<EOF
   target  $work/target   (rsync module on 127.0.0.1:$port, removed at the end)
 
   Change something in the source, for example in a second terminal:
-      echo hello >> $files/hello.txt
+      echo hello > $files/new.txt
   Ctrl-C ends it.
 
 EOF

@@ -70,6 +70,9 @@ func TestContents(t *testing.T) {
 				t.Errorf("%s: %s twice", format, e.target)
 			}
 			seen[e.target] = true
+			if strings.HasSuffix(e.target, "/receive_socket.py") && e.mode != 0o755 {
+				t.Errorf("%s: %s cannot be run as its page says", format, e.target)
+			}
 			if strings.HasPrefix(e.target, "/etc/") && e.kind != config {
 				t.Errorf("%s: %s is not kept on upgrades", format, e.target)
 			}

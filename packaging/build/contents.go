@@ -64,7 +64,7 @@ func (c contents) entries() ([]entry, error) {
 		{c.path("LICENSE"), docDir + "/copyright", 0o644, plain},
 		{c.licenses, docDir + "/THIRD_PARTY_LICENSES", 0o644, plain},
 	}
-	for _, name := range []string{"README.md", "README.zh.md", "CHANGELOG.md", "SECURITY.md"} {
+	for _, name := range []string{"README.md", "README.zh.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"} {
 		list = append(list, entry{c.path(name), docDir + "/" + name, 0o644, plain})
 	}
 	for _, dir := range []string{"docs", "examples"} {
@@ -90,7 +90,15 @@ func (c contents) below(dir string) ([]entry, error) {
 		if err != nil {
 			return err
 		}
-		list = append(list, entry{path, docDir + "/" + filepath.ToSlash(rel), 0o644, plain})
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o644)
+		if info.Mode()&0o111 != 0 {
+			mode = 0o755 // an example that is to be run
+		}
+		list = append(list, entry{path, docDir + "/" + filepath.ToSlash(rel), mode, plain})
 		return nil
 	})
 	return list, err

@@ -25,7 +25,8 @@ func directory(t *testing.T, length int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	top := dir
+	t.Cleanup(func() { os.RemoveAll(top) })
 	for len(dir) < length {
 		dir = filepath.Join(dir, strings.Repeat("d", min(100, length-len(dir))))
 	}
