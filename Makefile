@@ -1,11 +1,15 @@
 # make            bin/sersync and its second name bin/sersync2
 # make run        try it: a throw-away rsync daemon and examples/quickstart
-# make test       everything that CI runs, with the race detector
+# make test       the quick suite: of each kind of test something, in a few minutes
+# make test-all   every test, with the race detector: a quarter of an hour
+# make lint       the linters of .golangci.yml, gofmt and tidy go.mod files
+# make test-deploy  image, compose, Kubernetes, Prometheus, Ansible, really used: needs
+#                 root and a Debian mirror, takes some minutes
 # make fuzz       every fuzz target for FUZZTIME (60s)
 # make soak       what takes minutes: many seeds, slow recorded runs, storms
 # make bench      the figures of docs/benchmarks.md: beside bare rsync, lsyncd
 #                 and the inotifywait script
-# make packages   .deb, .rpm and .tar.gz below dist/
+# make packages   .deb, .rpm and .tar.gz below dist/, of sersync and of sersync-edge
 # make install    below DESTDIR/PREFIX
 
 GO      ?= go
@@ -14,11 +18,12 @@ PREFIX  ?= /usr/local
 VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/sersync/sersync/pkg/cli.version=$(VERSION))
 
-# The limit is per package. End-to-end tests mostly wait, so more of them run at
-# a time than there are processors.
-TESTFLAGS ?= -race -timeout 14m -parallel 8
+# Tests mostly wait for a kernel, an rsync or a timer, so more packages and more
+# tests run at a time than there are processors. The time limit is per package.
+TESTFLAGS     ?= -short -timeout 10m -p 4 -parallel 4
+TESTALLFLAGS  ?= -race -timeout 60m -p 2 -parallel 6
 
-.PHONY: build run test test-browser fuzz soak bench install clean
+.PHONY: build run test test-all test-browser test-deploy lint fuzz soak bench install clean
 .DEFAULT_GOAL := build
 
 build: bin/sersync2
@@ -26,6 +31,11 @@ build: bin/sersync2
 .PHONY: bin/sersync
 bin/sersync:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/sersync
+
+# Follows what a hub has: docs/edge.md.
+.PHONY: bin/sersync-edge
+bin/sersync-edge:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/sersync-edge
 
 # Cron jobs and monitors look for this name.
 bin/sersync2: bin/sersync
@@ -39,16 +49,38 @@ run: build
 # tests change files with and the servers that they talk to.
 .PHONY: test-needs
 test-needs:
-	scripts/need.sh rsync=rsync sshd=openssh-server ssh=openssh-client gcc=gcc gencat=libc6-dev flock=util-linux git=git vim=vim tar=tar sqlite3=sqlite3 perl=perl python3=python3 unshare=util-linux ip=iproute2
+	scripts/need.sh rsync=rsync sshd=openssh-server stunnel=stunnel4 haproxy=haproxy ssh=openssh-client gcc=gcc gencat=libc6-dev flock=util-linux git=git vim=vim tar=tar sqlite3=sqlite3 perl=perl python3=python3 unshare=util-linux ip=iproute2 xmllint=libxml2-utils
 
-test: test-needs
+# The end-to-end tests run the binary that is shipped.
+test: test-needs build
+	SERSYNC_TEST_BINARY='$(CURDIR)/bin/sersync' $(GO) test $(TESTFLAGS) ./...
+
+test-all: test-needs
 	$(GO) vet ./...
-	$(GO) test $(TESTFLAGS) ./...
+	$(GO) test $(TESTALLFLAGS) ./...
 
 # The status page in a real browser.
 test-browser:
-	scripts/need.sh chromium=chromium
+	scripts/need.sh chromium=chromium npm=npm
 	$(MAKE) -C test/browser test
+
+# The linter is built from a module of its own, so that the product does not
+# depend on what the linter depends on. Its cache is this tree's own: from a cache that
+# trees share it tells findings by the paths of another tree, where no exclusion holds.
+MODULES := . test/browser test/deploy packaging/build
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }
+	@for module in $(MODULES); do \
+		echo "lint $$module" && (cd $$module && $(GO) mod tidy -diff && \
+		GOLANGCI_LINT_CACHE='$(CURDIR)/bin/lint-cache' $(GO) tool -modfile='$(CURDIR)/tools/lint/go.mod' golangci-lint run ./...) || exit 1; \
+	done
+
+# What operators of many servers use: the image built and run, the manifests compared
+# with their schemas, Prometheus and Ansible at work. The libraries of podman have no
+# command on the PATH.
+test-deploy: test-needs
+	scripts/need.sh podman=podman podman-compose=podman-compose runc=runc /usr/lib/podman/netavark=netavark /usr/lib/podman/aardvark-dns=aardvark-dns iptables=iptables mmdebstrap=mmdebstrap promtool=prometheus ansible-playbook=ansible-core /usr/lib/python3/dist-packages/apt/__init__.py=python3-apt
+	$(MAKE) -C test/deploy test
 
 fuzz:
 	scripts/fuzz.sh

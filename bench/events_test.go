@@ -14,7 +14,10 @@ import (
 
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fsevent"
 	"github.com/sersync/sersync/pkg/inotify"
+	"github.com/sersync/sersync/pkg/nameset"
 )
 
 // gate is the Handler of a watch root that can be held up, so that the
@@ -38,7 +41,7 @@ func mallocs() uint64 {
 	return m.Mallocs
 }
 
-func (g *gate) Event(e inotify.Event) {
+func (g *gate) Event(e fsevent.Event) {
 	if g.seen == 0 {
 		close(g.held)
 		<-g.open
@@ -54,18 +57,19 @@ func (g *gate) Event(e inotify.Event) {
 
 func (g *gate) Overflow()                      {}
 func (g *gate) Repaired()                      {}
+func (g *gate) Vanished(string, *nameset.Set)  {}
 func (g *gate) Mount(string, bool)             {}
 func (g *gate) Uncovered(path string, _ error) {}
-func (g *gate) Root(s inotify.RootState) {
-	if s == inotify.RootWatched {
+func (g *gate) Root(s fsevent.RootState) {
+	if s == fsevent.RootWatched {
 		close(g.watched)
 	}
 }
 
 // lane is a dirty set as a lane has one.
-type lane struct{ *filterqueue.Dirty }
+type lane struct{ *dirty.Set }
 
-func (l lane) Mark(path string, f filterqueue.Flags) { l.Dirty.Mark(path, f, time.Now()) }
+func (l lane) Mark(path string, f dirty.Flags) { l.Set.Mark(path, f, time.Now()) }
 
 // BenchmarkEvents is how fast a full kernel queue is decoded, filtered and
 // queued.
@@ -111,7 +115,7 @@ func storm(b *testing.B, filter *filterqueue.Filter, files, rounds int) *gate {
 	}
 	g.queue = filterqueue.New(filterqueue.Options{
 		Switches: confxml.Switches{Delete: true, CreateFolder: true, CloseWrite: true, MoveFrom: true, MoveTo: true},
-		Filter:   filter, Sinks: []filterqueue.Sink{lane{filterqueue.NewDirty()}},
+		Filter:   filter, Sinks: []filterqueue.Sink{lane{dirty.New(time.Now(), dirty.Limits{})}},
 	})
 	w, err := inotify.New(root, inotify.Options{CloseWrite: true})
 	if err != nil {

@@ -12,5 +12,5 @@ test-packages: ## install, start, upgrade and purge the .deb in a clean Debian
 	cd packaging/build && $(GO) vet ./... && $(GO) test -count=1 ./...
 	$(GO) test -count=1 -tags packages -timeout 20m -v ./test/packages
 
-docs: ## renew what is generated: the configuration reference
+docs: ## renew what is generated: the configuration reference, the XML schema
 	$(GO) test ./test/docs -run TestReference -update

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # need.sh COMMAND=PACKAGE...: installs the Debian packages whose commands are
-# missing, and says so; does nothing where all are there.
+# missing, and says so; does nothing where all are there. /FILE=PACKAGE is for one
+# that has no command.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=()
 for pair in "$@"; do
-    command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}")
+    command -v "${pair%%=*}" > /dev/null || [[ $pair == /* && -e ${pair%%=*} ]] || missing+=("${pair#*=}")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -4,7 +4,21 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-port=${QUICKSTART_PORT:-8730}
+# The first port from $1 on at which nobody listens.
+free() {
+    local port
+    for ((port = $1; port < $1 + 200; port++)); do
+        if ! (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            echo "$port"
+            return
+        fi
+    done
+    echo "quickstart: no free port from $1 on" >&2
+    return 1
+}
+
+port=${QUICKSTART_PORT:-$(free 8730)}
+page=${QUICKSTART_PAGE:-$(free 8008)}
 files=examples/quickstart/files
 work=$(mktemp -d "${TMPDIR:-/tmp}/sersync-quickstart.XXXXXX")
 daemon='' follow=''
@@ -55,11 +69,11 @@ for _ in $(seq 100); do
     sleep 0.05
 done
 if [ -z "$up" ]; then
-    echo "quickstart: no rsync daemon on 127.0.0.1:$port (is the port taken? try QUICKSTART_PORT=$((port + 1)) make run)" >&2
+    echo "quickstart: no rsync daemon on 127.0.0.1:$port (is the port taken? QUICKSTART_PORT=NUMBER make run takes another)" >&2
     exit 1
 fi
 
-(umask 077; sed -e "s|@WORK@|$work|g" -e "s|port=\"8730\"|port=\"$port\"|" examples/quickstart/confxml.xml > "$work/confxml.xml")
+(umask 077; sed -e "s|@WORK@|$work|g" -e "s|port=\"8730\"|port=\"$port\"|" -e "s|port=\"8008\"|port=\"$page\"|" examples/quickstart/confxml.xml > "$work/confxml.xml")
 # The name of each file as the daemon logs it: what has really arrived.
 tail -n 0 -F "$work/log/rsyncd.log" 2>/dev/null \
     > >(sed -u -n -e 's/.*ARRIVED recv /  arrived  /p' -e 's/.*ARRIVED del\. /  deleted  /p') &
@@ -69,6 +83,7 @@ cat <<EOF
 
   source  $files
   target  $work/target   (rsync module on 127.0.0.1:$port, removed at the end)
+  page    http://127.0.0.1:$page/
 
   Change something in the source, for example in a second terminal:
       echo hello > $files/new.txt
@@ -76,5 +91,5 @@ cat <<EOF
 
 EOF
 status=0
-bin/sersync -r -o "$work/confxml.xml" || status=$?
+"${SERSYNC_TEST_BINARY:-bin/sersync}" -r -o "$work/confxml.xml" || status=$?
 exit "$status"

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,12 +46,7 @@ func (o *output) Write(b []byte) (int, error) {
 func (o *output) has(line string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, l := range o.lines {
-		if l == line {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(o.lines, line)
 }
 
 func wait(t *testing.T, what string, cond func() bool) {

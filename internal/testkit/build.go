@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -86,8 +85,23 @@ func Main(m *testing.M) {
 	}))
 }
 
-// Repository returns the root of the source tree.
-func Repository() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
-}
+// Repository returns the root of the source tree: the nearest directory with a
+// go.mod, from the package directory upward, in which go test starts a test.
+func Repository() string { return repository() }
+
+var repository = sync.OnceValue(func() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			panic("no go.mod above the working directory of the test")
+		}
+		dir = up
+	}
+})

@@ -37,7 +37,7 @@ func StartShortQueue(t testing.TB, events int, o Options) *Sersync {
 func startShort(t testing.TB, events int, o Options) (s *Sersync, kept bool) {
 	t.Helper()
 	defer lowerLimit(t, queueLimit, events)()
-	s = Start(t, o)
+	s = start(t, o)
 	now, err := os.ReadFile(queueLimit)
 	return s, err == nil && strings.TrimSpace(string(now)) == fmt.Sprint(events)
 }
@@ -109,9 +109,7 @@ func wrapped(t testing.TB, binary, namespace, prepare string) string {
 // Test processes that do so wait for each other.
 func lowerLimit(t testing.TB, file string, value int) (restore func()) {
 	t.Helper()
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "sersync-test-limits.lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	must(t, err)
-	must(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	unlock := lockLimits(t, syscall.LOCK_EX)
 	old, err := os.ReadFile(file)
 	must(t, err)
 	must(t, os.WriteFile(file, fmt.Appendln(nil, value), 0o644))
@@ -120,8 +118,23 @@ func lowerLimit(t testing.TB, file string, value int) (restore func()) {
 		if now, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(now)) == fmt.Sprint(value) {
 			must(t, os.WriteFile(file, old, 0o644))
 		}
-		lock.Close()
+		unlock()
 	}
+}
+
+// lockLimits locks the limits of the machine. Whoever lowers one holds the lock
+// alone (LOCK_EX); whoever starts a program that takes them as they are shares it
+// (LOCK_SH), also with the tests of other packages.
+func lockLimits(t testing.TB, how int) (unlock func()) {
+	t.Helper()
+	name := filepath.Join(os.TempDir(), "sersync-test-kernel-limits.lock")
+	lock, err := os.Open(name)
+	if os.IsNotExist(err) {
+		lock, err = os.OpenFile(name, os.O_CREATE|os.O_RDONLY, 0o644)
+	}
+	must(t, err)
+	must(t, syscall.Flock(int(lock.Fd()), how))
+	return func() { lock.Close() }
 }
 
 // SignalProcess sends sig to the started process itself. Where Binary was a

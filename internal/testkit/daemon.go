@@ -20,6 +20,8 @@ type daemon struct {
 	make func() *exec.Cmd // a new command for each start
 	cmd  *exec.Cmd        // nil while stopped
 	done chan struct{}
+	// killed counts the processes of sessions that Stop has killed.
+	killed int
 }
 
 // Start runs the server and waits until it accepts connections.
@@ -90,6 +92,9 @@ func (d *daemon) Stop() {
 	d.cmd = nil
 }
 
+// Killed returns how many processes of sessions Stop has killed so far.
+func (d *daemon) Killed() int { return d.killed }
+
 // Freeze stops the server and its sessions without closing anything: peers see
 // a machine that has stopped answering. Thaw ends it.
 func (d *daemon) Freeze() { d.t.Helper(); d.signal(syscall.SIGSTOP) }
@@ -101,6 +106,9 @@ func (d *daemon) Thaw() { d.t.Helper(); d.signal(syscall.SIGCONT) }
 // its own, the descendants.
 func (d *daemon) signal(sig syscall.Signal) {
 	below := hold(d.cmd.Process.Pid)[1:]
+	if sig == syscall.SIGKILL {
+		d.killed += len(below)
+	}
 	if err := syscall.Kill(-d.cmd.Process.Pid, sig); err != nil {
 		d.t.Logf("signal %v to %s: %v", sig, d.name, err)
 	}

@@ -44,7 +44,7 @@ func AnyExtra(string) bool { return true }
 // its short options and --archive say it.
 func CompareFor(params string) Compare {
 	var c Compare
-	for _, word := range strings.Fields(params) {
+	for word := range strings.FieldsSeq(params) {
 		if word == "--archive" {
 			word = "-a"
 		}

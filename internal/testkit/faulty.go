@@ -145,9 +145,10 @@ func (r Run) Full() bool {
 	})
 }
 
-// Survey reports whether the run only asked a question.
+// Survey reports whether the run only asked a question: it changes nothing, or
+// takes times from the remote to a directory of its own.
 func (r Run) Survey() bool {
-	return slices.Contains(r.Args, "-n") || slices.Contains(r.Args, "--dry-run")
+	return slices.Contains(r.Args, "-n") || slices.Contains(r.Args, "--dry-run") || slices.Contains(r.Args, "--existing")
 }
 
 // FullSyncs counts the full syncs so far.

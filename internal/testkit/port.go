@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // The ports that a test gets lie below the range from which the kernel gives
@@ -17,18 +19,22 @@ const (
 )
 
 // nextPort counts on from a random start, so that no two servers of a process
-// get the same port, nor, as a rule, those of two processes.
+// get the same port.
 var nextPort = func() *atomic.Int64 {
 	var n atomic.Int64
 	n.Store(rand.Int64N(ports))
 	return &n
 }()
 
-// FreePort returns a loopback port on which nothing listens.
+// FreePort returns a loopback port on which nothing listens, and which no other
+// call gets, in this process or another one, for as long as this process lives.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	for range 200 {
+	for range ports {
 		port := firstPort + int(nextPort.Add(1)%ports)
+		if !reserve(t, port) {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
@@ -38,4 +44,17 @@ func FreePort(t testing.TB) int {
 	}
 	t.Fatal("no free loopback port")
 	return 0
+}
+
+// reserve takes a port for this process. The lock is an abstract Unix socket: it
+// is gone with the process, however that ends, and leaves no file.
+func reserve(t testing.TB, port int) bool {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	must(t, err)
+	if unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("@sersync-testkit-port-%d", port)}) != nil {
+		must(t, unix.Close(fd))
+		return false
+	}
+	return true
 }

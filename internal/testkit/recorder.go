@@ -26,6 +26,8 @@ type RecorderConf struct {
 	SleepOn string
 	// Stdout and Stderr are lines printed before each run.
 	Stdout, Stderr string
+	// Program is the rsync that is run; empty: the one of this host.
+	Program string
 }
 
 // Recorder is an rsync that logs how it was called and then runs the real one.
@@ -55,8 +57,12 @@ func NewRecorder(t testing.TB, c RecorderConf) *Recorder {
 	must(t, os.Mkdir(r.Dir, 0o755))
 	must(t, os.Mkdir(r.log, 0o777))
 	must(t, os.Chmod(r.log, 0o777)) // a program under test may be another user
-	real, err := exec.LookPath("rsync")
-	must(t, err)
+	real := c.Program
+	if real == "" {
+		var err error
+		real, err = exec.LookPath("rsync")
+		must(t, err)
+	}
 	writeProgram(t, r.Program, r.script(real, c))
 	OpenToAll(t, base)
 	return r

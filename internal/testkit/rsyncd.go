@@ -37,19 +37,25 @@ type RsyncdConf struct {
 	Text string
 	// On is the host that it runs on; nil: this one.
 	On *Island
+	// Program is the rsync that serves; empty: the one of this host.
+	Program string
 }
 
 // RsyncDaemon is a real rsync daemon.
 type RsyncDaemon struct {
 	daemon
 	// Dir holds the daemon's configuration, secrets and log.
-	Dir string
+	Dir     string
+	program string
 }
 
 // Rsyncd starts an rsync daemon; it ends with the test.
 func Rsyncd(t testing.TB, conf RsyncdConf) *RsyncDaemon {
 	t.Helper()
-	r := &RsyncDaemon{Dir: t.TempDir()}
+	r := &RsyncDaemon{Dir: t.TempDir(), program: conf.Program}
+	if r.program == "" {
+		r.program = "rsync"
+	}
 	secrets := ""
 	for user, password := range conf.Secrets {
 		secrets += user + ":" + password + "\n"
@@ -69,7 +75,7 @@ func (r *RsyncDaemon) write(t testing.TB, name, text string) {
 }
 
 func (r *RsyncDaemon) command() *exec.Cmd {
-	return exec.Command("rsync", "--daemon", "--no-detach", "--address="+r.on.Address(),
+	return exec.Command(r.program, "--daemon", "--no-detach", "--address="+r.on.Address(),
 		fmt.Sprintf("--port=%d", r.port), "--config="+filepath.Join(r.Dir, "rsyncd.conf"))
 }
 

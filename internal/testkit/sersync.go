@@ -45,7 +45,8 @@ type Options struct {
 	Credential *syscall.Credential
 	// NoWait returns without waiting for the watches to stand.
 	NoWait bool
-	// Ready tells whether the watches stand, where no line says so (-m).
+	// Ready tells whether the watches stand, where no line says so: with -m it
+	// is Watching.
 	Ready func(*Sersync) bool
 }
 
@@ -69,6 +70,13 @@ type Sersync struct {
 // stand (or, with -d, until the foreground part has ended). It and all its
 // children are ended when the test ends.
 func Start(t testing.TB, o Options) *Sersync {
+	t.Helper()
+	defer lockLimits(t, syscall.LOCK_SH)()
+	return start(t, o)
+}
+
+// start is Start for who holds the lock of the machine's limits.
+func start(t testing.TB, o Options) *Sersync {
 	t.Helper()
 	s := &Sersync{t: t, Dir: o.Dir, out: t.TempDir(), done: make(chan struct{})}
 	if s.Dir == "" {
@@ -274,6 +282,27 @@ func (s *Sersync) Processes() []int {
 	}
 	return out
 }
+
+// Watches returns a line for each inotify watch of the program: its process,
+// its descriptor, and what proc(5) says about the watch in fdinfo.
+func (s *Sersync) Watches() map[string]bool {
+	lines := map[string]bool{}
+	for _, pid := range s.Processes() {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+		for _, file := range files {
+			text, _ := os.ReadFile(file)
+			for line := range strings.Lines(string(text)) {
+				if strings.HasPrefix(line, "inotify wd:") {
+					lines[fmt.Sprint(pid, " ", filepath.Base(file), " ", line)] = true
+				}
+			}
+		}
+	}
+	return lines
+}
+
+// Watching reports whether the program has a watch: for Options.Ready.
+func (s *Sersync) Watching() bool { return len(s.Watches()) > 0 }
 
 func hasEntry(env []byte, entry string) bool {
 	for v := range bytes.SplitSeq(env, []byte{0}) {

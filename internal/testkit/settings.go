@@ -15,6 +15,8 @@ type Settings struct {
 	Watch, Dir string
 	// Remotes are the attributes of the <remote> elements: At makes them.
 	Remotes []string
+	// Streams are <stream> elements, complete.
+	Streams []string
 	// More are further localpaths, complete.
 	More []string
 	// Params replaces commonParams.
@@ -22,10 +24,14 @@ type Settings struct {
 	// Set maps a switch of <inotify> to what it shall be instead of its
 	// default.
 	Set map[string]bool
+	// SelfCheck is the interval of the self-check; empty: the default.
+	SelfCheck string
 	// Exclude turns the filter on with these expressions.
 	Exclude []string
 	// DotFiles brings files back whose names begin with a dot.
 	DotFiles bool
+	// Recreated says that the root is made anew again and again.
+	Recreated bool
 	// Rsync is the program run as rsync; empty: the one in PATH.
 	Rsync string
 	// NoStandby keeps no rsync waiting.
@@ -60,10 +66,11 @@ func (s Settings) State() string { return filepath.Join(s.Dir, "state") }
 // LocalPath returns the settings' own <localpath> element, for More of others.
 func (s Settings) LocalPath() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<localpath watch=\"%s\" dotfiles=\"%t\">\n", escape(s.Watch), s.DotFiles)
+	fmt.Fprintf(&b, "<localpath watch=\"%s\" dotfiles=\"%t\" recreated=\"%t\">\n", escape(s.Watch), s.DotFiles, s.Recreated)
 	for _, r := range s.Remotes {
 		fmt.Fprintf(&b, "<remote %s/>\n", r)
 	}
+	b.WriteString(strings.Join(s.Streams, "\n"))
 	b.WriteString("</localpath>\n")
 	return b.String()
 }
@@ -77,7 +84,11 @@ func (s Settings) XML() string {
 	for _, e := range s.Exclude {
 		fmt.Fprintf(&b, "<exclude expression=\"%s\"></exclude>\n", escape(e))
 	}
-	b.WriteString("</filter>\n<inotify>\n")
+	b.WriteString("</filter>\n<inotify")
+	if s.SelfCheck != "" {
+		fmt.Fprintf(&b, " selfcheck=\"%s\"", escape(s.SelfCheck))
+	}
+	b.WriteString(">\n")
 	for name, on := range switches() {
 		if set, ok := s.Set[name]; ok {
 			on = set

@@ -69,6 +69,9 @@ func (s *SSHDaemon) keys() {
 	s.file("known_hosts", fmt.Sprintf("[%s]:%d %s", s.on.Address(), s.port, s.readFile("host_key.pub")), 0o600)
 }
 
+// config writes the configurations of both sides. Sessions have the scratch
+// directory as home: the start-up files of whoever runs the test may do anything,
+// wait for a lock for instance.
 func (s *SSHDaemon) config(lines string) {
 	s.file("sshd_config", fmt.Sprintf(`%[3]s
 Port %[1]d
@@ -82,6 +85,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 AcceptEnv nothing
+SetEnv HOME=%[2]s
 `, s.port, s.Dir, lines, s.on.Address()), 0o600)
 	me, err := user.Current()
 	must(s.t, err)

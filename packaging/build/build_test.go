@@ -50,32 +50,39 @@ func self(t *testing.T) string {
 // TestContents: every file that a package is to hold is in the tree, none is
 // named twice, and what an administrator edits is a configuration file.
 func TestContents(t *testing.T) {
-	for _, format := range []string{"deb", "rpm", "tar"} {
-		c := contents{tree: "../..", binary: self(t), licenses: "main.go", format: format}
-		list, err := c.entries()
-		if err != nil {
+	for _, p := range products {
+		for _, format := range []string{"deb", "rpm", "tar"} {
+			testContents(t, contents{tree: "../..", binary: self(t), licenses: "main.go", format: format, product: p})
+		}
+	}
+}
+
+func testContents(t *testing.T, c contents) {
+	t.Helper()
+	format := c.product.name + " " + c.format
+	list, err := c.product.entries(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.format == "tar" {
+		if list, err = c.portable(); err != nil {
 			t.Fatal(err)
 		}
-		if format == "tar" {
-			if list, err = c.portable(); err != nil {
-				t.Fatal(err)
-			}
+	}
+	if err := check(list); err != nil {
+		t.Errorf("%s: %v", format, err)
+	}
+	seen := map[string]bool{}
+	for _, e := range list {
+		if seen[e.target] {
+			t.Errorf("%s: %s twice", format, e.target)
 		}
-		if err := check(list); err != nil {
-			t.Errorf("%s: %v", format, err)
+		seen[e.target] = true
+		if strings.HasSuffix(e.target, "/receive_socket.py") && e.mode != 0o755 {
+			t.Errorf("%s: %s cannot be run as its page says", format, e.target)
 		}
-		seen := map[string]bool{}
-		for _, e := range list {
-			if seen[e.target] {
-				t.Errorf("%s: %s twice", format, e.target)
-			}
-			seen[e.target] = true
-			if strings.HasSuffix(e.target, "/receive_socket.py") && e.mode != 0o755 {
-				t.Errorf("%s: %s cannot be run as its page says", format, e.target)
-			}
-			if strings.HasPrefix(e.target, "/etc/") && e.kind != config {
-				t.Errorf("%s: %s is not kept on upgrades", format, e.target)
-			}
+		if strings.HasPrefix(e.target, "/etc/") && e.kind != config {
+			t.Errorf("%s: %s is not kept on upgrades", format, e.target)
 		}
 	}
 }
@@ -86,7 +93,7 @@ func TestTarball(t *testing.T) {
 	var sums []string
 	for range 2 {
 		r := release{tree: "../..", out: t.TempDir(), version: "9.9.9", time: at}
-		name, err := r.tarball("amd64", contents{r.tree, self(t), "main.go", "tar"})
+		name, err := r.tarball("amd64", contents{r.tree, self(t), "main.go", "tar", sersync})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +102,7 @@ func TestTarball(t *testing.T) {
 			t.Fatal(err)
 		}
 		sums = append(sums, sum)
-		for _, want := range []string{"sersync", "LICENSE", "root/etc/sersync/confxml.xml", "docs/configuration.md", "THIRD_PARTY_LICENSES"} {
+		for _, want := range []string{"sersync", "LICENSE", "root/etc/sersync/confxml.xml", "docs/configuration.md", "THIRD_PARTY_LICENSES", "root/usr/share/bash-completion/completions/sersync"} {
 			if !slices.Contains(names(t, filepath.Join(r.out, name)), "sersync-9.9.9-linux-amd64/"+want) {
 				t.Errorf("no %s in the tarball", want)
 			}
@@ -133,7 +140,7 @@ func names(t *testing.T, file string) []string {
 // TestSBOM: every module of a binary is a component.
 func TestSBOM(t *testing.T) {
 	r := release{out: t.TempDir(), version: "9.9.9", time: time.Unix(1700000000, 0).UTC()}
-	name, err := r.writeSBOM(self(t), "amd64")
+	name, err := r.writeSBOM("sersync", self(t), "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ type contents struct {
 	binary   string
 	licenses string
 	format   string
+	product  product
 }
 
 // kind is how a package manager treats a file.
@@ -36,12 +37,16 @@ type entry struct {
 
 const docDir = "/usr/share/doc/sersync"
 
-// entries are the files of a .deb or .rpm, by their place on the system.
+// entries are the files of the .deb or .rpm of sersync, by their place on the system.
 func (c contents) entries() ([]entry, error) {
 	initScript := "/etc/init.d/sersync"
 	if c.format == "rpm" {
 		// /etc/init.d is a link to this directory there.
 		initScript = "/etc/rc.d/init.d/sersync"
+	}
+	zshDir := "/usr/share/zsh/vendor-completions"
+	if c.format == "rpm" {
+		zshDir = "/usr/share/zsh/site-functions"
 	}
 	list := []entry{
 		{c.binary, "/usr/bin/sersync", 0o755, plain},
@@ -58,9 +63,14 @@ func (c contents) entries() ([]entry, error) {
 		{c.path("packaging/systemd/dedicated-user.conf"), docDir + "/systemd/dedicated-user.conf", 0o644, plain},
 		{c.path("packaging/systemd/command-plugin.conf"), docDir + "/systemd/command-plugin.conf", 0o644, plain},
 		{c.path("packaging/prometheus/sersync.rules.yml"), docDir + "/prometheus/sersync.rules.yml", 0o644, plain},
+		{c.path("packaging/grafana/sersync.json"), docDir + "/grafana/sersync.json", 0o644, plain},
+		{c.path("packaging/xsd/confxml.xsd"), "/usr/share/xml/sersync/confxml.xsd", 0o644, plain},
 		{c.path("packaging/man/sersync.8"), "/usr/share/man/man8/sersync.8", 0o644, plain},
 		{"sersync.8", "/usr/share/man/man8/sersync2.8", 0o777, link},
 		{c.path("packaging/man/confxml.xml.5"), "/usr/share/man/man5/confxml.xml.5", 0o644, plain},
+		{c.path("packaging/completion/sersync.bash"), "/usr/share/bash-completion/completions/sersync", 0o644, plain},
+		{"sersync", "/usr/share/bash-completion/completions/sersync2", 0o777, link},
+		{c.path("packaging/completion/_sersync"), zshDir + "/_sersync", 0o644, plain},
 		{c.path("LICENSE"), docDir + "/copyright", 0o644, plain},
 		{c.licenses, docDir + "/THIRD_PARTY_LICENSES", 0o644, plain},
 	}
@@ -106,10 +116,11 @@ func (c contents) below(dir string) ([]entry, error) {
 
 // portable are the files of the tarball, by their place in it.
 func (c contents) portable() ([]entry, error) {
-	installed, err := c.entries()
+	installed, err := c.product.entries(c)
 	if err != nil {
 		return nil, err
 	}
+	docDir := "/usr/share/doc/" + c.product.name
 	var list []entry
 	for _, e := range installed {
 		switch {

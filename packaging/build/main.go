@@ -56,11 +56,13 @@ func run(ctx context.Context, tree, out, version string, archs []string) error {
 	}
 	var made []string
 	for _, arch := range archs {
-		names, err := r.pack(ctx, arch)
-		if err != nil {
-			return fmt.Errorf("%s: %w", arch, err)
+		for _, p := range products {
+			names, err := r.pack(ctx, p, arch)
+			if err != nil {
+				return fmt.Errorf("%s for %s: %w", p.name, arch, err)
+			}
+			made = append(made, names...)
 		}
-		made = append(made, names...)
 	}
 	return writeSums(r.out, made)
 }
@@ -116,35 +118,35 @@ func releaseTime(ctx context.Context, tree string) (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// pack makes everything for one architecture and returns the names of the
+// pack makes everything of one program for one architecture and returns the names of the
 // files made.
-func (r release) pack(ctx context.Context, arch string) ([]string, error) {
+func (r release) pack(ctx context.Context, p product, arch string) ([]string, error) {
 	work, err := os.MkdirTemp("", "sersync-packages")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(work)
-	binary := filepath.Join(work, "sersync")
-	if err := r.compile(ctx, arch, binary); err != nil {
+	defer os.RemoveAll(work) //nolint:errcheck // below the system's directory for temporary files
+	binary := filepath.Join(work, p.name)
+	if err := r.compile(ctx, p, arch, binary); err != nil {
 		return nil, err
 	}
 	licenses := filepath.Join(work, "THIRD_PARTY_LICENSES")
 	if err := r.collectLicenses(ctx, binary, licenses); err != nil {
 		return nil, err
 	}
-	sbom, err := r.writeSBOM(binary, arch)
+	sbom, err := r.writeSBOM(p.name, binary, arch)
 	if err != nil {
 		return nil, err
 	}
 	names := []string{sbom}
 	for _, format := range []string{"deb", "rpm"} {
-		name, err := r.native(format, arch, contents{r.tree, binary, licenses, format})
+		name, err := r.native(format, arch, contents{r.tree, binary, licenses, format, p})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", format, err)
 		}
 		names = append(names, name)
 	}
-	name, err := r.tarball(arch, contents{r.tree, binary, licenses, "tar"})
+	name, err := r.tarball(arch, contents{r.tree, binary, licenses, "tar", p})
 	if err != nil {
 		return nil, fmt.Errorf("tar.gz: %w", err)
 	}
@@ -152,9 +154,9 @@ func (r release) pack(ctx context.Context, arch string) ([]string, error) {
 }
 
 // compile builds the program without cgo: one static file for every Linux.
-func (r release) compile(ctx context.Context, arch, to string) error {
+func (r release) compile(ctx context.Context, p product, arch, to string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", to,
-		"-ldflags", "-s -w -X github.com/sersync/sersync/pkg/cli.version="+r.version, "./cmd/sersync")
+		"-ldflags", "-s -w -X github.com/sersync/sersync/pkg/cli.version="+r.version, "./cmd/"+p.name)
 	cmd.Dir = r.tree
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -19,14 +19,14 @@ options and the same confxml.xml.`
 
 // native makes the .deb or .rpm and returns its name.
 func (r release) native(format, arch string, c contents) (string, error) {
-	list, err := c.entries()
+	list, err := c.product.entries(c)
 	if err != nil {
 		return "", err
 	}
 	if err := check(list); err != nil {
 		return "", err
 	}
-	info := nfpm.WithDefaults(r.info(format, arch, list))
+	info := nfpm.WithDefaults(r.info(format, arch, c.product, list))
 	packager, err := nfpm.Get(format)
 	if err != nil {
 		return "", err
@@ -43,23 +43,27 @@ func (r release) native(format, arch string, c contents) (string, error) {
 	return name, nil
 }
 
-func (r release) info(format, arch string, list []entry) *nfpm.Info {
+func (r release) info(format, arch string, p product, list []entry) *nfpm.Info {
 	script := func(name string) string {
-		return filepath.Join(r.tree, "packaging", "scripts", name+"."+format)
+		return filepath.Join(r.tree, p.scripts, name+"."+format)
 	}
 	info := &nfpm.Info{
-		Name: "sersync", Arch: arch, Platform: "linux",
+		Name: p.name, Arch: arch, Platform: "linux",
 		Version: r.version, VersionSchema: "semver", Release: "1", MTime: r.time,
 		Section: "net", Priority: "optional", License: "Apache-2.0",
 		Maintainer:  "The sersync authors <sersync@users.noreply.github.com>",
 		Homepage:    "https://github.com/sersync/sersync",
-		Description: description,
+		Description: p.description,
 	}
 	info.Depends = []string{"rsync"}
-	info.Suggests = []string{"openssh-client"}
+	if p.name == sersync.name {
+		info.Suggests = []string{"openssh-client"}
+	}
 	if format == "rpm" {
-		info.Suggests = []string{"openssh-clients"}
-		info.RPM.Summary = "Mirrors directories to rsync targets as they change"
+		if p.name == sersync.name {
+			info.Suggests = []string{"openssh-clients"}
+		}
+		info.RPM.Summary = p.summary
 		info.RPM.Group = "Applications/System"
 		info.RPM.BuildHost = "localhost" // not the name of this machine
 	}

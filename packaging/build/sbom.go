@@ -59,7 +59,7 @@ type depends struct {
 
 // writeSBOM writes what the binary says it was built from, and returns the
 // name of the file.
-func (r release) writeSBOM(binary, arch string) (string, error) {
+func (r release) writeSBOM(product, binary, arch string) (string, error) {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
 		return "", err
@@ -72,7 +72,7 @@ func (r release) writeSBOM(binary, arch string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := fmt.Sprintf("sersync-%s-linux-%s.cdx.json", r.version, arch)
+	name := fmt.Sprintf("%s-%s-linux-%s.cdx.json", product, r.version, arch)
 	return name, os.WriteFile(filepath.Join(r.out, name), append(data, '\n'), 0o644)
 }
 

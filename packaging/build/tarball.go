@@ -25,7 +25,7 @@ func (r release) tarball(arch string, c contents) (string, error) {
 	if err := check(list); err != nil {
 		return "", err
 	}
-	base := fmt.Sprintf("sersync-%s-linux-%s", r.version, arch)
+	base := fmt.Sprintf("%s-%s-linux-%s", c.product.name, r.version, arch)
 	f, err := os.Create(filepath.Join(r.out, base+".tar.gz"))
 	if err != nil {
 		return "", err
@@ -53,7 +53,7 @@ func (r release) add(t *tar.Writer, name string, e entry) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func fileSum(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err

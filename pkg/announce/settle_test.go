@@ -27,12 +27,12 @@ func TestDropsAreReported(t *testing.T) {
 // last one that is handed on.
 func TestOrder(t *testing.T) {
 	const changes = 3000
-	var last uint32
+	var last int64
 	g := New(Options{Lanes: []string{"a", "b"}, Deliver: func(n filterqueue.Notice) {
-		if n.Mask < last {
-			t.Errorf("notice %d after %d", n.Mask, last)
+		if n.At.UnixNano() < last {
+			t.Errorf("notice %d after %d", n.At.UnixNano(), last)
 		}
-		last = n.Mask
+		last = n.At.UnixNano()
 	}})
 	done := make(chan struct{})
 	var lanes sync.WaitGroup
@@ -49,7 +49,7 @@ func TestOrder(t *testing.T) {
 		})
 	}
 	for i := range changes {
-		g.Changed(filterqueue.Notice{Path: "f", Marked: true, Mask: uint32(i)}, time.Now())
+		g.Changed(filterqueue.Notice{Path: "f", Marked: true, At: time.Unix(0, int64(i))}, time.Now())
 	}
 	close(done)
 	lanes.Wait()

@@ -97,6 +97,22 @@ func Accept(now Identity) Identity {
 	return accepted
 }
 
+// Recreated takes a directory that was made anew at the root's path for the one
+// that is remembered, where both are on one file system. It returns what counts as
+// remembered, and whether the directory is another one. A disk that is not mounted
+// still differs: what stands at its mount point is on another file system.
+func Recreated(old, now Identity) (Identity, bool) {
+	if old.IsZero() || now.Root.Problem != "" || differs(old.Root, now.Root) == "" {
+		return old, false
+	}
+	renewed := old
+	renewed.Root.Ino, renewed.Root.Born = now.Root.Ino, now.Root.Born
+	if differs(renewed.Root, now.Root) != "" {
+		return old, false
+	}
+	return renewed, true
+}
+
 // Follow returns what to remember after now was seen: places that are not held
 // as they are now, held ones as they were. With watched set, every change
 // since old was seen as an event, so a place that was emptied is remembered as

@@ -1,6 +1,9 @@
 package brake
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // kind says which of a place's numbers mean anything for its file system.
 type kind uint8
@@ -55,8 +58,14 @@ func differs(old, now Place) string {
 	if old.Ino != now.Ino {
 		return fmt.Sprintf("the directory was created anew (inode %d, was %d)", now.Ino, old.Ino)
 	}
+	// What a network file system says of it depends on the server's release.
+	if k != sourced && old.Born != 0 && now.Born != 0 && old.Born != now.Born {
+		return fmt.Sprintf("the directory was created anew (at %s, was %s)", bornAt(now), bornAt(old))
+	}
 	return ""
 }
+
+func bornAt(p Place) string { return time.Unix(0, p.Born).Format("2006-01-02 15:04:05.000") }
 
 // differentFS compares the file systems alone.
 func differentFS(k kind, old, now Place, sameBoot bool) string {

@@ -27,6 +27,8 @@ func TestDiffers(t *testing.T) {
 		{"other disk", ext4, func(p *Place) { p.UUID, p.FSID = "u2", "f2" }, "was f1"},
 		{"UUID learnt with a newer kernel", ext4, func(p *Place) { p.UUID = "" }, ""},
 		{"directory created anew", ext4, func(p *Place) { p.Ino = 3 }, "created anew"},
+		{"directory created anew, same inode", created(ext4), func(p *Place) { p.Born++ }, "created anew"},
+		{"creation time not known before", ext4, func(p *Place) { p.Born = 5 }, ""},
 		{"other type", ext4, func(p *Place) { p.Type = "xfs" }, `was "ext4"`},
 
 		{"xfs renamed at reboot", xfs, func(p *Place) { p.Boot, p.Dev, p.FSID = "b2", 11, "dev11" }, ""},
@@ -40,6 +42,7 @@ func TestDiffers(t *testing.T) {
 		{"nfs mounted again", nfs, func(p *Place) { p.Dev = 41 }, ""},
 		{"nfs after a reboot", nfs, func(p *Place) { p.Boot, p.Dev = "b2", 41 }, ""},
 		{"nfs, other export", nfs, func(p *Place) { p.Source = "nas:/other" }, `was "nas:/export"`},
+		{"nfs, server says another creation time", created(nfs), func(p *Place) { p.Born++ }, ""},
 		{"nfs, directory created anew", nfs, func(p *Place) { p.Boot, p.Ino = "b2", 78 }, "created anew"},
 
 		{"fuse made up another inode", fuse, func(p *Place) { p.Ino = 12 }, ""},
@@ -67,6 +70,11 @@ func TestDiffers(t *testing.T) {
 			}
 		})
 	}
+}
+
+func created(p Place) Place {
+	p.Born = 1
+	return p
 }
 
 // What is held over a reboot must compare with the boot it was seen in.

@@ -18,7 +18,8 @@
 //
 // A root that was deleted and created again under the same name is another
 // root: it stays held, whatever it holds by then, until the operator accepts
-// it. A root that is the same and empty stays held for what a scan finds
+// it, or the configuration says that it is made anew (Recreated). A root that is
+// the same and empty stays held for what a scan finds
 // missing until entries are back; deletions seen one by one as events go
 // through (rm -rf root/* is a wish).
 //

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fstree"
 )
 
 // Identity is what a watch root and the mounts below it were at one moment.
@@ -33,6 +35,10 @@ type Place struct {
 	FSID   string  `json:"fsid,omitempty"`   // f_fsid of statfs(2), hexadecimal
 	Dev    uint64  `json:"dev,omitempty"`
 	Ino    uint64  `json:"ino,omitempty"`
+	// Born is when the directory was created, in nanoseconds since 1970; 0 where the
+	// file system does not keep it. A directory that is made right after another was
+	// removed often gets its inode number: ext4 hands out the lowest one.
+	Born int64 `json:"born,omitempty"`
 	// Entries counts the directory's entries without lost+found, up to 1024;
 	// more are not told apart. A mounted file counts as one entry.
 	Entries int `json:"entries"`
@@ -72,14 +78,14 @@ func Take(root string) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("identity of %q: %w", root, err)
 	}
-	table, err := readMountInfo()
+	table, err := fstree.ReadMounts()
 	if err != nil {
 		return Identity{}, fmt.Errorf("identity of %q: %w", root, err)
 	}
-	id.Root = takePlace(fd, table.at(resolved), boot)
-	for _, point := range table.below(resolved) {
+	id.Root = takePlace(fd, table.At(resolved), boot)
+	for _, point := range table.Below(resolved) {
 		if p, ok := takeMount(fd, point, boot); ok {
-			id.Mounts = append(id.Mounts, Mount{Path: RawPath(point.rel), Place: p})
+			id.Mounts = append(id.Mounts, Mount{Path: RawPath(point.Rel), Place: p})
 		}
 	}
 	sortMounts(id.Mounts)
@@ -92,17 +98,17 @@ func sortMounts(m []Mount) {
 
 // takeMount examines what is mounted at point below the open root. It is not
 // there for us (ok is false) when another mount lies over it.
-func takeMount(root int, point mountPoint, boot string) (p Place, ok bool) {
-	fd, err := openPath(root, point.rel, unix.O_NOFOLLOW)
+func takeMount(root int, point fstree.MountPoint, boot string) (p Place, ok bool) {
+	fd, err := openPath(root, point.Rel, unix.O_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return Place{}, false
 	}
 	if err != nil {
-		top := point.entries[len(point.entries)-1]
-		return Place{Problem: problem(err), Type: top.fsType, Source: RawPath(top.identifier())}, true
+		top := point.Stacked[len(point.Stacked)-1]
+		return Place{Problem: problem(err), Type: top.FSType, Source: RawPath(top.Identifier())}, true
 	}
 	defer closeFD(fd)
-	entry, ok := point.visible(fd)
+	entry, ok := point.Visible(fd)
 	if !ok {
 		return Place{}, false
 	}

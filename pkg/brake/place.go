@@ -7,9 +7,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fstree"
 )
 
 func bootID() (string, error) {
@@ -34,14 +37,23 @@ func openPath(at int, path string, flags int) (int, error) {
 // closeFD closes a descriptor through which nothing was written.
 func closeFD(fd int) { _ = unix.Close(fd) }
 
+// born is when the place behind a descriptor was created, 0 if that is not known.
+func born(fd int) int64 {
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT, unix.STATX_BTIME, &st); err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return st.Btime.Sec*int64(time.Second) + int64(st.Btime.Nsec)
+}
+
 // realPath is the path of an open directory as mountinfo writes it.
 func realPath(fd int) (string, error) {
 	return os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 }
 
 // takePlace examines the place behind an O_PATH descriptor.
-func takePlace(fd int, entry mountEntry, boot string) Place {
-	p := Place{Boot: boot, Type: entry.fsType}
+func takePlace(fd int, entry fstree.Mount, boot string) Place {
+	p := Place{Boot: boot, Type: entry.FSType}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		p.Problem = problem(err)
@@ -52,11 +64,12 @@ func takePlace(fd int, entry mountEntry, boot string) Place {
 		p.Problem = problem(err)
 		return p
 	}
-	p.Dev, p.Ino = uint64(st.Dev), st.Ino //nolint:unconvert // uint32 on MIPS
+	p.Dev, p.Ino = uint64(st.Dev), st.Ino
+	p.Born = born(fd)
 	p.FSID = fmt.Sprintf("%08x%08x", uint32(fs.Fsid.Val[0]), uint32(fs.Fsid.Val[1]))
-	switch kindOf(entry.fsType) {
+	switch kindOf(entry.FSType) {
 	case sourced, layered, vague:
-		p.Source = RawPath(entry.identifier())
+		p.Source = RawPath(entry.Identifier())
 	case plain, hashed, volatile: // their sources are device names, which change
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
@@ -131,7 +144,7 @@ func linkedUUID(dir string, dev uint64) string {
 	for _, link := range links {
 		var st unix.Stat_t
 		err := unix.Stat(dir+"/"+link.Name(), &st)
-		if err == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK && uint64(st.Rdev) == dev { //nolint:unconvert // uint32 on MIPS
+		if err == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK && uint64(st.Rdev) == dev {
 			return link.Name()
 		}
 	}

@@ -44,11 +44,49 @@ func TestRootCreatedAnewStaysHeld(t *testing.T) {
 	must(t, os.Rename(root, root+".old")) // keeps the inode from being used again
 	mkdir(t, root)
 	wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"": Changed})
+	if old = take(t, root); old.Root.Born != 0 {
+		must(t, os.RemoveAll(root)) // ext4 hands the inode out again at once
+		mkdir(t, root)
+		write(t, root+"/f")
+		wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"": Changed})
+	}
 	write(t, root+"/g")
 	now := take(t, root)
 	wantHeld(t, Compare(old, now), map[string]Cause{"": Changed})
 	wantHeld(t, Compare(Follow(old, now, true), now), map[string]Cause{"": Changed})
 	wantHeld(t, Compare(Accept(now), now), nil)
+}
+
+// A root that is said to be made anew is held for nothing but being empty.
+func TestRootMadeAnewOnTheSameFileSystem(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "root")
+	mkdir(t, root)
+	write(t, root+"/f")
+	old := take(t, root)
+	if _, again := Recreated(old, take(t, root)); again {
+		t.Error("the same directory was made anew")
+	}
+	must(t, os.Rename(root, root+".old"))
+	if _, again := Recreated(old, take(t, root)); again {
+		t.Error("nothing was made anew")
+	}
+	mkdir(t, root)
+	now := take(t, root)
+	renewed, again := Recreated(old, now)
+	if !again {
+		t.Error("it was made anew")
+	}
+	wantHeld(t, Compare(renewed, now), map[string]Cause{"": Empty})
+	write(t, root+"/g")
+	wantHeld(t, Compare(renewed, take(t, root)), nil)
+	elsewhere := now
+	elsewhere.Root.Type, elsewhere.Root.FSID, elsewhere.Root.UUID, elsewhere.Root.Dev = "tmpfs", "0", "other", now.Root.Dev+1
+	if _, again := Recreated(old, elsewhere); again {
+		t.Error("a directory of another file system counts as the same")
+	}
+	if _, again := Recreated(Identity{}, now); again {
+		t.Error("of nothing something was made anew")
+	}
 }
 
 func TestRootFoundEmpty(t *testing.T) {

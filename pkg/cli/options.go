@@ -1,6 +1,9 @@
 package cli
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Action is what one run of the program is for.
 type Action uint8
@@ -20,11 +23,43 @@ const (
 	AcceptEmpty        // --accept-empty LANE
 	Pause              // --pause LANE
 	Resume             // --resume LANE
+	Stop               // --stop
+	Reload             // --reload
+	ShowLog            // --log
+	Where              // --where PATH
+	Pending            // --pending[=LANE]
+	Init               // --init
 )
 
 // DefaultConfig is read when -o is not given (2.5.4: in the directory of the
 // start).
 const DefaultConfig = "confxml.xml"
+
+// SystemConfig is read when -o is not given and the directory of the start holds
+// no DefaultConfig.
+const SystemConfig = "/etc/sersync/confxml.xml"
+
+// InitConfig makes Config the file that --init writes where -o is not given: the
+// system's for root, and one in the directory of the start for others.
+func (o *Options) InitConfig(root bool) {
+	if root && !slices.ContainsFunc(o.Given, func(g Given) bool { return g.Letter == 'o' }) {
+		o.Config = SystemConfig
+	}
+}
+
+// FindConfig makes Config the file that is meant where -o is not given.
+// SystemConfig is then among the options given, so that the start-up lines name
+// it. Where neither file exists DefaultConfig stays, and is reported as missing
+// like by 2.5.4.
+func (o *Options) FindConfig(exists func(path string) bool) {
+	if slices.ContainsFunc(o.Given, func(g Given) bool { return g.Letter == 'o' }) {
+		return
+	}
+	if !exists(DefaultConfig) && exists(SystemConfig) {
+		o.Config = SystemConfig
+		o.Given = append(o.Given, Given{Letter: 'o', Value: SystemConfig})
+	}
+}
 
 // DefaultThreads holds when -n is not given or has no usable value.
 const DefaultThreads = 10
@@ -46,16 +81,24 @@ type Options struct {
 	Module           string // -m: run this plugin alone; empty: sync
 
 	JSON      bool          // --json
+	Connect   bool          // --connect, with Check
 	PIDFile   string        // --pid-file; empty: none
+	All       bool          // --all: every instance on this host
+	Follow    bool          // --follow: of ShowLog, go on with what is added
 	Lanes     []string      // of the lane actions; empty: all
+	Path      string        // of Where, absolute or as typed
+	Setup     Setup         // of Init
 	WaitLimit time.Duration // of Wait; NoLimit: as long as it takes
 
 	// Given are the short options in the order in which they were typed,
-	// as 2.5.4 echoes them. Those before an error are there with the error.
+	// as 2.5.4 echoes them; see FindConfig. Those before an error are there with the error.
 	Given []Given
 	// Warnings are values that were replaced by a default, one line each.
 	Warnings []string
 }
+
+// Setup is what --init is told; empty: it asks.
+type Setup struct{ Dir, Target, User, PasswordFile string }
 
 // Given is one short option as typed.
 type Given struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +43,7 @@ func Parse(argv []string) (Options, error) {
 		p.Program, argv = argv[0], argv[1:]
 	}
 	flags := p.flags()
-	err := p.translate(flags.Parse(refuseTestFlags(argv)))
+	err := p.translate(argv, flags.Parse(refuseTestFlags(argv)))
 	if err == nil && !p.stopped {
 		err = p.finish(flags.Args())
 	}
@@ -70,15 +71,28 @@ func (p *parser) flags() *pflag.FlagSet {
 	for name, action := range map[string]Action{"help": LongHelp, "version": Version} {
 		p.long(f, name, func(string) error { return p.stop(action) }).NoOptDefVal = noValue
 	}
-	for name, action := range map[string]Action{"check": Check, "status": Status} {
+	for name, action := range map[string]Action{"check": Check, "status": Status, "stop": Stop, "reload": Reload, "log": ShowLog, "init": Init} {
 		p.long(f, name, func(string) error { return p.act(name, action) }).NoOptDefVal = noValue
 	}
+	p.long(f, "all", func(string) error { p.All = true; return nil }).NoOptDefVal = noValue
+	p.long(f, "follow", func(string) error { p.Follow = true; return nil }).NoOptDefVal = noValue
 	p.long(f, "json", func(string) error { p.JSON = true; return nil }).NoOptDefVal = noValue
+	p.long(f, "connect", func(string) error { p.Connect = true; return nil }).NoOptDefVal = noValue
 	for name, action := range map[string]Action{"accept-empty": AcceptEmpty, "pause": Pause, "resume": Resume} {
 		f.VarPF(value(func(lane string) error { return p.lane(name, action, lane) }), name, "", "")
 	}
-	for name, action := range map[string]Action{"resync": Resync, "verify": Verify} {
+	for name, action := range map[string]Action{"resync": Resync, "verify": Verify, "pending": Pending} {
 		f.VarPF(value(func(lane string) error { return p.lane(name, action, lane) }), name, "", "").NoOptDefVal = noValue
+	}
+	f.VarPF(value(p.where), "where", "", "")
+	for name, into := range map[string]*string{"dir": &p.Setup.Dir, "target": &p.Setup.Target, "user": &p.Setup.User, "password-file": &p.Setup.PasswordFile} {
+		f.VarPF(value(func(s string) error {
+			if s == "" {
+				return p.usage("option '--%s' needs a value", name)
+			}
+			*into = s
+			return nil
+		}), name, "", "")
 	}
 	f.VarPF(value(p.wait), "wait", "", "").NoOptDefVal = noValue
 	f.VarPF(value(p.pidFile), "pid-file", "", "")
@@ -99,7 +113,7 @@ func (p *parser) shortFlags(f *pflag.FlagSet) {
 		v := func(s string) error {
 			if !takesValue {
 				if s != noValue {
-					return p.badLetter('=') // -d=x: getopt takes the = for an option
+					return p.badLetter('=', "") // -d=x: getopt takes the = for an option
 				}
 				s = ""
 			}
@@ -161,6 +175,14 @@ func (p *parser) wait(seconds string) error {
 	return p.act("wait", Wait)
 }
 
+func (p *parser) where(path string) error {
+	if path == "" {
+		return p.usage("option '--where' needs the path of a file")
+	}
+	p.Path = path
+	return p.act("where", Where)
+}
+
 func (p *parser) pidFile(path string) error {
 	if path == "" {
 		return p.usage("option '--pid-file' needs the name of a file")
@@ -219,18 +241,50 @@ func atoi(text string) (int, bool) {
 
 // finish judges the command line as a whole. Words that are no options are
 // ignored as in 2.5.4, but where an action of ours can take one it is meant:
-// "--resync www" must not resync everything.
+// "--resync www" must not resync everything. A word after another action, and
+// "sersync status" without an option that starts something, is a mistake.
 func (p *parser) finish(words []string) error {
-	switch p.Action {
-	case Resync, Verify, AcceptEmpty, Pause, Resume:
-		p.Lanes = append(p.Lanes, words...)
-	case Wait:
-		if len(words) > 0 {
-			return p.usage("option '--wait' takes its seconds after an equal sign: --wait=%s", words[0])
+	if len(words) > 0 {
+		if err := p.words(words); err != nil {
+			return err
 		}
 	}
-	if p.JSON && p.Action != Status && p.Action != Check && p.Action != Wait && p.Action != Verify {
-		return p.usage("option '--json' goes with --status, --check, --wait or --verify")
+	if p.Connect && (p.Action != Check || p.Module != "") {
+		return p.usage("option '--connect' goes with --check, and not with -m")
+	}
+	if p.Setup != (Setup{}) && p.Action != Init {
+		return p.usage("options '--dir', '--target', '--user' and '--password-file' go with --init")
+	}
+	if p.All && p.Action != Status {
+		return p.usage("option '--all' goes with --status")
+	}
+	if p.Follow && p.Action != ShowLog {
+		return p.usage("option '--follow' goes with --log")
+	}
+	if p.JSON && !slices.Contains([]Action{Status, Check, Wait, Verify, Where, Pending}, p.Action) {
+		return p.usage("option '--json' goes with --status, --check, --wait, --verify, --where or --pending")
+	}
+	return nil
+}
+
+// words judges the words that are no options, of which there is at least one.
+func (p *parser) words(words []string) error {
+	switch p.Action {
+	case Sync:
+		if p.Daemon || p.FullSync || p.Module != "" {
+			return nil // as 2.5.4 was started, by scripts that say "start" besides
+		}
+		for _, word := range words {
+			if option := p.command(word); option != "" {
+				return p.usage("'%s' is not an option%s Nothing was started", word, hint(option))
+			}
+		}
+	case Resync, Verify, AcceptEmpty, Pause, Resume, Pending:
+		p.Lanes = append(p.Lanes, words...)
+	case Wait:
+		return p.usage("option '--wait' takes its seconds after an equal sign: --wait=%s", words[0])
+	default:
+		return p.usage("option '--%s' takes no word '%s'; a configuration file is named with -o FILE", p.actionName, words[0])
 	}
 	return nil
 }
@@ -248,13 +302,15 @@ func (p *parser) unknown(option, format string, args ...any) *UsageError {
 	return err
 }
 
-func (p *parser) badLetter(letter byte) *UsageError {
+// badLetter is getopt's error for a short option that it does not know; meant is
+// the option that was meant, empty when none is near.
+func (p *parser) badLetter(letter byte, meant string) *UsageError {
 	name := string([]byte{letter})
-	return p.unknown("-"+name, "invalid option -- '%s'", name)
+	return p.unknown("-"+name, "invalid option -- '%s'%s", name, hint(meant))
 }
 
 // translate puts pflag's errors into getopt's and 2.5.4's words.
-func (p *parser) translate(err error) error {
+func (p *parser) translate(argv []string, err error) error {
 	var (
 		own     *UsageError
 		unknown *pflag.NotExistError
@@ -268,10 +324,10 @@ func (p *parser) translate(err error) error {
 		return own
 	case errors.As(err, &unknown):
 		if cluster := unknown.GetSpecifiedShortnames(); cluster != "" {
-			return p.badLetter(cluster[0])
+			return p.badLetter(cluster[0], p.meantByCluster(argv, cluster))
 		}
 		name := "--" + unknown.GetSpecifiedName()
-		return p.unknown(name, "unrecognized option '%s'", name)
+		return p.unknown(name, "unrecognized option '%s'%s", name, hint(p.meant(unknown.GetSpecifiedName())))
 	case errors.As(err, &missing):
 		name := missing.GetSpecifiedName()
 		if missing.GetSpecifiedShortnames() != "" {

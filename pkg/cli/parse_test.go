@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,9 @@ func TestParse(t *testing.T) {
 		{"check", []string{"--check", "-o", "f", "--json"}, parsed(func(o *Options) {
 			o.Action, o.JSON, o.Config, o.Given = Check, true, "f", given("of")
 		})},
+		{"where", []string{"--where", "/data/x", "--json"}, parsed(func(o *Options) { o.Action, o.Path, o.JSON = Where, "/data/x", true })},
+		{"where with an equal sign", []string{"--where=-x"}, parsed(func(o *Options) { o.Action, o.Path = Where, "-x" })},
+		{"pending", []string{"--pending", "www", "--json"}, parsed(func(o *Options) { o.Action, o.Lanes, o.JSON = Pending, []string{"www"}, true })},
 		{"status", []string{"--json", "--status"}, parsed(func(o *Options) { o.Action, o.JSON = Status, true })},
 		{"wait", []string{"--wait"}, parsed(func(o *Options) { o.Action, o.WaitLimit = Wait, NoLimit })},
 		{"wait a minute", []string{"--wait=60"}, parsed(func(o *Options) { o.Action, o.WaitLimit = Wait, time.Minute })},
@@ -77,6 +81,16 @@ func TestParse(t *testing.T) {
 		{"accept", []string{"--accept-empty", "a"}, parsed(func(o *Options) { o.Action, o.Lanes = AcceptEmpty, []string{"a"} })},
 		{"pause", []string{"--pause=a", "b"}, parsed(func(o *Options) { o.Action, o.Lanes = Pause, []string{"a", "b"} })},
 		{"resume", []string{"--resume", "a"}, parsed(func(o *Options) { o.Action, o.Lanes = Resume, []string{"a"} })},
+		{"words of scripts", []string{"start", "-o", "f", "foo", "restart", "now", "on"}, parsed(func(o *Options) {
+			o.Config, o.Given = "f", given("of")
+		})},
+		{"words beside what starts", []string{"-d", "-r", "-o", "f", "start", "status", "stop"}, parsed(func(o *Options) {
+			o.Daemon, o.FullSync, o.Config, o.Given = true, true, "f", given("d", "r", "of")
+		})},
+		{"stop", []string{"--stop"}, parsed(func(o *Options) { o.Action = Stop })},
+		{"log", []string{"--log", "--follow"}, parsed(func(o *Options) { o.Action, o.Follow = ShowLog, true })},
+		{"reload", []string{"--reload"}, parsed(func(o *Options) { o.Action = Reload })},
+		{"status of all", []string{"--status", "--all"}, parsed(func(o *Options) { o.Action, o.All = Status, true })},
 		{"pid file", []string{"-d", "--pid-file", "/run/s.pid"}, parsed(func(o *Options) {
 			o.Daemon, o.PIDFile, o.Given = true, "/run/s.pid", given("d")
 		})},
@@ -115,6 +129,22 @@ func TestParseErrors(t *testing.T) {
 		{[]string{"--nonsense=1"}, none + "--nonsense", "s: unrecognized option '--nonsense'"},
 		{[]string{"---"}, none + "---", "s: unrecognized option '---'"},
 		{[]string{"--=d"}, none + "--=d", "s: unrecognized option '--=d'"},
+		{[]string{"--statsu"}, none + "--statsu", "s: unrecognized option '--statsu'; did you mean '--status'?"},
+		{[]string{"--stat"}, none + "--stat", "s: unrecognized option '--stat'; did you mean '--status'?"},
+		{[]string{"--rsync=web"}, none + "--rsync", "s: unrecognized option '--rsync'; did you mean '--resync'?"},
+		{[]string{"--config=f"}, none + "--config", "s: unrecognized option '--config'; did you mean '-o FILE'?"},
+		{[]string{"-status"}, none + "-s", "s: invalid option -- 's'; did you mean '--status'?"},
+		{[]string{"-resync", "web"}, none + "-e", "s: invalid option -- 'e'; did you mean '--resync'?"},
+		{[]string{"-dx"}, none + "-x", "s: invalid option -- 'x'"},
+		{[]string{"status"}, "", "s: 'status' is not an option; did you mean '--status'? Nothing was started"},
+		{[]string{"-o", "f", "chekc"}, "", "s: 'chekc' is not an option; did you mean '--check'? Nothing was started"},
+		{[]string{"stop"}, "", "s: 'stop' is not an option; did you mean '--stop'? Nothing was started"},
+		{[]string{"--stop", "web"}, "", "s: option '--stop' takes no word 'web'; a configuration file is named with -o FILE"},
+		{[]string{"-d", "--follow"}, "", "s: option '--follow' goes with --log"},
+		{[]string{"logs"}, "", "s: 'logs' is not an option; did you mean '--log'? Nothing was started"},
+		{[]string{"-d", "--all"}, "", "s: option '--all' goes with --status"},
+		{[]string{"--check", "f.xml"}, "", "s: option '--check' takes no word 'f.xml'; a configuration file is named with -o FILE"},
+		{[]string{"--status", "web"}, "", "s: option '--status' takes no word 'web'; a configuration file is named with -o FILE"},
 		{[]string{"-o", ""}, "ERROR config file name empty", "s: option '-o' needs the name of a configuration file"},
 		{[]string{"--pause"}, "", "s: option '--pause' requires an argument"},
 		{[]string{"--pause="}, "", "s: option '--pause' needs the name of a lane; --status lists them"},
@@ -126,7 +156,8 @@ func TestParseErrors(t *testing.T) {
 		{[]string{"--wait=soon"}, "", "s: option '--wait=soon' needs a number of seconds, as in --wait=60"},
 		{[]string{"--wait=-1"}, "", "s: option '--wait=-1' needs a number of seconds, as in --wait=60"},
 		{[]string{"--wait", "60"}, "", "s: option '--wait' takes its seconds after an equal sign: --wait=60"},
-		{[]string{"-r", "--json"}, "", "s: option '--json' goes with --status, --check, --wait or --verify"},
+		{[]string{"-r", "--connect"}, "", "s: option '--connect' goes with --check, and not with -m"},
+		{[]string{"-r", "--json"}, "", "s: option '--json' goes with --status, --check, --wait, --verify, --where or --pending"},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -139,6 +170,47 @@ func TestParseErrors(t *testing.T) {
 				t.Errorf("stdout %q\nstderr %q\nwant   %q\n       %q", usage.Stdout, usage.Stderr, tt.stdout, tt.stderr)
 			}
 		})
+	}
+}
+
+// TestDistance: two neighbours that changed places are one error.
+func TestDistance(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "ab", 2}, {"status", "status", 0}, {"statsu", "status", 1}, {"stats", "status", 1}, {"chek", "check", 1}, {"start", "status", 3}} {
+		if got := distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("%q to %q: %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
+// TestFindConfig: a file in the directory goes before that of the system, and
+// one that was named before both.
+func TestFindConfig(t *testing.T) {
+	tests := []struct {
+		args  []string
+		files string
+		want  string
+	}{
+		{nil, "confxml.xml " + SystemConfig, "confxml.xml"},
+		{nil, SystemConfig, SystemConfig},
+		{nil, "", "confxml.xml"},
+		{[]string{"-o", "f"}, SystemConfig, "f"},
+		{[]string{"--status"}, SystemConfig, SystemConfig},
+	}
+	for _, tt := range tests {
+		o, err := Parse(append([]string{"s"}, tt.args...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.FindConfig(func(path string) bool { return slices.Contains(strings.Fields(tt.files), path) })
+		if o.Config != tt.want {
+			t.Errorf("%q with %q: %s, want %s", tt.args, tt.files, o.Config, tt.want)
+		}
+		if named := slices.Contains(o.Given, Given{'o', o.Config}); named != (tt.want != DefaultConfig) {
+			t.Errorf("%q with %q: the start-up lines name %v", tt.args, tt.files, o.Given)
+		}
 	}
 }
 

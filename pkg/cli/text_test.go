@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"io/fs"
 	"runtime/debug"
 	"strings"
@@ -75,8 +76,8 @@ func TestUnknownModule(t *testing.T) {
 	var out, errs strings.Builder
 	b := Banner{Out: &out, Err: &errs}
 	err := b.Module("HTTP")
-	usage, ok := err.(*UsageError)
-	if !ok {
+	var usage *UsageError
+	if !errors.As(err, &usage) {
 		t.Fatalf("error %v", err)
 	}
 	b.UsageError(usage)
@@ -118,7 +119,7 @@ func TestHelpIsComplete(t *testing.T) {
 			names = append(names, "--"+f.Name)
 		}
 	})
-	if len(names) != 18 {
+	if len(names) != 31 {
 		t.Errorf("%d options: %v", len(names), names)
 	}
 	for _, lang := range []string{"en", "zh_CN"} {

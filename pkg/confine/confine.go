@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -94,15 +93,4 @@ func essential() []string {
 func within(path, root string) bool {
 	path, root = filepath.Clean(path), filepath.Clean(root)
 	return path == root || root == "/" || strings.HasPrefix(path, root+"/")
-}
-
-// Probe tells whether threads can be confined on this host, for a test or for
-// --check: it tries on a thread of its own, which ends with it.
-func Probe(root string) error {
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends here
-		result <- Thread(root, nil)
-	}()
-	return <-result
 }

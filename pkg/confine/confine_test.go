@@ -71,7 +71,7 @@ func TestChildrenCannotFollowLinks(t *testing.T) {
 
 func TestUnfitRootsAreRefused(t *testing.T) {
 	for _, root := range []string{"/", "/etc", "/usr"} {
-		if err := Probe(root); !errors.Is(err, ErrUnfit) {
+		if err := Thread(root, nil); !errors.Is(err, ErrUnfit) {
 			t.Errorf("%s: %v, want ErrUnfit", root, err)
 		}
 	}

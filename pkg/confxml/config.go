@@ -1,6 +1,10 @@
 package confxml
 
-import "time"
+import (
+	"time"
+
+	"github.com/sersync/sersync/pkg/busyhours"
+)
 
 // Config is one validated configuration file. It is immutable after Load;
 // every part of the program receives it, or a part of it, by value.
@@ -19,6 +23,7 @@ type Config struct {
 	LocalPaths []LocalPath // at least one, if ValidateSync says so
 	FailLog    FailLog
 	Crontab    Crontab
+	Verify     Verify
 
 	// PluginRefs are the <sersync><plugin> elements with start="true",
 	// in file order.
@@ -27,6 +32,7 @@ type Config struct {
 	Plugins []Plugin
 
 	// Extensions: optional elements that 2.5.4 ignores.
+	Notify   []Notify // those that are switched on and can work, in file order
 	Log      Log
 	Rsync    RsyncRun
 	State    State
@@ -77,7 +83,25 @@ type LocalPath struct {
 	DotFiles bool
 	// AllowRoot permits watch="/" (extension: allowroot="true").
 	AllowRoot bool
+	// Recreated says that another directory at the path, on the same file system,
+	// is the same watch root (extension: recreated="true").
+	Recreated bool
 	Remotes   []Remote
+	// Streams are the <stream> elements (extension): the changes of the localpath are
+	// published there for edges.
+	Streams []Stream
+}
+
+// Stream is the extension <stream name url creds ca> of a <localpath>.
+type Stream struct {
+	Line     int
+	Name     string // of the tree, the same on the edges
+	URL      string
+	Creds    string // file with the key
+	CA       string // file; empty: the system's authorities
+	Keep     time.Duration
+	Size     int64 // bytes
+	Replicas int
 }
 
 // Remote is one <remote> with the parameters that hold for it: those of
@@ -87,7 +111,10 @@ type Remote struct {
 	IP, Name string
 	Line     int
 
-	Params       string // commonParams, unsplit
+	Params     string // commonParams, unsplit
+	ParamsLine int    // of Params; 0: the default
+	// OwnParams says that Params is the remote's own attribute.
+	OwnParams    bool
 	User         string // empty: none
 	PasswordFile string // empty: none
 	Port         int    // 1 to 65535; 0: not given, or no port
@@ -98,6 +125,29 @@ type Remote struct {
 	OwnPort bool
 	Timeout int // seconds; 0: not given
 	SSH     bool
+	// TLS secures the connection to the rsync daemon (extension: tls="true"); nil: it is
+	// not.
+	TLS *TLS
+	// Backup keeps old versions; nil: they are not kept.
+	Backup *Backup
+	// Busy are the hours of <busy> in the remote, or else in its localpath.
+	Busy busyhours.Schedule
+}
+
+// Backup is the extension <backup dir keep> of a <remote>: what is replaced or deleted
+// there is kept.
+type Backup struct {
+	Line int
+	Dir  string // a name right below the destination
+	Keep int    // days of which versions stay
+}
+
+// TLS is what the attributes of a <remote> say about TLS. Files are as written.
+type TLS struct {
+	CA          string // empty: the system's authorities
+	Certificate string // of this host; empty: none
+	Key         string // empty: in Certificate
+	ServerName  string // empty: the host
 }
 
 // FailLog is <failLog path timeToExecute>.
@@ -114,6 +164,16 @@ type Crontab struct {
 	Cron     string        // extension: cron="0 3 * * *"; wins over Interval
 	FilterOn bool
 	Exclude  []Expression // rsync patterns
+}
+
+// Verify is the extension <verify schedule cron repair>: comparisons at quiet hours.
+type Verify struct {
+	On       bool
+	Interval time.Duration // schedule, in minutes in the file
+	Cron     string        // wins over Interval
+	Repair   bool          // what differs is brought over
+	Contents bool          // files of one size and time are read on both sides
+	BWLimit  int           // KiB per second; 0: none
 }
 
 // PluginRef is <sersync><plugin start name>.
@@ -171,9 +231,30 @@ type Problem struct {
 	File    string
 	Line    int    // 0: the file as a whole
 	Element string // "sersync/localpath@watch"
-	Message string // cause and remedy, one line
-	// Fatal: no value is possible. A problem that is not Fatal is a warning.
-	Fatal bool
-	// CheckFatal: a warning for the daemon, an error for --check.
-	CheckFatal bool
+	// Message is the cause, and Remedy what to do; each is a part of one line.
+	Message, Remedy string
+	Severity        Severity
+}
+
+// Severity is how much a problem matters.
+type Severity uint8
+
+// The severities. Only a Refusal keeps the program from starting.
+const (
+	Note    Severity = iota // said by --check alone
+	Warning                 // said by --check and at the start
+	Fault                   // a warning at the start, an error for --check
+	Refusal                 // no value is possible, or using it would destroy
+)
+
+// String is the word that --check uses.
+func (s Severity) String() string {
+	switch s {
+	case Note:
+		return "note"
+	case Warning:
+		return "warning"
+	default:
+		return "error"
+	}
 }

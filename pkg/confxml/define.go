@@ -14,6 +14,7 @@ const (
 	kindBoolean              // only the exact text true is true
 	kindNumber               // through atoi
 	kindDuration             // as time.ParseDuration reads it
+	kindPace                 // wait, free, or a number of KiB per second
 )
 
 // need is what the absence of an element or attribute means.
@@ -174,6 +175,10 @@ func (k kind) word(lang string) string {
 		return "数字"
 	case k == kindNumber:
 		return "number"
+	case k == kindPace && zh:
+		return "`wait` / `free` / 数字"
+	case k == kindPace:
+		return "`wait` / `free` / number"
 	case k == kindDuration && zh:
 		return "时长"
 	case k == kindDuration:

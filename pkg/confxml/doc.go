@@ -7,10 +7,10 @@
 // of the shipped file and is listed in Config.Warnings.
 //
 // The way of a file is Load, which reads at most 1 MiB and parses it; then
-// Config.ValidateSync, unless only a plugin is run (-m), because a plugin
-// needs neither a localpath nor a remote; then Config.CheckHost, the checks
-// that need this host's file system. ExitCode tells the exit status of their
-// errors.
+// Config.Problems, which adds to what the reader has found what ValidateSync and
+// CheckHost find, unless only a plugin is run (-m), because a plugin needs neither
+// a localpath nor a remote. Fatal makes an error of those that must keep a sync
+// from starting, and ExitCode tells its exit status.
 //
 // One table (definitions) names every element and attribute with its default
 // and meaning. The reader takes its defaults from there, the warning about

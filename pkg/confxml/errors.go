@@ -34,12 +34,22 @@ func (e *ParseError) Error() string {
 	if e.Line > 0 {
 		place = fmt.Sprintf("%s:%d:%d", place, e.Line, e.Column)
 	}
+	return fmt.Sprintf("%s: %s: %s", place, e.cause(), e.Remedy)
+}
+
+// Problem is the error as one of a list.
+func (e *ParseError) Problem() Problem {
+	return Problem{File: e.File, Line: e.Line, Message: e.cause(), Remedy: e.Remedy, Severity: Refusal}
+}
+
+// cause is 2.5.4's wording as a part of a sentence.
+func (e *ParseError) cause() string {
 	text := strings.TrimPrefix(strings.TrimPrefix(e.Text, "Error: "), "Warning: ")
 	text = strings.ToLower(text[:1]) + strings.TrimSuffix(text[1:], ".")
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
-	return fmt.Sprintf("%s: %s: %s", place, text, e.Remedy)
+	return text
 }
 
 // Unwrap returns the system's error.
@@ -69,7 +79,10 @@ func (e *ValidationError) Error() string {
 }
 
 // String is the problem on one line: file, line, element, cause and remedy.
-func (p Problem) String() string {
+func (p Problem) String() string { return p.In(func(s string) string { return s }) }
+
+// In is String in the language that say translates sentences into.
+func (p Problem) In(say func(string) string) string {
 	s := quoteName(p.File)
 	if p.Line > 0 {
 		s = fmt.Sprintf("%s:%d", s, p.Line)
@@ -77,7 +90,11 @@ func (p Problem) String() string {
 	if p.Element != "" {
 		s += ": " + p.Element
 	}
-	return s + ": " + p.Message
+	s += ": " + say(p.Message)
+	if p.Remedy != "" {
+		s += "; " + say(p.Remedy)
+	}
+	return s
 }
 
 // ExitCode is the exit status that belongs to an error of this package: 0 for

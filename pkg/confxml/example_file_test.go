@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os/exec"
+	"reflect"
 	"testing"
 
 	"github.com/sersync/sersync/pkg/confxml"
@@ -31,7 +32,7 @@ func TestSedEdits(t *testing.T) {
 		}
 		return parse(t, out)
 	}
-	auth := confxml.Remote{IP: "127.0.0.1", Name: "tongbu1", Line: 25, Params: "-artuz", User: "bob", PasswordFile: "/etc/p"}
+	auth := confxml.Remote{IP: "127.0.0.1", Name: "tongbu1", Line: 25, Params: "-artuz", ParamsLine: 30, User: "bob", PasswordFile: "/etc/p"}
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -52,9 +53,9 @@ func TestSedEdits(t *testing.T) {
 		}},
 		{"second remote", []string{`26s#<!--<remote ip="192.168.8.39" name="tongbu"/>-->#<remote ip="192.168.8.39" name="tongbu"/>#`}, func(c confxml.Config) bool { return len(c.LocalPaths[0].Remotes) == 2 }},
 		{"remote deleted and appended", []string{"-e", `25d`, "-e", `24a <remote ip="h" name="m"/>`}, func(c confxml.Config) bool { return c.LocalPaths[0].Remotes[0].IP == "h" }},
-		{"auth", []string{`s#<auth start="false" users="root" passwordfile="/etc/rsync.pas"/>#<auth start="true" users="bob" passwordfile="/etc/p"/>#`}, func(c confxml.Config) bool { return c.LocalPaths[0].Remotes[0] == auth }},
-		{"auth by words", []string{"-e", `/<auth/s/false/true/`, "-e", `s/users="root"/users="bob"/`, "-e", `s#/etc/rsync.pas#/etc/p#`}, func(c confxml.Config) bool { return c.LocalPaths[0].Remotes[0] == auth }},
-		{"auth by line", []string{"-e", "31s/false/true/", "-e", "31s#root#bob#", "-e", "31s#/etc/rsync.pas#/etc/p#"}, func(c confxml.Config) bool { return c.LocalPaths[0].Remotes[0] == auth }},
+		{"auth", []string{`s#<auth start="false" users="root" passwordfile="/etc/rsync.pas"/>#<auth start="true" users="bob" passwordfile="/etc/p"/>#`}, func(c confxml.Config) bool { return reflect.DeepEqual(c.LocalPaths[0].Remotes[0], auth) }},
+		{"auth by words", []string{"-e", `/<auth/s/false/true/`, "-e", `s/users="root"/users="bob"/`, "-e", `s#/etc/rsync.pas#/etc/p#`}, func(c confxml.Config) bool { return reflect.DeepEqual(c.LocalPaths[0].Remotes[0], auth) }},
+		{"auth by line", []string{"-e", "31s/false/true/", "-e", "31s#root#bob#", "-e", "31s#/etc/rsync.pas#/etc/p#"}, func(c confxml.Config) bool { return reflect.DeepEqual(c.LocalPaths[0].Remotes[0], auth) }},
 		{"params", []string{`s/-artuz/-az/`}, func(c confxml.Config) bool { return c.LocalPaths[0].Remotes[0].Params == "-az" }},
 		{"timeout", []string{`s/<timeout start="false"/<timeout start="true"/`}, func(c confxml.Config) bool { return c.LocalPaths[0].Remotes[0].Timeout == 100 }},
 		{"filter", []string{`s/<filter start="false">/<filter start="true">/`}, func(c confxml.Config) bool { return c.Filter.On && c.Plugins[0].FilterOn }},

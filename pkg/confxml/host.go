@@ -18,7 +18,8 @@ const (
 )
 
 // CheckHost compares the configuration with this host's file system: watch
-// paths, the fail script's place, password files, overlaps. It only looks. The
+// paths, the fail script's place, password files, overlaps, rsync's parameters. It
+// only looks. The
 // problems come in file order per kind; those that are Fatal must keep a sync
 // from starting, see Fatal. Relative paths are taken relative to the working
 // directory, so call it before that changes.
@@ -27,8 +28,11 @@ func (c Config) CheckHost() []Problem {
 	h.watches()
 	h.overlaps()
 	h.outputs()
+	h.kinds()
 	h.targets()
 	h.passwordFiles()
+	h.params()
+	h.backups()
 	return h.problems
 }
 
@@ -54,8 +58,8 @@ type root struct {
 	line  int
 }
 
-func (h *hostCheck) add(line int, element, message string, fatal bool) {
-	h.problems = append(h.problems, Problem{File: h.config.File, Line: line, Element: element, Message: message, Fatal: fatal})
+func (h *hostCheck) add(line int, element, message, remedy string, severity Severity) {
+	h.problems = append(h.problems, Problem{File: h.config.File, Line: line, Element: element, Message: message, Remedy: remedy, Severity: severity})
 }
 
 // configFile: whoever can write it runs commands as the user of sersync.
@@ -68,10 +72,10 @@ func (h *hostCheck) configFile() {
 		return
 	}
 	if info.Mode()&othersWrite != 0 {
-		h.add(0, "", fmt.Sprintf("every user of this host can change it (mode %04o): chmod o-w it", info.Mode().Perm()), false)
+		h.add(0, "", fmt.Sprintf("every user of this host can change it (mode %04o)", info.Mode().Perm()), "chmod o-w it", Warning)
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-		h.add(0, "", fmt.Sprintf("user %d, who owns it, decides what runs as user %d: chown it to root", st.Uid, os.Geteuid()), false)
+		h.add(0, "", fmt.Sprintf("user %d, who owns it, decides what runs as user %d", st.Uid, os.Geteuid()), "chown it to root", Warning)
 	}
 }
 
@@ -81,38 +85,40 @@ func (h *hostCheck) watches() {
 		if l.Watch == "" {
 			continue // ValidateSync
 		}
-		path, cause, fatal := resolveDir(l.Watch)
+		path, cause, severity := resolveDir(l.Watch)
 		if cause == "" && path == "/" && !l.AllowRoot {
-			cause, fatal = `is the root of the whole system: name a directory below it, or permit it with allowroot="true"`, true
+			cause, severity = `is the root of the whole system; name a directory below it, or permit it with allowroot="true"`, Refusal
 		}
 		if cause != "" {
-			h.add(l.Line, "sersync/localpath@watch", quoteName(l.Watch)+" "+cause, fatal)
+			cause, remedy, _ := strings.Cut(cause, "; ")
+			h.add(l.Line, "sersync/localpath@watch", quoteName(l.Watch)+" "+cause, remedy, severity)
 			continue
 		}
 		h.roots = append(h.roots, root{path, l.Watch, l.Line})
 	}
 }
 
-// resolveDir returns the real path of a directory, or why there is none.
-func resolveDir(watch string) (path, cause string, fatal bool) {
+// resolveDir returns the real path of a directory, or why there is none and what
+// to do about it, with a semicolon between.
+func resolveDir(watch string) (path, cause string, severity Severity) {
 	info, err := os.Stat(watch) // the kernel's verdict first
 	if err == nil {
-		path, err = realPath(watch)
+		path, err = RealPath(watch)
 	}
 	switch {
 	case err == nil && info.IsDir():
-		return path, "", false
+		return path, "", Note
 	case err == nil || errors.Is(err, syscall.ENOTDIR):
-		return "", "is not a directory: name the directory that holds it", true
+		return "", "is not a directory; name the directory that holds it", Refusal
 	case errors.Is(err, fs.ErrNotExist):
-		return "", "does not exist: create it or correct the path", true
+		return "", "does not exist; create it or correct the path", Refusal
 	case errors.Is(err, fs.ErrPermission):
-		return "", "may not be entered by this user: run as root or grant access", true
+		return "", "may not be entered by this user; run as root or grant access", Refusal
 	case errors.Is(err, syscall.ELOOP):
-		return "", "is a loop of symbolic links: name the directory itself", true
+		return "", "is a loop of symbolic links; name the directory itself", Refusal
 	}
 	// A network file system may come back.
-	return "", fmt.Sprintf("cannot be looked at: %v: check the file system below it", reason(err)), false
+	return "", fmt.Sprintf("cannot be looked at (%v); check the file system below it", reason(err)), Warning
 }
 
 // reason is an error without the path, which the message names already.
@@ -124,17 +130,29 @@ func reason(err error) error {
 	return err
 }
 
-// realPath makes a path absolute and resolves links and "..", in this order,
-// as the kernel does.
-func realPath(path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		dir, err := os.Getwd()
-		if err != nil {
-			return "", err
-		}
-		path = dir + "/" + path // not Join: "link/.." is not "."
+// RealPath makes a path absolute and resolves links and "..", as the kernel does:
+// after a link to another place, ".." is the directory above that place. All
+// that this program says or decides about a watch path goes by it.
+func RealPath(path string) (string, error) {
+	path, err := absolute(path)
+	if err != nil {
+		return "", err
 	}
 	return filepath.EvalSymlinks(path)
+}
+
+// AbsPath is the path as RealPath has it where no link is in it.
+func AbsPath(path string) (string, error) {
+	path, err := absolute(path)
+	return filepath.Clean(path), err
+}
+
+func absolute(path string) (string, error) {
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	dir, err := os.Getwd()
+	return dir + "/" + path, err // not Join: "link/.." is not "."
 }
 
 // overlaps names localpaths that are the same directory or inside another.
@@ -142,14 +160,14 @@ func (h *hostCheck) overlaps() {
 	seen := map[string]root{}
 	for _, r := range h.roots {
 		if other, ok := seen[r.path]; ok {
-			h.add(r.line, "sersync/localpath@watch", fmt.Sprintf("%s is the same directory as in line %d: both are synced to their own remotes; join their <remote> elements in one <localpath>", quoteName(r.watch), other.line), false)
+			h.add(r.line, "sersync/localpath@watch", fmt.Sprintf("%s is the same directory as in line %d: both are synced to their own remotes", quoteName(r.watch), other.line), "join their <remote> elements in one <localpath>", Warning)
 			continue
 		}
 		seen[r.path] = r
 	}
 	for _, r := range h.roots {
 		if outer, ok := within(seen, filepath.Dir(r.path)); ok && r.path != "/" {
-			h.add(r.line, "sersync/localpath@watch", fmt.Sprintf("%s is inside %s of line %d: both are synced, and where their targets overlap the last writer wins; exclude it there or remove one", quoteName(r.watch), quoteName(outer.watch), outer.line), false)
+			h.add(r.line, "sersync/localpath@watch", fmt.Sprintf("%s is inside %s of line %d: both are synced, and where their targets overlap the last writer wins", quoteName(r.watch), quoteName(outer.watch), outer.line), "exclude it there or remove one", Warning)
 		}
 	}
 }
@@ -194,12 +212,28 @@ func (h *hostCheck) outputs() {
 			continue
 		}
 		dir := parentDir(out.path)
-		if _, err := realPath(dir); errors.Is(err, fs.ErrNotExist) && out.fatal {
-			h.add(out.line, out.element, fmt.Sprintf("the directory of %s does not exist: no fail script can be written; create it", quoteName(out.path)), false)
+		made := filepath.Clean(dir) == filepath.Clean(h.config.State.Dir) // at every start
+		if _, err := RealPath(dir); errors.Is(err, fs.ErrNotExist) && out.fatal && !made {
+			h.add(out.line, out.element, fmt.Sprintf("the directory of %s does not exist: no fail script can be written", quoteName(out.path)), "create it", Warning)
 		}
 		if r, ok := within(roots, nearest(dir)); ok {
-			h.add(out.line, out.element, fmt.Sprintf("%s is inside the watched %s: writing it would be a change to sync, without end; move it elsewhere", quoteName(out.path), quoteName(r.watch)), out.fatal)
+			severity := Warning
+			if out.fatal {
+				severity = Refusal
+			}
+			h.add(out.line, out.element, fmt.Sprintf("%s is inside the watched %s: writing it would be a change to sync, without end", quoteName(out.path), quoteName(r.watch)), "move it elsewhere", severity)
 		}
+	}
+}
+
+// kinds: what this program writes into must be a file, and the state's place a
+// directory.
+func (h *hostCheck) kinds() {
+	if info, err := os.Stat(h.config.FailLog.Path); err == nil && info.IsDir() {
+		h.add(h.config.FailLog.Line, "sersync/failLog@path", quoteName(h.config.FailLog.Path)+" is a directory: no fail script can be written", "name a file in it", Warning)
+	}
+	if info, err := os.Stat(h.config.State.Dir); err == nil && !info.IsDir() {
+		h.add(0, "state@dir", quoteName(h.config.State.Dir)+" is not a directory: no state can be kept", "name a directory", Warning)
 	}
 }
 
@@ -220,7 +254,7 @@ func parentDir(path string) string {
 // exists.
 func nearest(dir string) string {
 	for {
-		path, err := realPath(dir)
+		path, err := RealPath(dir)
 		if err == nil {
 			return path
 		}
@@ -249,9 +283,9 @@ func (h *hostCheck) targets() {
 			case !ok:
 				seen[t] = place{i, m.Line}
 			case other.localPath == i:
-				h.add(m.Line, "sersync/localpath/remote", fmt.Sprintf("the same target as in line %d: it receives everything twice; remove one", other.line), false)
+				h.add(m.Line, "sersync/localpath/remote", fmt.Sprintf("the same target as in line %d: it receives everything twice", other.line), "remove one", Warning)
 			default:
-				h.add(m.Line, "sersync/localpath/remote", fmt.Sprintf("the same target as in line %d for another localpath: both are synced into it, the last writer wins, and a full sync of one deletes what the other sent; give each a module or sub-path of its own", other.line), false)
+				h.add(m.Line, "sersync/localpath/remote", fmt.Sprintf("the same target as in line %d for another localpath: both are synced into it, the last writer wins, and a full sync of one deletes what the other sent", other.line), "give each a module or sub-path of its own", Warning)
 			}
 		}
 	}

@@ -69,6 +69,8 @@ func TestCheckHost(t *testing.T) {
 		{"fail log by dots", func(_ *testing.T, c *config) { c.FailLog.Path = "log/../src/f.sh" }, []string{"inside the watched"}, true},
 		{"fail log beside", func(t *testing.T, c *config) { mkdir(t, "src2"); c.FailLog.Path = "src2/f.sh" }, nil, false},
 		{"fail log nowhere", func(_ *testing.T, c *config) { c.FailLog.Path = "none/f.sh" }, []string{"directory of none/f.sh does not exist"}, false},
+		{"fail log is a directory", func(t *testing.T, c *config) { mkdir(t, "f.sh"); c.FailLog.Path = "f.sh" }, []string{":9:", "f.sh is a directory: no fail script"}, false},
+		{"state is a file", func(_ *testing.T, c *config) { c.State.Dir = "pass" }, []string{"state@dir: pass is not a directory"}, false},
 		{"log inside", func(_ *testing.T, c *config) { c.Log.File = "src/l" }, []string{"log@file: src/l is inside"}, false},
 		{"state inside", func(_ *testing.T, c *config) { c.State.Dir = "src/new/state" }, []string{"state@dir", "is inside"}, false},
 		{"state is the root", func(_ *testing.T, c *config) { c.State.Dir = "src" }, []string{"state@dir"}, false},
@@ -125,8 +127,8 @@ func TestCheckHost(t *testing.T) {
 			if len(got) != 1 || !said(got, tt.words...) {
 				t.Fatalf("want one problem with %q: %v", tt.words, got)
 			}
-			if got[0].Fatal != tt.fatal || confxml.ExitCode(confxml.Fatal(got)) == 1 != tt.fatal {
-				t.Errorf("fatal is %t: %v", got[0].Fatal, got[0])
+			if (got[0].Severity == confxml.Refusal) != tt.fatal || confxml.ExitCode(confxml.Fatal(got)) == 1 != tt.fatal {
+				t.Errorf("severity is %v: %v", got[0].Severity, got[0])
 			}
 		})
 	}
@@ -162,6 +164,22 @@ func TestForeignConfiguration(t *testing.T) {
 		if len(got) != 1 || !said(got, "user 12345", "chown it to root") {
 			t.Errorf("problems: %v", got)
 		}
+	}
+}
+
+// TestFailLogInStateDir: the state directory is made at the start, so that the fail
+// script may be in it; any other directory has to be there.
+func TestFailLogInStateDir(t *testing.T) {
+	dir := t.TempDir()
+	c := hostConfig(t, dir)
+	c.State.Dir = filepath.Join(dir, "state")
+	c.FailLog.Path = filepath.Join(dir, "state", "fail.sh")
+	if got := c.CheckHost(); said(got, "no fail script can be written") {
+		t.Errorf("in the state directory: %v", got)
+	}
+	c.FailLog.Path = filepath.Join(dir, "other", "fail.sh")
+	if got := c.CheckHost(); !said(got, "no fail script can be written") {
+		t.Errorf("elsewhere: %v", got)
 	}
 }
 

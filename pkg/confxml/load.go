@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -19,11 +20,11 @@ const maxFile = 1 << 20
 // *ParseError. What a sync needs beyond that is checked by ValidateSync and
 // CheckHost, as a plugin run alone (-m) needs neither localpath nor remote.
 func Load(file string) (Config, error) {
-	f, err := os.Open(file)
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a fifo without a writer would block for ever
 	if err != nil {
 		return Config{}, openError(file, err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return Config{}, openError(file, err)

@@ -14,7 +14,6 @@ import (
 const (
 	emptyFailLogInterval = 7200 * time.Second  // 2.5.4: timeToExecute=""
 	failLogTick          = time.Minute         // 2.5.4: the timer's resolution
-	defaultSchedule      = 600                 // minutes; 2.5.4: schedule <= 0
 	maxMinutes           = 100 * 366 * 24 * 60 // keeps a duration within int64
 	maxPort              = math.MaxUint16      // TCP
 	cronExample          = `cron="0 3 * * *" is every day at three`
@@ -41,10 +40,12 @@ func (r *reader) config(head *etree.Element) Config {
 	c.Rsync = r.rsyncRun(rsync)
 	c.FailLog = r.failLog(r.child(sersync, "sersync/failLog", false))
 	c.Crontab = r.crontab(r.child(sersync, "sersync/crontab", false))
+	c.Verify = r.verify(r.child(sersync, "sersync/verify", false))
 	c.PluginRefs = r.pluginRefs(sersync)
 	for _, el := range r.children(head, "plugin") {
 		c.Plugins = append(c.Plugins, r.plugin(el))
 	}
+	c.Notify = r.notifies(head)
 	c.Log = r.log(r.child(head, "log", false))
 	state := r.child(head, "state", false)
 	c.State = State{
@@ -65,7 +66,7 @@ func (r *reader) host(el *etree.Element) Host {
 	listen := r.value(el, "host", "listen", false)
 	h.Listen = listen.text
 	if h.Listen != "" && h.TokenFile == "" {
-		r.warn(listen.line, listen.element, "needs a token: the page stays on loopback; add tokenfile=\"FILE\"", true)
+		r.fault(listen.line, listen.element, "needs a token: the page stays on loopback", "add tokenfile=\"FILE\"")
 		h.Listen = ""
 	}
 	return h
@@ -99,7 +100,7 @@ func (r *reader) selfCheck(el *etree.Element) time.Duration {
 		return d
 	}
 	def := r.defs.must("inotify", "selfcheck").def
-	r.warn(v.line, v.element, fmt.Sprintf("%q is no duration: %s is taken; write it like 24h or 30m, 0 turns the check off", v.text, def), true)
+	r.fault(v.line, v.element, fmt.Sprintf("%q is no duration: %s is taken", v.text, def), "write it like 24h or 30m, 0 turns the check off")
 	d, _ = time.ParseDuration(def)
 	return d
 }
@@ -108,10 +109,13 @@ func (r *reader) selfCheck(el *etree.Element) time.Duration {
 func (r *reader) base(el *etree.Element) Remote {
 	var b Remote
 	params := r.child(el, "sersync/rsync/commonParams", false)
-	b.Params = r.value(params, "sersync/rsync/commonParams", "params", false).text
+	v := r.value(params, "sersync/rsync/commonParams", "params", false)
+	b.Params, b.ParamsLine = v.text, v.line
 	auth := r.child(el, "sersync/rsync/auth", false)
 	if r.flag(auth, "sersync/rsync/auth", "start") {
-		b.User = r.text(auth, "sersync/rsync/auth", "users", true).text
+		users := r.text(auth, "sersync/rsync/auth", "users", true)
+		b.User = users.text
+		r.userName(users)
 		b.PasswordFile = r.text(auth, "sersync/rsync/auth", "passwordfile", true).text
 	}
 	port := r.child(el, "sersync/rsync/userDefinedPort", false)
@@ -132,7 +136,7 @@ func (r *reader) base(el *etree.Element) Remote {
 func (r *reader) port(v value) (text string, port int) {
 	n, err := strconv.Atoi(v.text)
 	if err != nil || n < 1 || n > maxPort {
-		r.warn(v.line, v.element, fmt.Sprintf("%q is no port: the default is used; write a number from 1 to %d", v.text, maxPort), true)
+		r.fault(v.line, v.element, fmt.Sprintf("%q is no port: the default is used", v.text), fmt.Sprintf("write a number from 1 to %d", maxPort))
 		return v.text, 0
 	}
 	return v.text, n
@@ -141,7 +145,7 @@ func (r *reader) port(v value) (text string, port int) {
 func (r *reader) seconds(v value) int {
 	n, err := strconv.Atoi(v.text)
 	if err != nil || n < 0 || n > math.MaxInt32 {
-		r.warn(v.line, v.element, fmt.Sprintf("%q is no number of seconds: no timeout is used; write one like 100", v.text), true)
+		r.fault(v.line, v.element, fmt.Sprintf("%q is no number of seconds: no timeout is used", v.text), "write one like 100")
 		return 0
 	}
 	return n
@@ -154,9 +158,14 @@ func (r *reader) localPath(el *etree.Element, base Remote) LocalPath {
 		Line:      r.line(el),
 		DotFiles:  r.flag(el, path, "dotfiles"),
 		AllowRoot: r.flag(el, path, "allowroot"),
+		Recreated: r.flag(el, path, "recreated"),
 	}
+	base.Busy = readBusy(r, el, path)
 	for _, remote := range r.children(el, path+"/remote") {
 		l.Remotes = append(l.Remotes, r.remote(remote, base))
+	}
+	for _, el := range r.children(el, path+"/stream") {
+		l.Streams = append(l.Streams, readStream(r, el))
 	}
 	return l
 }
@@ -165,17 +174,18 @@ func (r *reader) localPath(el *etree.Element, base Remote) LocalPath {
 func (r *reader) remote(el *etree.Element, base Remote) Remote {
 	const path = "sersync/localpath/remote"
 	m := base
-	m.IP = r.text(el, path, "ip", false).text
-	m.Name = r.text(el, path, "name", false).text
-	m.Line = r.line(el)
-	if v := r.text(el, path, "user", false); v.given {
-		m.User = v.text
+	ip, name := r.text(el, path, "ip", false), r.text(el, path, "name", false)
+	m.IP, m.Name, m.Line = ip.text, name.text, r.line(el)
+	user := r.text(el, path, "user", false)
+	if user.given {
+		m.User = user.text
+		r.userName(user)
 	}
 	if v := r.text(el, path, "passwordfile", false); v.given {
 		m.PasswordFile = v.text
 	}
 	if v := r.value(el, path, "params", false); v.given {
-		m.Params = v.text
+		m.Params, m.ParamsLine, m.OwnParams = v.text, v.line, true
 	}
 	if v := r.text(el, path, "port", false); v.given {
 		m.PortText, m.Port = r.port(v)
@@ -186,6 +196,12 @@ func (r *reader) remote(el *etree.Element, base Remote) Remote {
 	}
 	if r.value(el, path, "ssh", false).given {
 		m.SSH = r.flag(el, path, "ssh")
+	}
+	destination{r: r, m: &m, ip: ip, name: name, ownUser: user.given}.read()
+	m.TLS = r.tls(el, m.SSH)
+	m.Backup = readBackup(r, r.child(el, path+"/backup", false))
+	if own := readBusy(r, el, path); own != nil {
+		m.Busy = own
 	}
 	return m
 }
@@ -210,7 +226,7 @@ func (r *reader) count(el *etree.Element, path, attr string, least int) int {
 		return n
 	}
 	def := r.defs.must(path, attr).def
-	r.warn(v.line, v.element, fmt.Sprintf("%q is not a number of at least %d: %s is taken", v.text, least, def), true)
+	r.fault(v.line, v.element, fmt.Sprintf("%q is not a number of at least %d: %s is taken", v.text, least, def), "write such a number")
 	return atoi(def)
 }
 
@@ -218,7 +234,7 @@ func (r *reader) failLog(el *etree.Element) FailLog {
 	const path = "sersync/failLog"
 	name := r.value(el, path, "path", false)
 	if name.text == "" {
-		r.warn(name.line, name.element, "empty: no fail script is written; name a file", false)
+		r.warn(name.line, name.element, "empty: no fail script is written", "name a file")
 	}
 	f := FailLog{Path: name.text, Line: r.line(el)}
 	after := r.value(el, path, "timeToExecute", false).text
@@ -236,26 +252,48 @@ func (r *reader) failLog(el *etree.Element) FailLog {
 func (r *reader) crontab(el *etree.Element) Crontab {
 	const path = "sersync/crontab"
 	c := Crontab{On: r.flag(el, path, "start")}
-	schedule := r.value(el, path, "schedule", c.On)
-	minutes := atoi(schedule.text)
-	if minutes <= 0 {
-		minutes = defaultSchedule
-		if c.On {
-			r.warn(schedule.line, schedule.element, fmt.Sprintf("%q is no number of minutes: %d is taken", schedule.text, defaultSchedule), false)
-		}
-	}
-	c.Interval = time.Duration(min(minutes, maxMinutes)) * time.Minute
-	if v := r.value(el, path, "cron", false); v.text != "" {
-		if err := checkCron(v.text); err != nil {
-			r.warn(v.line, v.element, fmt.Sprintf("%q: %v: schedule is used instead; %s", v.text, err, cronExample), true)
-		} else {
-			c.Cron = v.text
-		}
-	}
+	c.Interval, c.Cron = r.schedule(el, path, c.On)
 	filter := r.child(el, path+"/crontabfilter", c.On)
 	c.FilterOn = r.flag(filter, path+"/crontabfilter", "start")
 	c.Exclude = r.expressions(filter, path+"/crontabfilter/exclude")
 	return c
+}
+
+// verify reads <verify>; it is off where the element is missing.
+func (r *reader) verify(el *etree.Element) Verify {
+	const path = "sersync/verify"
+	if el == nil {
+		return Verify{}
+	}
+	v := Verify{On: r.flag(el, path, "start")}
+	v.Interval, v.Cron = r.schedule(el, path, v.On)
+	v.Repair, v.Contents = r.flag(el, path, "repair"), r.flag(el, path, "contents")
+	v.BWLimit = r.count(el, path, "bwlimit", 0)
+	return v
+}
+
+// schedule reads how often something runs: every interval, or by a cron expression
+// where one is given.
+func (r *reader) schedule(el *etree.Element, path string, on bool) (interval time.Duration, spec string) {
+	schedule := r.value(el, path, "schedule", on)
+	minutes := atoi(schedule.text)
+	if minutes <= 0 {
+		def := r.defs.must(path, "schedule").def
+		minutes = atoi(def)
+		if on {
+			r.warn(schedule.line, schedule.element, fmt.Sprintf("%q is no number of minutes: %s is taken", schedule.text, def), "write one like 600")
+		}
+	}
+	interval = time.Duration(min(minutes, maxMinutes)) * time.Minute
+	v := r.value(el, path, "cron", false)
+	if v.text == "" {
+		return interval, ""
+	}
+	if err := checkCron(v.text); err != nil {
+		r.fault(v.line, v.element, fmt.Sprintf("%q: %v: schedule is used instead", v.text, err), "correct it: "+cronExample)
+		return interval, ""
+	}
+	return interval, v.text
 }
 
 // checkCron tells what is wrong with a five-field expression. A time zone
@@ -273,23 +311,24 @@ func checkCron(spec string) error {
 func (r *reader) log(el *etree.Element) Log {
 	return Log{
 		File:       r.value(el, "log", "file", false).text,
-		Level:      r.oneOf(el, "log", "level", "debug", "info", "warn", "error"),
-		Format:     r.oneOf(el, "log", "format", "console", "json", "logfmt", "journal"),
+		Level:      r.oneOf(el, "log", "level"),
+		Format:     r.oneOf(el, "log", "format"),
 		MaxSizeMB:  r.count(el, "log", "maxsize", 1),
 		MaxBackups: r.count(el, "log", "maxbackups", 0),
 		MaxAgeDays: r.count(el, "log", "maxage", 0),
 	}
 }
 
-// oneOf reads one of some words; anything else is the default.
-func (r *reader) oneOf(el *etree.Element, path, attr string, words ...string) string {
+// oneOf reads one of the attribute's choices; anything else is the default.
+func (r *reader) oneOf(el *etree.Element, path, attr string) string {
 	v := r.value(el, path, attr, false)
+	words := choices[v.element]
 	for _, w := range words {
 		if v.text == w {
 			return w
 		}
 	}
 	def := r.defs.must(path, attr).def
-	r.warn(v.line, v.element, fmt.Sprintf("%q is unknown: %s is taken; one of %s", v.text, def, strings.Join(words, ", ")), true)
+	r.fault(v.line, v.element, fmt.Sprintf("%q is unknown: %s is taken", v.text, def), "write one of "+strings.Join(words, ", "))
 	return def
 }

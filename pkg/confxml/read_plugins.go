@@ -20,13 +20,13 @@ func (r *reader) pluginRefs(sersync *etree.Element) []PluginRef {
 		name := r.value(el, path, "name", false)
 		when := r.value(el, path, "when", false)
 		if when.text != "" && when.text != "all" {
-			r.warn(when.line, when.element, fmt.Sprintf("%q is unknown: it is ignored; write all or remove it", when.text), true)
+			r.fault(when.line, when.element, fmt.Sprintf("%q is unknown: it is ignored", when.text), "write all or remove it")
 		}
 		if !on {
 			continue
 		}
 		if name.text == "" {
-			r.warn(name.line, name.element, "no plugin is named: none is run; write command, socket, http or refreshCDN", true)
+			r.fault(name.line, name.element, "no plugin is named: none is run", "write command, socket, http or refreshCDN")
 			continue
 		}
 		refs = append(refs, PluginRef{Name: name.text, WhenAll: when.text == "all", Line: r.line(el)})

@@ -2,9 +2,13 @@ package confxml
 
 import (
 	"fmt"
+	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/beevik/etree"
+
+	"github.com/sersync/sersync/pkg/shellwords"
 )
 
 // maxWarnings bounds the list, as a hostile file has room for 200,000 names.
@@ -19,6 +23,7 @@ type reader struct {
 	defs     table
 	warnings []Problem
 	said     map[string]bool
+	env      func(string) (string, bool)
 }
 
 func newReader(file string, p *parser) *reader {
@@ -28,6 +33,7 @@ func newReader(file string, p *parser) *reader {
 		lines: newLineTable(p.lex.data),
 		defs:  newTable(),
 		said:  map[string]bool{},
+		env:   os.LookupEnv,
 	}
 }
 
@@ -38,21 +44,30 @@ func (r *reader) line(el *etree.Element) int {
 	return r.lines.line(r.tree.lines[el])
 }
 
-// warn adds a warning; checkFatal makes it an error for --check.
-func (r *reader) warn(line int, element, message string, checkFatal bool) {
-	switch {
+// warn adds a warning.
+func (r *reader) warn(line int, element, message, remedy string) {
+	r.add(Problem{Line: line, Element: element, Message: message, Remedy: remedy, Severity: Warning})
+}
+
+// fault adds a warning that is an error for --check.
+func (r *reader) fault(line int, element, message, remedy string) {
+	r.add(Problem{Line: line, Element: element, Message: message, Remedy: remedy, Severity: Fault})
+}
+
+func (r *reader) add(p Problem) {
+	switch p.File = r.file; {
 	case len(r.warnings) == maxWarnings:
-		r.warnings = append(r.warnings, Problem{File: r.file, Message: "further warnings are left out: correct those above first"})
+		r.warnings = append(r.warnings, Problem{File: r.file, Message: "further warnings are left out", Remedy: "correct those above first", Severity: Warning})
 	case len(r.warnings) < maxWarnings:
-		r.warnings = append(r.warnings, Problem{File: r.file, Line: line, Element: element, Message: message, CheckFatal: checkFatal})
+		r.warnings = append(r.warnings, p)
 	}
 }
 
 // warnOnce is warn for what would be said again for every further element.
-func (r *reader) warnOnce(line int, element, message string) {
+func (r *reader) warnOnce(line int, element, message, remedy string) {
 	if key := element + "\x00" + message; !r.said[key] {
 		r.said[key] = true
-		r.warn(line, element, message, false)
+		r.warn(line, element, message, remedy)
 	}
 }
 
@@ -65,13 +80,13 @@ func (r *reader) child(parent *etree.Element, path string, on bool) *etree.Eleme
 	d := r.defs.must(path, "")
 	all := r.children(parent, path)
 	if len(all) > 1 {
-		r.warnOnce(r.line(all[1]), path, "given more than once: the first one counts, remove the others")
+		r.warnOnce(r.line(all[1]), path, "given more than once: the first one counts", "remove the others")
 	}
 	if len(all) > 0 {
 		return all[0]
 	}
 	if d.need == required || d.need == requiredOn && on {
-		r.warn(r.line(parent), path, fmt.Sprintf("missing: defaults are taken; add <%s> as in the shipped confxml.xml", last(path)), false)
+		r.warn(r.line(parent), path, "missing: defaults are taken", fmt.Sprintf("add <%s> as in the shipped confxml.xml", last(path)))
 	}
 	return nil
 }
@@ -123,20 +138,48 @@ func (r *reader) value(el *etree.Element, path, attr string, on bool) value {
 		if d.def != "" {
 			taken = fmt.Sprintf("%q is taken", d.def)
 		}
-		r.warn(v.line, v.element, fmt.Sprintf("missing: %s; add %s=\"...\"", taken, attr), false)
+		r.warn(v.line, v.element, "missing: "+taken, fmt.Sprintf("add %s=\"...\"", attr))
 	}
 	return v
 }
 
 // text is value for bytes that 2.5.4 pasted into a shell line, which took the
-// blanks around them away.
+// blanks around them away, and put $VAR and quotes into effect.
 func (r *reader) text(el *etree.Element, path, attr string, on bool) value {
 	v := r.value(el, path, attr, on)
 	if t := strings.Trim(v.text, " \t\r\n"); t != v.text {
-		r.warn(v.line, v.element, "blanks around the value are ignored: remove them", false)
+		r.warn(v.line, v.element, "blanks around the value are ignored", "remove them")
 		v.text = t
 	}
+	if first, _ := utf8.DecodeRuneInString(v.text); strings.ContainsRune(typographicQuotes, first) {
+		r.fault(v.line, v.element, fmt.Sprintf("%q begins with a typographic quotation mark, which is a part of the value", v.text), fmt.Sprintf("write plain ones: %s=\"...\"", attr))
+	}
+	v.text = r.expand(v)
 	return v
+}
+
+// expand is the value as a shell reads it. What a shell would have to execute has
+// no value here.
+func (r *reader) expand(v value) string {
+	var unset []string
+	text, err := shellwords.Value(v.text, func(name string) string {
+		s, ok := r.env(name)
+		if !ok {
+			unset = append(unset, name)
+		}
+		return s
+	})
+	if err != nil {
+		r.add(Problem{
+			Line: v.line, Element: v.element, Message: fmt.Sprintf("%q is for a shell, and none runs here: %v", v.text, err),
+			Remedy: "write the value itself", Severity: Refusal,
+		})
+		return text
+	}
+	for _, name := range unset {
+		r.fault(v.line, v.element, fmt.Sprintf("$%s is empty: there is no such variable in the environment", printable(name)), "set it where sersync is started, or write the value itself")
+	}
+	return text
 }
 
 // flag reads a boolean. Only the exact text true counts.
@@ -147,7 +190,7 @@ func (r *reader) flag(el *etree.Element, path, attr string) bool {
 		return true
 	case "false", "":
 	default:
-		r.warn(v.line, v.element, fmt.Sprintf("%q is not true, so it is off: write true or false", v.text), false)
+		r.warn(v.line, v.element, fmt.Sprintf("%q is not true, so it is off", v.text), "write true or false")
 	}
 	return false
 }
@@ -159,7 +202,7 @@ func (r *reader) expressions(parent *etree.Element, path string) []Expression {
 	for _, el := range r.children(parent, path) {
 		v := r.value(el, path, "expression", false)
 		if !v.given {
-			r.warn(v.line, v.element, "missing: the element is left out; add expression=\"...\" or remove it", false)
+			r.warn(v.line, v.element, "missing: the element is left out", "add expression=\"...\" or remove it")
 			continue
 		}
 		all = append(all, Expression{Text: v.text, Line: v.line})
@@ -173,12 +216,12 @@ func (r *reader) expressions(parent *etree.Element, path string) []Expression {
 func (r *reader) unknown(el *etree.Element, path string) {
 	inPlugin := path == "plugin" || strings.HasPrefix(path, "plugin/")
 	for _, a := range el.Attr {
-		if inPlugin {
-			break
+		if inPlugin || forEditors(a.Key) {
+			continue
 		}
 		if _, ok := r.defs[path+"@"+a.Key]; !ok {
 			line := r.lines.line(r.tree.attrs[el][a.Key])
-			r.warnOnce(line, printable(path+"@"+a.Key), "unknown attribute: it is ignored; correct its name or remove it")
+			r.warnOnce(line, printable(path+"@"+a.Key), "unknown attribute: it is ignored", "correct its name or remove it")
 		}
 	}
 	for _, c := range el.ChildElements() {
@@ -201,8 +244,14 @@ func (r *reader) unknown(el *etree.Element, path string) {
 		if parent := r.defs.elsewhere(c.Tag); parent != "" {
 			remedy = fmt.Sprintf("move it into <%s>", last(parent))
 		}
-		r.warn(r.line(c), printable(below), "unknown element here: it is ignored; "+remedy, false)
+		r.warn(r.line(c), printable(below), "unknown element here: it is ignored", remedy)
 	}
+}
+
+// forEditors tells whether an attribute says where the schema of the file is, such as
+// xsi:noNamespaceSchemaLocation: it is for editors, and for nobody else.
+func forEditors(name string) bool {
+	return strings.HasPrefix(name, "xmlns:") || strings.HasPrefix(name, "xsi:")
 }
 
 // printable keeps a name from the file on one line of a message.

@@ -9,6 +9,7 @@ func definitions() []definition {
 	t = append(t, rsyncDefinitions()...)
 	t = append(t, scheduleDefinitions()...)
 	t = append(t, pluginDefinitions()...)
+	t = append(t, notifyDefinitions()...)
 	return append(t, extensionDefinitions()...)
 }
 
@@ -58,12 +59,13 @@ func switchDefinitions() []definition {
 }
 
 func localpathDefinitions() []definition {
-	return []definition{
+	t := []definition{
 		{"sersync", "", kindNone, "", required, false, "What is synced, and how.", "同步什么以及如何同步。"},
 		{"sersync/localpath", "", kindNone, "", essential, false, "A watched directory; any number (2.5.4 used only the first).", "被监控的目录，可以有任意多个（2.5.4 只用第一个）。"},
 		{"sersync/localpath", "watch", kindText, "", essential, false, "The directory. A relative path is relative to the start directory.", "目录。相对路径相对于启动目录。"},
 		{"sersync/localpath", "dotfiles", kindBoolean, "false", optional, true, "Sync files whose names begin with a dot in events too.", "事件同步也包括以点开头的文件。"},
 		{"sersync/localpath", "allowroot", kindBoolean, "false", optional, true, "Permit watch=\"/\".", "允许 watch=\"/\"。"},
+		{"sersync/localpath", "recreated", kindBoolean, "false", optional, true, "A program removes the directory and makes it anew, as a build does: a new one on the same file system is the same watch root, and deletions go on without --accept-empty.", "该目录会被程序删除并重新创建（例如每次构建）：同一文件系统上的新目录视为同一个监控目录，无需 --accept-empty 即可继续删除。"},
 		{"sersync/localpath/remote", "", kindNone, "", essential, false, "A target; any number.", "目标，可以有任意多个。"},
 		{"sersync/localpath/remote", "ip", kindText, "", essential, false, "Host name or address.", "主机名或地址。"},
 		{"sersync/localpath/remote", "name", kindText, "", essential, false, "rsync module, with a path in it if wanted; the path when ssh is on.", "rsync 模块名，可带子路径；启用 ssh 时为路径。"},
@@ -73,6 +75,38 @@ func localpathDefinitions() []definition {
 		{"sersync/localpath/remote", "ssh", kindBoolean, inherited, optional, true, "ssh for this remote.", "该远端是否使用 ssh。"},
 		{"sersync/localpath/remote", "params", kindText, inherited, optional, true, "rsync parameters for this remote instead of commonParams.", "该远端的 rsync 参数，代替 commonParams。"},
 		{"sersync/localpath/remote", "timeout", kindNumber, inherited, optional, true, "rsync timeout in seconds for this remote.", "该远端的 rsync 超时秒数。"},
+		{"sersync/localpath/remote", "tls", kindBoolean, "false", optional, true, "Connect to the rsync daemon through TLS; the port is then 874 unless one is given. 2.5.4 connects without.", "通过 TLS 连接 rsync 守护进程；未指定端口时为 874。2.5.4 不使用 TLS。"},
+		{"sersync/localpath/remote", "ca", kindText, "", optional, true, "tls: file with the certificate of who signs the remote's; empty: the system's authorities.", "tls：签发远端证书的机构证书文件；空表示系统的机构。"},
+		{"sersync/localpath/remote", "certificate", kindText, "", optional, true, "tls: file with this host's own certificate, where the remote asks for one.", "tls：本机证书文件，远端要求时使用。"},
+		{"sersync/localpath/remote", "key", kindText, "", optional, true, "tls: file with the key of that certificate, not readable by others; empty: it is in the certificate's file.", "tls：该证书的密钥文件，其他用户不可读；空表示在证书文件中。"},
+		{"sersync/localpath/remote", "servername", kindText, "", optional, true, "tls: the name in the remote's certificate; empty: that of ip.", "tls：远端证书中的名称；空表示与 ip 相同。"},
+		{"sersync/localpath/remote/backup", "", kindNone, "", optional, true, "Keep on the remote what is replaced or deleted there.", "在远端保留被替换或删除的内容。"},
+		{"sersync/localpath/remote/backup", "dir", kindText, "", requiredOn, true, "A name right below the destination. It is neither sent nor deleted.", "目标目录下的一个名称，既不发送也不删除。"},
+		{"sersync/localpath/remote/backup", "keep", kindNumber, "30", optional, true, "Of how many days with changes versions stay; older days are deleted.", "保留多少个有变化的日期的版本；更早的删除。"},
+		{"sersync/localpath/stream", "", kindNone, "", optional, true, "Publish what changes to a sersync-hub or a NATS cluster, for any number of edges; beside <remote> or instead of it.", "把变化发布到 sersync-hub 或 NATS 集群，供任意多个边缘节点接收；可与 <remote> 并用，也可代替它。"},
+		{"sersync/localpath/stream", "name", kindText, "", requiredOn, true, "The tree's name, by which edges follow it: letters, digits, - and _. Each tree has one source.", "目录树的名称，边缘节点按此名称接收：字母、数字、- 和 _。每棵树只有一个源。"},
+		{"sersync/localpath/stream", "url", kindText, "nats://127.0.0.1:4222", optional, true, "The hub, or the servers of a cluster with commas between them.", "hub 的地址；集群则用逗号分隔多台服务器。"},
+		{"sersync/localpath/stream", "creds", kindText, "", requiredOn, true, "File with the source's key, not readable by others: source.nk of the hub, or a .creds file.", "源的密钥文件，其他用户不可读：hub 的 source.nk，或 .creds 文件。"},
+		{"sersync/localpath/stream", "ca", kindText, "", optional, true, "File with the certificate of who signs the hub's: its ca.pem. With it nothing is sent without TLS; empty: the system's authorities.", "签发 hub 证书的机构证书文件（hub 的 ca.pem）。设置后不使用 TLS 就不发送；空表示系统的机构。"},
+		{"sersync/localpath/stream", "keep", kindNumber, "168", optional, true, "Hours for which changes are kept. An edge that was away for longer compares its whole tree.", "变化保留的小时数。离线更久的边缘节点会比对整棵树。"},
+		{"sersync/localpath/stream", "size", kindNumber, "1024", optional, true, "Most MiB of changes that are kept; the oldest go first.", "最多保留多少 MiB 的变化；最旧的先删除。"},
+		{"sersync/localpath/stream", "replicas", kindNumber, "1", optional, true, "Servers of a cluster that keep each change: 1, 3 or 5.", "集群中保存每个变化的服务器数：1、3 或 5。"},
+	}
+	t = append(t, busyDefinitions("sersync/localpath/remote", "Hours for this remote, instead of those of the localpath; any number.", "该远端的时段，代替 localpath 的时段；可以有任意多个。")...)
+	return append(t, busyDefinitions("sersync/localpath", "Hours at which full syncs and large files wait or go slowly; any number. They hold for the remotes that have none of their own.",
+		"全量同步和大文件在其中等待或限速的时段，可以有任意多个；适用于没有自己时段的远端。")...)
+}
+
+// busyDefinitions are <busy> in an element, with what it is for there.
+func busyDefinitions(parent, en, zh string) []definition {
+	path := parent + "/busy"
+	return []definition{
+		{path, "", kindNone, "", optional, true, en, zh},
+		{path, "hours", kindText, "", requiredOn, true, "From when to when, HH:MM-HH:MM by this host's clock and time zone. Past midnight they belong to the day on which they begin.", "起止时间，格式 HH:MM-HH:MM，按本机时钟和时区；跨过午夜的时段属于开始的那一天。"},
+		{path, "days", kindText, "mon-sun", optional, true, "Days of the week, such as mon-fri or sat,sun.", "星期几，例如 mon-fri 或 sat,sun。"},
+		{path, "full", kindPace, "wait", optional, true, "Full syncs: wait until the hours are over, a number of KiB per second, or free. One that a person has asked for (-r, --resync) is never held.", "全量同步：wait 等到时段结束，数字为每秒最多 KiB 数，free 不限。用户要求的全量同步（-r、--resync）不受限制。"},
+		{path, "large", kindPace, "wait", optional, true, "Large files: the same.", "大文件：同上。"},
+		{path, "size", kindNumber, "100", optional, true, "From how many MiB on a file is large. Smaller ones never wait.", "达到多少 MiB 算大文件；更小的文件从不等待。"},
 	}
 }
 
@@ -112,6 +146,13 @@ func scheduleDefinitions() []definition {
 		{"sersync/crontab/crontabfilter", "start", kindBoolean, "false", requiredOn, false, "Apply it; also to -r when crontab is on.", "启用；crontab 启用时也用于 -r。"},
 		{"sersync/crontab/crontabfilter/exclude", "", kindNone, "", optional, false, "One pattern; any number.", "一个模式，可以有任意多个。"},
 		{"sersync/crontab/crontabfilter/exclude", "expression", kindText, "", requiredOn, false, "rsync exclude pattern.", "rsync 排除模式。"},
+		{"sersync/verify", "", kindNone, "", optional, true, "Comparisons with the remotes, as --verify makes them, at quiet hours: one lane after the other, at the lowest priority for processor and disk.", "在空闲时段与远端比对（同 --verify）：逐条通道进行，处理器和磁盘优先级最低。"},
+		{"sersync/verify", "start", kindBoolean, "true", optional, true, "Run it.", "启用。"},
+		{"sersync/verify", "schedule", kindNumber, "1440", optional, true, "Minutes between them.", "间隔分钟数。"},
+		{"sersync/verify", "cron", kindText, "", optional, true, "Five-field cron expression instead of schedule, such as 0 3 * * *.", "五字段 cron 表达式，代替 schedule，例如 0 3 * * *。"},
+		{"sersync/verify", "repair", kindBoolean, "false", optional, true, "Bring over what differs. What only the remote has is deleted where a full sync that was asked for has completed before, and nowhere else.", "同步有差异的内容。只有目标才有的内容，仅在曾经完成过所要求的全量同步的通道上删除。"},
+		{"sersync/verify", "contents", kindBoolean, "false", optional, true, "Read files of one size and time on both sides and compare their contents.", "大小和时间相同的文件也在两端读取并比较内容。"},
+		{"sersync/verify", "bwlimit", kindNumber, "0", optional, true, "Most KiB that a comparison sends in a second; 0: no limit.", "比对每秒最多发送的 KiB 数；0 表示不限。"},
 		{"sersync/plugin", "", kindNone, "", required, false, "A plugin to run after each sync; any number (2.5.4: one).", "每次同步后运行的插件，可以有任意多个（2.5.4 只有一个）。"},
 		{"sersync/plugin", "start", kindBoolean, "false", required, false, "Run it.", "启用。"},
 		{"sersync/plugin", "name", kindText, "", requiredOn, false, "command, socket, http or refreshCDN.", "command、socket、http 或 refreshCDN。"},
@@ -129,7 +170,7 @@ func extensionDefinitions() []definition {
 		{"log", "maxbackups", kindNumber, "5", optional, true, "Rotated files to keep.", "保留的轮转文件数。"},
 		{"log", "maxage", kindNumber, "0", optional, true, "Days to keep them; 0: no limit.", "保留天数；0 表示不限。"},
 		{"state", "", kindNone, "", optional, true, "What outlives a restart.", "重启后保留的状态。"},
-		{"state", "dir", kindText, "", optional, true, "Directory of the watermarks and locks; empty: the default of the user.", "水位和锁文件的目录；空表示该用户的默认目录。"},
+		{"state", "dir", kindText, "", optional, true, "Directory of the watermarks and locks; empty: the default of the user.", "同步位置和锁文件的目录；空表示该用户的默认目录。"},
 		{"state", "pidfile", kindText, "", optional, true, "Pid file; empty: none.", "进程号文件；空表示没有。"},
 	}
 }

@@ -172,6 +172,7 @@ func (p *parser) outsideTag(tok token) (f fault, done bool) {
 			p.topText = true
 		}
 		p.textStart = p.lex.pos
+	default: // text, which the next tag takes in
 	}
 	return fault{}, false
 }

@@ -13,274 +13,322 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/sersync/sersync/pkg/confine"
+	"github.com/sersync/sersync/pkg/cli"
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/executor"
-	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/executor/slots"
 	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/lock"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/laneconf"
+	"github.com/sersync/sersync/pkg/lanestate"
+	"github.com/sersync/sersync/pkg/listeners"
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/rsync"
+	"github.com/sersync/sersync/pkg/transport/rsync/session"
+	"github.com/sersync/sersync/pkg/watchroot"
+	"github.com/sersync/sersync/pkg/whereabouts"
 )
-
-// target turns one <remote> into what rsync needs; the error names its line.
-func target(file string, r confxml.Remote) (rsync.Target, error) {
-	params, err := rsync.ParseParams(r.Params, os.Getenv)
-	if err != nil {
-		return rsync.Target{}, fmt.Errorf("%s:%d: %w", file, r.Line, err)
-	}
-	t := rsync.Target{
-		Host: r.IP, Name: r.Name, User: r.User, Timeout: r.Timeout, SSH: r.SSH, Params: params,
-	}
-	if r.SSH {
-		if r.OwnPort {
-			t.SSHPort = r.Port
-		}
-		return t, nil // rsync refuses a password file over ssh
-	}
-	t.Port, t.PasswordFile = r.Port, r.PasswordFile
-	if t.PasswordFile != "" {
-		if abs, err := filepath.Abs(t.PasswordFile); err == nil {
-			t.PasswordFile = abs // rsync runs in the watch root
-		}
-	}
-	return t, nil
-}
-
-// laneID is the stable key of a lane: what is mirrored to where.
-func laneID(dir string, t rsync.Target) string {
-	id := dir + "#" + t.Dest()
-	if port := t.Port + t.SSHPort; port != 0 { // only one of them is set
-		id += fmt.Sprintf(":%d", port)
-	}
-	return id
-}
 
 // build makes a site from a configuration; nothing of it runs yet. old is the
 // site it replaces, whose watches and locks it takes over where they still fit.
 func (d *Daemon) build(ctx context.Context, conf confxml.Config, old *site) (*site, error) {
-	s := &site{daemon: d, conf: conf, log: d.log, lanes: map[string]*executor.Lane{}, replaced: make(chan struct{})}
+	s := &site{
+		daemon: d, conf: conf, log: d.log, lanes: map[string]*executor.Lane{}, rules: map[string]whereabouts.Rules{},
+		requests: newRequests(),
+	}
 	err := s.make(ctx, old)
 	if err != nil {
-		s.close()
+		s.stores.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *site) make(ctx context.Context, old *site) error {
-	if err := s.openState(); err != nil {
+func (s *site) make(ctx context.Context, old *site) (err error) {
+	d := s.daemon
+	if s.stores, err = openStores(s.conf.State, d.disks, d.notes, s.log); err != nil {
 		return err
+	}
+	// First of all: what a predecessor that is ending holds is free after it.
+	if err := s.takeLocks(ctx); err != nil {
+		return err
+	}
+	if old == nil {
+		s.stores.clearScratch() // a process before this one may have been killed
 	}
 	if err := s.buildPlugins(s.conf.PluginRefs, false); err != nil {
 		return err
 	}
-	caps, err := s.client(ctx)
+	s.buildNotifiers(old)
+	caps, err := client(ctx, s.conf.Rsync.Program, s.log)
 	if err != nil {
 		return err
 	}
-	s.total, s.connects = executor.NewTotal(s.conf.Rsync.MaxTotal), executor.NewConnects()
 	if old != nil {
-		old.failLog.close()
+		old.stores.failLog.Close(ctx)
 	}
-	s.failLog = newFailLog(s.conf.FailLog.Path, s.log.Named("failqueue"))
-	filter := s.compileFilter()
+	s.stores.openFailLog(s.conf.FailLog.Path, d.disks.failLog, d.notes, s.log)
+	b := &builder{
+		site: s, filter: compileFilter(s.conf, d.opt.Banner, s.log), caps: caps,
+		total: slots.NewTotal(s.conf.Rsync.MaxTotal), connects: session.NewConnects(),
+	}
 	for _, local := range s.conf.LocalPaths {
-		if err := s.buildRoot(local, filter, caps); err != nil {
+		if err := b.root(local); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *site) compileFilter() *filterqueue.Filter {
-	filter, problems := filterqueue.Compile(s.filterExpressions())
+func compileFilter(conf confxml.Config, banner cli.Banner, log *zap.Logger) *filterqueue.Filter {
+	filter, problems := filterqueue.Compile(filterExpressions(conf))
 	for _, p := range problems {
-		s.daemon.banner.BadFilter(p.Expression.Text, p.Reason)
+		banner.BadFilter(p.Expression.Text, p.Reason)
 	}
 	filter.OnTimeout = func(e confxml.Expression) {
-		s.log.Warn("filter expression takes too long, what it was tried on counts as excluded",
+		log.Warn("filter expression takes too long, what it was tried on counts as excluded",
 			zap.String("expression", e.Text), zap.Int("line", e.Line))
 	}
 	return filter
 }
 
-func (s *site) filterExpressions() []confxml.Expression {
-	if !s.conf.Filter.On {
+func filterExpressions(conf confxml.Config) []confxml.Expression {
+	if !conf.Filter.On {
 		return nil
 	}
-	return s.conf.Filter.Exclude
+	return conf.Filter.Exclude
 }
 
-func (s *site) openState() (err error) {
-	dir := s.conf.State.Dir
-	if dir == "" {
-		if dir, err = failqueue.DefaultDir(); err != nil {
-			return fmt.Errorf("state directory: %w; name one with <state dir=\"...\"/>", err)
-		}
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	store, err := failqueue.OpenStore(dir)
-	if err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	s.stateDir, s.keeper = dir, newKeeper(store, s.log.Named("state"))
-	if s.audit, err = failqueue.OpenAudit(dir); err != nil {
-		return fmt.Errorf("audit log: %w", err)
-	}
-	return nil
-}
-
-// client looks at the rsync on this host.
-func (s *site) client(ctx context.Context) (rsync.Capabilities, error) {
-	program := s.conf.Rsync.Program
-	cmd := exec.CommandContext(ctx, program, "--version") //nolint:gosec // named by the configuration, which is trusted
+// client looks at the rsync on this host and returns what runs can do with it.
+func client(ctx context.Context, program string, log *zap.Logger) (transport.Capabilities, error) {
+	cmd := exec.CommandContext(ctx, program, "--version")
 	out, err := cmd.Output()
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
-		return rsync.Capabilities{}, fmt.Errorf("cannot run rsync: %w; install rsync, or name it in <rsync path=\"...\">", err)
+		return transport.Capabilities{}, fmt.Errorf("cannot run rsync: %w; install rsync, or name it in <rsync path=\"...\">", err)
 	}
 	version, err := rsync.ParseVersion(string(out))
 	if err != nil {
-		s.log.Warn("rsync's version is unknown, taken for a current one", zap.Error(err))
-		return rsync.Capabilities{}, nil
+		log.Warn("rsync's version is unknown, taken for a current one", zap.Error(err))
+		return transport.Capabilities{}, nil
 	}
 	caps, lost := version.Capabilities()
 	for _, l := range lost {
-		s.log.Warn("this rsync is old", zap.Stringer("version", version), zap.String("lost", l))
+		log.Warn("this rsync is old", zap.Stringer("version", version), zap.String("lost", l))
 	}
 	return caps, nil
 }
 
-func (s *site) buildRoot(local confxml.LocalPath, filter *filterqueue.Filter, caps rsync.Capabilities) error {
-	dir, err := resolve(local.Watch)
+// builder makes the roots and lanes of a site.
+type builder struct {
+	site     *site
+	filter   *filterqueue.Filter
+	caps     transport.Capabilities // of the rsync on this host
+	total    slots.Total
+	connects *session.Connects
+}
+
+// root makes one localpath and its lanes.
+func (b *builder) root(local confxml.LocalPath) error {
+	s := b.site
+	dir, err := laneconf.Dir(local.Watch)
 	if err != nil {
 		return fmt.Errorf("%s:%d: %w; create the directory or correct watch=", s.conf.File, local.Line, err)
 	}
-	r := s.daemon.newRoot(local, dir)
+	number := 0
 	for _, other := range s.roots {
-		if other.dir == dir {
-			r.number++
+		if other.Dir() == dir {
+			number++
 		}
 	}
-	r.launcher = rsync.NewLauncher(s.daemon.env, s.confine(r))
-	r.plain = rsync.NewLauncher(s.daemon.env, nil)
-	slots := executor.NewSlots(s.daemon.opts.Threads, s.total)
-	var sinks []filterqueue.Sink
-	for _, remote := range local.Remotes {
-		l, err := s.buildLane(r, remote, slots, filter, caps)
-		if err != nil {
-			return err
-		}
-		if l != nil {
-			sinks = append(sinks, l)
-		}
-	}
-	r.notify = s.notifier(r)
-	r.queue = filterqueue.New(filterqueue.Options{
-		Switches: s.conf.Inotify, DotFiles: local.DotFiles, Filter: filter, Root: r.descriptor, Sinks: sinks,
-		Notify: r.notify, Dropped: r.links.writtenAs, Logger: s.log.Named("filterqueue"),
+	r := watchroot.New(watchroot.Options{
+		Local: local, Dir: dir, Number: number, Switches: s.conf.Inotify, Filter: b.filter, Ticks: s.daemon.ticks,
+		Env: s.daemon.opt.Env, Needed: b.needed(local), Logger: s.log,
 	})
-	s.connectGates(r)
-	s.roots = append(s.roots, r)
-	return s.connectWatch(r)
-}
-
-// connectWatch finds the watch that sees the root's tree already, or makes one.
-// A watch has one root to pass its events on to, so that of two localpaths of
-// the same directory each has its own.
-func (s *site) connectWatch(r *root) error {
-	key := keyOf(r.dir, s.conf, r.number)
-	w := s.daemon.watches[key]
-	if w == nil {
-		var err error
-		if w, err = s.daemon.newWatch(r.dir, s.conf); err != nil {
+	shared := slots.NewSlots(s.daemon.opt.Command.Threads, b.total)
+	for _, remote := range local.Remotes {
+		if err := b.lane(r, local, remote, shared); err != nil {
 			return err
 		}
-		s.daemon.watches[key] = w
 	}
-	r.watch = w
+	for _, to := range local.Streams {
+		b.stream(r, local, to, shared)
+	}
+	b.connectPlugins(r)
+	s.roots = append(s.roots, r)
+	w, err := b.watchOf(r)
+	if err != nil {
+		return err
+	}
+	r.Open(w, s.plugins.Notify(r))
 	return nil
 }
 
-func (s *site) buildLane(r *root, remote confxml.Remote, slots *executor.Slots, filter *filterqueue.Filter, caps rsync.Capabilities) (*executor.Lane, error) {
-	t, err := target(s.conf.File, remote)
-	if err != nil {
-		return nil, err
+// buildPlugins makes the plugins that are asked for.
+func (s *site) buildPlugins(refs []confxml.PluginRef, alone bool) (err error) {
+	opt := listeners.Options{
+		Conf: s.conf, Refs: refs, Alone: alone, Out: s.daemon.opt.Banner.Out, ErrOut: s.daemon.opt.Banner.Err, Logger: s.log,
 	}
-	id := laneID(r.dir, t)
-	if s.lanes[id] != nil {
-		s.log.Warn("remote named twice, synced once", zap.String("lane", id), zap.Int("line", remote.Line))
-		return nil, nil
+	if old := s.daemon.current.Load(); old != nil {
+		opt.Before = old.plugins
 	}
-	if s.daemon.locks[id] == nil {
-		held, err := lock.Acquire(s.stateDir, id)
-		if err != nil {
+	s.plugins, err = listeners.New(opt)
+	return err
+}
+
+// connectPlugins has the plugins told about a root once its lanes have settled what
+// changes.
+func (b *builder) connectPlugins(r *watchroot.Root) {
+	s := b.site
+	var ids []string
+	for _, l := range r.Lanes() {
+		ids = append(ids, l.ID())
+	}
+	s.plugins.Connect(r, ids)
+}
+
+// needed are the files that rsync's children open outside of a watch root.
+func (b *builder) needed(local confxml.LocalPath) []string {
+	s := b.site
+	needed := []string{s.conf.Rsync.Program}
+	if s.stores.dir != "" {
+		needed = append(needed, s.stores.dir)
+	}
+	for _, remote := range local.Remotes {
+		needed = append(needed, remote.PasswordFile)
+		if remote.TLS != nil {
+			needed = append(needed, remote.TLS.CA, remote.TLS.Certificate, remote.TLS.Key)
+		}
+	}
+	return needed
+}
+
+// watchOf finds the watch that sees the root's tree already, or makes one. A watch
+// has one root to pass its events on to, so that of two localpaths of the same
+// directory each has its own.
+func (b *builder) watchOf(r *watchroot.Root) (*watchroot.Watch, error) {
+	s := b.site
+	key := r.KeyOf(s.conf)
+	w := s.daemon.watches[key]
+	if w == nil {
+		var err error
+		if w, err = s.daemon.newWatch(r.Dir(), s.conf); err != nil {
 			return nil, err
 		}
-		s.daemon.locks[id] = held
+		s.daemon.watches[key] = w
 	}
-	state := s.keeper.load(id)
-	if other := s.overwritten(id[len(r.dir):], state); other != "" {
-		s.log.Info("another directory was synced to this target since, everything is compared", zap.String("lane", id), zap.String("other", other))
+	return w, nil
+}
+
+// lane makes the lane from a root to one remote, unless there is one.
+func (b *builder) lane(r *watchroot.Root, local confxml.LocalPath, remote confxml.Remote, shared *slots.Slots) error {
+	s := b.site
+	named, err := laneconf.Of(s.conf, local, r.Dir(), remote)
+	if err != nil {
+		return err
+	}
+	id, t := named.ID, named.Target
+	if s.lanes[id] != nil {
+		s.log.Warn("remote named twice, synced once", zap.String("lane", id), zap.Int("line", remote.Line))
+		return nil
+	}
+	choice := laneconf.Choice(s.conf, local, remote)
+	start := b.recall(r, id, choice)
+	opt := b.options(r, id, shared)
+	opt.Busy = remote.Busy
+	opt.Caps, opt.Scope, opt.Ledger = b.caps, b.scope(t, remote), s.stores.ledgers.Of(id)
+	way := session.Options{
+		Target: t, Program: s.conf.Rsync.Program, Connects: b.connects, Standby: s.conf.Rsync.Standby, Proxied: s.daemon.opt.Proxied,
+		Commands: s.daemon.lines.debugCommand(s.conf.Debug), Logger: opt.Logger.With(zap.String("lane", id)),
+	}
+	r.Equip(&opt, &way)
+	r.Recall(&opt, start.state)
+	if s.stores.dir != "" {
+		opt.Scratch = scratchDir(s.stores.dir)
+	}
+	if t.SSH && !t.Params.RemoteShell && s.stores.dir != "" {
+		way.ControlPath = controlPath(s.stores.dir, id)
+	}
+	remoteSession := session.New(way)
+	opt.Transport = remoteSession
+	start.versions = remoteSession.PruneVersions
+	b.add(start, opt, choice, b.rules(r, local, remote, t))
+	return nil
+}
+
+// recall is what a lane begins with, by its state file.
+func (b *builder) recall(r *watchroot.Root, id, choice string) *laneStart {
+	log := b.site.log
+	state := b.site.stores.states.Load(id)
+	other := b.overwritten(id[len(r.Dir()):], state)
+	if other != "" && (r.ThroughLink() || !state.Watermark.IsZero()) {
+		log.Info("another directory was synced to this target since, everything is compared", zap.String("lane", id), zap.String("other", other))
 		state.Watermark, state.MirrorDone = time.Time{}, false
 	}
-	r.recall(state)
-	choice := choiceOf(s.conf, r.local, remote)
-	before := state.Capabilities[capChoice]
+	before := watchroot.Chosen(state)
 	changed := before != "" && before != choice
 	if changed {
-		s.log.Info("filter or parameters changed, everything is compared", zap.String("lane", id))
+		log.Info("filter or parameters changed, everything is compared", zap.String("lane", id))
 	}
+	return &laneStart{root: r, state: state, changed: changed, replaced: other != "" && r.ThroughLink()}
+}
+
+// options are those of a lane that do not depend on what its remote is.
+func (b *builder) options(r *watchroot.Root, id string, shared *slots.Slots) executor.Options {
+	s := b.site
 	opt := executor.Options{
-		ID: id, Dir: r.dir, Target: t, Program: s.conf.Rsync.Program, Launcher: r.launcher, Plain: r.plain, Slots: slots, Connects: s.connects,
-		Caps: decodeCaps(state.Capabilities, caps), MayDelete: s.conf.Inotify.Delete, Mirrored: state.MirrorDone && !changed,
-		Held: r.held, Withheld: func() { r.withheld.Store(true) }, Root: r.open, Gone: r.gone,
-		Standby: s.conf.Rsync.Standby, Proxied: s.daemon.proxied,
-		Settled: s.settled(r, id), Trouble: s.trouble(r, id), Linked: r.links.written, Names: r.links.names, Commands: s.daemon.debugCommand(s.conf.Debug),
-		Deletions: s.recordDeletions(id), FailLog: s.failLog.lane(id), Save: s.keeper.save,
-		Logger: s.log.Named("executor"),
+		ID: id, Slots: shared, MayDelete: s.conf.Inotify.Delete,
+		Settled: s.plugins.Settled(r, id), Trouble: s.plugins.Trouble(r, id),
+		Deletions: s.stores.deletions(id), FailLog: s.stores.failLog.Lane(id), Save: func() { s.stores.states.Ask(id) },
+		Logger: s.log.Named("executor"), Troubles: s.daemon.troubles,
 	}
-	if t.Params.FollowLinks {
-		opt.Launcher = r.plain
+	if b.filter.On() {
+		opt.Excluded = b.filter.Excluded
 	}
-	if t.SSH && !t.Params.RemoteShell {
-		opt.ControlPath = controlPath(s.stateDir, id)
+	return opt
+}
+
+// add makes a lane and has it started with the others.
+func (b *builder) add(start *laneStart, opt executor.Options, choice string, rules whereabouts.Rules) {
+	s, l, r := b.site, executor.NewLane(opt), start.root
+	l.Recall(start.state.History)
+	s.lanes[opt.ID], s.rules[opt.ID] = l, rules
+	r.Add(l)
+	s.stores.states.Add(opt.ID, func(now time.Time) lanestate.State { return r.StateOf(l, choice, now) })
+	start.lane, start.deleted = l, opt.Deletions
+	s.starts = append(s.starts, start)
+}
+
+// scope is what a mirror run to one remote leaves alone.
+func (b *builder) scope(t rsync.Target, remote confxml.Remote) executor.Scope {
+	var expressions []string
+	for _, e := range filterExpressions(b.site.conf) {
+		expressions = append(expressions, e.Text)
 	}
-	if filter.On() {
-		opt.Excluded = filter.Excluded
-	}
-	l := executor.NewLane(opt)
-	s.lanes[id] = l
-	r.lanes = append(r.lanes, l)
-	s.keeper.add(l, r, choice)
-	s.starts = append(s.starts, &laneStart{lane: l, root: r, state: state, changed: changed})
-	return l, nil
+	return executor.ScopeOf(expressions, t.Params.Rules.Lines(), t.Params.Rules.Opaque, remote.Params)
 }
 
 // overwritten tells which lane, of those that are not configured any more, has
 // brought another directory to the same destination since the state was saved: a
 // watch path that is a link to the current release changes its directory, and may
 // be set back.
-func (s *site) overwritten(suffix string, state failqueue.LaneState) string {
-	if state.Watermark.IsZero() {
-		return ""
-	}
+func (b *builder) overwritten(suffix string, state lanestate.State) string {
 	configured := map[string]bool{}
-	for _, local := range s.conf.LocalPaths {
-		dir, err := resolve(local.Watch)
-		for _, remote := range local.Remotes {
-			if t, bad := target(s.conf.File, remote); err == nil && bad == nil {
-				configured[laneID(dir, t)] = true
-			}
-		}
+	for lane := range laneconf.IDs(b.site.conf) {
+		configured[lane] = true
 	}
-	for _, lane := range s.keeper.store.Later(suffix, state.Saved.Now) {
+	for _, lane := range b.site.stores.states.Later(suffix, state.Saved.Now) {
 		if !configured[lane] {
 			return lane
 		}
 	}
 	return ""
+}
+
+// rules are what keeps paths of a lane from being sent.
+func (b *builder) rules(r *watchroot.Root, local confxml.LocalPath, remote confxml.Remote, t rsync.Target) whereabouts.Rules {
+	return whereabouts.Rules{
+		File: b.site.conf.File, Filter: b.filter, Params: t.Params, ParamsLine: remote.ParamsLine,
+		Temp: r.Temp, TempLine: local.Line,
+	}
 }
 
 // controlPath is the socket of a lane's ssh connection. A socket's path may
@@ -305,34 +353,4 @@ func plainPath(path string) bool {
 		}
 	}
 	return true
-}
-
-// confine keeps rsync's children from following links inside the watch root.
-func (s *site) confine(r *root) func() error {
-	needed := []string{s.stateDir, s.conf.Rsync.Program}
-	for _, remote := range r.local.Remotes {
-		needed = append(needed, remote.PasswordFile)
-	}
-	return func() error {
-		err := confine.Thread(r.dir, needed)
-		if err != nil {
-			r.confineNote.Do(func() {
-				r.log.Info("links that appear in a path between the look and the run cannot be ruled out here", zap.Error(err))
-			})
-		}
-		return err
-	}
-}
-
-func (s *site) recordDeletions(id string) func(failqueue.Cause, []string) {
-	return func(cause failqueue.Cause, paths []string) {
-		now := time.Now()
-		out := make([]failqueue.Deletion, len(paths))
-		for i, p := range paths {
-			out[i] = failqueue.Deletion{Time: now, Lane: id, Cause: cause, Path: p}
-		}
-		if err := s.audit.Record(out...); err != nil {
-			s.log.Warn("audit log not written", zap.Error(err))
-		}
-	}
 }

@@ -2,8 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,69 +14,93 @@ import (
 	"github.com/sersync/sersync/pkg/cli"
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/daemonize"
-	"github.com/sersync/sersync/pkg/lock"
 	"github.com/sersync/sersync/pkg/logging"
+	"github.com/sersync/sersync/pkg/notes"
+	"github.com/sersync/sersync/pkg/watchroot"
 )
 
 // Daemon is one running program. What it does is a site, made from one reading
 // of the configuration; a reload replaces the site and keeps the watches that
 // stay, so that no change goes unseen.
 type Daemon struct {
-	opts    cli.Options
-	child   *daemonize.Child
-	banner  cli.Banner
-	logging *logging.Log
-	log     *zap.Logger // of logging
-	out     io.Writer
-	outMu   sync.Mutex // guards out
-	env     []string   // of rsync's children
-	proxied bool
-	started time.Time
-	ticks   *ticks
-
-	// reloads carries configurations that have been read and found usable;
-	// unbuffered.
-	reloads chan confxml.Config
-	current atomic.Pointer[site]
+	opt Options
+	log *zap.Logger // of opt.Logging
+	// troubles thins out what is logged of failures that repeat.
+	troubles *logging.Repeat
+	output   *daemonize.Output // of a daemon that has detached itself
+	lines    *lines            // on standard output
+	started  time.Time
+	ticks    *watchroot.Ticks
+	reloads  *reloads
+	current  atomic.Pointer[site]
 	// verifies has each lane's last comparison, a *status.Comparison that nobody
 	// changes; by the lane's id.
 	verifies sync.Map
 	// watching: the first site's watches stand.
 	watching atomic.Bool
-	// Owned by notifySystemd.
-	noManager bool // there is no service manager
-	unreached bool // the last message did not reach it
+	manager  *manager
 
 	// The rest belongs to the goroutine of Run, and to that of the running
 	// site's begin.
-	watches   map[watchKey]*watch
-	locks     map[string]*lock.Lock // by lane
-	pages     map[string]*page      // by what they serve, and where
+	watches   map[watchroot.WatchKey]*watchroot.Watch
+	locks     *laneLocks
+	notes     *notes.List
+	inquiries *inquiries
+	disks     disks
+	pages     map[string]*page // by what they serve, and where
 	pidFile   *daemonize.PIDFile
-	announced bool // the program has said that it watches
-	mirrored  bool // the full sync of -r has been asked for
+	// did is what the program does once, whatever is reloaded after it: it says that
+	// it watches, and asks for the full sync of -r.
+	did struct{ announce, mirror bool }
 }
 
-// New prepares a daemon; env is the environment of rsync's children.
-func New(opts cli.Options, child *daemonize.Child, banner cli.Banner, log *logging.Log, env []string) *Daemon {
-	return &Daemon{
-		opts: opts, child: child, banner: banner, logging: log, log: log.Logger(), out: banner.Out, env: env, proxied: proxied(),
-		started: time.Now(), ticks: newTicks(), reloads: make(chan confxml.Config),
-		watches: map[watchKey]*watch{}, locks: map[string]*lock.Lock{}, pages: map[string]*page{},
+// Options are what one invocation of the program hands to its daemon.
+type Options struct {
+	Command cli.Options      // the command line
+	Child   *daemonize.Child // nil in the foreground
+	Banner  cli.Banner
+	Logging *logging.Log
+	// Env is the environment of rsync's children.
+	Env []string
+	// Proxied: by its environment rsync does not connect to a daemon directly.
+	Proxied bool
+	// Read reads the configuration again and says why it cannot be used.
+	Read func() (confxml.Config, error)
+	// Hangups asks for a reload with each signal; nil: none does.
+	Hangups <-chan os.Signal
+}
+
+// New prepares a daemon; nothing of it runs yet.
+func New(o Options) *Daemon {
+	log := o.Logging.Logger()
+	d := &Daemon{
+		opt: o, log: log, troubles: logging.NewRepeat(log), output: daemonize.NewOutput(), lines: &lines{out: o.Banner.Out},
+		started: time.Now(), ticks: watchroot.NewTicks(), reloads: newReloads(), disks: newDisks(),
+		watches: map[watchroot.WatchKey]*watchroot.Watch{}, pages: map[string]*page{},
 	}
+	d.locks, d.notes = newLaneLocks(d.lines.print, d.log), notes.New(d.log)
+	d.inquiries = newInquiries(d)
+	d.manager = newManager(os.Getenv("NOTIFY_SOCKET"))
+	return d
 }
 
 // Run builds and runs the sync until ctx ends.
 func (d *Daemon) Run(ctx context.Context, conf confxml.Config) error {
 	defer d.close()
+	d.warn(conf)
+	d.opt.Banner.Lanes(conf, d.opt.Command.Threads)
 	watching, endWatches := context.WithCancel(ctx)
 	defer d.waitWatches()
 	defer d.stopPages()
 	defer endWatches()
 	besides, endBesides := context.WithCancel(ctx)
 	var base sync.WaitGroup
-	base.Go(func() { _ = d.ticks.run(besides) })
+	base.Go(func() { _ = d.ticks.Run(besides) })
+	base.Go(func() { _ = d.troubles.Run(besides) })
+	base.Go(func() { _ = d.output.Run(besides) })
+	base.Go(func() { <-besides.Done(); d.locks.sayEnding() })
 	base.Go(func() { _ = d.notifySystemd(besides) })
+	base.Go(func() { d.reloads.serve(besides, d.opt.Hangups, d.reload) })
 	defer base.Wait()
 	defer endBesides()
 
@@ -87,11 +112,11 @@ func (d *Daemon) Run(ctx context.Context, conf confxml.Config) error {
 		d.activate(watching, s)
 		next, err := s.run(ctx)
 		if err != nil || next == nil {
-			s.close()
+			s.stores.close()
 			return err
 		}
 		replacing := d.replace(ctx, *next, s)
-		s.close()
+		s.stores.close()
 		if replacing == nil {
 			return nil
 		}
@@ -103,6 +128,10 @@ func (d *Daemon) Run(ctx context.Context, conf confxml.Config) error {
 // configuration, when even that cannot be built any more.
 const rebuildEvery = 5 * time.Second
 
+// failedReload is the note about a configuration that can be read and not be put
+// into effect.
+const failedReload = "reload failed, the old configuration stays"
+
 // replace builds the site that follows old: of the new configuration, or of the
 // old one. What could be read has been checked before; what fails now (a lock,
 // a directory, rsync being upgraded) must not end the sync that works. It
@@ -110,9 +139,9 @@ const rebuildEvery = 5 * time.Second
 func (d *Daemon) replace(ctx context.Context, conf confxml.Config, old *site) *site {
 	s, err := d.build(ctx, conf, old)
 	for err != nil {
-		d.log.Error("reload failed, the old configuration stays", zap.Error(err))
+		d.notes.Refused(failedReload, err, "do what the reason says, and reload again")
 		if s, err = d.build(ctx, old.conf, old); err == nil {
-			break
+			return s
 		}
 		select {
 		case <-time.After(rebuildEvery):
@@ -120,16 +149,8 @@ func (d *Daemon) replace(ctx context.Context, conf confxml.Config, old *site) *s
 			return nil
 		}
 	}
+	d.notes.End(failedReload)
 	return s
-}
-
-// Reload replaces the configuration; it returns once the running site has
-// taken it over, or ctx has ended.
-func (d *Daemon) Reload(ctx context.Context, conf confxml.Config) {
-	select {
-	case d.reloads <- conf:
-	case <-ctx.Done():
-	}
 }
 
 // activate makes s the current site: its roots get the events of their
@@ -138,20 +159,16 @@ func (d *Daemon) Reload(ctx context.Context, conf confxml.Config) {
 func (d *Daemon) activate(ctx context.Context, s *site) {
 	old := d.current.Load()
 	if old != nil {
-		old.acting.Lock() // what was asked for is done, or waits for s
-		old.over = true
-		old.acting.Unlock()
-		if err := d.logging.Apply(s.conf.Log, s.conf.Debug); err != nil {
+		old.requests.end() // what was asked for is done, or waits for s
+		if err := d.opt.Logging.Apply(s.conf.Log, s.conf.Debug); err != nil {
 			d.log.Error("log stays as it is", zap.Error(err))
 		}
 	}
-	used := map[*watch]bool{}
-	var started []*root
+	used := map[watchroot.WatchKey]bool{}
+	var started []*watchroot.Root
 	for _, r := range s.roots {
-		used[r.watch] = true
-		r.watch.serve(r)
-		if !r.watch.running {
-			r.watch.start(ctx)
+		used[r.KeyOf(s.conf)] = true
+		if r.Serve(ctx) {
 			started = append(started, r)
 		}
 	}
@@ -161,90 +178,66 @@ func (d *Daemon) activate(ctx context.Context, s *site) {
 	}
 	d.current.Store(s)
 	if old != nil {
-		close(old.replaced)
+		close(old.requests.replaced)
 	}
 	d.servePages(ctx, s)
 	for key, w := range d.watches {
-		if !used[w] {
-			w.stop()
+		if !used[key] {
+			w.Stop()
 			delete(d.watches, key)
 		}
 	}
-	for id, l := range d.locks {
-		if s.lanes[id] == nil {
-			_ = l.Release()
-			delete(d.locks, id)
-		}
-	}
+	d.locks.keep(func(lane string) bool { return s.lanes[lane] != nil })
 }
 
 func (d *Daemon) waitWatches() {
 	for _, w := range d.watches {
-		w.stop()
+		w.Stop()
 	}
 }
 
-func (d *Daemon) writePIDFile(conf confxml.Config) (err error) {
-	path := d.opts.PIDFile
+// newWatch makes a watch for a tree; nothing of it runs yet.
+func (d *Daemon) newWatch(dir string, conf confxml.Config) (*watchroot.Watch, error) {
+	return watchroot.NewWatch(dir, conf.Inotify, d.lines.debug(conf.Debug), d.log)
+}
+
+// writePIDFile writes the pid file that is asked for. A predecessor that has
+// just been told to end is given a moment to take its own away.
+func (d *Daemon) writePIDFile(ctx context.Context, conf confxml.Config) (err error) {
+	path := d.opt.Command.PIDFile
 	if path == "" {
 		path = conf.State.PIDFile
 	}
 	if path == "" || d.pidFile != nil {
 		return nil
 	}
-	if d.pidFile, err = daemonize.WritePIDFile(path); err != nil {
-		return fmt.Errorf("pid file: %w", err)
+	tick := time.NewTicker(pidFileRetry)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		d.pidFile, err = daemonize.WritePIDFile(path)
+		var running *daemonize.RunningError
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &running) || time.Since(began) >= predecessorNotice:
+			return fmt.Errorf("pid file: %w", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("pid file: %w", err)
+		}
 	}
-	return nil
 }
+
+// pidFileRetry is how often a pid file that names a running process is looked
+// at again.
+const pidFileRetry = 20 * time.Millisecond
 
 // close releases what outlives sites.
 func (d *Daemon) close() {
 	if d.pidFile != nil {
 		_ = d.pidFile.Remove()
 	}
-	for _, l := range d.locks {
-		_ = l.Release()
-	}
-}
-
-// print writes one line to standard output, whole.
-func (d *Daemon) print(format string, args ...any) {
-	d.outMu.Lock()
-	defer d.outMu.Unlock()
-	_, _ = fmt.Fprintf(d.out, format, args...)
-}
-
-// What 2.5.4's debug switch printed, the debug switch still prints.
-func (d *Daemon) debugRecord(on bool) func(int32, string, uint32) {
-	if !on {
-		return nil
-	}
-	return func(wd int32, name string, mask uint32) {
-		d.print("inotify wd:%d\tname:%s\tmask:%d\n", wd, printable(name), mask)
-	}
-}
-
-func (d *Daemon) debugWatch(on bool) func(string, int32) {
-	if !on {
-		return nil
-	}
-	return func(path string, wd int32) { d.print("add watch: %s return wd is: %d\n", printable(path), wd) }
-}
-
-func (d *Daemon) debugCommand(on bool) func(string) {
-	if !on {
-		return nil
-	}
-	return func(command string) { d.print("%s\n", printable(command)) }
-}
-
-// printable keeps a hostile name from writing lines or colours of its own.
-func printable(s string) string {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == 0x7f {
-			return fmt.Sprintf("%q", s)
-		}
-	}
-	return s
+	d.locks.keep(func(string) bool { return false })
 }

@@ -2,88 +2,81 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sersync/sersync/pkg/confxml"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/laneconf"
+	"github.com/sersync/sersync/pkg/plugins"
+	"github.com/sersync/sersync/pkg/watchroot"
 )
 
 // RunModule runs one plugin alone (-m): every selected event goes to it as it
 // comes, and no rsync runs.
 func (d *Daemon) RunModule(ctx context.Context, conf confxml.Config) error {
 	defer d.close()
-	s := &site{daemon: d, conf: conf, log: d.log}
-	if err := s.buildPlugins([]confxml.PluginRef{{Name: s.daemon.opts.Module}}, true); err != nil {
+	d.warn(conf)
+	s := &site{daemon: d, conf: conf, log: d.log, requests: newRequests()}
+	if err := s.buildPlugins([]confxml.PluginRef{{Name: s.daemon.opt.Command.Module}}, true); err != nil {
 		return err
 	}
-	if err := s.daemon.banner.Module(s.daemon.opts.Module); err != nil {
+	if err := s.daemon.opt.Banner.Module(s.daemon.opt.Command.Module); err != nil {
 		return err
 	}
-	x := s.plugins.list[0]
-	watch, err := moduleWatch(conf, x.watch)
+	watch, err := plugins.WatchAlone(conf, s.plugins.Watch())
 	if err != nil {
 		return err
 	}
-	if s.daemon.opts.Module == "socket" {
+	if s.daemon.opt.Command.Module == "socket" {
 		s.socketBanner(watch)
 	}
-	dir, err := resolve(watch)
+	dir, err := laneconf.Dir(watch)
 	if err != nil {
-		return fmt.Errorf("%s: plugin %s: %w; create the directory or correct watch=", s.conf.File, x.name, err)
+		return fmt.Errorf("%s: plugin %s: %w; create the directory or correct watch=", s.conf.File, d.opt.Command.Module, err)
 	}
-	r := d.newRoot(confxml.LocalPath{Watch: watch}, dir)
-	r.launcher = rsync.NewLauncher(nil, nil)
-	r.notify = func(n filterqueue.Notice) {
-		n.At = time.Now()
-		s.tell(x, r, n)
-	}
-	r.queue = filterqueue.New(filterqueue.Options{
-		Switches: s.conf.Inotify, Filter: s.compileFilter(), Root: r.descriptor, Logger: s.log.Named("filterqueue"),
-		Notify: r.notify,
+	r := watchroot.New(watchroot.Options{
+		Local: confxml.LocalPath{Watch: watch}, Dir: dir, Switches: conf.Inotify, Filter: compileFilter(conf, d.opt.Banner, s.log), Alone: true,
+		Ticks: d.ticks, Logger: s.log,
 	})
-	if r.watch, err = d.newWatch(dir, conf); err != nil {
+	w, err := d.newWatch(dir, conf)
+	if err != nil {
 		return err
 	}
-	s.roots = []*root{r}
-	if err := s.openState(); err != nil {
+	r.Open(w, s.plugins.NotifyAtOnce(r))
+	s.roots = []*watchroot.Root{r}
+	if s.stores, err = openStores(conf.State, d.disks, d.notes, s.log); err != nil {
 		s.log.Warn("no status: there is no place for its socket", zap.Error(err))
 	}
 	d.current.Store(s)
-	defer s.close()
-	return s.runModule(ctx, r)
+	defer s.stores.close()
+	return s.runModule(ctx, r, w)
 }
 
-func (s *site) runModule(ctx context.Context, r *root) error {
-	r.watch.serve(r)
+func (s *site) runModule(ctx context.Context, r *watchroot.Root, w *watchroot.Watch) error {
 	watching, endWatch := context.WithCancel(ctx)
-	r.watch.start(watching)
-	defer r.watch.stop()
+	r.Serve(watching)
+	defer w.Stop()
 	defer endWatch()
 	group, ctx := errgroup.WithContext(ctx)
-	s.runPlugins(ctx, group)
-	if s.stateDir != "" {
+	group.Go(func() error { return s.plugins.Run(ctx, s.running.Wait) })
+	if s.stores.dir != "" {
 		group.Go(func() error { return s.newPage().Run(ctx) })
 	}
-	group.Go(func() error { return r.watchFailure(ctx) })
-	group.Go(func() error { return r.queue.Run(ctx) })
-	group.Go(func() error { return r.scan(ctx) })
-	group.Go(func() error { return s.daemon.ticks.run(ctx) })
+	group.Go(func() error { return r.Run(ctx) })
+	group.Go(func() error { return s.daemon.ticks.Run(ctx) })
+	group.Go(func() error { return s.daemon.output.Run(ctx) })
+	group.Go(func() error { return s.daemon.notifySystemd(ctx) })
 	group.Go(func() error {
-		select {
-		case <-r.watched:
-		case <-ctx.Done():
+		if !r.Begin(ctx) {
 			return nil
 		}
-		if err := s.daemon.writePIDFile(s.conf); err != nil {
+		if err := s.daemon.writePIDFile(ctx, s.conf); err != nil {
 			return err
 		}
-		if err := s.daemon.child.Ready(); err != nil {
+		s.daemon.letGo(s.conf.File, s.stores.dir)
+		if err := s.daemon.opt.Child.Ready(); err != nil {
 			return err
 		}
 		s.daemon.ready()
@@ -92,23 +85,11 @@ func (s *site) runModule(ctx context.Context, r *root) error {
 	return group.Wait()
 }
 
-// moduleWatch is the directory that a plugin alone watches: its own, or for
-// command that of the sync.
-func moduleWatch(conf confxml.Config, own string) (string, error) {
-	if own != "" {
-		return own, nil
-	}
-	if len(conf.LocalPaths) > 0 && conf.LocalPaths[0].Watch != "" {
-		return conf.LocalPaths[0].Watch, nil
-	}
-	return "", errors.New("no directory to watch: add <localpath watch=\"...\"> to the plugin or to <sersync>")
-}
-
 // socketBanner prints 2.5.4's line about where the paths go.
 func (s *site) socketBanner(watch string) {
 	for _, p := range s.conf.Plugins {
 		if p.Name == "socket" {
-			s.daemon.banner.SocketPlugin(watch, p.Attributes["deshost/ip"].Value, p.Attributes["deshost/port"].Value)
+			s.daemon.opt.Banner.SocketPlugin(watch, p.Attributes["deshost/ip"].Value, p.Attributes["deshost/port"].Value)
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sersync/sersync/pkg/instance"
 	"github.com/sersync/sersync/pkg/statuspage"
 )
 
@@ -29,7 +30,7 @@ func (s *site) newPage() *statuspage.Server {
 	host := s.conf.Host
 	host.Page, host.Socket = false, ""
 	return statuspage.New(statuspage.Options{
-		Host: host, Socket: socketPath(s.stateDir, s.conf.File, s.daemon.opts.Module), Actions: s.daemon, Log: s.log,
+		Host: host, Socket: instance.Socket(s.stores.dir, s.conf.File, s.daemon.opt.Command.Module), Actions: s.daemon, Inquiries: s.daemon.inquiries, Log: s.log,
 	}, s.daemon)
 }
 
@@ -37,11 +38,12 @@ func (s *site) newPage() *statuspage.Server {
 // for TCP, by all that makes one differ from another.
 func (s *site) pageOptions() map[string]statuspage.Options {
 	socket := s.conf.Host.Socket
-	if socket == "" {
-		socket = socketPath(s.stateDir, s.conf.File, "")
+	if socket == "" && s.stores.dir != "" {
+		socket = instance.Socket(s.stores.dir, s.conf.File, "")
 	}
-	wanted := map[string]statuspage.Options{
-		"unix " + socket: {Socket: socket, Actions: s.daemon, Log: s.log},
+	wanted := map[string]statuspage.Options{}
+	if socket != "" {
+		wanted["unix "+socket] = statuspage.Options{Socket: socket, Actions: s.daemon, Inquiries: s.daemon.inquiries, Log: s.log}
 	}
 	if s.conf.Host.Page {
 		host := s.conf.Host
@@ -51,10 +53,17 @@ func (s *site) pageOptions() map[string]statuspage.Options {
 		if unix.Stat(host.TokenFile, &token) == nil { // another token, or the mode has been put right
 			key += fmt.Sprint(token.Dev, token.Ino, token.Ctim)
 		}
-		wanted[key] = statuspage.Options{Host: host, Log: s.log}
+		wanted[key] = statuspage.Options{Host: host, Inquiries: s.daemon.inquiries, Log: s.log}
 	}
 	return wanted
 }
+
+// noSocket is the answers of a site that has no place for a status socket.
+var noSocket = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // servePages has the site's status servers run until ctx ends, and ends those
 // that it does not want. One that could not listen tries again.
@@ -66,7 +75,7 @@ func (d *Daemon) servePages(ctx context.Context, s *site) {
 			delete(d.pages, key)
 		}
 	}
-	s.answers = nil
+	s.answers = noSocket
 	for key, opt := range wanted {
 		p := d.pages[key]
 		if p == nil {

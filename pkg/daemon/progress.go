@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/status"
 )
 
 // progress shows how far full syncs have come, on a terminal and in the
 // foreground only: one line that is written over.
 func (s *site) progress(ctx context.Context) error {
-	file, ok := s.daemon.out.(*os.File)
-	if !ok || s.daemon.child.Detached() {
+	file, ok := s.daemon.lines.out.(*os.File)
+	if !ok || s.daemon.opt.Child.Detached() {
 		return nil
 	}
 	if _, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err != nil {
@@ -32,7 +34,7 @@ func (s *site) progress(ctx context.Context) error {
 				continue
 			}
 			shown = text != ""
-			s.daemon.print("\r\x1b[K%s", text)
+			s.daemon.lines.print("\r\x1b[K%s", text)
 		}
 	}
 }
@@ -40,14 +42,30 @@ func (s *site) progress(ctx context.Context) error {
 // progressLine adds up the lanes that are in a full sync; empty if none is.
 func (s *site) progressLine(now time.Time) string {
 	var lanes int
-	var done, bytes int64
+	var all status.Progress
+	known := true
 	for _, l := range s.lanes {
-		if p := l.Snapshot(now).Progress; p != nil {
-			lanes, done, bytes = lanes+1, done+p.Done, bytes+p.Bytes
+		p := l.Snapshot(now).Progress
+		if p == nil {
+			continue
+		}
+		lanes++
+		all.Done, all.Total, all.Bytes = all.Done+p.Done, all.Total+p.Total, all.Bytes+p.Bytes
+		known = known && p.Total > 0
+		if p.Until.After(all.Until) {
+			all.Until = p.Until
 		}
 	}
 	if lanes == 0 {
 		return ""
 	}
-	return fmt.Sprintf("full sync of %d lanes: %d entries, %d bytes sent", lanes, done, bytes)
+	text := fmt.Sprintf("full sync of %d lanes: %d", lanes, all.Done)
+	if known {
+		text += fmt.Sprintf(" of %d", all.Total)
+	}
+	text += fmt.Sprintf(" entries, %d bytes sent", all.Bytes)
+	if !all.Until.IsZero() {
+		text += ", about " + status.Span(all.Until.Sub(now), status.English) + " left"
+	}
+	return text
 }

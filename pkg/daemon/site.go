@@ -10,10 +10,16 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sersync/sersync/pkg/audit"
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/executor"
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/lanestate"
+	"github.com/sersync/sersync/pkg/listeners"
+	"github.com/sersync/sersync/pkg/records"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
+	"github.com/sersync/sersync/pkg/watchroot"
+	"github.com/sersync/sersync/pkg/whereabouts"
 )
 
 // site is everything that one reading of the configuration makes: roots,
@@ -23,37 +29,38 @@ type site struct {
 	conf   confxml.Config
 	log    *zap.Logger
 
-	stateDir string
-	keeper   *keeper
-	audit    *failqueue.Audit
-	failLog  *failLog
-	total    executor.Total
-	connects *executor.Connects
-	roots    []*root
-	lanes    map[string]*executor.Lane
-	starts   []*laneStart
-	plugins  *extensions
-	running  sync.WaitGroup // the lanes
+	stores    stores
+	roots     []*watchroot.Root
+	lanes     map[string]*executor.Lane
+	rules     map[string]whereabouts.Rules // by the lane's id
+	starts    []*laneStart
+	plugins   *listeners.Set
+	notifiers *notifiers
+	running   sync.WaitGroup // the lanes
 	// answers is closed once the status socket listens, or cannot.
-	answers <-chan struct{}
-
-	// acting is held by who carries out an operator's request, and alone to end
-	// that: over is set, under it, when another site inherits.
-	acting   sync.RWMutex
-	over     bool
-	replaced chan struct{} // closed when another site has taken over
+	answers  <-chan struct{}
+	requests *requests
 }
 
 // laneStart is what a lane begins with.
 type laneStart struct {
 	lane  *executor.Lane
-	root  *root
-	state failqueue.LaneState
+	root  *watchroot.Root
+	state lanestate.State
 	// inherited: a lane of the site before has handed over all it knew.
 	inherited bool
 	// changed: the watermark was written under another filter or other
 	// parameters; what a mirror run deleted then says nothing about now.
 	changed bool
+	// replaced: a link in the watch path led to another directory when something
+	// was brought to this target last.
+	replaced bool
+	// versions deletes old versions on the remote and returns what it has deleted;
+	// deleted writes that into the audit log.
+	versions func(context.Context, time.Time) ([]string, error)
+	deleted  func(audit.Cause, []string)
+	// stream publishes for the lane, where its remote is one; nil: it is not.
+	stream *publish.Publisher
 }
 
 // run runs the site until ctx ends, or until a usable new configuration has
@@ -63,25 +70,20 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 	launched, endLaunchers := context.WithCancel(context.WithoutCancel(ctx))
 	var launchers sync.WaitGroup
 	for _, r := range s.roots {
-		launchers.Go(func() { _ = r.launcher.Run(launched) })
-		launchers.Go(func() { _ = r.plain.Run(launched) })
+		launchers.Go(func() { r.RunLaunchers(launched) })
 	}
 	defer func() { endLaunchers(); launchers.Wait() }()
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.failLog.run(ctx) })
-	group.Go(func() error { return s.keeper.run(ctx) })
+	s.stores.run(ctx, group)
 	s.running.Add(len(s.lanes))
-	s.runPlugins(ctx, group)
+	group.Go(func() error { return s.plugins.Run(ctx, s.running.Wait) })
+	s.notifiers.run(ctx, group)
 	for _, r := range s.roots {
-		group.Go(func() error { return r.queue.Run(ctx) })
-		group.Go(func() error { return r.scan(ctx) })
-		group.Go(func() error { return r.links.run(ctx) })
-		group.Go(func() error { return r.refresh(ctx) })
-		group.Go(func() error { return r.watchFailure(ctx) })
-		for _, l := range r.lanes {
+		group.Go(func() error { return r.Run(ctx) })
+		for _, l := range r.Lanes() {
 			group.Go(func() error {
 				defer s.running.Done()
 				return l.Run(ctx)
@@ -91,9 +93,10 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 	group.Go(func() error { return s.begin(ctx) })
 	group.Go(func() error { return s.timers(ctx) })
 	group.Go(func() error { return s.progress(ctx) })
+	group.Go(func() error { return s.followLinks(ctx) })
 	group.Go(func() error {
 		select {
-		case conf := <-s.daemon.reloads:
+		case conf := <-s.daemon.reloads.usable:
 			next = &conf
 			s.leave()
 			stop()
@@ -102,14 +105,24 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 		return nil
 	})
 	err = group.Wait()
-	s.keeper.save()
+	s.writeLast(ctx)
 	return next, err
+}
+
+// writeLast writes down what the lanes leave, for a bounded time.
+func (s *site) writeLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), records.LastWrites)
+	defer cancel()
+	var writes sync.WaitGroup
+	s.stores.finish(ctx, &writes)
+	writes.Go(func() { s.notifiers.finish(ctx) })
+	writes.Wait()
 }
 
 // leave has all that ends with the site keep what it could not bring to an end,
 // for the next one.
 func (s *site) leave() {
-	s.plugins.handover.Store(true)
+	s.plugins.Leave()
 	for _, l := range s.lanes {
 		l.Leave()
 	}
@@ -118,19 +131,13 @@ func (s *site) leave() {
 // begin waits for the watches, says so, and starts what each lane begins with.
 func (s *site) begin(ctx context.Context) error {
 	d := s.daemon
-	mirror := d.opts.FullSync && !d.mirrored
+	mirror := d.opt.Command.FullSync && !d.did.mirror
 	if mirror {
-		d.banner.FullSync(s.fullCommands(), s.conf.Debug)
+		d.opt.Banner.FullSync(s.fullCommands(), s.conf.Debug)
 	}
 	for _, r := range s.roots {
-		select {
-		case <-r.watched:
-		case <-ctx.Done():
+		if !r.Begin(ctx) {
 			return nil
-		}
-		r.judge(time.Now(), true)
-		if r.bridged {
-			r.askScan()
 		}
 	}
 	select {
@@ -140,38 +147,43 @@ func (s *site) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if err := s.announce(); err != nil {
+	if err := s.announce(ctx); err != nil {
 		return err
 	}
 	d.ready()
 	if !mirror {
 		return s.resume(ctx)
 	}
-	err := s.mirror(ctx)
-	d.mirrored = ctx.Err() == nil // or else the next site has to
+	err := s.mirror(ctx, true)
+	d.did.mirror = ctx.Err() == nil // or else the next site has to
 	return err
 }
 
 // announce says that the program watches, to all that wait for it only once.
-func (s *site) announce() error {
+func (s *site) announce(ctx context.Context) error {
 	d := s.daemon
-	if d.announced {
+	if d.did.announce {
 		s.log.Info("configuration taken over")
 		return nil
 	}
-	d.announced = true
-	d.banner.Running(s.conf.LocalPaths)
-	if err := d.writePIDFile(s.conf); err != nil {
+	d.did.announce = true
+	d.opt.Banner.Running(s.conf.LocalPaths)
+	if err := d.writePIDFile(ctx, s.conf); err != nil {
 		return err
 	}
-	return d.child.Ready()
+	d.letGo(s.conf.File, s.stores.dir)
+	return d.opt.Child.Ready()
 }
 
-// mirror is -r, and what crontab does: everything is sent, and what only the
-// targets have is deleted when the delete switch is on.
-func (s *site) mirror(ctx context.Context) error {
+// mirror is -r (first), and what crontab does: everything is sent, and what only
+// the targets have is deleted when the delete switch is on.
+func (s *site) mirror(ctx context.Context, first bool) error {
+	asker := fullsync.Program
+	if first {
+		asker = fullsync.Person
+	}
 	for _, start := range s.starts {
-		_ = start.lane.FullSync(ctx, executor.Full{Mirror: true, Excludes: s.cronExcludes()})
+		_ = start.lane.FullSync(ctx, fullsync.Request{Mirror: true, Asker: asker, Replaced: first && start.replaced, Excludes: s.cronExcludes()})
 	}
 	return nil
 }
@@ -192,20 +204,20 @@ func (s *site) cronExcludes() []string {
 // resume makes up for what happened while the program was down: by one walk
 // where a watermark is known, by an automatic full sync where none is.
 func (s *site) resume(ctx context.Context) error {
-	clock, err := failqueue.ReadClock()
+	clock, err := lanestate.ReadClock()
 	if err != nil {
 		s.log.Warn("clock cannot be read, everything is compared", zap.Error(err))
 	}
 	for _, r := range s.roots {
 		var known []*executor.Lane
-		since, strange := time.Now(), r.strange()
+		since, strange := time.Now(), r.Strange()
 		for _, start := range s.starts {
 			if start.root != r || start.inherited && !start.changed {
 				continue
 			}
 			t := start.state.UsableWatermark(clock)
 			if err != nil || t.IsZero() || start.changed || slices.Contains(strange, "") {
-				_ = start.lane.FullSync(ctx, executor.Full{Unknown: true})
+				_ = start.lane.FullSync(ctx, fullsync.Request{Unknown: true, Replaced: start.replaced})
 				continue
 			}
 			known = append(known, start.lane)
@@ -213,36 +225,9 @@ func (s *site) resume(ctx context.Context) error {
 				since = t
 			}
 		}
-		s.catchUp(ctx, r, known, since, strange)
+		r.CatchUp(ctx, known, since, strange)
 	}
 	return nil
-}
-
-// catchUp finds what changed since, for lanes of which it is known what they
-// have brought over before. Strange places are compared whole.
-func (s *site) catchUp(ctx context.Context, r *root, known []*executor.Lane, since time.Time, strange []string) {
-	for _, l := range known {
-		// With the watermark frozen what was known stays known, also when this is
-		// ended half-way.
-		l.Suspect(since)
-		for _, path := range strange {
-			l.Mark(path, filterqueue.Tree|filterqueue.Extras)
-		}
-		l.Complete()
-	}
-	found := r.catchUp(ctx, since, known, nil)
-	if ctx.Err() != nil {
-		r.unscanned(since, 1)
-		return
-	}
-	for _, l := range known {
-		if found {
-			_ = l.LookAtTarget(ctx, since)
-		} else {
-			_ = l.FullSync(ctx, executor.Full{Unknown: true})
-		}
-		l.Settled()
-	}
 }
 
 // timers runs what the clock asks for: crontab, the retries of the fail log,
@@ -259,7 +244,7 @@ func (s *site) timers(ctx context.Context) error {
 const (
 	rescanEvery = time.Minute
 	// rejudgeEvery is how soon it shows that what the brake held is back.
-	rejudgeEvery = 2 * time.Second
+	rejudgeEvery = time.Second
 	// selfCheckMargin covers what was being written when the last check
 	// passed by it.
 	selfCheckMargin = 15 * time.Minute
@@ -278,41 +263,53 @@ func (s *site) schedule(ctx context.Context, c *cron.Cron) {
 	})
 	every(rescanEvery, func() {
 		for _, r := range s.roots {
-			r.rescan()
+			r.Rescan()
 		}
 	})
 	every(rejudgeEvery, func() {
 		for _, r := range s.roots {
-			r.rejudge(ctx)
+			r.Rejudge(ctx)
+			if r.Reappeared() {
+				for _, l := range r.Lanes() {
+					s.stores.states.Ask(l.ID())
+				}
+			}
 		}
 	})
 	last := time.Now()
 	every(s.conf.Inotify.SelfCheck, func() {
 		now := time.Now()
-		since := onFiles(last, now).Add(-selfCheckMargin)
+		since := watchroot.OnFiles(last, now).Add(-selfCheckMargin)
 		last = now
 		for _, r := range s.roots {
-			r.suspect(since)
-			r.askScan()
+			r.SelfCheck(since, now)
 		}
 	})
-	s.scheduleMirror(ctx, c, every)
+	if cr := s.conf.Crontab; cr.On {
+		repeat(c, s.log, "crontab", cr.Interval, cr.Cron, func() { _ = s.mirror(ctx, false) })
+	}
+	every(pruneEvery, func() {
+		for _, start := range s.starts {
+			start.prune(ctx, s.log)
+		}
+	})
+	if v := s.conf.Verify; v.On {
+		repeat(c, s.log, "verify", v.Interval, v.Cron, func() { s.verifyAll(ctx) })
+	}
 }
 
-// scheduleMirror is crontab: every schedule minutes, or by a cron expression.
-func (s *site) scheduleMirror(ctx context.Context, c *cron.Cron, every func(time.Duration, func())) {
-	if !s.conf.Crontab.On {
-		return
+// repeat runs a job at every interval, or by a cron expression. A job that still runs
+// is not started a second time.
+func repeat(c *cron.Cron, log *zap.Logger, name string, interval time.Duration, spec string, job func()) {
+	once := cron.SkipIfStillRunning(cron.DiscardLogger)(cron.FuncJob(job))
+	if spec != "" {
+		_, err := c.AddJob(spec, once)
+		if err == nil {
+			return
+		}
+		log.Warn("cron expression not usable, every schedule minutes instead", zap.String("element", name), zap.Error(err))
 	}
-	mirror := func() { _ = s.mirror(ctx) }
-	if s.conf.Crontab.Cron == "" {
-		every(s.conf.Crontab.Interval, mirror)
-		return
-	}
-	if _, err := c.AddFunc(s.conf.Crontab.Cron, mirror); err != nil {
-		s.log.Warn("crontab cron expression not usable, every schedule minutes instead", zap.Error(err))
-		every(s.conf.Crontab.Interval, mirror)
-	}
+	c.Schedule(cron.Every(interval), once)
 }
 
 func (s *site) fullCommands() []string {
@@ -321,14 +318,4 @@ func (s *site) fullCommands() []string {
 		out = append(out, start.lane.FullCommand(s.cronExcludes()))
 	}
 	return out
-}
-
-// close releases what build acquired for this site alone.
-func (s *site) close() {
-	if s.failLog != nil {
-		s.failLog.close()
-	}
-	if s.audit != nil {
-		_ = s.audit.Close()
-	}
 }

@@ -2,36 +2,22 @@ package daemon
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/cli"
+	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/executor"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/inotify"
 	"github.com/sersync/sersync/pkg/plugins"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/watchroot"
 )
-
-// socketPath is where a running instance answers: one per configuration file,
-// and one per plugin that runs alone beside it.
-func socketPath(stateDir, file, module string) string {
-	abs, err := filepath.Abs(file)
-	if err != nil {
-		abs = file
-	}
-	sum := sha256.Sum256([]byte(abs))
-	name := "status-" + hex.EncodeToString(sum[:6])
-	if module != "" {
-		name += "-" + module
-	}
-	return filepath.Join(stateDir, name+".sock")
-}
 
 // Snapshot is the whole program as an operator sees it.
 func (d *Daemon) Snapshot() status.Snapshot {
@@ -45,23 +31,37 @@ func (d *Daemon) Snapshot() status.Snapshot {
 	if current == nil {
 		return s
 	}
-	s.ConfigFile, s.Watches.Limit = current.conf.File, watchLimit()
+	s.ConfigFile, s.Watches.Limit = current.conf.File, int(inotify.WatchLimit())
+	s.ConfigProblems = configProblems(current.conf)
 	for _, r := range current.roots {
-		s.Roots = append(s.Roots, r.snapshot())
-		for _, l := range r.lanes {
+		s.Roots = append(s.Roots, r.Snapshot())
+		for _, l := range r.Lanes() {
 			lane := l.Snapshot(now)
 			lane.Verify = d.lastVerify(l.ID())
 			s.Lanes = append(s.Lanes, lane)
 		}
-		w := r.watch.watcher.Stats()
+		w := r.WatchStats()
 		s.Watches.Count += int(w.Watches)
 		s.Watches.Uncovered += int(w.Uncovered)
 		s.Watches.Overflows += uint64(w.Overflows)
 	}
-	for _, x := range current.plugins.list {
-		s.Plugins = append(s.Plugins, pluginSnapshot(x.name, current.plugins.stats(x), now))
-	}
+	s.Notes = d.notes.All()
+	current.plugins.Each(func(name string, stats plugins.Stats) {
+		s.Plugins = append(s.Plugins, pluginSnapshot(name, stats, now))
+	})
+	s.Plugins = append(s.Plugins, current.notifiers.snapshot(now)...)
 	return s
+}
+
+// configProblems are what --check calls errors of a configuration that runs.
+func configProblems(conf confxml.Config) []status.ConfigProblem {
+	var list []status.ConfigProblem
+	for _, p := range conf.Warnings {
+		if p.Severity >= confxml.Fault {
+			list = append(list, status.ConfigProblem{Line: p.Line, Element: p.Element, Message: p.Message, Remedy: p.Remedy})
+		}
+	}
+	return list
 }
 
 func pluginSnapshot(name string, st plugins.Stats, now time.Time) status.Plugin {
@@ -78,36 +78,36 @@ func pluginSnapshot(name string, st plugins.Stats, now time.Time) status.Plugin 
 // Do carries out what an operator asks for. During a reload the site that is
 // replaced takes it, for the next one to carry out, or the next one itself.
 func (d *Daemon) Do(ctx context.Context, verb status.Verb, lane string) error {
+	if verb == status.Reload {
+		if d.opt.Command.Module != "" {
+			return errNoReload
+		}
+		return d.reloads.ask(ctx)
+	}
 	for {
 		s := d.current.Load()
 		if s == nil {
 			return fmt.Errorf("%w: nothing runs yet", status.ErrUnknownLane)
 		}
-		err := s.do(ctx, verb, lane)
+		err := s.requests.carryOut(func() error { return s.do(ctx, verb, lane) })
 		if !errors.Is(err, errReplaced) {
 			return err
 		}
 		select {
-		case <-s.replaced:
+		case <-s.requests.replaced:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// errReplaced says that another site is about to take over.
-var errReplaced = errors.New("the configuration is being replaced")
-
+// do carries out a request for the lanes that are meant: one by its id, those of a
+// directory, or all.
 func (s *site) do(ctx context.Context, verb status.Verb, lane string) error {
-	s.acting.RLock()
-	defer s.acting.RUnlock()
-	if s.over {
-		return errReplaced
-	}
 	found := false
 	for _, r := range s.roots {
-		for _, l := range r.lanes {
-			if lane != "" && lane != l.ID() && lane != r.dir {
+		for _, l := range r.Lanes() {
+			if lane != "" && lane != l.ID() && lane != r.Dir() {
 				continue
 			}
 			found = true
@@ -122,24 +122,24 @@ func (s *site) do(ctx context.Context, verb status.Verb, lane string) error {
 	return nil
 }
 
-func (s *site) act(ctx context.Context, verb status.Verb, r *root, l *executor.Lane) error {
+func (s *site) act(ctx context.Context, verb status.Verb, r *watchroot.Root, l *executor.Lane) error {
 	s.log.Info("operator's request", zap.String("verb", string(verb)), zap.String("lane", l.ID()))
 	switch verb {
 	case status.Resync:
-		return l.FullSync(ctx, executor.Full{Mirror: true})
+		return l.FullSync(ctx, fullsync.Request{Mirror: true, Asker: fullsync.Person})
 	case status.Verify:
-		return l.FullSync(ctx, executor.Full{Verify: true, Done: s.verified(l)})
+		return l.FullSync(ctx, fullsync.Request{Verify: true, Done: s.verified(l, false)})
 	case status.AcceptEmpty:
-		if err := r.accept(); err != nil {
+		if err := r.Accept(); err != nil {
 			return err
 		}
-		s.keeper.soon()
+		s.stores.states.Ask(l.ID())
 		// What is missing now is meant to be missing: the deletions that events
 		// asked for wait in the lanes, the others have to be found.
 		if err := l.RetryNow(ctx); err != nil {
 			return err
 		}
-		return r.compare(ctx)
+		return r.Compare(ctx)
 	case status.Pause, status.Resume:
 		return l.Pause(ctx, verb == status.Pause)
 	default:
@@ -147,23 +147,27 @@ func (s *site) act(ctx context.Context, verb status.Verb, r *root, l *executor.L
 	}
 }
 
-// verified keeps and logs what a read-only comparison has found.
-func (s *site) verified(l *executor.Lane) func(executor.FullResult) {
-	return func(r executor.FullResult) {
+// verified keeps and logs what a comparison has found, and whether that is repaired.
+func (s *site) verified(l *executor.Lane, repair bool) func(fullsync.Result) {
+	return func(r fullsync.Result) {
 		v := status.Comparison{
-			Time: time.Now(), Differing: len(r.Differing), OnlyOnTarget: r.OnlyThere,
-			Names: r.Differing[:min(status.ComparisonNames, len(r.Differing))],
+			Time: time.Now(), Differing: len(r.Differing) + r.MoreDiffering, OnlyOnTarget: len(r.Extras) + r.MoreExtras,
+			Newer: len(r.Newer), Names: first(r.Differing), NewerNames: first(r.Newer), Extras: first(r.Extras),
 		}
 		if r.Err != nil {
 			v.Error = r.Err.Error()
 			s.log.Warn("verify failed", zap.String("lane", l.ID()), zap.Error(r.Err))
 		} else {
-			s.log.Info("verified", zap.String("lane", l.ID()), zap.Int("differing", v.Differing),
-				zap.Int("only_on_target", v.OnlyOnTarget), zap.Strings("paths", v.Names))
+			s.log.Info("verified", zap.String("lane", l.ID()), zap.Int("differing", v.Differing), zap.Int("newer_on_remote", v.Newer), zap.Int("only_on_remote", v.OnlyOnTarget),
+				zap.Strings("paths", v.Names), zap.Strings("newer", v.NewerNames), zap.Strings("extras", v.Extras))
 		}
+		v.Repair = repair && r.Err == nil && !v.Equal()
 		s.daemon.verifies.Store(l.ID(), &v)
 	}
 }
+
+// first are as many names as a comparison holds.
+func first(names []string) []string { return names[:min(status.ComparisonNames, len(names))] }
 
 // lastVerify is the lane's last comparison, nil before the first.
 func (d *Daemon) lastVerify(lane string) *status.Comparison {

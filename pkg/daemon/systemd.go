@@ -20,7 +20,7 @@ const statusEvery = 10 * time.Second
 // happens (sd_notify(3)).
 func (d *Daemon) ready() {
 	d.watching.Store(true)
-	_, _ = systemd.SdNotify(false, systemd.SdNotifyReady+"\n"+d.statusText())
+	d.manager.say(systemd.SdNotifyReady + "\n" + d.statusText())
 }
 
 // statusText is the state in one line, for the service manager.
@@ -33,12 +33,13 @@ func (d *Daemon) statusText() string {
 func (d *Daemon) reloading() {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
-	_, _ = systemd.SdNotify(false, fmt.Sprintf("%s\nMONOTONIC_USEC=%d", systemd.SdNotifyReloading, now.Nano()/1000))
+	d.manager.say(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", systemd.SdNotifyReloading, now.Nano()/1000))
 }
 
-// notifySystemd keeps the status text and the watchdog fed. The watchdog's
-// sign of life comes from a snapshot of every lane: a lane that no longer
-// answers must not be covered up.
+// notifySystemd tells the service manager what was said, and keeps the status
+// text and the watchdog fed, until ctx ends. The watchdog's sign of life comes
+// from a snapshot of every lane: a lane that no longer answers must not be
+// covered up.
 func (d *Daemon) notifySystemd(ctx context.Context) error {
 	every := statusEvery
 	watchdog, err := systemd.SdWatchdogEnabled(false)
@@ -47,31 +48,45 @@ func (d *Daemon) notifySystemd(ctx context.Context) error {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	again := time.NewTimer(sayAgain)
+	defer again.Stop()
 	for {
+		var further []string
 		select {
 		case <-ctx.Done():
-			_, _ = systemd.SdNotify(false, systemd.SdNotifyStopping)
+			_ = d.manager.deliver(leaveLimit, systemd.SdNotifyStopping)
 			return nil
+		case <-d.manager.wake:
+		case <-again.C:
 		case <-tick.C:
-			d.alive(watchdog > 0)
+			further = d.signsOfLife(watchdog > 0)
+		}
+		if d.tellManager(further) {
+			again.Reset(sayAgain)
 		}
 	}
 }
 
-func (d *Daemon) alive(watchdog bool) {
-	if d.noManager {
-		return
+// signsOfLife are the messages that are sent from time to time.
+func (d *Daemon) signsOfLife(watchdog bool) []string {
+	if d.manager.address == "" {
+		return nil
 	}
-	sent, err := systemd.SdNotify(false, d.statusText())
-	// A manager that cannot be reached at this moment (it executes itself again
-	// when it is upgraded) is none that does not exist: it will miss the sign of
-	// life.
-	d.noManager = !sent && err == nil
-	if err != nil && !d.unreached {
+	signs := []string{d.statusText()}
+	if watchdog {
+		signs = append(signs, systemd.SdNotifyWatchdog)
+	}
+	return signs
+}
+
+// tellManager delivers what was said and the further messages. It tells whether
+// that has to be tried again: a manager that cannot be reached at this moment
+// (it executes itself again when it is upgraded) is none that does not exist.
+func (d *Daemon) tellManager(further []string) (again bool) {
+	err := d.manager.deliver(sayLimit, further...)
+	if err != nil && !d.manager.unreached {
 		d.log.Warn("service manager cannot be reached", zap.Error(err))
 	}
-	d.unreached = err != nil
-	if watchdog {
-		_, _ = systemd.SdNotify(false, systemd.SdNotifyWatchdog)
-	}
+	d.manager.unreached = err != nil
+	return err != nil
 }

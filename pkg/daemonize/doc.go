@@ -11,8 +11,9 @@
 //	}
 //	// The daemon: start up, then child.Ready(), or child.Fail(err).
 //
-// The child leads a session of its own, keeps the working directory, standard
-// output and standard error, and reads /dev/null. It survives SIGHUP, SIGINT
+// The child leads a session of its own, keeps the working directory, and reads
+// /dev/null. Standard output and standard error are the caller's until an Output
+// lets go of them. It survives SIGHUP, SIGINT
 // (as 2.5.4's daemon does) and writes to a closed standard output. The whole
 // environment, RSYNC_PASSWORD included, reaches the daemon; only the marker by
 // which the child knows itself is taken out at once, so that no rsync or

@@ -22,9 +22,20 @@ type PIDFile struct {
 	text string
 }
 
+// RunningError says which process the pid file names.
+type RunningError struct {
+	Path string
+	PID  int
+}
+
+// Error names the process and the remedy.
+func (e *RunningError) Error() string {
+	return fmt.Sprintf("pid file %q: sersync runs as process %d; stop it, or give this instance another --pid-file", e.Path, e.PID)
+}
+
 // WritePIDFile writes our pid to path, for others to read. A file that names
 // a dead process, or a living one that is not this program, is stale and is
-// replaced; a running instance is an error that names its pid. Symbolic links
+// replaced; a running instance is a *RunningError. Symbolic links
 // and directories in which others could exchange the file are refused
 // (package safefile).
 func WritePIDFile(path string) (*PIDFile, error) {
@@ -33,7 +44,7 @@ func WritePIDFile(path string) (*PIDFile, error) {
 		return nil, fmt.Errorf("pid file: %w", err)
 	}
 	if old != 0 && old != os.Getpid() && sameProgram(old) {
-		return nil, fmt.Errorf("pid file %q: sersync runs as process %d; stop it, or give this instance another --pid-file", path, old)
+		return nil, &RunningError{Path: path, PID: old}
 	}
 	p := &PIDFile{path: path, text: strconv.Itoa(os.Getpid()) + "\n"}
 	if err := safefile.WriteAtomic(path, []byte(p.text), pidFileMode); err != nil {
@@ -54,7 +65,7 @@ func (p *PIDFile) Remove() error {
 	if string(data) != p.text {
 		return nil
 	}
-	return os.Remove(p.path)
+	return safefile.Remove(p.path)
 }
 
 // readPID gives 0 for a missing file and for one without a pid.

@@ -3,34 +3,36 @@ package executor
 import (
 	"slices"
 
-	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/outcome"
 )
 
 // audit passes what a run has deleted on to the audit log, by cause: found by
 // a scan or mirror run, or seen as an event.
-func (l *Lane) audit(o outcome) {
-	byCause := map[failqueue.Cause][]string{}
-	for path, c := range o.changed {
+func (s *settler) audit(o outcome.Outcome) {
+	byCause := map[audit.Cause][]string{}
+	for path, c := range o.Changed {
 		if !c.Deleted {
 			continue
 		}
-		why := failqueue.CauseEvent
-		for p := path; p != ""; p = parentOf(p) {
-			if found, ok := l.causes[p]; ok {
+		why := audit.CauseEvent
+		for p := path; p != ""; p = disk.ParentOf(p) {
+			if found, ok := s.causes[p]; ok {
 				why = found
 				break
 			}
 		}
 		byCause[why] = append(byCause[why], path)
 	}
-	for _, w := range o.works {
-		delete(l.causes, w.Path)
+	for _, w := range o.Works {
+		delete(s.causes, w.Path)
 	}
-	if l.opt.Deletions == nil {
+	if s.opt.Deletions == nil {
 		return
 	}
 	for why, paths := range byCause {
 		slices.Sort(paths)
-		l.opt.Deletions(why, paths)
+		s.opt.Deletions(why, paths)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
 // A full sync fails for one path in its first half, and as a whole in its second.
@@ -18,27 +19,27 @@ func TestAFullSyncThatBreaksOffAtItsQuestion(t *testing.T) {
 case " $* " in *' --delete '*) [ -e `+once+` ] || { touch `+once+`; echo 'rsync error: error in rsync protocol data stream (code 12) at io.c(1)' >&2; exit 12; };;
 *' --recursive '*) echo 'rsync: [receiver] mkstemp ".bad.AbCdEf" (in m) failed: Permission denied (13)' >&2; exit 23;; esac`))})
 	put(t, b.src, "bad", "1")
-	b.fullSync(Full{Mirror: true})
+	b.fullSync(fullsync.Request{Mirror: true})
 	b.arrives("bad", "1") // by its name, in a run of its own
 }
 
-// What is given to a target beside a full sync that ends first.
+// What is given to a target beside a full sync that ends first, and that sends it
+// once more because it finds that the contents differ.
 func TestAFullSyncThatEndsBeforeARunBesideIt(t *testing.T) {
 	dir := t.TempDir()
-	var b *bed
-	b = newBed(t, with{files: []string{"f"}, options: func(o *Options) {
-		o.Program = scripted(t, `
+	b := newBed(t, with{files: []string{"f"}, options: func(o *setup) {
+		o.Way.Program = scripted(t, `
 src="$(cat `+dir+`/src)"; dst="$(cat `+dir+`/dst)"
 case " $* " in
-*' --delete '*) ;;
+*' -n '*) ;;
 *' --recursive '*) cp -p "$src/f" `+dir+`/read; touch `+dir+`/reading; while [ "$(cat "$dst/f")" = old ]; do sleep 0.05; done; cp -p `+dir+`/read "$dst/f"; exit 0;;
-*) if grep -qaz '^f$' "$list"; then rsync "$@" < "$list"; r=$?; while ! [ -e `+dir+`/ended ]; do sleep 0.05; done; exit $r; fi;;
+*) if grep -qaz '^f$' "$list" && mkdir `+dir+`/beside; then rsync "$@" < "$list"; r=$?; while ! [ -e `+dir+`/ended ]; do sleep 0.05; done; exit $r; fi;;
 esac`)
 	}})
 	must(t, os.WriteFile(dir+"/src", []byte(b.src), 0o644))
 	must(t, os.WriteFile(dir+"/dst", []byte(b.dst), 0o644))
-	done := make(chan FullResult, 1)
-	must(t, b.FullSync(t.Context(), Full{Done: func(r FullResult) { done <- r }}))
+	done := make(chan fullsync.Result, 1)
+	must(t, b.FullSync(t.Context(), fullsync.Request{Done: func(r fullsync.Result) { done <- r }}))
 	testkit.Eventually(t, patient, "it has read f", func() bool { _, err := os.Stat(dir + "/reading"); return err == nil })
 	b.write("f", "newer")
 	<-done
@@ -53,8 +54,8 @@ esac`)
 func TestAFullSyncOverATwin(t *testing.T) {
 	dir := t.TempDir()
 	at := time.Unix(1, 0)
-	b := newBed(t, with{files: []string{"f"}, options: func(o *Options) {
-		o.Program = scripted(t, `
+	b := newBed(t, with{files: []string{"f"}, options: func(o *setup) {
+		o.Way.Program = scripted(t, `
 src="$(cat `+dir+`/src)"; dst="$(cat `+dir+`/dst)"
 case " $* " in
 *' --delete '*) ;;
@@ -65,13 +66,13 @@ esac`)
 	must(t, os.Chtimes(b.dst+"/f", at, at))
 	must(t, os.WriteFile(dir+"/src", []byte(b.src), 0o644))
 	must(t, os.WriteFile(dir+"/dst", []byte(b.dst), 0o644))
-	done := make(chan FullResult, 1)
-	must(t, b.FullSync(t.Context(), Full{Done: func(r FullResult) { done <- r }}))
+	done := make(chan fullsync.Result, 1)
+	must(t, b.FullSync(t.Context(), fullsync.Request{Done: func(r fullsync.Result) { done <- r }}))
 	testkit.Eventually(t, patient, "it has read f", func() bool { _, err := os.Stat(dir + "/reading"); return err == nil })
 	put(t, b.src, "f.new", "new")
 	must(t, os.Chtimes(b.src+"/f.new", at, at))
 	must(t, os.Rename(b.src+"/f.new", b.src+"/f"))
-	b.Mark("f", filterqueue.Content)
+	b.Mark("f", dirty.Content)
 	b.arrives("f", "new")
 	testkit.Eventually(t, patient, "done", func() bool { return b.dirty.Stats().InFlight == 0 })
 	must(t, os.WriteFile(dir+"/pushed", nil, 0o644))
@@ -85,9 +86,9 @@ esac`)
 // With a filter, a directory goes while a full sync is about to make it.
 func TestADirectoryGoesBesideAFullSync(t *testing.T) {
 	dir := t.TempDir()
-	b := newBed(t, with{options: func(o *Options) {
+	b := newBed(t, with{options: func(o *setup) {
 		o.Excluded = func(p string, _ bool) bool { return p == "nothing" }
-		o.Program = scripted(t, `
+		o.Way.Program = scripted(t, `
 dst="$(cat `+dir+`/dst)"
 case " $* " in
 *' --delete '*) ;;
@@ -96,8 +97,8 @@ esac`)
 	}})
 	must(t, os.WriteFile(dir+"/dst", []byte(b.dst), 0o644))
 	put(t, b.src, "d/f", "x")
-	done := make(chan FullResult, 1)
-	must(t, b.FullSync(t.Context(), Full{Done: func(r FullResult) { done <- r }}))
+	done := make(chan fullsync.Result, 1)
+	must(t, b.FullSync(t.Context(), fullsync.Request{Done: func(r fullsync.Result) { done <- r }}))
 	testkit.Eventually(t, patient, "it has begun", func() bool { _, err := os.Stat(dir + "/reading"); return err == nil })
 	b.remove("d")
 	testkit.Eventually(t, patient, "settled", func() bool { s := b.dirty.Stats(); return s.Pending+s.InFlight == 0 })
@@ -114,18 +115,18 @@ func TestAFullSyncThatIsNeverClear(t *testing.T) {
 	b := newBed(t, with{options: program(scripted(t, `
 case " $* " in *' --delete '*) ;; *' --recursive '*) [ -e /nowhere ]; echo 'strange: bad' >&2; exit 23;; esac`))})
 	put(t, b.src, "bad", "1")
-	b.fullSync2(Full{})
+	b.fullSync2(fullsync.Request{})
 	b.arrives("bad", "1")
 }
 
 // The root goes while a question is under way.
 func TestTheRootGoesBesideAQuestion(t *testing.T) {
 	dir := t.TempDir()
-	b := newBed(t, with{files: []string{"d/keep"}, there: []string{"d/gone"}, options: func(o *Options) {
-		o.Mirrored = true
-		o.Program = scripted(t, `case " $* " in *' --delete '*) touch `+dir+`/asked; while ! [ -e `+dir+`/go ]; do sleep 0.05; done;; esac`)
+	b := newBed(t, with{files: []string{"d/keep"}, there: []string{"d/gone"}, options: func(o *setup) {
+		o.Mirrored, o.MirrorScope = true, Scope{}
+		o.Way.Program = scripted(t, `case " $* " in *' --delete '*) touch `+dir+`/asked; while ! [ -e `+dir+`/go ]; do sleep 0.05; done;; esac`)
 	}})
-	b.Mark("d", filterqueue.Extras)
+	b.Mark("d", dirty.Extras)
 	testkit.Eventually(t, patient, "it asks", func() bool { _, err := os.Stat(dir + "/asked"); return err == nil })
 	b.gone.Store(true)
 	must(t, os.WriteFile(dir+"/go", nil, 0o644))
@@ -140,8 +141,9 @@ func TestTheRootGoesBesideAQuestion(t *testing.T) {
 
 // A comparison that is never clear has not found everything equal.
 func TestAComparisonThatIsNeverClearFails(t *testing.T) {
+	testkit.Long(t)
 	b := newBed(t, with{files: []string{"f"}, options: program(scripted(t, `case " $* " in *' --delete '*) ;; *' --recursive '*) echo strange >&2; exit 23;; esac`))})
-	if r := b.fullSync2(Full{Verify: true}); r.Err == nil {
+	if r := b.fullSync2(fullsync.Request{Verify: true}); r.Err == nil {
 		t.Errorf("%+v", r)
 	}
 }

@@ -4,36 +4,46 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/executor/health"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
-// request is what others want of the loop.
+// door is where others ask something of a lane's loop.
+type door struct {
+	requests chan request  // unbuffered; received by the loop
+	ended    chan struct{} // closed when Run returns
+	leaving  atomic.Bool   // another lane will inherit
+	after    sync.Mutex    // held by who serves a request when Run has returned
+}
+
+// request is what others want of the loop: do is called by it, or, once Run has
+// returned, by the only one who may touch the lane's state then.
 type request struct {
-	full   *Full
-	retry  bool
-	pause  *bool
-	wake   bool
-	lost   bool      // the target has lost what it had
-	look   time.Time // see whether it has
-	probed bool
-	err    error
+	do    func()
+	taken chan struct{} // closed when do has returned
 }
 
 // ErrStopped answers a request to a lane that does not run any more.
 var ErrStopped = errors.New("the lane has been stopped")
 
-func (l *Lane) request(ctx context.Context, r request) error {
+// request returns when the loop has called do: what is asked for shows in the
+// state from then on.
+func (d *door) request(ctx context.Context, do func()) error {
+	r := request{do, make(chan struct{})}
 	select {
-	case l.requests <- r:
+	case d.requests <- r:
+		<-r.taken
 		return nil
-	case <-l.ended:
-		return l.requestAfter(r)
+	case <-d.ended:
+		return d.requestAfter(r)
 	case <-ctx.Done():
 		return ErrStopped
 	}
@@ -41,14 +51,33 @@ func (l *Lane) request(ctx context.Context, r request) error {
 
 // requestAfter serves a request when Run has returned: nobody else owns the
 // lane's state then.
-func (l *Lane) requestAfter(r request) error {
-	if !l.leaving.Load() {
+func (d *door) requestAfter(r request) error {
+	if !d.leaving.Load() {
 		return ErrStopped
 	}
-	l.after.Lock()
-	defer l.after.Unlock()
-	l.serve(r)
+	d.after.Lock()
+	defer d.after.Unlock()
+	r.serve()
 	return nil
+}
+
+func (r request) serve() {
+	defer close(r.taken)
+	r.do()
+}
+
+// errand has something done beside the loop, which ends with ctx and when the lane is
+// told to stop; then is called by the loop after it, unless it was ended.
+func (l *loop) errand(ctx context.Context, do func(context.Context), then func()) {
+	l.runs.Go(func() {
+		ctx, end := l.slots.Bound(ctx)
+		defer end()
+		do(ctx)
+		select {
+		case l.requests <- request{then, make(chan struct{})}:
+		case <-ctx.Done():
+		}
+	})
 }
 
 // Leave says that another lane will inherit from this one, which is about to be
@@ -57,115 +86,99 @@ func (l *Lane) Leave() { l.leaving.Store(true) }
 
 // FullSync asks for a full sync; it joins a wanted one of the same make that
 // has not begun, and follows any other.
-func (l *Lane) FullSync(ctx context.Context, f Full) error { return l.request(ctx, request{full: &f}) }
+func (l *Lane) FullSync(ctx context.Context, f fullsync.Request) error {
+	return l.request(ctx, func() { l.loop.fulls.wantFull(&f) })
+}
 
 // RetryNow tries everything that failed again, at once: the fail log's
 // interval has passed.
-func (l *Lane) RetryNow(ctx context.Context) error { return l.request(ctx, request{retry: true}) }
+func (l *Lane) RetryNow(ctx context.Context) error {
+	return l.request(ctx, func() {
+		l.dirty.RetryNow()
+		l.healthAfter(health.Hurried, time.Now())
+	})
+}
 
 // Pause stops, or with false resumes, the lane's runs; it goes on collecting.
 func (l *Lane) Pause(ctx context.Context, on bool) error {
-	return l.request(ctx, request{pause: &on})
+	return l.request(ctx, func() {
+		l.mu.Lock()
+		l.state.paused = on
+		l.mu.Unlock()
+		l.log.Info("lane paused or resumed", zap.Bool("paused", on))
+		if on {
+			l.opt.Transport.Drop()
+			l.loop.fulls.endComparisons(errPaused)
+		}
+	})
 }
 
 // RootChanged says that the watch root went away or came back.
-func (l *Lane) RootChanged(ctx context.Context) error { return l.request(ctx, request{wake: true}) }
-
-func (l *Lane) serve(r request) {
-	switch {
-	case r.full != nil:
-		l.wantFull(r.full)
-	case r.probed:
-		l.probed(r.err)
-	case r.retry:
-		l.dirty.RetryNow()
-		l.mu.Lock()
-		l.state.trouble.next = time.Now()
-		l.mu.Unlock()
-	case r.pause != nil:
-		l.mu.Lock()
-		l.state.paused = *r.pause
-		l.mu.Unlock()
-		l.log.Info("lane paused or resumed", zap.Bool("paused", *r.pause))
-		if *r.pause {
-			l.standby.drop()
+func (l *Lane) RootChanged(ctx context.Context) error {
+	return l.request(ctx, func() {
+		l.opt.Transport.Drop()
+		if l.opt.Gone() {
+			l.loop.fulls.endComparisons(transport.ErrRootGone)
 		}
-	case r.wake:
-		l.standby.drop()
-	case r.lost:
-		l.targetLost()
-	case !r.look.IsZero():
-		l.topSince = r.look
-	}
+	})
 }
 
-func (l *Lane) wantFull(f *Full) {
-	if f.Unknown {
-		l.mu.Lock()
-		l.state.complete = false
-		l.mu.Unlock()
-	}
-	if l.full.running {
-		// The running one may have passed by what this one is asked for.
-		l.full.again = merged(l.full.again, f)
+func (fs *fulls) wantFull(f *fullsync.Request) {
+	defer fs.tellFull()
+	f.Asked = time.Now()
+	if f.Verify && !fs.mayCompare(f) {
 		return
 	}
-	if have := l.full.want; have != nil {
+	if f.Asker == fullsync.Person {
+		fs.hours.lift(f.Asked, fs.dirty)
+	}
+	if _, waits := fs.hours.fullSync(f.Asked); waits {
+		fs.full.Next = time.Time{} // this one may go first
+	}
+	if f.Unknown {
+		fs.mu.Lock()
+		fs.state.complete = false
+		fs.mu.Unlock()
+	}
+	if fs.full.Running {
+		// The running one may have passed by what this one is asked for.
+		fs.full.Again = fullsync.Merged(fs.full.Again, f)
+		return
+	}
+	if have := fs.full.Want; have != nil {
 		if have.Verify || f.Verify || !slices.Equal(have.Excludes, f.Excludes) {
-			l.full.again = merged(l.full.again, f)
+			fs.full.Again = fullsync.Merged(fs.full.Again, f)
 			return
 		}
-		f.Mirror, f.Unknown, f.Done = f.Mirror || have.Mirror, f.Unknown || have.Unknown, both(have.Done, f.Done)
+		f.Join(have)
 	}
-	l.full.want, l.full.next, l.full.attempt, l.full.sent = f, time.Time{}, 0, false
-}
-
-// merged adds a wanted full sync to those that wait; one that asks for the same
-// as another is enough, or a schedule would outrun a slow remote without end.
-func merged(waiting []*Full, f *Full) []*Full {
-	for i, w := range waiting {
-		if w.Mirror == f.Mirror && w.Verify == f.Verify && slices.Equal(w.Excludes, f.Excludes) {
-			f.Unknown = f.Unknown || w.Unknown
-			f.Done = both(w.Done, f.Done)
-			waiting[i] = f
-			return waiting
-		}
-	}
-	return append(waiting, f)
-}
-
-// both tells two callers.
-func both(a, b func(FullResult)) func(FullResult) {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return func(r FullResult) { a(r); b(r) }
+	fs.full.Want, fs.full.Next, fs.full.Attempt, fs.full.Sent = f, time.Time{}, 0, false
 }
 
 // LookAtTarget has the lane see whether the target still has what was there at
 // since, after a restart.
 func (l *Lane) LookAtTarget(ctx context.Context, since time.Time) error {
-	return l.request(ctx, request{look: since})
+	return l.request(ctx, func() { l.topSince = since })
 }
 
-func (l *Lane) save() {
-	if l.opt.Save != nil {
-		l.opt.Save()
+func (d *desk) save() {
+	if d.opt.Save != nil {
+		d.opt.Save()
 	}
 }
 
 // Degrade shows that a person must act, until cleared with an empty reason.
-func (l *Lane) Degrade(reason, remedy string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.state.degraded = note{reason, remedy}
+func (l *Lane) Degrade(reason, remedy string) { l.degrade(reason, remedy) }
+
+func (b *board) degrade(reason, remedy string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.degraded = note{reason, remedy}
 }
 
 // show keeps the shown state and its age.
-func (l *Lane) show() {
+func (l *loop) show() {
+	l.differs.tell(time.Now())
 	s := l.dirty.Stats()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,18 +188,18 @@ func (l *Lane) show() {
 	}
 }
 
-func (l *Lane) shownLocked(dirty int) status.LaneState {
-	switch st := &l.state; {
+func (b *board) shownLocked(dirty int) status.LaneState {
+	switch st := &b.state; {
 	case st.paused:
 		return status.LanePaused
-	case st.trouble.attempt > 0 && (dirty > 0 || !st.complete):
+	case st.health.Down() && (dirty > 0 || !st.complete || !st.wanted.since.IsZero()), st.wanted.why.Reason != "":
 		return status.LaneBackingOff
-	case st.progress != nil, st.holds > 0:
+	case st.progress != nil, st.holds > 0, !st.wanted.since.IsZero():
 		return status.LaneFullSync
-	case st.degraded.reason != "", st.caps.NoDelete && l.opt.MayDelete:
-		return status.LaneDegraded
 	case !st.complete:
 		return status.LaneStarting
+	case st.degraded.reason != "", st.caps.NoDelete && b.opt.MayDelete, b.differs.told.Any():
+		return status.LaneDegraded
 	case dirty > 0:
 		return status.LaneSyncing
 	default:
@@ -201,41 +214,40 @@ func (l *Lane) Snapshot(now time.Time) status.Lane {
 	st := l.state
 	shown := l.shownLocked(s.Pending + s.InFlight)
 	if st.progress != nil {
-		p := *st.progress
+		p := st.progress.Estimated(now)
 		st.progress = &p
 	}
 	l.mu.Unlock()
 	out := status.Lane{
-		ID: l.opt.ID, Root: l.opt.Dir, Remote: l.opt.Target.Dest(), State: shown, Since: st.since,
+		ID: l.opt.ID, Root: l.opt.Dir, Remote: l.terms.Remote, State: shown, Since: st.since,
 		Pending: s.Pending, InFlight: s.InFlight, Failing: s.Delayed, OldestPending: s.Oldest,
-		LastSuccess: st.lastOK, LastFailure: st.lastFail, Progress: st.progress,
+		LastSuccess: st.lastOK, LastFailure: st.lastFail, Progress: st.progress, Differences: l.differs.told.List(), FullSyncSince: st.wanted.since,
+		Excluded: st.unwanted, Release: st.release.Name, Without: st.caps.Without(),
 	}
 	switch shown {
 	case status.LaneBackingOff:
-		out.Reason, out.Detail, out.Remedy, out.NextTry = st.trouble.reason, st.trouble.detail, st.trouble.remedy, st.trouble.next
+		why, next := st.why, st.health.Next
+		if !st.health.Down() {
+			why, next = st.wanted.why, st.wanted.next
+		}
+		out.Reason, out.Detail, out.Remedy, out.NextTry = why.Reason, why.Detail, why.Remedy, next
 	case status.LaneDegraded:
 		out.Reason, out.Remedy = st.degraded.reason, st.degraded.remedy
-		if out.Reason == "" {
-			out.Reason, out.Remedy = "the daemon refuses deletions", refusedRemedy
+		if out.Reason == "" && st.caps.NoDelete && l.opt.MayDelete {
+			out.Reason, out.Remedy = "the daemon refuses deletions", l.terms.AllowDeletions
 		}
+	case status.LaneStarting, status.LaneInSync, status.LaneSyncing, status.LaneFullSync:
+		out.Reason, out.NextTry = l.hours.waits(now, l.dirty.Covers)
+	case status.LanePaused:
+		// The state says it all.
 	}
 	l.recorder.Fill(&out, now)
 	return out
 }
 
-// entry renders one failing path for the fail log: a command a person can run.
-func (l *Lane) entry(it item, f failure) failqueue.Entry {
-	run := rsync.Run{Kind: rsync.Send, Target: l.opt.Target, Caps: l.state.caps}
-	args := l.opt.Target.Params.Args()
-	args = append(args, "-R")
-	args = append(args, run.Transport()...)
-	args = append(args, "./"+it.Path, l.opt.Target.Into())
-	return failqueue.Entry{Remote: l.opt.Target.Dest(), WaitStatus: f.wait, Dir: l.opt.Dir, Argv: append([]string{l.opt.Program}, args...)}
-}
-
 // FullCommand is the command line of a full sync, for people.
 func (l *Lane) FullCommand(excludes []string) string {
-	run := l.base(rsync.Full, l.opt.Caps)
+	run := l.carrier.Base(transport.Full, l.opt.Caps)
 	run.Excludes = excludes
-	return "cd " + rsync.Quote([]string{l.opt.Dir}) + " && " + rsync.Quote(append([]string{l.opt.Program}, run.Args()...))
+	return l.opt.Transport.Command(run)
 }

@@ -12,7 +12,7 @@ func clocked(apart ...int) (runs []time.Duration) {
 	begin := time.Now()
 	var due []time.Duration // second looks
 	at := time.Duration(0)
-	for ms := time.Duration(0); ms < 60_000; ms++ {
+	for ms := range time.Duration(60_000) {
 		now := ms * time.Millisecond
 		d.begin(begin.Add(now))
 		waiting := due[:0]

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -9,8 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sersync/sersync/pkg/beneath"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
 )
 
 // asNobody runs do with the file access of an ordinary user.
@@ -32,29 +34,33 @@ func asNobody(t *testing.T, do func()) {
 // With a filter every entry is named. A directory that cannot be listed must not
 // pass for an empty one: it fails by its name.
 func TestWhatCannotBeListedIsNotEmpty(t *testing.T) {
-	b := newBed(t, with{options: func(o *Options) { o.Excluded = excludeLog }})
+	b := newBed(t, with{options: func(o *setup) { o.Excluded = excludeLog }})
 	must(t, b.Pause(t.Context(), true))
 	put(t, b.src, "d/f", "1")
 	put(t, b.src, "d/closed/f", "1")
 	must(t, os.Chmod(b.src+"/d/closed", 0))
-	root, err := beneath.Open(b.src)
-	must(t, err)
-	defer root.Close()
+	opened := func() *disk.Disk { // what is above the watch root is not for nobody to pass
+		root, err := fstree.Open(b.src)
+		must(t, err)
+		d := *b.disk
+		d.Open = func() *fstree.Root { return root }
+		return &d
+	}
+	tree, closed := opened(), opened()
 	asNobody(t, func() {
-		names, err := b.entries(root, "d")
-		slices.Sort(names)
-		if want := []string{"d", "d/closed", "d/f"}; err != nil || !slices.Equal(names, want) {
-			t.Errorf("%q, %v, want %q", names, err, want)
+		list, err := tree.Entries(t.Context(), "d")
+		slices.Sort(list.Names)
+		if want := []string{"d", "d/closed", "d/f"}; err != nil || !slices.Equal(list.Names, want) {
+			t.Errorf("%q, %v, want %q", list.Names, err, want)
 		}
-		if names, err := b.entries(root, "d/closed"); err == nil {
-			t.Errorf("d/closed has %q", names)
+		if want := map[string]dirty.Flags{"d/closed": dirty.Tree}; !maps.Equal(list.Alone, want) {
+			t.Errorf("alone: %v, want %v", list.Alone, want)
+		}
+		if list, err := closed.Entries(t.Context(), "d/closed"); err == nil {
+			t.Errorf("d/closed has %q", list.Names)
 		}
 	})
-	items := b.dirty.Take(time.Now(), 10)
-	if len(items) != 1 || items[0].Path != "d/closed" || items[0].Flags&filterqueue.Tree == 0 {
-		t.Fatalf("dirty: %+v", items)
-	}
-	b.dirty.Return(items[0], time.Time{})
+	b.Mark("d/closed", dirty.Tree)
 	must(t, os.Chmod(b.src+"/d/closed", 0o755))
 	must(t, b.Pause(t.Context(), false))
 	b.arrives("d/closed/f", "1")
@@ -91,15 +97,15 @@ func TestWhatAScanCouldNotListIsDirty(t *testing.T) {
 // Naming every entry of an empty root must not become naming the root, from
 // where rsync would send everything.
 func TestAnEmptyRootIsNotSentAsAWhole(t *testing.T) {
-	b := newBed(t, with{options: func(o *Options) { o.Excluded = excludeLog }})
-	b.Mark("", filterqueue.Tree)
+	b := newBed(t, with{options: func(o *setup) { o.Excluded = excludeLog }})
+	b.Mark("", dirty.Tree)
 	b.idle()
 	if n := b.ran("--recursive"); n != 0 {
 		t.Errorf("%d runs go down the tree by themselves", n)
 	}
 	put(t, b.src, "f", "1")
 	put(t, b.src, "x.log", "1")
-	b.Mark("", filterqueue.Tree)
+	b.Mark("", dirty.Tree)
 	b.arrives("f", "1")
 	b.idle()
 	if got := b.there("x.log"); got != "<none>" {

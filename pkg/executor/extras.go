@@ -1,126 +1,172 @@
 package executor
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/sersync/sersync/pkg/beneath"
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
+	"github.com/sersync/sersync/pkg/status"
 )
 
-// candidate is an entry that only the target has.
-type candidate struct {
-	path string
-	dir  bool
-}
+// surveys decides what becomes of what only the remote has. It belongs to the loop.
+type surveys struct{ *desk }
 
-func parentOf(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		return path[:i]
-	}
-	return ""
-}
-
-func below(extras []candidate, dir string) []candidate {
+func below(extras []plan.Candidate, dir string) []plan.Candidate {
 	if dir == "" {
 		return extras
 	}
-	var out []candidate
+	var out []plan.Candidate
 	for _, c := range extras {
-		if c.path == dir || strings.HasPrefix(c.path, dir+"/") {
+		if c.Path == dir || strings.HasPrefix(c.Path, dir+"/") {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-// deleteExtras looks every candidate up here again and makes what is really
-// gone dirty; where nobody asked for a mirror it only counts and reports. patterns
-// are those that the candidates were asked for without. It tells whether it has
-// made anything dirty.
-func (l *Lane) deleteExtras(extras []candidate, allowed bool, patterns []string, why failqueue.Cause, now time.Time) (marked bool) {
-	root := l.opt.Root()
-	if root == nil {
-		return false
-	}
-	defer root.Close()
-	looker := root.Looker()
-	defer looker.Close()
-	gone, whole := map[string]bool{}, directories(extras)
-	var reported int
+// sifted is what became of the answer to a survey.
+type sifted struct {
+	gone   []plan.Candidate // gone here and to be deleted; no entry of another one
+	marked bool             // something else was made dirty
+	left   []string         // gone here, and left alone there: nobody may delete them
+}
+
+// sift takes the candidates, as they were looked up here, and finds those that are really gone
+// and may go there. What stands here after all is made dirty. patterns are those
+// that the candidates were asked for without.
+func (s *surveys) sift(extras []plan.Candidate, may permission, patterns []string, why audit.Cause, now time.Time) (out sifted) {
+	gone, whole, kept := map[string]bool{}, directories(extras), may.keeps(extras)
 	withheld := false
-	for _, c := range topFirst(extras) {
-		if covered(c.path, gone) || l.spared(c) {
+	for _, c := range extras {
+		if covered(c.Path, gone) || s.disk.Spared(c.Path, c.Dir) {
 			continue
 		}
-		if l.arriving(c.path) {
-			if allowed && !partial(c.path) {
-				l.causes[c.path] = why
-				l.litter.note(c.path, now)
+		allowed := may.delete(c)
+		if s.arriving(c.Path) {
+			if allowed && !disk.Partial(c.Path) {
+				s.causes[c.Path] = why
+				s.litter.note(c.Path, now)
 			}
 			continue
 		}
-		f := looker.Look(c.path)
-		if again, flags, ok := standsThere(c, f, allowed); ok {
-			gone[again] = flags != filterqueue.Tree|filterqueue.Extras // its entries may be candidates, too
-			l.dirty.Mark(again, flags, now)
-			marked = true
+		f := c.Here
+		if again, flags, ok := standsThere(c, allowed); ok {
+			gone[again] = flags != dirty.Tree|dirty.Extras // its entries may be candidates, too
+			s.dirty.Mark(again, flags, now)
+			out.marked = true
 			continue
 		}
-		if f.State != beneath.Absent {
-			continue
-		}
-		if l.opt.Held(f.At, false) != "" || l.opt.Held(c.path, false) != "" {
+		switch {
+		case f.State != fstree.Absent:
+		case !allowed && s.dirty.Awaits(c.Path): // deleted here since the survey began
+		case !allowed:
+			out.left = append(out.left, c.Path)
+		case s.opt.Held(f.At, false) != "" || s.opt.Held(c.Path, false) != "":
 			withheld = true
-			continue
-		}
-		if !allowed {
-			reported++
-			continue
-		}
-		if patterns != nil && f.At != c.path && !whole[f.At] {
+		case kept[c.Path]: // it is asked about again, and loses what may go
+			gone[c.Path] = true
+			s.markGone([]plan.Candidate{c}, why, now)
+			out.marked = true
+		case patterns != nil && f.At != c.Path && !whole[f.At]:
 			gone[f.At] = true
-			marked = l.guard(f.At, patterns, why, now) || marked
+			out.marked = s.guard(f.At, patterns, why, now) || out.marked
+		default:
+			gone[c.Path] = true
+			out.gone = append(out.gone, c)
+		}
+	}
+	if withheld && s.opt.Withheld != nil {
+		s.opt.Withheld()
+	}
+	return out
+}
+
+// leftThere says which entries that only the remote has nobody may delete there,
+// after everything was compared; more says that there are further ones.
+func (s *surveys) leftThere(left []string, more bool, now time.Time) {
+	further := 0
+	if more {
+		further = 1
+	}
+	s.differs.replace(status.Extras, left, further)
+	s.tellLeft(len(left), now)
+}
+
+// leftIn is leftThere after one directory was compared: alone, or with tree all
+// below it. extras is the whole answer.
+func (s *surveys) leftIn(dir string, tree bool, o outcome.Outcome, extras []plan.Candidate, left []string, now time.Time) {
+	there := make(map[string]bool, len(extras))
+	for _, c := range extras {
+		there[c.Path] = true
+	}
+	for _, path := range s.differs.below(status.Extras, dir) {
+		if there[path] {
 			continue
 		}
-		gone[c.path] = true
-		flags := filterqueue.Gone
-		if c.dir {
-			flags |= filterqueue.Tree
+		// Without tree, what is below an entry was compared with that entry only
+		// where nothing stands here.
+		entry := outcome.EntryOf(dir, path)
+		if tree || entry == path || !there[entry] && o.Seen[entry].State == fstree.Absent {
+			s.differs.settle(path, false, status.Extras)
 		}
-		l.causes[c.path] = why
-		l.dirty.Mark(c.path, flags, now)
-		marked = true
 	}
-	if withheld && allowed && l.opt.Withheld != nil {
-		l.opt.Withheld()
+	for _, path := range left {
+		s.differs.add(status.Extras, path)
 	}
-	if reported > 0 {
-		l.setOnlyThere(reported)
-		l.log.Warn("entries only the target has were left alone",
-			zap.Int("entries", reported), zap.String("remedy", "start once with -r, or run sersync --resync, to mirror deletions"))
+	s.tellLeft(len(left), now)
+}
+
+// tellLeft tells of the entries that were left alone.
+func (s *surveys) tellLeft(entries int, now time.Time) {
+	s.differs.tell(now)
+	if entries > 0 {
+		s.log.Warn("entries only the target has were left alone", zap.Int("entries", entries), zap.String("remedy", status.Extras.Remedy()))
 	}
-	return marked
+}
+
+// arrived settles what a tree has brought here that only the remote had before.
+func (s *surveys) arrived(dir string, o outcome.Outcome) {
+	for _, path := range s.differs.below(status.Extras, dir) {
+		if o.Seen[path].State == fstree.Present {
+			s.differs.settle(path, false, status.Extras)
+		}
+	}
+}
+
+// markGone makes dirty what a survey has found.
+func (d *desk) markGone(gone []plan.Candidate, why audit.Cause, now time.Time) {
+	for _, c := range gone {
+		flags := dirty.Gone
+		if c.Dir {
+			flags |= dirty.Tree
+		}
+		d.causes[c.Path] = why
+		d.dirty.Mark(c.Path, flags, now)
+	}
 }
 
 // standsThere tells what to look at again when something stands here where only
 // the target has an entry: nobody else may ever bring that over.
-func standsThere(c candidate, f beneath.Found, allowed bool) (path string, flags filterqueue.Flags, ok bool) {
+func standsThere(c plan.Candidate, allowed bool) (path string, flags dirty.Flags, ok bool) {
+	f := c.Here
 	switch {
-	case f.State == beneath.Present && c.dir && f.Dir():
+	case f.State == fstree.Present && c.Dir && f.Dir:
 		// It was gone when rsync looked, and is another one now: what the
 		// target has below it is the old one's.
-		return c.path, filterqueue.Tree | filterqueue.Extras, true
-	case f.State == beneath.Present && !c.dir && f.Dir() && allowed:
-		return c.path, filterqueue.Gone, true // see hides
-	case f.State == beneath.Obstructed && allowed:
+		return c.Path, dirty.Tree | dirty.Extras, true
+	case f.State == fstree.Present && !c.Dir && f.Dir && allowed:
+		return c.Path, dirty.Gone, true // see hides
+	case f.State == fstree.Obstructed && allowed:
 		// A file whose own events count for nothing, such as an editor's: the
 		// directory there has to give way all the same.
-		return f.At, filterqueue.Content, true
+		return f.At, dirty.Content, true
 	}
 	return "", 0, false
 }
@@ -128,49 +174,22 @@ func standsThere(c candidate, f beneath.Found, allowed bool) (path string, flags
 // arriving tells what a run that is under way may have on the target: the
 // temporary file of a receiver (.NAME.XXXXXX), or the part of a large file. What
 // a killed receiver has left goes when nothing is under way.
-func (l *Lane) arriving(path string) bool {
+func (d *desk) arriving(path string) bool {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	i := len(base) - 7
 	temp := i > 1 && base[0] == '.' && base[i] == '.' && !strings.ContainsAny(base[i+1:], "._-")
-	if !temp && !partial(path) {
+	if !temp && !disk.Partial(path) {
 		return false
 	}
-	return l.busy[kindSend]+l.busy[kindTree]+l.busy[kindBig]+l.busy[kindFull] > 0 || l.dirty.Stats().InFlight > 0
-}
-
-// spared tells what the filter or the user's patterns keep on the target.
-func (l *Lane) spared(c candidate) bool {
-	if l.opt.Target.Params.Rules.Excludes(c.path, c.dir) {
-		return true
-	}
-	return l.opt.Excluded != nil && l.opt.Excluded(c.path, c.dir)
-}
-
-// topFirst orders parents before their entries.
-func topFirst(extras []candidate) []candidate {
-	out := slices.Clone(extras)
-	slices.SortFunc(out, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
-	return out
+	return d.busy[plan.KindSend]+d.busy[plan.KindTree]+d.busy[plan.KindBig]+d.busy[plan.KindFull] > 0 || d.dirty.Stats().InFlight > 0
 }
 
 // covered tells whether an ancestor of the path is deleted already.
 func covered(path string, gone map[string]bool) bool {
-	for p := parentOf(path); p != ""; p = parentOf(p) {
+	for p := disk.ParentOf(path); p != ""; p = disk.ParentOf(p) {
 		if gone[p] {
 			return true
 		}
 	}
 	return false
-}
-
-func (l *Lane) mirrored() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.mirrored
-}
-
-func (l *Lane) setOnlyThere(n int) {
-	l.mu.Lock()
-	l.state.onlyThere = n
-	l.mu.Unlock()
 }

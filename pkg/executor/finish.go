@@ -3,352 +3,335 @@ package executor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/sersync/sersync/pkg/beneath"
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/executor/carry"
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/health"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
+// settler decides what becomes of the paths of ordinary runs. It belongs to the loop.
+type settler struct {
+	*desk
+	sweeper *sweeper
+	surveys *surveys
+	remote  *remote
+}
+
 // finish takes the outcome of one flight into the lane's state.
-func (l *Lane) finish(o outcome) {
+func (l *loop) finish(o outcome.Outcome) {
 	now := time.Now()
-	l.busy[o.kind]--
-	if o.result.Class > rsync.Again {
-		l.noteLeftovers(o, now)
+	l.busy[o.Kind]--
+	o.Again = l.remote.learn(&o)
+	if o.Result.Class > transport.Again {
+		l.sweeper.noteLeftovers(o, now)
 	}
-	if o.kind == kindFull {
-		l.fullEnded(o, now)
+	l.settler.noteHangs(o, now)
+	l.settler.noteUnwanted(o)
+	l.settler.noteStrays(o)
+	if o.Kind == plan.KindBig {
+		l.turns.end(o.Works)
+	}
+	if o.Kind <= plan.KindBig && o.BWLimit == 0 && o.Err == nil && o.Result.Class <= transport.Again {
+		l.speed.learn(o.Files, o.Sent, o.Ended.Sub(o.Began))
+	}
+	defer l.failures.report(now)
+	defer l.answerComparisons(l.remote.failed)
+	if o.Kind == plan.KindFull {
+		l.fulls.fullEnded(o, now)
 		return
 	}
-	if o.err != nil {
-		l.notRun(o, now)
+	if o.Err != nil {
+		l.settler.notRun(o, now)
 		return
 	}
-	if len(o.works) > handful {
-		l.quiet.begin(now, l.marks.Load(), o.ended.Sub(o.began))
+	if len(o.Works) > handful {
+		l.quiet.begin(now, l.marks.Load(), o.Ended.Sub(o.Began))
 	} else {
 		l.quiet.hold = 0
 	}
-	if o.hunt != nil {
-		l.hunted(o, now)
+	if o.Hunt != nil {
+		l.settler.hunted(o, now)
 	} else {
-		l.conclude(o, now)
+		l.settler.conclude(o, now)
 	}
-	l.reportFailing()
+}
+
+// answerComparisons tells those who wait for a comparison that the remote is in
+// trouble, when a run has failed for that since so many had.
+func (l *loop) answerComparisons(failed uint64) {
+	if _, why := l.health(); l.remote.failed > failed {
+		l.fulls.endComparisons(troubleError(why))
+	}
 }
 
 // conclude settles what a run was for.
-func (l *Lane) conclude(o outcome, now time.Time) {
-	if o.result.Missing == rsync.MissingList && o.result.Class <= rsync.Again {
-		l.learn(o.result)
+func (s *settler) conclude(o outcome.Outcome, now time.Time) {
+	if s.markApart(o, now); len(o.Unlisted) > 0 && len(o.Works) == 0 {
+		return // nothing was left to be run
 	}
-	if o.kind != kindSurvey {
-		l.audit(o) // a single file, too: what it takes the place of is deleted
+	if o.Kind != plan.KindSurvey {
+		s.audit(o) // a single file, too: what it takes the place of is deleted
 	}
-	if (o.kind == kindTree || o.kind == kindSend) && l.opt.MayDelete {
-		l.noteLitter(o, now)
+	if (o.Kind == plan.KindTree || o.Kind == plan.KindSend) && s.opt.MayDelete {
+		s.noteLitter(o, now)
 	}
-	switch o.result.Class {
-	case rsync.Done:
-		l.allDone(o, now)
-	case rsync.Again, rsync.Partly:
-		l.partlyDone(o, now)
-	case rsync.Refused:
-		l.refused(o, now)
-	case rsync.NoSpace:
-		l.noSpace(o, now)
-	case rsync.Stopped:
-		l.giveBack(o.works, 0)
+	if o.Result.Class <= transport.Again {
+		s.markLeftOut(o, now)
+	}
+	s.markWaiting(o, now)
+	switch o.Result.Class {
+	case transport.Done:
+		s.allDone(o, now)
+	case transport.Again, transport.Partly:
+		s.partlyDone(o, now)
+	case transport.Refused:
+		s.refused(o, now)
+	case transport.NoSpace:
+		s.noSpace(o, now)
+	case transport.Stopped:
+		s.giveBack(o.Works, 0)
 	default:
-		l.inTheWay(o, now)
+		s.inTheWay(o, now)
 	}
-	if o.result.Class != rsync.Stopped {
-		l.recorder.Run(now, o.result.Class <= rsync.Again)
+	for _, path := range o.Newer {
+		s.differs.add(status.Newer, path)
+	}
+	if o.Result.Class != transport.Stopped {
+		s.recorder.Run(now, o.Result.Class <= transport.Again)
 	}
 }
 
 // inTheWay handles a run that the remote's trouble has ended, or one path.
-func (l *Lane) inTheWay(o outcome, now time.Time) {
-	if l.alone(o) {
-		l.culprit(o.works[0], o, now)
-		if s := l.dirty.Stats(); l.inTrouble().attempt > 0 && s.Pending+s.InFlight == 1 {
-			l.succeeded(o, now) // the remote serves, and nothing else would show it
+func (s *settler) inTheWay(o outcome.Outcome, now time.Time) {
+	if s.alone(o) {
+		s.culprit(o.Works[0], o, o.Unfolded, now)
+		if all := s.dirty.Stats(); s.down() && all.Pending+all.InFlight == 1 {
+			s.remote.succeeded(o, now) // the remote serves, and nothing else would show it
 		}
 		return
 	}
-	if o.mayHunt && o.result.Broken && len(o.works) == 1 && o.works[0].tree(o.kind) && l.unfoldTree(o.works[0], now) {
-		o.works = nil // its entries tell more the next time
+	if o.MayHunt && o.Result.Broken && len(o.Works) == 1 && o.Works[0].Tree(o.Kind) && s.unfoldTree(o.Works[0], o.Unfolded, now) {
+		o.Works = nil // its entries tell more the next time
 	}
-	l.giveBack(o.works, 1)
-	l.recordFailure(o, now)
-	l.enterTrouble(o, now)
+	s.giveBack(o.Works, 1)
+	s.recordFailure(o, now)
+	s.remote.enterTrouble(o, now)
+}
+
+// markApart makes dirty what could not go in a list of names, and gives back the trees
+// of which there is no list.
+func (d *desk) markApart(o outcome.Outcome, now time.Time) {
+	for path, f := range o.Apart {
+		d.dirty.Mark(path, f, now)
+	}
+	for _, t := range o.Unlisted {
+		d.unlisted(t.Work.Item, t.Err, now)
+	}
 }
 
 // notRun gives back the works of a run that could not be started.
-func (l *Lane) notRun(o outcome, now time.Time) {
-	if errors.Is(o.err, context.Canceled) || errors.Is(o.err, errRootGone) {
-		l.giveBack(o.works, 0)
+func (s *settler) notRun(o outcome.Outcome, now time.Time) {
+	s.markApart(o, now)
+	if errors.Is(o.Err, context.Canceled) || errors.Is(o.Err, transport.ErrRootGone) {
+		s.giveBack(o.Works, 0)
 		return
 	}
-	l.giveBack(o.works, 1)
-	l.enterTrouble(o, now)
+	s.giveBack(o.Works, 1)
+	s.recordFailure(o, now)
+	s.recorder.Run(now, false)
+	s.remote.enterTrouble(o, now)
 }
 
 // giveBack makes works dirty again without a delay of their own.
-func (l *Lane) giveBack(works []work, failed int) {
+func (d *desk) giveBack(works []plan.Work, failed int) {
 	for _, w := range works {
-		it := w.item
+		it := w.Item
 		it.Attempt += failed
-		l.dirty.Return(it, time.Time{})
+		d.dirty.Return(it, time.Time{})
 	}
 }
 
 // allDone settles a flight that succeeded.
-func (l *Lane) allDone(o outcome, now time.Time) {
-	if o.kind == kindSurvey {
-		l.succeeded(o, now)
-		l.surveyed(o, now)
+func (s *settler) allDone(o outcome.Outcome, now time.Time) {
+	if o.Kind == plan.KindSurvey {
+		s.remote.succeeded(o, now)
+		s.surveys.surveyed(o, now)
 		return
 	}
-	for _, w := range o.works {
-		l.done(w, o, now)
+	for _, w := range o.Works {
+		s.done(w, o, now)
 	}
-	l.grow()
-	l.succeeded(o, now)
+	s.grow()
+	s.remote.succeeded(o, now)
 }
 
 // done settles one path.
-func (l *Lane) done(w work, o outcome, now time.Time) {
-	if o.kind == kindDelete && !w.hidden {
-		if f := l.stillThere(w.Path); f.State == beneath.Present {
+func (s *settler) done(w plan.Work, o outcome.Outcome, now time.Time) {
+	if w.Gone != nil {
+		s.surveys.hasLost(w, now)
+		return
+	}
+	if o.Kind == plan.KindDelete && w.Way != plan.Hiding {
+		if o.Seen[w.Path].State == fstree.Present {
 			// It came back: what stands there now is all new.
-			l.dirty.Drop(w.item, w.Path, filterqueue.Tree|filterqueue.Gone|filterqueue.Content, now)
+			s.dirty.Drop(w.Item, w.Path, dirty.Tree|dirty.Gone|dirty.Content, now)
 			return
 		}
 	}
-	if o.kind == kindTree && l.opt.Target.Params.HardLinks {
-		l.markLinked(w, now)
+	if o.Kind == plan.KindTree && s.terms.HardLinks {
+		for _, path := range o.Linked[w.Path] {
+			s.dirty.Mark(path, 0, now)
+		}
+		s.owe(w.Since)
 	}
-	if w.held {
-		l.dirty.Return(w.item, l.heldUntil(w.Path, now))
+	if w.Way == plan.Braked {
+		s.dirty.Return(w.Item, s.heldUntil(w.Path, now))
 		return
 	}
-	l.touch(w, o.fulls, now)
-	l.dirty.Done(w.item)
-	delete(l.culprits, w.Path)
-	l.mu.Lock()
-	delete(l.state.failStatus, w.Path)
-	l.mu.Unlock()
-	l.settled(w, true)
+	delete(s.culprits, w.Path)
+	s.mu.Lock()
+	delete(s.state.failStatus, w.Path)
+	s.mu.Unlock()
+	if until, ok := o.Waits[w.Path]; ok {
+		w.Attempt = 0 // it fails no more: the next event does not have to wait
+		s.dirty.Return(w.Item, until)
+		return
+	}
+	s.touch(w, o.Fulls, now)
+	s.dirty.Done(w.Item)
+	delete(s.tight, w.Path)
+	s.settled(w, true)
+	s.settleKnown(w, o)
+	if w.Flags&dirty.Tree != 0 {
+		s.surveys.arrived(w.Path, o)
+	}
 	op := status.Sent
-	if o.kind == kindDelete {
+	if o.Kind == plan.KindDelete {
 		op = status.Deleted
 	}
-	if op == status.Deleted && partial(w.Path) {
-		return // nothing that stood here
+	if op == status.Deleted {
+		s.strays.lost(w)
+		s.excludedThere.remove(w.Path)
+		s.showUnwanted()
 	}
-	l.recorder.Transfer(status.Transfer{
-		Time: now, Path: w.Path, Operation: op, Bytes: o.changed[w.Path].Size, Duration: status.Seconds(now.Sub(w.Since)),
+	if op == status.Deleted && disk.Partial(w.Path) || s.excludedThere.has(w.Path) {
+		return // nothing that stood here, or that came there
+	}
+	s.recorder.Transfer(status.Transfer{
+		Time: now, Path: w.Path, Operation: op, Bytes: o.Changed[w.Path].Size, Duration: status.Seconds(now.Sub(w.Since)),
 	})
 }
 
 // heldUntil is when to try again what the brake holds: at once when it has let
 // go meanwhile, and else when nobody has said so for long.
-func (l *Lane) heldUntil(path string, now time.Time) time.Time {
-	if l.opt.Held(path, true) == "" {
+func (d *desk) heldUntil(path string, now time.Time) time.Time {
+	if d.opt.Held(path, true) == "" {
 		return time.Time{}
 	}
-	return now.Add(laneWait(20))
+	return now.Add(health.Wait(20))
 }
 
 // touch remembers what was pushed beside a full sync. One that has ended since
 // this was begun, after fulls others, may have overwritten it, too.
-func (l *Lane) touch(w work, fulls uint64, now time.Time) {
-	if l.full.running {
-		l.full.touched.Mark(w.Path, w.Flags|flagsFor(w), now)
+func (d *desk) touch(w plan.Work, fulls uint64, now time.Time) {
+	if d.full.Running {
+		d.full.Touched.Mark(w.Path, w.Flags|flagsFor(w), now)
 		return
 	}
-	if fulls != l.full.ends {
-		l.dirty.Mark(w.Path, w.Flags|flagsFor(w), now)
-		l.owe(w.Since)
+	if fulls != d.full.Ends {
+		d.dirty.Mark(w.Path, w.Flags|flagsFor(w), now)
+		d.owe(w.Since)
 	}
 }
 
 // flagsFor keeps a deletion a deletion when it is looked at again.
-func flagsFor(w work) filterqueue.Flags {
-	if w.found.State == beneath.Absent {
-		return filterqueue.Gone
+func flagsFor(w plan.Work) dirty.Flags {
+	if w.Found.State == fstree.Absent {
+		return dirty.Gone
 	}
 	return 0
 }
 
-// succeeded resets what failures had set.
-func (l *Lane) succeeded(o outcome, now time.Time) {
-	l.patienceShift.Store(0)
-	l.mu.Lock()
-	was, lastOK := l.state.trouble, l.state.lastOK
-	l.state.trouble = trouble{}
-	l.state.lastOK = now
-	l.mu.Unlock()
-	if (was.attempt > 0 || o.lostSession) && l.known() {
-		l.topSince = lastOK
-	}
-	if was.attempt > 0 {
-		if l.opt.Trouble != nil {
-			l.opt.Trouble(false)
-		}
-		l.log.Info("remote answers again", zap.Duration("outage", now.Sub(was.since)))
-		l.dirty.RetryNow()
-	}
-}
-
-// known tells whether the target has been equal once, but for what is dirty.
-func (l *Lane) known() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state.complete
-}
-
 // grow lets batches become large again after failures have split them.
-func (l *Lane) grow() { l.batch = min(maxBatch, max(l.batch*4, 1)) }
+func (s *settler) grow() { s.batch = min(plan.MaxBatch, max(s.batch*4, 1)) }
 
-// refused learns what the receiver cannot do and tries another way at once.
-func (l *Lane) refused(o outcome, now time.Time) {
-	// Another run that was under way may have learnt it meanwhile.
-	if l.learn(o.result) || o.caps != l.state.caps {
-		l.giveBack(o.works, 0)
+// refused tries another way at once.
+func (s *settler) refused(o outcome.Outcome, now time.Time) {
+	if o.Again {
+		s.giveBack(o.Works, 0)
 		return
 	}
-	l.giveBack(o.works, 1)
-	l.enterTrouble(o, now)
+	s.giveBack(o.Works, 1)
+	s.remote.enterTrouble(o, now)
 }
 
-// learn remembers a missing capability; false when it was known already.
-func (l *Lane) learn(r rsync.Result) bool {
-	l.mu.Lock()
-	caps := l.state.caps
-	switch r.Missing {
-	case rsync.MissingNanoseconds:
-		caps.SecondsOnly = true
-	case rsync.MissingDeleteArgs:
-		caps.Deleter = rsync.DeletePatterns
-	case rsync.MissingDelete:
-		caps.NoDelete = true
-	case rsync.MissingList:
-		caps.NoList = true
-	}
-	changed := caps != l.state.caps
-	l.state.caps = caps
-	l.mu.Unlock()
-	if changed {
-		l.log.Info("receiver lacks an option, using another way", zap.String("reason", r.Reason), zap.String("remedy", r.Remedy))
-		l.save()
-	}
-	return changed
-}
+// A path whose try takes long waits for some times as long, and no longer than
+// costMost.
+const (
+	costTimes = 5
+	costMost  = 10 * time.Minute
+)
 
 // fail gives one path back after a wait that grows with its attempts.
-func (l *Lane) fail(it item, now time.Time, f failure) {
+func (d *desk) fail(it plan.Item, now time.Time, f plan.Failure) {
 	it.Attempt++
-	wait := pathWait(it.Attempt, l.dirty.Stats().Delayed)
-	if f.lasting {
-		wait = failqueue.LastingBackoff().Next(it.Attempt, nil)
+	wait := pathWait(it.Attempt, d.dirty.Stats().Delayed)
+	if f.Lasting {
+		wait = lastingWait(it.Attempt)
 	}
-	l.dirty.Return(it, now.Add(wait))
-	first := l.remember(it, f)
-	l.recorder.Failure(status.Failure{Time: now, Path: it.Path, Reason: f.reason, Detail: f.detail, Remedy: f.remedy, Exit: f.wait >> 8})
+	wait = max(wait, min(costTimes*f.Cost, costMost))
+	d.dirty.Return(it, now.Add(wait))
+	first := d.failures.remember(it, f)
+	d.recorder.Failure(status.Failure{Time: now, Path: it.Path, Reason: f.Reason, Detail: f.Detail, Remedy: f.Remedy, Exit: f.Wait >> 8})
 	if first {
-		l.log.Warn("path failed", zap.String("path", it.Path), zap.String("reason", f.reason), zap.String("detail", f.detail),
-			zap.String("remedy", f.remedy), zap.Duration("delay", wait))
+		d.log.Debug("path failed", zap.String("path", it.Path), zap.String("reason", f.Reason), zap.String("detail", f.Detail),
+			zap.String("remedy", f.Remedy), zap.Duration("delay", wait))
 	}
+	d.failures.paths.Failed(f.Reason, "paths fail, one of them is", zap.String("path", it.Path), zap.String("reason", f.Reason),
+		zap.String("detail", f.Detail), zap.String("remedy", f.Remedy), zap.Int("failing", d.dirty.Stats().Delayed))
 	// Each time: what changed since the first failure waits anew.
-	l.settled(work{item: it, taken: time.Now()}, false)
+	d.settled(plan.Work{Item: it, Taken: time.Now()}, false)
 }
-
-// remember keeps why a path fails, and tells whether that is news. The number
-// of attempts does not tell: batches that failed as a whole count as well, and
-// said nothing of the path.
-func (l *Lane) remember(it item, f failure) (first bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	before, known := l.state.failStatus[it.Path]
-	first = it.Attempt == 1 || known && !before.named
-	if !known && len(l.state.failStatus) >= maxFailing {
-		return first
-	}
-	f.named = true
-	l.state.failStatus[it.Path] = f
-	return first || !known
-}
-
-// maxFailing bounds the failing paths that are remembered with their command.
-const maxFailing = 5000
 
 // recordFailure shows a run that failed as a whole.
-func (l *Lane) recordFailure(o outcome, now time.Time) {
-	for _, w := range o.works {
-		l.mu.Lock()
-		if before, known := l.state.failStatus[w.Path]; known || len(l.state.failStatus) < maxFailing {
-			f := failureOf(o)
-			f.named = before.named
-			l.state.failStatus[w.Path] = f
+func (d *desk) recordFailure(o outcome.Outcome, now time.Time) {
+	for _, w := range o.Works {
+		d.mu.Lock()
+		if before, known := d.state.failStatus[w.Path]; known || len(d.state.failStatus) < maxFailing {
+			f := outcome.FailureOf(o)
+			f.Named = before.Named
+			d.state.failStatus[w.Path] = f
 		}
-		l.mu.Unlock()
-		l.settled(w, false)
+		d.mu.Unlock()
+		d.settled(w, false)
 	}
-	f := failureOf(o)
-	l.recorder.Failure(status.Failure{Time: now, Reason: f.reason, Detail: f.detail, Remedy: f.remedy, Exit: o.result.Exit})
-	l.mu.Lock()
-	l.state.lastFail = now
-	l.mu.Unlock()
+	f := outcome.FailureOf(o)
+	d.recorder.Failure(status.Failure{Time: now, Reason: f.Reason, Detail: f.Detail, Remedy: f.Remedy, Exit: o.Result.Exit})
+	d.mu.Lock()
+	d.state.lastFail = now
+	d.mu.Unlock()
 }
 
-// failureOf is why a run failed as a whole.
-func failureOf(o outcome) failure {
-	f := failure{reason: o.result.Reason, detail: o.result.Detail, remedy: o.result.Remedy, wait: o.result.WaitStatus}
-	if o.err != nil {
-		f = failure{reason: "rsync could not be started", detail: o.err.Error(), remedy: "install rsync, or name it in <rsync path=\"...\">", wait: 127 << 8}
+// markWaiting has those files asked about again that a tree, or a full sync, could
+// not settle yet.
+func (d *desk) markWaiting(o outcome.Outcome, now time.Time) {
+	own := make(map[string]bool, len(o.Works))
+	for _, w := range o.Works {
+		own[w.Path] = true
 	}
-	return f
-}
-
-func outcomeError(o outcome) error {
-	if o.err != nil {
-		return o.err
-	}
-	return fmt.Errorf("rsync: %s (status %d)", o.result.Reason, o.result.Exit)
-}
-
-// reportFailing hands the failing paths to the fail log: those that have
-// failed, were tried again, and failed again.
-func (l *Lane) reportFailing() {
-	if l.dirty.Stats().Delayed == 0 {
-		l.mu.Lock()
-		clear(l.state.failStatus) // also of what needed no run in the end
-		l.mu.Unlock()
-	}
-	if l.opt.FailLog == nil {
-		return
-	}
-	var entries []failqueue.Entry
-	for _, it := range l.dirty.Failing(maxFailing) {
-		if it.Attempt < 2 {
-			continue
+	for path, until := range o.Waits {
+		if !own[path] {
+			d.dirty.Mark(path, dirty.Unsure, now)
+			d.owe(until.Add(-carry.ArrivalSettled))
 		}
-		l.mu.Lock()
-		f := l.state.failStatus[it.Path]
-		l.mu.Unlock()
-		entries = append(entries, l.entry(it, f))
 	}
-	if len(entries) == 0 && !l.reported {
-		return
-	}
-	l.reported = len(entries) > 0
-	l.opt.FailLog(entries)
 }

@@ -5,56 +5,21 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/executor/carry"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/executor/slots"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
-// flight is one batch on its way: the works of one kind that one run, or a
-// few in a row, bring to the remote.
-type flight struct {
-	lease *lease
-	kind  int
-	works []work
-	caps  rsync.Capabilities
-	// paths is how many names the lists held.
-	paths int
-	// patterns are those of a full sync that guarded works were found by.
-	patterns []string
-	// fulls is how many full syncs had ended when this began.
-	fulls uint64
-	// mayHunt: when the run breaks off, its culprits are to be found.
-	mayHunt bool
-}
-
-// outcome is what a flight reports when it has ended.
-type outcome struct {
-	flight
-	result  rsync.Result
-	run     rsync.Run
-	argv    []string
-	sent    int64 // content bytes
-	files   int
-	last    string // the file that was begun last
-	began   time.Time
-	ended   time.Time
-	extras  []candidate // surveys
-	cut     bool        // there are more of them
-	changed map[string]rsync.Change
-	also    hashes // what was sent and does not fit changed
-	err     error  // the run could not be started
-	// warm says that a standby was used; lostSession that one was found dead:
-	// the remote may have been restarted, or replaced.
-	warm, lostSession bool
-	// withheld are complaints for which a run has left out all its deletions.
-	withheld []rsync.PathError
-	// sentAll: the sending half of a full sync is done, but for unsent. The
-	// next try has only the question left, and no complaint to tell of them.
-	sentAll bool
-	unsent  []rsync.PathError
-	hunt    *hunt // what was found after the run broke off; nil: nothing
-}
-
 // startQueued starts what waits for a kind's slot.
-func (l *Lane) startQueued(ctx context.Context, kind int) {
+func (l *loop) startQueued(ctx context.Context, kind plan.Kind) {
+	if kind == plan.KindBig {
+		l.startBig(ctx)
+		return
+	}
 	if len(l.queue[kind]) == 0 || l.busy[kind] >= l.limits[kind] {
 		return
 	}
@@ -62,83 +27,89 @@ func (l *Lane) startQueued(ctx context.Context, kind int) {
 	// As few as the last batch that failed as a whole has left: else what is
 	// claimed piece by piece comes together again here.
 	n := min(len(now), l.batch)
-	if kind == kindBig {
-		n = 1 // one at a time, so that a failure costs one file's bytes
+	now, later = now[:n:n], slices.Concat(now[n:], later)
+	if kind == plan.KindSend {
+		var rest []plan.Work
+		now, rest = l.speed.batch(now)
+		later = slices.Concat(rest, later)
 	}
-	l.queue[kind] = slices.Concat(now[n:], later)
-	l.launchWaiting(ctx, kind, now[:n:n])
+	l.queue[kind] = later
+	l.launchWaiting(ctx, kind, now, true, 0)
+}
+
+// startBig starts the big files for which there is room, one in a run, so that a
+// failure costs one file's bytes. What takes long needs no slot: it would keep it
+// from all other runs.
+func (l *loop) startBig(ctx context.Context) {
+	l.queue[plan.KindBig] = l.hours.hold(l.queue[plan.KindBig], l.dirty, time.Now())
+	for len(l.queue[plan.KindBig]) > 0 {
+		now, later := l.apart(l.queue[plan.KindBig])
+		i := l.turns.next(now, &l.speed, time.Now())
+		if i < 0 {
+			return
+		}
+		w, class := now[i], l.speed.bigClass(now[i].Found.Stat.Size)
+		l.queue[plan.KindBig] = slices.Concat(now[:i], now[i+1:], later)
+		ctx, stop := context.WithCancel(ctx)
+		rule := l.hours.ofFile(w.Found.Stat.Size)
+		l.turns.begin(w, bigRun{class: class, rule: rule, stop: stop}, time.Now())
+		l.launchWaiting(ctx, plan.KindBig, []plan.Work{w}, class == minutes, rule.BWLimit)
+	}
 }
 
 // launch runs works; their slot is held, or taken when it is needed.
-func (l *Lane) launch(ctx context.Context, kind int, works []work, hold *lease) {
-	l.busy[kind]++
-	f := flight{kind: kind, works: works, caps: l.state.caps, lease: hold, mayHunt: l.mayHunt(), fulls: l.full.ends}
+func (l *loop) launch(ctx context.Context, kind plan.Kind, works []plan.Work, hold *slots.Lease) {
+	f := l.flight(kind, works)
+	f.Lease = hold
 	l.runs.Go(func() {
-		o := l.fly(ctx, f)
-		hold.release()
+		o := l.carrier.Fly(ctx, f)
+		hold.Release()
 		l.outcomes <- o
 	})
 }
 
-// lease is the slot of one flight. A flight that a waiting standby carries
-// needs none: its process runs already, and one change to fifty remotes should
-// not go in waves. It takes one when it has to start a process after all. It
-// belongs to the flight's goroutine.
-type lease struct {
-	lane *Lane
-	held bool
-}
-
-func (s *lease) take(ctx context.Context) error {
-	if s == nil || s.held {
-		return nil
-	}
-	if err := s.lane.slot(ctx); err != nil {
-		return err
-	}
-	s.held = true
-	return nil
-}
-
-func (s *lease) release() {
-	if s.held {
-		s.lane.opt.Slots.Release()
-		s.held = false
-	}
-}
-
-// launchWaiting waits for a slot first.
-func (l *Lane) launchWaiting(ctx context.Context, kind int, works []work) {
+// flight is a flight that begins now.
+func (l *loop) flight(kind plan.Kind, works []plan.Work) outcome.Flight {
 	l.busy[kind]++
-	f := flight{kind: kind, works: works, caps: l.state.caps, mayHunt: l.mayHunt(), patterns: l.guarded.patterns, fulls: l.full.ends}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return outcome.Flight{
+		Kind: kind, Works: works, Caps: l.state.caps, MayHunt: l.state.health.MayHunt(), Patterns: l.guarded.patterns, Most: l.speed.longest(),
+		Fulls: l.full.Ends, Peer: l.state.peer, KeepsSecond: !l.state.release.ComparesSameSecond, Oldest: l.oldestFoundLocked(), OnlyThere: l.onlyThere(kind, works),
+	}
+}
+
+// onlyThere are the entries below the works' directories that only the remote is
+// known to have: the flight may show that they have come here, or that they are gone.
+func (l *loop) onlyThere(kind plan.Kind, works []plan.Work) (paths []string) {
+	for _, w := range works {
+		if kind == plan.KindSurvey || w.Flags&dirty.Tree != 0 {
+			paths = append(paths, l.differs.below(status.Extras, w.Path)...)
+		}
+	}
+	return paths
+}
+
+// launchWaiting runs works, and waits for a slot first if they need one.
+func (l *loop) launchWaiting(ctx context.Context, kind plan.Kind, works []plan.Work, slot bool, bwlimit int) {
+	f := l.flight(kind, works)
+	f.BWLimit = bwlimit
 	l.runs.Go(func() {
-		o := outcome{flight: f, err: context.Canceled}
-		if l.slot(ctx) == nil {
-			o = l.fly(ctx, f)
-			l.opt.Slots.Release()
+		o := outcome.Outcome{Flight: f, Err: context.Canceled}
+		if !slot {
+			o = l.carrier.Fly(ctx, f)
+		} else if l.slots.Wait(ctx) == nil {
+			o = l.carrier.Fly(ctx, f)
+			l.slots.Release()
 		}
 		l.outcomes <- o
 	})
 }
 
-// fly brings one flight to its end.
-func (l *Lane) fly(ctx context.Context, f flight) outcome {
-	o := l.flyOnce(ctx, f)
-	if f.mayHunt && o.err == nil && o.result.Broken && len(f.works) > 1 {
-		o.hunt = l.hunt(ctx, f)
-	}
-	return o
-}
-
-func (l *Lane) flyOnce(ctx context.Context, f flight) outcome {
-	switch f.kind {
-	case kindSurvey:
-		return l.survey(ctx, f)
-	case kindDelete:
-		return l.deleteRun(ctx, f)
-	case kindTree:
-		return l.treeRun(ctx, f)
-	default:
-		return l.sendRun(ctx, f)
-	}
+// aheadRun is the run that most changes go by: see sendRun. Its rsync may be started
+// before there is anything to send.
+func (l *loop) aheadRun() transport.Batch {
+	run := l.carrier.Base(transport.Send, l.state.caps)
+	run.Contents, run.MaxSize = true, carry.Bound(l.terms, l.speed.longest())
+	return run
 }

@@ -3,71 +3,23 @@ package executor
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
-	"github.com/sersync/sersync/pkg/beneath"
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/carry"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/executor/health"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/status"
-	"github.com/sersync/sersync/pkg/walk"
+	"github.com/sersync/sersync/pkg/transport"
 )
-
-// Full describes a full sync: everything is sent, nothing deleted; then the
-// target is asked what only it has, each candidate is looked up here again,
-// and what is really gone becomes dirty. rsync's own --delete in a long run
-// would remove what is pushed meanwhile.
-type Full struct {
-	// Mirror says that the user asked for it (-r, crontab, --resync): it may
-	// delete, and when it has completed automatic repairs may, too.
-	Mirror bool
-	// Unknown says that nothing is known of the target any more: until the full
-	// sync has completed there is no watermark.
-	Unknown bool
-	// Verify compares only and changes nothing.
-	Verify bool
-	// Excludes are rsync patterns of crontabfilter.
-	Excludes []string
-	// Done is told how it ended; may be nil. It must not block.
-	Done func(FullResult)
-}
-
-// FullResult is what a full sync did.
-type FullResult struct {
-	Err        error
-	Files      int
-	Bytes      int64
-	OnlyThere  int      // entries only the target has
-	Differing  []string // Verify: paths that differ, sorted, at most some thousand
-	Unreadable int
-}
-
-// fullSync is the lane's full sync, if any. Owned by the loop.
-type fullSync struct {
-	want    *Full
-	running bool
-	next    time.Time // no earlier try
-	sent    bool      // everything has been sent; what only the target has is to be asked
-	attempt int
-	// touched are the paths that ordinary runs brought over meanwhile: the
-	// full sync may have overwritten them with what it had read before.
-	touched *filterqueue.Dirty
-	again   []*Full // asked for meanwhile
-	ends    uint64  // how many have ended
-	stop    context.CancelFunc
-}
-
-func (f *fullSync) cancel() {
-	if f.stop != nil {
-		f.stop()
-	}
-}
 
 // fullTries bounds the tries of one full sync that fails in itself; an outage
 // does not count. What it could not send stays dirty by name.
@@ -77,259 +29,275 @@ const fullTries = 5
 // a comparison of the whole tree.
 const fullPause = time.Minute
 
+// fulls decides what becomes of full syncs. It belongs to the loop.
+type fulls struct {
+	*desk
+	sweeper *sweeper
+	surveys *surveys
+	remote  *remote
+}
+
 // startFull starts the full sync that is wanted. It runs beside ordinary runs.
-func (l *Lane) startFull(ctx context.Context, now time.Time) {
-	if l.full.want == nil || l.full.running || now.Before(l.full.next) {
+func (l *loop) startFull(ctx context.Context, now time.Time) {
+	want := l.full.Want
+	if want == nil || l.full.Running || now.Before(l.full.Next) {
 		return
 	}
-	l.full.running, l.full.next = true, time.Time{}
-	l.full.touched = filterqueue.NewDirty()
-	if !l.full.want.Verify {
-		l.Suspect(now) // it may overwrite what is sent meanwhile with what it read before
+	if l.full.Rule, l.full.Next = l.hours.begin(&l.full, now); !l.full.Next.IsZero() {
+		return
 	}
-	ctx, l.full.stop = context.WithCancel(ctx)
-	l.busy[kindFull]++
-	l.setProgress(&status.Progress{})
-	f := flight{kind: kindFull, caps: l.state.caps}
-	want, sent := *l.full.want, l.full.sent
+	want = l.full.Want // another one may have gone first
+	l.full.Running = true
+	l.full.Touched = dirty.New(time.Now(), dirty.Limits{})
+	if !want.Verify {
+		l.hold(now) // it may overwrite what is sent meanwhile with what it read before
+	}
+	ctx, l.full.Stop = context.WithCancel(ctx)
+	l.setProgress(status.Progress{})
+	f := l.flight(plan.KindFull, nil)
+	f.BWLimit = l.full.Rule.BWLimit
+	f.Most, f.Peer = 0, f.Peer && !want.Mirror && !want.Verify
+	if !want.Verify && len(want.Excludes) == 0 {
+		f.Most = l.speed.longest()
+		if l.full.Most > 0 {
+			f.Most = min(f.Most, l.full.Most)
+		}
+	}
+	run := carry.FullRun{
+		Carrier: l.carrier, Want: *want, Progress: l.setProgress,
+		Sent: func(bytes int64) { l.recorder.Sent(time.Now(), bytes) },
+	}
+	if l.opt.Entries != nil {
+		run.About = l.opt.Entries()
+	}
+	sent := l.full.Sent
 	l.runs.Go(func() {
-		o := outcome{flight: f, err: context.Canceled}
-		if l.slot(ctx) == nil {
-			o = l.fullSyncRun(ctx, f, want, sent)
-			l.opt.Slots.Release()
+		o := outcome.Outcome{Flight: f, Err: context.Canceled}
+		if l.slots.Wait(ctx) == nil {
+			o = run.Fly(ctx, f, sent)
+			l.slots.Release()
 		}
 		l.outcomes <- o
 	})
 }
 
-// fullSyncRun sends everything, then asks for what only the target has.
-func (l *Lane) fullSyncRun(ctx context.Context, f flight, want Full, sent bool) outcome {
-	o := outcome{flight: f, began: time.Now(), changed: map[string]rsync.Change{}, sentAll: sent}
-	if !sent {
-		l.sendAll(ctx, &o, want)
-		if o.err != nil || o.result.Class > rsync.Again {
-			return o
-		}
-		o.sentAll = !o.result.Unclear
-	}
-	if f.caps.NoDelete || !l.opt.MayDelete && !l.opt.Target.Params.Deletes && !want.Verify {
-		return o // nobody may delete, or ask
-	}
-	result := o.result
-	ask := l.base(rsync.Survey, f.caps)
-	ask.Excludes = want.Excludes
-	l.question(ctx, ask, []byte{}, &o)
-	if o.err == nil && o.result.Class <= rsync.Again {
-		result.Unclear = result.Unclear || o.result.Unclear
-		o.result = result
-		return o
-	}
-	o.unsent = slices.Concat(result.Failed, result.Races)
-	return o
-}
-
-// sendAll is the first half of a full sync.
-func (l *Lane) sendAll(ctx context.Context, o *outcome, want Full) {
-	run := l.base(rsync.Full, o.flight.caps)
-	run.Excludes, run.Verify, run.Resume = want.Excludes, want.Verify, !want.Verify
-	run.LiftUpdate = want.Verify // a copy that is newer there differs, too
-	// An empty list: rsync goes down the tree by itself.
-	list := []byte{}
-	if l.listsTrees() {
-		// rsync knows nothing of the filter: name every entry.
-		run.Kind = rsync.Send
-		names, err := l.entriesNow("")
-		if err != nil {
-			o.err = err
-			return
-		}
-		list = run.List(names)
-	}
-	o.run = run
-	reader := newReader(o)
-	progress := status.Progress{}
-	reader.each = func(c rsync.Change) {
-		progress.Done, progress.Bytes = progress.Done+1, progress.Bytes+c.Size
-		l.setProgress(&progress)
-		// The time of a directory is that of the last change in it, which
-		// ordinary runs need not carry.
-		if want.Verify && !(c.Dir && c.OnlyTime) && len(o.changed) < maxChanges {
-			o.changed[c.Path] = c
-		}
-	}
-	p, err := l.connect(ctx, run, list, reader.line)
-	if err != nil {
-		o.err = err
-		return
-	}
-	o.argv = p.Argv
-	l.read(p, reader, o)
-}
-
 // fullEnded takes the result of a full sync into the lane.
-func (l *Lane) fullEnded(o outcome, now time.Time) {
-	want := l.full.want
-	l.full.running = false
-	l.full.ends++
-	l.full.stop()
-	l.setProgress(nil)
-	l.touchAgain(now)
+func (fs *fulls) fullEnded(o outcome.Outcome, now time.Time) {
+	want := fs.full.Want
+	fs.full.Running = false
+	fs.full.Ends++
+	fs.full.Stop()
+	fs.noProgress()
+	fs.touchAgain(now)
+	fs.markApart(o, now)
+	if o.Caps.Grain != transport.GrainUnknown {
+		fs.remote.learnedGrain(o.Caps.Grain)
+	}
 	if !want.Verify {
-		l.Settled()
+		fs.markLeftOut(o, now)
+		fs.markWaiting(o, now)
+		fs.letGo()
+		fs.recorder.Count(max(0, o.Files-len(o.Result.Failed)), o.Sent)
 	}
+	defer fs.tellFull()
 	switch {
-	case o.err != nil || o.result.Class > rsync.Again:
-		if !want.Verify && l.failedInFull(o.unsent, now) {
-			l.owe(time.Time{})
+	case o.Err != nil || o.Result.Class > transport.Again:
+		if !want.Verify && fs.failedInFull(o, o.Unsent, now) {
+			fs.owe(time.Time{})
 		}
-		l.fullFailed(o, now)
-		return
-	case o.result.Unclear && l.full.attempt+1 < fullTries: // nobody knows what is missing
-		l.succeeded(o, now)
-		l.fullFailed(o, now)
-		return
+		fs.fullFailed(o, now)
+	case o.Result.Unclear && fs.full.Attempt+1 < fullTries: // nobody knows what is missing
+		fs.remote.succeeded(o, now)
+		fs.fullFailed(o, now)
 	case want.Verify:
-		l.succeeded(o, now)
-	case l.rootGone(): // no candidate could be looked up
-		o.err = errRootGone
-		l.fullFailed(o, now)
-		return
+		fs.remote.succeeded(o, now)
+		fs.compared(o, now)
+	case o.Gone: // no candidate could be looked up
+		o.Err = transport.ErrRootGone
+		fs.fullFailed(o, now)
 	default:
-		l.succeeded(o, now)
-		failed := l.failedInFull(slices.Concat(o.result.Failed, o.result.Races), now)
-		marked := l.deleteExtras(o.extras, (want.Mirror || l.mirrored()) && l.deletes(), want.Excludes, causeOf(want), now)
-		if marked && o.cut {
-			l.full.again = append(l.full.again, &Full{Mirror: want.Mirror, Excludes: want.Excludes}) // for the rest
-		}
-		if marked || failed {
-			l.owe(time.Time{}) // that may be of any age
-		}
-		// Never clear: entry by entry it is found, and stays dirty by its name.
-		if o.result.Unclear && !o.sentAll && len(want.Excludes) == 0 && l.unfold("", 0, now) {
-			l.owe(time.Time{})
-		}
-		l.fullDone(want)
-	}
-	l.recorder.Run(now, true)
-	l.full.want, l.full.attempt, l.full.sent = nil, 0, false
-	if len(l.full.again) > 0 {
-		l.full.want, l.full.again = l.full.again[0], l.full.again[1:]
-	}
-	l.log.Info("full sync done", zap.Bool("mirror", want.Mirror), zap.Bool("verify", want.Verify), zap.Int("files", o.files),
-		zap.Int64("bytes", o.sent), zap.Int("only_on_target", len(o.extras)), zap.Duration("took", o.ended.Sub(o.began)))
-	if want.Done != nil {
-		r := FullResult{Files: o.files, Bytes: o.sent, Unreadable: len(o.result.Failed)}
-		for _, c := range o.extras {
-			if !l.spared(c) {
-				r.OnlyThere++
-			}
-		}
-		r.Differing = slices.Sorted(maps.Keys(o.changed))
-		if want.Verify && o.result.Unclear {
-			r.Err = outcomeError(o) // what could not be compared may differ
-		}
-		want.Done(r)
+		fs.remote.succeeded(o, now)
+		fs.everythingSent(o, now)
 	}
 }
 
-// deletes tells whether the user wants deletions at all: the switch, or a
-// --delete of his own among the parameters for full syncs.
-func (l *Lane) deletes() bool { return l.opt.MayDelete || l.opt.Target.Params.Deletes }
-
-func (l *Lane) fullDone(want *Full) {
-	l.mu.Lock()
-	l.state.complete, l.state.degraded = true, note{}
-	l.state.mirrored = l.state.mirrored || want.Mirror && l.deletes()
-	if want.Mirror {
-		l.state.onlyThere = 0
+// everythingSent takes a full sync that has come to its end into the lane.
+func (fs *fulls) everythingSent(o outcome.Outcome, now time.Time) {
+	want := fs.full.Want
+	fs.full.Most = 0
+	failed := fs.failedInFull(o, slices.Concat(o.Result.Failed, o.Result.Races), now)
+	found := fs.surveys.sift(o.Extras, fs.mayDeleteBy(want).but(o.Foreign), want.Excludes, causeOf(want), now)
+	fs.markGone(found.gone, causeOf(want), now)
+	if fs.opt.MayDelete && !fs.state.caps.NoDelete {
+		fs.surveys.leftThere(found.left, o.Cut && len(found.left) > 0, now)
 	}
-	l.mu.Unlock()
-	l.save()
+	marked := found.marked || len(found.gone) > 0
+	if marked && o.Cut {
+		fs.full.Again = append(fs.full.Again, &fullsync.Request{Mirror: want.Mirror, Asker: want.Asker, Excludes: want.Excludes, Asked: want.Asked}) // for the rest
+	}
+	if marked || failed {
+		fs.owe(time.Time{}) // that may be of any age
+	}
+	// Never clear: entry by entry it is found, and stays dirty by its name.
+	if o.Result.Unclear && !o.SentAll && len(want.Excludes) == 0 && fs.unfold("", o.Unfolded, now) {
+		fs.owe(time.Time{})
+	}
+	fs.fullDone(want, o, now)
+	said := []zap.Field{zap.Bool("mirror", want.Mirror), zap.Int("files", o.Files), zap.Int64("bytes", o.Sent),
+		zap.Int("only_on_target", len(fs.foundThere(o))), zap.Duration("took", o.Ended.Sub(o.Began))}
+	if n := len(o.Result.Failed); n > 0 || o.Result.Unclear {
+		fs.log.Warn("full sync ended, what could not be brought over is tried again by name", append(said, zap.Int("failed", n),
+			zap.String("reason", o.Result.Reason), zap.String("remedy", o.Result.Remedy))...)
+	} else {
+		fs.log.Info("full sync done", said...)
+	}
+	fs.fullOver(fullsync.Result{Files: o.Files, Bytes: o.Sent, Extras: fs.foundThere(o), Unreadable: len(o.Result.Failed)}, now)
+}
+
+// fullOver forgets the full sync that is wanted, tells who asked for it, and
+// goes on with the next one.
+func (fs *fulls) fullOver(r fullsync.Result, now time.Time) {
+	fs.recorder.Run(now, true)
+	fs.failures.fulls.Recovered("full sync came to its end")
+	want := fs.full.Want
+	fs.full.Want, fs.full.Attempt, fs.full.Sent, fs.full.Next = nil, 0, false, time.Time{}
+	if len(fs.full.Again) > 0 {
+		fs.full.Want, fs.full.Again = fs.full.Again[0], fs.full.Again[1:]
+	}
+	fs.tellFull()
+	want.Answer(r)
+}
+
+// foundThere are the entries that only the remote has, but for those that the
+// filter or the user's patterns keep there, and those that are on their way;
+// sorted.
+func (fs *fulls) foundThere(o outcome.Outcome) []string {
+	var out []string
+	for _, c := range o.Extras {
+		if !c.Suspect && !fs.disk.Spared(c.Path, c.Dir) && !fs.arriving(c.Path) {
+			out = append(out, c.Path)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// mayDeleteBy is what a full sync may delete.
+func (fs *fulls) mayDeleteBy(want *fullsync.Request) permission {
+	switch {
+	case !fs.opt.MayDelete:
+		return permission{}
+	case want.Mirror:
+		return permission{all: true}
+	}
+	return fs.mayDelete()
+}
+
+func (fs *fulls) fullDone(want *fullsync.Request, o outcome.Outcome, now time.Time) {
+	fs.mu.Lock()
+	fs.state.complete, fs.state.degraded = true, note{}
+	if want.Mirror && fs.opt.MayDelete {
+		fs.state.mirror = fs.state.mirror.completed(fs.opt.Scope, want.Excludes, fs.terms.Matcher)
+	}
+	fs.mu.Unlock()
+	if len(want.Excludes) == 0 {
+		fs.differs.replace(status.Differing, nil, 0)
+	}
+	fs.differs.replace(status.Newer, o.Newer, o.MoreOthers)
+	fs.differs.tell(now)
+	fs.save()
 }
 
 // touchAgain makes dirty again what was pushed during the full sync.
-func (l *Lane) touchAgain(now time.Time) {
-	for {
-		items := l.full.touched.Take(now, maxBatch)
-		if len(items) == 0 {
-			break
-		}
-		for _, it := range items {
-			l.dirty.Mark(it.Path, it.Flags, now)
-			l.full.touched.Done(it)
-		}
-	}
+func (fs *fulls) touchAgain(now time.Time) {
+	fs.dirty.TakeFrom(fs.full.Touched, now, func(plan.Item) time.Time { return now })
 }
 
 // failedInFull keeps what a full sync could not send dirty by its name. It
 // tells whether there is anything of which no later change would tell: what may
 // not be read here changes when it may.
-func (l *Lane) failedInFull(errs []rsync.PathError, now time.Time) (silent bool) {
+func (fs *fulls) failedInFull(o outcome.Outcome, errs []transport.PathError, now time.Time) (silent bool) {
 	for _, e := range errs {
-		path, f := l.complainedOf(e)
-		if f.State == beneath.Absent || f.State == beneath.Obstructed {
+		path, f := o.ComplainedOf(e)
+		if f.State == fstree.Absent || f.State == fstree.Obstructed {
 			continue // that is an event of its own
 		}
-		flags := filterqueue.Flags(0)
+		flags := dirty.Unsure
 		if f.Dir() {
-			flags = filterqueue.Tree
+			flags = dirty.Tree
 		}
-		l.dirty.Mark(path, flags, now)
+		fs.dirty.Mark(path, flags, now)
 		silent = silent || !e.Race() && (e.Remote || e.Errno != unix.EACCES && e.Errno != unix.EPERM)
 	}
 	return silent
 }
 
-// complainedOf finds what stands here at the path of a complaint. Where its name
-// begins with something unknown, the longest end of it that stands here counts.
-func (l *Lane) complainedOf(e rsync.PathError) (path string, f beneath.Found) {
-	for rest, ok := e.Path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
-		if f = l.stillThere(rest); f.State == beneath.Present || !e.Elsewhere {
-			return rest, f
-		}
-	}
-	return e.Path, f
-}
-
-func (l *Lane) fullFailed(o outcome, now time.Time) {
-	l.full.attempt++
-	l.full.sent = o.sentAll && !l.full.want.Verify
-	if o.err == nil {
-		switch o.result.Class {
-		case rsync.Refused:
-			if l.learn(o.result) {
-				l.full.next = now
-				return
-			}
-		case rsync.Trouble:
-			l.full.attempt--
-			if l.fullBreaks(o, now) {
-				l.full.sent = true
-			}
-			l.enterTrouble(o, now)
-			return
-		}
-	}
-	l.full.next = now.Add(laneWait(l.full.attempt))
-	if l.full.attempt >= fullTries {
-		l.full.next = now.Add(fullPause)
-	}
-	l.recordFailure(o, now)
-	if want := l.full.want; l.full.attempt >= fullTries && want.Done != nil {
-		want.Done(FullResult{Err: outcomeError(o)})
-		want.Done = nil
-	}
-}
-
-func (l *Lane) setProgress(p *status.Progress) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p == nil {
-		l.state.progress = nil
+// fullFailed tries a full sync again, now or later.
+func (fs *fulls) fullFailed(o outcome.Outcome, now time.Time) {
+	switch {
+	case errors.Is(o.Err, context.Canceled), o.Err == nil && o.Result.Class == transport.Stopped:
+		fs.full.Sent = o.SentAll && !fs.full.Want.Verify
+		return // busy hours have begun, or the lane is about to end: who inherits goes on
+	case errors.Is(o.Err, transport.ErrRootGone):
+		fs.full.Next = now.Add(health.Wait(fullTries))
+		fs.endComparisons(transport.ErrRootGone)
 		return
 	}
-	copied := *p
-	l.state.progress = &copied
+	fs.full.Attempt++
+	fs.full.Sent = o.SentAll && !fs.full.Want.Verify
+	if o.Err == nil && o.Result.Class == transport.Refused && o.Again {
+		fs.full.Attempt--
+		fs.full.Next = now
+		return
+	}
+	fs.recordFailure(o, now)
+	fs.recorder.Run(now, false)
+	if o.Err == nil && o.Result.Class == transport.Trouble {
+		fs.full.Attempt--
+		if fs.fullBreaks(o, now) {
+			fs.full.Sent = true
+		}
+		fs.remote.enterTrouble(o, now)
+		return
+	}
+	if fs.full.Want.Verify && !o.Result.Unclear {
+		fs.endComparisons(outcome.ErrorOf(o))
+		return
+	}
+	if o.Err == nil && o.Result.Class == transport.NoSpace && fs.leaveOutTheFat(o, now) {
+		fs.full.Next = now
+		return
+	}
+	fs.full.Why, fs.full.Next = outcome.FailureOf(o), now.Add(health.Wait(fs.full.Attempt))
+	if fs.full.Attempt >= fullTries {
+		fs.full.Next = now.Add(fullPause)
+		fs.fullFailsForLong(o)
+	}
+}
+
+// fullFailsForLong tells who waits that the full sync has failed, and goes on
+// trying unless it only compares.
+func (fs *fulls) fullFailsForLong(o outcome.Outcome) {
+	err := outcome.ErrorOf(o)
+	why := fs.full.Why
+	fs.failures.fulls.Failed(why.Reason, "full sync fails, it is tried again", zap.Bool("verify", fs.full.Want.Verify),
+		zap.String("reason", why.Reason), zap.String("detail", why.Detail), zap.String("remedy", why.Remedy))
+	if want := fs.full.Want; !want.Verify {
+		want.Answer(fullsync.Result{Err: err})
+		want.Done = nil
+	}
+	fs.endComparisons(err)
+}
+
+// tellFull brings what status shows of the wanted full syncs up to date.
+func (fs *fulls) tellFull() {
+	since := fs.full.Since()
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.state.wanted = wantedFull{since: since}
+	if !since.IsZero() && fs.full.Attempt >= fullTries {
+		fs.state.wanted.why, fs.state.wanted.next = fs.full.Why, fs.full.Next
+	}
 }
 
 // CatchUp walks the tree of the lanes' common watch root once and makes dirty,
@@ -339,18 +307,18 @@ func (l *Lane) setProgress(p *status.Progress) {
 // tell, when it is not nil, hears of each entry before it is made dirty, and of
 // those below a moved directory that have changed themselves; its calls come from
 // several goroutines.
-func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel string, c walk.Change)) (walk.Count, error) {
+func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel string, c fstree.Change)) (fstree.Count, error) {
 	root := lanes[0].opt.Root()
 	if root == nil {
-		return walk.Count{}, errRootGone
+		return fstree.Count{}, transport.ErrRootGone
 	}
 	defer root.Close()
-	fd, err := openDir(root, "")
+	fd, err := root.OpenList("")
 	if err != nil {
-		return walk.Count{}, err
+		return fstree.Count{}, err
 	}
 	defer func() { _ = unix.Close(fd) }()
-	opt := walk.ScanOptions{Each: tell != nil}
+	opt := fstree.ScanOptions{Each: tell != nil}
 	if excluded := lanes[0].opt.Excluded; excluded != nil {
 		opt.Skip = func(rel string) bool { return excluded(rel, true) }
 	}
@@ -359,12 +327,12 @@ func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel 
 			return // what may not be read here cannot be sent, and changes when it may
 		}
 		for _, l := range lanes {
-			l.Mark(rel, filterqueue.Tree|filterqueue.Extras)
+			l.Mark(rel, dirty.Tree|dirty.Extras)
 		}
 	}
 	g := gathered{lanes: lanes, last: time.Now()}
 	defer g.mark()
-	return walk.Changed(ctx, fd, since, opt, func(rel string, c walk.Change) {
+	return fstree.Changed(ctx, fd, since, opt, func(rel string, c fstree.Change) {
 		if tell != nil {
 			tell(rel, c)
 		}
@@ -375,21 +343,21 @@ func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel 
 }
 
 // MarkChanged makes one entry that a scan has found dirty.
-func (l *Lane) MarkChanged(rel string, c walk.Change) {
+func (l *Lane) MarkChanged(rel string, c fstree.Change) {
 	switch {
 	case c.Type != unix.DT_DIR:
-		l.Mark(rel, 0)
+		l.Mark(rel, dirty.Unsure)
 	case c.Moved && rel != "":
-		l.Mark(rel, filterqueue.Tree|filterqueue.Extras)
+		l.Mark(rel, dirty.Tree|dirty.Extras|dirty.Unsure)
 	default:
-		l.Mark(rel, filterqueue.Extras)
+		l.Mark(rel, dirty.Extras)
 	}
 }
 
 // causeOf is what the audit log says about the deletions of a full sync.
-func causeOf(want *Full) failqueue.Cause {
+func causeOf(want *fullsync.Request) audit.Cause {
 	if want.Mirror {
-		return failqueue.CauseMirror
+		return audit.CauseMirror
 	}
-	return failqueue.CauseCatchUp
+	return audit.CauseCatchUp
 }

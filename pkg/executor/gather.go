@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sersync/sersync/pkg/walk"
+	"github.com/sersync/sersync/pkg/fstree"
 )
 
 // gathered keeps what a scan finds until it is worth a run: marked one by one,
@@ -19,7 +19,7 @@ type gathered struct {
 
 type find struct {
 	rel    string
-	change walk.Change
+	change fstree.Change
 }
 
 const (
@@ -28,7 +28,7 @@ const (
 )
 
 // add is called by several goroutines of the walk.
-func (g *gathered) add(rel string, c walk.Change) {
+func (g *gathered) add(rel string, c fstree.Change) {
 	g.mu.Lock()
 	g.finds = append(g.finds, find{rel, c})
 	full := len(g.finds) >= gatherMost || time.Since(g.last) >= gatherTime

@@ -3,8 +3,9 @@ package executor
 import (
 	"time"
 
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
 // A full sync with patterns of its own (crontabfilter) leaves out what they
@@ -27,25 +28,25 @@ type guarded struct {
 // guard has a directory that is gone lose only what the patterns let go. One that
 // is dirty is none of it: its deletion was seen, or another scan has found it.
 // It is false when there is nothing to do, or no room for it now.
-func (l *Lane) guard(dir string, patterns []string, why failqueue.Cause, now time.Time) bool {
-	if len(l.guarded.dirs) >= maxGuarded || l.dirty.Covers(dir) {
+func (d *desk) guard(dir string, patterns []string, why audit.Cause, now time.Time) bool {
+	if len(d.guarded.dirs) >= maxGuarded || d.dirty.Covers(dir) {
 		return false
 	}
-	if l.guarded.dirs == nil {
-		l.guarded.dirs = map[string]bool{}
+	if d.guarded.dirs == nil {
+		d.guarded.dirs = map[string]bool{}
 	}
-	l.guarded.patterns, l.guarded.dirs[dir] = patterns, true
-	l.causes[dir] = why
-	l.dirty.Mark(dir, filterqueue.Gone|filterqueue.Tree, now)
+	d.guarded.patterns, d.guarded.dirs[dir] = patterns, true
+	d.causes[dir] = why
+	d.dirty.Mark(dir, dirty.Gone|dirty.Tree, now)
 	return true
 }
 
 // directories are those among the candidates: they may go with all they hold.
-func directories(extras []candidate) map[string]bool {
+func directories(extras []plan.Candidate) map[string]bool {
 	dirs := map[string]bool{}
 	for _, c := range extras {
-		if c.dir {
-			dirs[c.path] = true
+		if c.Dir {
+			dirs[c.Path] = true
 		}
 	}
 	return dirs

@@ -5,7 +5,8 @@ import (
 	"testing"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
 )
 
 // TestFullSyncPatterns: what the patterns of a full sync leave out stays on the
@@ -18,7 +19,7 @@ func TestFullSyncPatterns(t *testing.T) {
 			"info/x", "all/x", "all/y/z",
 		},
 	})
-	if r := b.fullSync(Full{Mirror: true, Excludes: []string{"*.php", "info/*"}}); r.Err != nil {
+	if r := b.fullSync(fullsync.Request{Mirror: true, Excludes: []string{"*.php", "info/*"}}); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	for name, want := range map[string]string{
@@ -31,8 +32,8 @@ func TestFullSyncPatterns(t *testing.T) {
 	if b.there("gone/only.php") != "there" || b.there("gone/deep/y.php") != "there" {
 		t.Error("what the patterns keep was deleted late")
 	}
-	if n := len(b.deletions(failqueue.CauseMirror)); n < 6 {
-		t.Errorf("the audit knows of %q", b.deletions(failqueue.CauseMirror))
+	if n := len(b.deletions(audit.CauseMirror)); n < 6 {
+		t.Errorf("the audit knows of %q", b.deletions(audit.CauseMirror))
 	}
 
 	b.write("here/new.php", "1")

@@ -5,13 +5,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/executor/health"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
 func TestInheritTakesWhatIsDirty(t *testing.T) {
@@ -20,8 +28,8 @@ func TestInheritTakesWhatIsDirty(t *testing.T) {
 	must(t, b.Pause(t.Context(), true))
 	b.write("f", "1")
 	b.stop()
-	next := NewLane(b.opt)
-	next.state.caps = rsync.Capabilities{}
+	next := NewLane(b.again())
+	next.state.caps = transport.Capabilities{}
 	if !next.Inherit(b.Lane, true) {
 		t.Error("what was known is lost")
 	}
@@ -36,7 +44,7 @@ func TestInheritOfAnotherChoiceKnowsNothing(t *testing.T) {
 	b := newBed(t, with{})
 	b.Complete()
 	b.stop()
-	next := NewLane(b.opt)
+	next := NewLane(b.again())
 	if next.Inherit(b.Lane, false); !next.Remember(time.Now()).Watermark.IsZero() {
 		t.Error("it has a watermark before everything was compared")
 	}
@@ -44,7 +52,7 @@ func TestInheritOfAnotherChoiceKnowsNothing(t *testing.T) {
 
 // held makes every rsync of a bed wait at its start until release is called;
 // begun tells how many have started.
-func held(t *testing.T) (change func(*Options), begun func() int, release func()) {
+func held(t *testing.T) (change func(*setup), begun func() int, release func()) {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "rsync")
@@ -57,7 +65,7 @@ exec rsync "$@"
 		found, _ := filepath.Glob(dir + "/begun.*")
 		return len(found)
 	}
-	return func(o *Options) { o.Program = program }, begun, func() { put(t, dir, "go", "") }
+	return func(o *setup) { o.Way.Program = program }, begun, func() { put(t, dir, "go", "") }
 }
 
 // stopping ends the lane as a reload does, and calls meanwhile once it takes no
@@ -66,7 +74,7 @@ func (b *bed) stopping(meanwhile func()) {
 	b.Helper()
 	ended := make(chan struct{})
 	go func() { b.stop(); close(ended) }()
-	<-b.waits.over
+	<-b.Lane.slots.Stopped()
 	meanwhile()
 	<-ended
 }
@@ -81,18 +89,18 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 		name := filepath.Join(b.src, fmt.Sprint("big", i))
 		must(t, os.WriteFile(name, nil, 0o644))
 		must(t, os.Truncate(name, bigFile+1))
-		b.Mark(fmt.Sprint("big", i), filterqueue.Content)
+		b.Mark(fmt.Sprint("big", i), dirty.Content)
 	}
 	testkit.Eventually(t, patient, "the first is being sent", func() bool {
 		s := b.dirty.Stats()
 		return begun() == 1 && s.InFlight == 3
 	})
 	b.stopping(release)
-	b.noteLeftover("dir", time.Now())
+	b.loop.sweeper.noteLeftover("dir", time.Now())
 	if b.there("big0") == "<none>" {
 		t.Error("what ran was not let finish")
 	}
-	next := NewLane(b.opt)
+	next := NewLane(b.again())
 	if !next.Inherit(b.Lane, true) {
 		t.Error("what was known is lost")
 	}
@@ -114,20 +122,74 @@ func TestRequestsWhileStopping(t *testing.T) {
 	testkit.Eventually(t, patient, "it is being sent", func() bool { return begun() == 1 })
 	b.stopping(func() {
 		must(t, b.Pause(t.Context(), true))
-		must(t, b.FullSync(t.Context(), Full{Mirror: true}))
+		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
 		release()
 	})
 	if err := b.Pause(t.Context(), false); !errors.Is(err, ErrStopped) {
 		t.Errorf("asked of a lane without an heir: %v, want ErrStopped", err)
 	}
 	b.Leave()
-	must(t, b.FullSync(t.Context(), Full{Verify: true}))
-	next := NewLane(b.opt)
+	must(t, b.FullSync(t.Context(), fullsync.Request{Excludes: []string{"x"}}))
+	next := NewLane(b.again())
 	next.Inherit(b.Lane, true)
-	if next.full.want == nil || !next.full.want.Mirror || len(next.full.again) != 1 || !next.full.again[0].Verify {
-		t.Errorf("the full syncs are lost: %+v, %+v", next.full.want, next.full.again)
+	if next.full.Want == nil || !next.full.Want.Mirror || len(next.full.Again) != 1 || len(next.full.Again[0].Excludes) != 1 {
+		t.Errorf("the full syncs are lost: %+v, %+v", next.full.Want, next.full.Again)
 	}
 	if s := next.Snapshot(time.Now()); s.State != status.LanePaused {
 		t.Errorf("the pause is lost: %+v", s)
+	}
+}
+
+// TestInheritLosesNothing: what a lane has learnt, and what fails, goes over to the
+// next one; only what belongs to the configuration is new.
+func TestInheritLosesNothing(t *testing.T) {
+	before := NewLane(Options{ID: "a", Transport: &transporttest.Fake{}, Logger: zap.NewNop()})
+	now := time.Now()
+	before.culprits["dies"], before.tight["large"] = true, true
+	before.unanswered["asked"] = 3
+	before.excludedThere.add("theirs")
+	before.batch = 7
+	before.causes["gone"] = audit.CauseMirror
+	st := &before.state
+	st.failStatus["dies"] = plan.Failure{Reason: "the receiver dies"}
+	st.unwanted, st.release = 1, transport.Release{Name: "3.1.2"}
+	st.health, st.why = health.State{Phase: health.Probing, Attempt: 5, Breaks: 2, Next: now.Add(time.Hour)}, plan.Failure{Reason: "refused"}
+	st.progress, st.holds = &status.Progress{}, 3
+	before.full.Want = &fullsync.Request{Unknown: true}
+	before.full.Attempt, before.full.Why = fullTries, plan.Failure{Reason: "breaks off"}
+
+	var down []bool
+	next := NewLane(Options{ID: "a", Transport: &transporttest.Fake{}, Logger: zap.NewNop(), Trouble: func(d bool) { down = append(down, d) }})
+	next.Suspect(now) // a scan that the next watch root has asked for
+	next.Inherit(before, true)
+	if !reflect.DeepEqual(next.learnt, before.learnt) {
+		t.Errorf("learnt: %+v, before %+v", next.learnt, before.learnt)
+	}
+	got := next.state
+	if !got.health.Due(time.Now()) {
+		t.Errorf("the remote is not tried at once: %+v", got.health)
+	}
+	if got.holds != 1 || got.progress != nil {
+		t.Errorf("what belonged to the Run that has ended: %d holds, progress %v", got.holds, got.progress)
+	}
+	got.health.Next, got.health.Phase = st.health.Next, st.health.Phase
+	got.holds, got.holdSince, got.progress = st.holds, st.holdSince, st.progress
+	got.wanted = st.wanted
+	if !reflect.DeepEqual(got, *st) {
+		t.Errorf("state: %+v, before %+v", got, *st)
+	}
+	if s := next.Snapshot(now); s.State != status.LaneBackingOff || s.Reason != "refused" {
+		t.Errorf("an operator sees %s: %s", s.State, s.Reason)
+	}
+	if next.full.Attempt != fullTries || !next.full.Next.IsZero() {
+		t.Errorf("the full sync: %+v", next.full)
+	}
+	if len(down) != 1 || !down[0] {
+		t.Errorf("plugins were told that the remote is down: %v", down)
+	}
+
+	other := NewLane(Options{ID: "a", Transport: &transporttest.Fake{}, Logger: zap.NewNop()})
+	if other.Inherit(before, false); len(other.unanswered) != 0 || other.full.Attempt != 0 || !other.culprits["dies"] {
+		t.Errorf("another choice: %+v, %+v", other.learnt, other.full)
 	}
 }

@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 func TestChangesArriveAndDeletionsFollow(t *testing.T) {
@@ -21,12 +22,12 @@ func TestChangesArriveAndDeletionsFollow(t *testing.T) {
 	b.write("#x", "3")
 	b.write("a\nb", "4")
 	put(t, b.src, "fresh/x/y", "5")
-	b.Mark("fresh", filterqueue.Tree)
+	b.Mark("fresh", dirty.Tree)
 	b.remove("d/gone")
 	b.remove("tree")
 	b.equal()
 	b.idle()
-	if got := b.deletions(failqueue.CauseEvent); !slices.Contains(got, "d/gone") || !slices.Contains(got, "tree") {
+	if got := b.deletions(audit.CauseEvent); !slices.Contains(got, "d/gone") || !slices.Contains(got, "tree") {
 		t.Errorf("deletions told: %q", got)
 	}
 	b.mu.Lock()
@@ -42,7 +43,7 @@ func TestOnlyTheTopmostMissingIsDeleted(t *testing.T) {
 	b := newBed(t, with{files: []string{"a/b/c/d", "a/b/e", "a/f"}})
 	must(t, os.RemoveAll(b.src+"/a/b"))
 	for _, p := range []string{"a/b/c/d", "a/b/c", "a/b/e"} {
-		b.Mark(p, filterqueue.Gone) // the event of a/b itself is late
+		b.Mark(p, dirty.Gone) // the event of a/b itself is late
 	}
 	b.equal()
 }
@@ -50,11 +51,11 @@ func TestOnlyTheTopmostMissingIsDeleted(t *testing.T) {
 func TestADeletionIsLookedAtTwice(t *testing.T) {
 	b := newBed(t, with{files: []string{"f"}})
 	must(t, os.Remove(b.src+"/f"))
-	b.Mark("f", filterqueue.Gone)
+	b.Mark("f", dirty.Gone)
 	b.write("f", "again") // within the second look
 	b.arrives("f", "again")
 	b.idle()
-	if got := b.deletions(failqueue.CauseEvent); len(got) > 0 {
+	if got := b.deletions(audit.CauseEvent); len(got) > 0 {
 		t.Errorf("deleted %q", got)
 	}
 }
@@ -64,9 +65,9 @@ func TestAReplacedDirectoryLosesItsOldEntries(t *testing.T) {
 	b := newBed(t, with{files: []string{"d/old", "d/sub/old"}})
 	must(t, os.Rename(b.src+"/d", b.src+"/e"))
 	put(t, b.src, "d/new", "n")
-	b.Mark("d", filterqueue.Gone|filterqueue.Tree)
-	b.Mark("e", filterqueue.Tree)
-	b.Mark("d", filterqueue.Tree)
+	b.Mark("d", dirty.Gone|dirty.Tree)
+	b.Mark("e", dirty.Tree)
+	b.Mark("d", dirty.Tree)
 	b.equal()
 }
 
@@ -76,20 +77,20 @@ func TestTypesThatChangePlaces(t *testing.T) {
 	put(t, b.src, "f/in", "1")
 	must(t, os.RemoveAll(b.src+"/d"))
 	put(t, b.src, "d", "file")
-	b.Mark("f", filterqueue.Tree|filterqueue.Content)
-	b.Mark("d", filterqueue.Content)
+	b.Mark("f", dirty.Tree|dirty.Content)
+	b.Mark("d", dirty.Content)
 	b.equal()
 	b.idle()
-	if got := b.deletions(failqueue.CauseEvent); !slices.Contains(got, "d/x") {
+	if got := b.deletions(audit.CauseEvent); !slices.Contains(got, "d/x") {
 		t.Errorf("deletions told: %q, want what the file has taken the place of", got)
 	}
 }
 
 func TestWithoutDeleteNothingMakesWay(t *testing.T) {
-	b := newBed(t, with{files: []string{"d/x", "gone"}, options: func(o *Options) { o.MayDelete = false }})
+	b := newBed(t, with{files: []string{"d/x", "gone"}, options: func(o *setup) { o.MayDelete = false }})
 	must(t, os.RemoveAll(b.src+"/d"))
 	put(t, b.src, "d", "file")
-	b.Mark("d", filterqueue.Content)
+	b.Mark("d", dirty.Content)
 	b.remove("gone")
 	b.write("other", "1")
 	b.arrives("other", "1")
@@ -107,15 +108,15 @@ func excludeLog(path string, _ bool) bool { return strings.HasSuffix(path, ".log
 func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
 	b := newBed(t, with{
 		files:   []string{"d/a.log", "d/b", "d/sub/c", "e/x", "e/y.log"},
-		options: func(o *Options) { o.Excluded = excludeLog },
+		options: func(o *setup) { o.Excluded = excludeLog },
 	})
 	put(t, b.src, "new/a.log", "1")
 	put(t, b.src, "new/b", "2")
-	b.Mark("new", filterqueue.Tree)
+	b.Mark("new", dirty.Tree)
 	b.remove("d")
 	must(t, os.RemoveAll(b.src+"/e"))
 	put(t, b.src, "e/z", "3")
-	b.Mark("e", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("e", dirty.Tree|dirty.Gone)
 	b.arrives("new/b", "2")
 	b.arrives("d/b", "<none>")
 	b.arrives("d/sub", "<none>")
@@ -131,19 +132,19 @@ func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
 func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 	b := newBed(t, with{
 		files: []string{"a/skip", "skip", "b/skip/in"},
-		options: func(o *Options) {
+		options: func(o *setup) {
 			o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" }
 		},
 	})
 	for _, p := range []string{"skip", "a/skip"} {
 		must(t, os.Remove(filepath.Join(b.src, p)))
 		put(t, b.src, p+"/in", "excluded")
-		b.Mark(p, filterqueue.Gone)
+		b.Mark(p, dirty.Gone)
 	}
 	testkit.Eventually(t, patient, "the files are gone", func() bool {
 		return b.there("skip") == "<none>" && b.there("a/skip") == "<none>"
 	})
-	b.Mark("b/skip", filterqueue.Gone)
+	b.Mark("b/skip", dirty.Gone)
 	b.idle()
 	if b.there("b/skip/in") != "old" {
 		t.Error("an excluded directory was touched")
@@ -154,8 +155,8 @@ func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
 	b := newBed(t, with{
 		files: []string{"4913/f1", "skip", "d/4913/f1", "d/skip"},
-		options: func(o *Options) {
-			o.Mirrored = true
+		options: func(o *setup) {
+			o.Mirrored, o.MirrorScope = true, Scope{}
 			o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" }
 		},
 	})
@@ -166,8 +167,8 @@ func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
 	put(t, b.src, "d/4913", "an editor's")
 	put(t, b.src, "skip/in", "excluded")
 	put(t, b.src, "d/skip/in", "excluded")
-	b.Mark("", filterqueue.Extras)
-	b.Mark("d", filterqueue.Tree|filterqueue.Extras)
+	b.Mark("", dirty.Extras)
+	b.Mark("d", dirty.Tree|dirty.Extras)
 	testkit.Eventually(t, patient, "all of it is gone", func() bool {
 		return b.there("4913/f1") == "<none>" && b.there("skip") == "<none>" && b.there("d/4913/f1") == "<none>" && b.there("d/skip") == "<none>"
 	})
@@ -190,7 +191,7 @@ func TestTheUsersOwnExcludesHold(t *testing.T) {
 
 func TestLostEntriesAreOnlyReportedBeforeAMirrorRun(t *testing.T) {
 	b := newBed(t, with{files: []string{"d/x"}, there: []string{"d/only"}})
-	b.Mark("d", filterqueue.Extras)
+	b.Mark("d", dirty.Extras)
 	b.idle()
 	testkit.Eventually(t, patient, "a report", func() bool {
 		return b.logs.FilterMessage("entries only the target has were left alone").Len() > 0
@@ -198,26 +199,26 @@ func TestLostEntriesAreOnlyReportedBeforeAMirrorRun(t *testing.T) {
 	if b.there("d/only") != "there" {
 		t.Fatal("deleted")
 	}
-	if r := b.fullSync(Full{}); r.OnlyThere != 1 || b.there("d/only") != "there" {
+	if r := b.fullSync(fullsync.Request{}); len(r.Extras) != 1 || b.there("d/only") != "there" {
 		t.Fatalf("full sync without mirror: %+v", r)
 	}
-	if r := b.fullSync(Full{Mirror: true}); r.Err != nil {
+	if r := b.fullSync(fullsync.Request{Mirror: true}); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	b.equal()
-	if got := b.deletions(failqueue.CauseMirror); !slices.Equal(got, []string{"d/only"}) {
+	if got := b.deletions(audit.CauseMirror); !slices.Equal(got, []string{"d/only"}) {
 		t.Errorf("told %q", got)
 	}
 	put(t, b.dst, "d/late", "x")
-	b.Mark("d", filterqueue.Extras)
+	b.Mark("d", dirty.Extras)
 	b.equal()
 }
 
 func TestVerifyChangesNothing(t *testing.T) {
 	b := newBed(t, with{files: []string{"same"}, there: []string{"only"}})
 	put(t, b.src, "differs", "1")
-	r := b.fullSync(Full{Verify: true})
-	if r.Err != nil || r.OnlyThere != 1 || !slices.Contains(r.Differing, "differs") {
+	r := b.fullSync(fullsync.Request{Verify: true})
+	if r.Err != nil || len(r.Extras) != 1 || !slices.Contains(r.Differing, "differs") {
 		t.Errorf("%+v", r)
 	}
 	if b.there("only") != "there" || b.there("differs") != "<none>" {
@@ -231,10 +232,10 @@ func TestChangesDuringAFullSyncSurvive(t *testing.T) {
 	for _, f := range []string{"early", "zz/late", "gone"} {
 		put(t, b.src, f, "before")
 	}
-	done := make(chan FullResult, 1)
-	must(t, b.FullSync(t.Context(), Full{Mirror: true, Done: func(r FullResult) { done <- r }}))
+	done := make(chan fullsync.Result, 1)
+	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
 	testkit.Eventually(t, patient, "the full sync is sending", func() bool {
-		return b.Snapshot(time.Now()).Progress != nil && b.ran("files-from") == 0 && b.ran("--recursive ./") > 0
+		return b.Snapshot(time.Now()).Progress != nil && b.ran("--recursive ./") > 0
 	})
 	for _, f := range []string{"early", "new", "zz/late", "zz/new"} {
 		b.write(f, "during it")
@@ -248,9 +249,9 @@ func TestChangesDuringAFullSyncSurvive(t *testing.T) {
 }
 
 func TestTheNewestActionWins(t *testing.T) {
-	for name, caps := range map[string]rsync.Capabilities{"new": {}, "old": {SecondsOnly: true}} {
+	for name, caps := range map[string]transport.Capabilities{"new": {}, "old": transport.Capabilities{}.Lacking(transport.Nanoseconds)} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, with{files: []string{"replaced", "theirs", "chmodded"}, options: func(o *Options) { o.Caps = caps }})
+			b := newBed(t, with{files: []string{"replaced", "theirs", "chmodded"}, options: func(o *setup) { o.Caps = caps }})
 			old := time.Now().Add(-time.Hour)
 			put(t, b.src, "replaced", "older content")
 			put(t, b.src, "theirs", "older, too")
@@ -260,15 +261,15 @@ func TestTheNewestActionWins(t *testing.T) {
 			}
 			future := time.Now().Add(time.Hour)
 			must(t, os.Chtimes(b.dst+"/theirs", future, future))
-			b.Mark("replaced", filterqueue.Content)
-			b.Mark("theirs", filterqueue.Content)
+			b.Mark("replaced", dirty.Content)
+			b.Mark("theirs", dirty.Content)
 			b.Mark("chmodded", 0)
 			b.arrives("replaced", "older content")
 			b.idle()
 			if b.there("chmodded") != "old" {
 				t.Error("chmod lifted -u")
 			}
-			if b.there("theirs") != "old" && !caps.SecondsOnly {
+			if b.there("theirs") != "old" && caps.Takes(transport.Nanoseconds) {
 				t.Error("what is newer on the target was overwritten")
 			}
 		})
@@ -276,13 +277,13 @@ func TestTheNewestActionWins(t *testing.T) {
 }
 
 func TestTwoWritesWithinASecond(t *testing.T) {
-	for _, caps := range []rsync.Capabilities{{}, {SecondsOnly: true}} {
-		b := newBed(t, with{options: func(o *Options) { o.Caps = caps }})
+	for _, caps := range []transport.Capabilities{{}, transport.Capabilities{}.Lacking(transport.Nanoseconds)} {
+		b := newBed(t, with{options: func(o *setup) { o.Caps = caps }})
 		at := time.Now().Truncate(time.Second)
 		for i, text := range []string{"one", "two"} {
 			put(t, b.src, "f", text)
 			must(t, os.Chtimes(b.src+"/f", at, at.Add(time.Duration(i)*time.Millisecond)))
-			b.Mark("f", filterqueue.Content)
+			b.Mark("f", dirty.Content)
 			b.arrives("f", text)
 			b.idle()
 		}
@@ -304,32 +305,33 @@ func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
 		must(t, os.Chtimes(filepath.Join(b.src, path), at, at))
 	}
 	same("f")
-	b.Mark("f", filterqueue.Content)
+	b.Mark("f", dirty.Content)
 	must(t, os.Rename(b.src+"/d", b.src+"/e"))
 	same("d/f")
-	b.Mark("d", filterqueue.Tree|filterqueue.Gone)
-	b.Mark("e", filterqueue.Tree)
+	b.Mark("d", dirty.Tree|dirty.Gone)
+	b.Mark("e", dirty.Tree)
 	b.arrives("f", "new")
 	b.arrives("d/f", "new")
 	b.arrives("e/f", "old")
 }
 
-func TestReceiversThatCannotDelete(t *testing.T) {
+func TestReceiversThatRefuseAnOption(t *testing.T) {
+	testkit.Long(t)
 	for _, c := range []struct {
-		refuse string
-		want   rsync.Capabilities
-		gone   bool
+		refuse, without string
+		gone            bool
 	}{
-		{"delete-missing-args", rsync.Capabilities{Deleter: rsync.DeletePatterns}, true},
-		{"modify-window", rsync.Capabilities{SecondsOnly: true}, true},
-		{"delete", rsync.Capabilities{NoDelete: true}, false},
+		{"delete-missing-args", "deletions by patterns", true},
+		{"modify-window", "times compared by the second", true},
+		{"delete", "no deletions", false},
+		{"checksum", "contents not compared", true},
 	} {
 		t.Run(c.refuse, func(t *testing.T) {
 			b := newBed(t, with{module: []string{"refuse options = " + c.refuse}, files: []string{"d/f", "d/a*", "d/ab", "t/x"}, there: []string{"only"}})
 			b.write("new", "1")
 			put(t, b.src, "tree/x", "2")
-			b.Mark("tree", filterqueue.Tree)
-			b.Mark("t", filterqueue.Extras)
+			b.Mark("tree", dirty.Tree)
+			b.Mark("t", dirty.Extras)
 			b.remove("d/f")
 			b.remove("d/a*")
 			b.arrives("new", "1")
@@ -338,31 +340,31 @@ func TestReceiversThatCannotDelete(t *testing.T) {
 				b.arrives("d/f", "<none>")
 				b.arrives("d/a*", "<none>")
 			}
-			r := b.fullSync2(Full{Mirror: true})
-			if r.Err != nil || b.caps() != c.want || b.there("d/ab") != "old" {
+			r := b.fullSync2(fullsync.Request{Mirror: true})
+			if r.Err != nil || !slices.Equal(b.caps().Without(), []string{c.without}) || b.there("d/ab") != "old" {
 				t.Errorf("%+v, %+v, %q", r, b.caps(), b.there("d/ab"))
 			}
 			b.write("after", "3")
 			b.arrives("after", "3")
-			if tr := b.inTrouble(); tr.attempt > 0 {
-				t.Errorf("in trouble: %+v", tr)
+			if h, why := b.health(); h.Down() {
+				t.Errorf("in trouble: %+v, %+v", h, why)
 			}
 		})
 	}
 }
 
 // fullSync2 is fullSync on a lane that may have failing paths for ever.
-func (b *bed) fullSync2(f Full) FullResult {
+func (b *bed) fullSync2(f fullsync.Request) fullsync.Result {
 	b.Helper()
-	done := make(chan FullResult, 1)
-	f.Done = func(r FullResult) { done <- r }
+	done := make(chan fullsync.Result, 1)
+	f.Done = func(r fullsync.Result) { done <- r }
 	must(b.T, b.FullSync(b.Context(), f))
 	select {
 	case r := <-done:
 		return r
 	case <-time.After(patient):
 		b.Fatal("the full sync does not end")
-		return FullResult{}
+		return fullsync.Result{}
 	}
 }
 
@@ -371,7 +373,7 @@ func TestAWriteOnlyModuleIsServed(t *testing.T) {
 	old := time.Now().Add(-time.Hour)
 	put(t, b.src, "f", "older")
 	must(t, os.Chtimes(b.src+"/f", old, old))
-	b.Mark("f", filterqueue.Content)
+	b.Mark("f", dirty.Content)
 	b.write("g", "1")
 	b.arrives("g", "1")
 	testkit.Eventually(t, patient, "it is learned", func() bool { return b.caps().NoList })
@@ -382,8 +384,8 @@ func TestUnreadableHereIsNoDeletion(t *testing.T) {
 	b := newBed(t, with{files: []string{"f"}})
 	must(t, os.Remove(b.src+"/f"))
 	must(t, os.Symlink(b.dst, b.src+"/link"))
-	b.Mark("link/f", filterqueue.Content) // behind a link nothing exists
-	b.Mark("f", filterqueue.Gone)
+	b.Mark("link/f", dirty.Content) // behind a link nothing exists
+	b.Mark("f", dirty.Gone)
 	b.arrives("f", "<none>")
 	testkit.Eventually(t, patient, "the link", func() bool {
 		st, err := os.Lstat(filepath.Join(b.dst, "link"))

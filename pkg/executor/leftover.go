@@ -3,9 +3,12 @@ package executor
 import (
 	"time"
 
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // The part of a large file that had arrived when its run ended goes with the
@@ -22,6 +25,10 @@ var leftoverWaits = [...]time.Duration{5 * time.Second, 30 * time.Second, 2 * ti
 
 const maxLeftovers = 100
 
+// sweeper has removed what runs have left on the remote, and what went there and is not
+// wanted. It belongs to the loop.
+type sweeper struct{ *desk }
+
 // leftovers are the directories that may hold parts. Owned by the loop.
 type leftovers struct {
 	dirs map[string]leftover
@@ -34,28 +41,28 @@ type leftover struct {
 }
 
 // noteLeftovers remembers where a run that has failed was sending large files.
-func (l *Lane) noteLeftovers(o outcome, now time.Time) {
-	p := l.opt.Target.Params
-	if !o.run.Resume || o.err != nil || !l.opt.MayDelete || p.PartialDir || p.Inplace {
+func (s *sweeper) noteLeftovers(o outcome.Outcome, now time.Time) {
+	p := s.terms
+	if !o.Run.Resume || o.Err != nil || !s.opt.MayDelete || p.PartialDir || p.Inplace {
 		return
 	}
-	for _, w := range o.works {
-		l.noteLeftover(parentOf(w.Path), now)
+	for _, w := range o.Works {
+		s.noteLeftover(disk.ParentOf(w.Path), now)
 	}
-	if o.kind == kindFull && o.last != "" {
-		l.noteLeftover(parentOf(o.last), now)
+	if o.Kind == plan.KindFull && o.Last != "" {
+		s.noteLeftover(disk.ParentOf(o.Last), now)
 	}
 }
 
-func (l *Lane) noteLeftover(dir string, now time.Time) {
-	if _, known := l.leftovers.dirs[dir]; !known && len(l.leftovers.dirs) >= maxLeftovers {
+func (s *sweeper) noteLeftover(dir string, now time.Time) {
+	if _, known := s.leftovers.dirs[dir]; !known && len(s.leftovers.dirs) >= maxLeftovers {
 		return
 	}
-	if l.leftovers.dirs == nil {
-		l.leftovers.dirs = map[string]leftover{}
+	if s.leftovers.dirs == nil {
+		s.leftovers.dirs = map[string]leftover{}
 	}
-	l.leftovers.dirs[dir] = leftover{at: now.Add(leftoverWaits[0])}
-	l.leftovers.plan()
+	s.leftovers.dirs[dir] = leftover{at: now.Add(leftoverWaits[0])}
+	s.leftovers.plan()
 }
 
 func (f *leftovers) plan() {
@@ -69,27 +76,23 @@ func (f *leftovers) plan() {
 
 // removeLeftovers makes the directories of parts dirty, while nothing is under
 // way that could use one.
-func (l *Lane) removeLeftovers(now time.Time) {
-	f := &l.leftovers
+func (s *sweeper) removeLeftovers(now time.Time) {
+	f := &s.leftovers
 	if f.next.IsZero() || now.Before(f.next) {
 		return
 	}
-	large := l.busy[kindBig]+l.busy[kindFull] > 0 || l.full.want != nil || l.inTrouble().attempt > 0
+	held, _ := s.hours.waits(now, s.dirty.Covers)
+	large := s.busy[plan.KindFull] > 0 || s.full.Want != nil || s.down() || held != ""
 	for dir, d := range f.dirs {
 		if now.Before(d.at) {
 			continue
 		}
-		if large {
+		if large || s.turns.within(dir) {
 			d.at = now.Add(leftoverWaits[0])
 			f.dirs[dir] = d
 			continue
 		}
-		path := rsync.PartialDir
-		if dir != "" {
-			path = dir + "/" + path
-		}
-		l.causes[path] = failqueue.CauseCatchUp
-		l.dirty.Mark(path, filterqueue.Gone|filterqueue.Tree, now)
+		s.removeParts(dir, now)
 		if d.tries++; d.tries == len(leftoverWaits) {
 			delete(f.dirs, dir)
 			continue
@@ -98,4 +101,33 @@ func (l *Lane) removeLeftovers(now time.Time) {
 		f.dirs[dir] = d
 	}
 	f.plan()
+}
+
+func (s *sweeper) removeParts(dir string, now time.Time) {
+	path := transport.PartialDir
+	if dir != "" {
+		path = dir + "/" + path
+	}
+	s.causes[path] = audit.CauseCatchUp
+	s.dirty.Mark(path, dirty.Gone|dirty.Tree, now)
+}
+
+// maxTight bounds the files that are remembered for not having fitted.
+const maxTight = 1000
+
+// noteTight has the part of a file that does not fit on the target removed. Until
+// it has fitted once, no part of it is kept.
+func (s *sweeper) noteTight(path string, now time.Time) {
+	if len(s.tight) < maxTight {
+		s.tight[path] = true
+	}
+	if s.opt.MayDelete && !s.terms.PartialDir && !s.terms.Inplace {
+		s.removeParts(disk.ParentOf(path), now)
+	}
+}
+
+// resumable tells whether the part of a big file that has arrived is worth to be
+// kept when its run is interrupted.
+func (s *sweeper) resumable(w plan.Work) bool {
+	return !s.tight[w.Path] && (w.Found.Stat.Size > bigFile || s.speed.within(bigTime) > 0)
 }

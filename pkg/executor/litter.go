@@ -1,11 +1,14 @@
 package executor
 
 import (
+	"context"
 	"strings"
 	"time"
 
-	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
 )
 
 // A new directory goes as a tree, with whatever temporary files another
@@ -30,10 +33,10 @@ type litter struct {
 }
 
 // noteLitter remembers the temporary files among what a run has sent.
-func (l *Lane) noteLitter(o outcome, now time.Time) {
-	for path, c := range o.changed {
+func (s *settler) noteLitter(o outcome.Outcome, now time.Time) {
+	for path, c := range o.Changed {
 		if !c.Dir && !c.Deleted && filterqueue.TempName(path[strings.LastIndexByte(path, '/')+1:]) {
-			l.litter.note(path, now)
+			s.litter.note(path, now)
 		}
 	}
 }
@@ -49,29 +52,51 @@ func (l *litter) note(path string, now time.Time) {
 	l.next = now.Add(litterFirst)
 }
 
-// lookForLitter makes dirty what is gone.
-func (l *Lane) lookForLitter(now time.Time) {
+// lookForLitter looks, beside the loop, which of the files are gone.
+func (l *loop) lookForLitter(ctx context.Context, now time.Time) {
 	if l.litter.next.IsZero() || now.Before(l.litter.next) {
 		return
 	}
 	l.litter.next = time.Time{}
-	for path, wait := range l.litter.waits {
+	var paths []string
+	for path := range l.litter.waits {
 		if _, found := l.causes[path]; l.arriving(path) || found && l.opt.Held(path, false) != "" {
 			l.litter.next = now.Add(litterFirst)
 			continue
 		}
-		if l.stillThere(path).State == beneath.Absent {
-			l.dirty.Mark(path, filterqueue.Gone, now)
-			delete(l.litter.waits, path)
-			continue
+		paths = append(paths, path)
+	}
+	if len(paths) == 0 {
+		return
+	}
+	found := map[string]fstree.Found{}
+	l.errand(ctx, func(ctx context.Context) {
+		_ = l.disk.Looks(ctx, paths, func(path string, f fstree.Found) { found[path] = f })
+	}, func() { l.sweeper.takeLitter(found, time.Now()) })
+}
+
+// takeLitter makes dirty what is gone.
+func (s *sweeper) takeLitter(found map[string]fstree.Found, now time.Time) {
+	for path, f := range found {
+		if f.State == fstree.Absent {
+			s.dirty.Mark(path, dirty.Gone, now)
+			delete(s.litter.waits, path)
+		} else {
+			s.litter.later(path, now)
 		}
-		if wait *= 2; wait > litterLast {
-			delete(l.litter.waits, path)
-			continue
-		}
-		l.litter.waits[path] = wait
-		if at := now.Add(wait); l.litter.next.IsZero() || at.Before(l.litter.next) {
-			l.litter.next = at
-		}
+	}
+}
+
+// later has a file that is still there looked at again, after a longer wait, or no
+// more.
+func (l *litter) later(path string, now time.Time) {
+	wait := 2 * l.waits[path]
+	if wait > litterLast {
+		delete(l.waits, path)
+		return
+	}
+	l.waits[path] = wait
+	if at := now.Add(wait); l.next.IsZero() || at.Before(l.next) {
+		l.next = at
 	}
 }

@@ -16,10 +16,18 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/child"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/executor/slots"
 	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/rsyncopts"
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/rsync"
+	"github.com/sersync/sersync/pkg/transport/rsync/session"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,12 +42,14 @@ type bed struct {
 	*Lane
 	src, dst string
 	daemon   *testkit.RsyncDaemon
+	launcher *child.Launcher
+	setup    setup
 	logs     *observer.ObservedLogs
 	stop     func() // ends the lane and waits
 
 	mu       sync.Mutex
 	commands []string
-	deleted  map[failqueue.Cause][]string
+	deleted  map[audit.Cause][]string
 	failLog  []failqueue.Entry
 	settled  map[string]bool
 	gone     atomic.Bool
@@ -49,10 +59,13 @@ type bed struct {
 // with changes how a bed is made.
 type with struct {
 	params  string
-	module  []string // further lines of the module
-	options func(*Options)
-	files   []string // in both directories from the start; "/": a directory
-	there   []string // only on the target
+	program string     // the remote's rsync; empty: that of this host
+	module  []string   // further lines of the module
+	prepare func(*bed) // before the options; may be nil
+	options func(*setup)
+	lane    func(*Lane) // before it runs
+	files   []string    // in both directories from the start; "/": a directory
+	there   []string    // only on the target
 }
 
 func must(t testing.TB, err error) {
@@ -64,7 +77,7 @@ func must(t testing.TB, err error) {
 
 func newBed(t *testing.T, w with) *bed {
 	t.Helper()
-	b := &bed{T: t, src: t.TempDir(), dst: t.TempDir(), deleted: map[failqueue.Cause][]string{}, settled: map[string]bool{}}
+	b := &bed{T: t, src: t.TempDir(), dst: t.TempDir(), deleted: map[audit.Cause][]string{}, settled: map[string]bool{}}
 	must(t, os.Chmod(filepath.Dir(b.dst), 0o755))
 	must(t, os.Chmod(b.dst, 0o777))
 	for _, f := range w.files {
@@ -74,37 +87,62 @@ func newBed(t *testing.T, w with) *bed {
 	for _, f := range w.there {
 		put(t, b.dst, f, "there")
 	}
-	b.daemon = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: b.dst, Options: w.module}}})
+	b.daemon = testkit.Rsyncd(t, testkit.RsyncdConf{Program: w.program, Modules: []testkit.Module{{Name: "m", Path: b.dst, Options: w.module}}})
+	if w.prepare != nil {
+		w.prepare(b)
+	}
 	if w.params == "" {
 		w.params = "-artuz"
 	}
-	params, err := rsync.ParseParams(w.params, os.Getenv)
+	params, err := rsync.ParseParams(w.params, rsyncopts.Setting{}, os.Getenv)
 	must(t, err)
 	opt := b.options(rsync.Target{Host: "127.0.0.1", Name: "m", Port: b.daemon.Port(), Params: params})
 	if w.options != nil {
 		w.options(&opt)
 	}
-	b.Lane = NewLane(opt)
+	b.setup = opt
+	b.Lane = NewLane(b.again())
+	if w.lane != nil {
+		w.lane(b.Lane)
+	}
 	b.start()
 	return b
 }
 
-func (b *bed) options(target rsync.Target) Options {
+// setup is how a lane of a bed is made, and how its remote is reached.
+type setup struct {
+	Options
+	Way session.Options
+}
+
+// again are the options of one more lane.
+func (b *bed) again() Options {
+	opt, way := b.setup.Options, b.setup.Way
+	way.Dir, way.Root, way.Logger = opt.Dir, opt.Root, opt.Logger
+	opt.Transport = session.New(way)
+	return opt
+}
+
+func (b *bed) options(target rsync.Target) setup {
 	core, logs := observer.New(zap.DebugLevel)
 	b.logs = logs
-	return Options{
-		ID: "bed", Dir: b.src, Target: target, Program: "rsync", Slots: NewSlots(10, NewTotal(10)), MayDelete: true,
+	env := []string{"PATH=" + os.Getenv("PATH")}
+	if password, ok := os.LookupEnv("RSYNC_PASSWORD"); ok {
+		env = append(env, "RSYNC_PASSWORD="+password)
+	}
+	b.launcher = child.NewLauncher(env, nil)
+	return setup{Options: Options{
+		ID: "bed", Dir: b.src, Slots: slots.NewSlots(10, slots.NewTotal(10)), MayDelete: true,
 		Held: func(string, bool) string { return "" },
-		Root: func() *beneath.Root {
-			root, err := beneath.Open(b.src)
+		Root: func() *fstree.Root {
+			root, err := fstree.Open(b.src)
 			if err != nil || b.gone.Load() {
 				return nil
 			}
 			return root
 		},
-		Gone:     func() bool { b.asked.Add(1); return b.gone.Load() },
-		Commands: func(c string) { b.mu.Lock(); b.commands = append(b.commands, c); b.mu.Unlock() },
-		Deletions: func(c failqueue.Cause, p []string) {
+		Gone: func() bool { b.asked.Add(1); return b.gone.Load() },
+		Deletions: func(c audit.Cause, p []string) {
 			b.mu.Lock()
 			b.deleted[c] = append(b.deleted[c], p...)
 			b.mu.Unlock()
@@ -115,23 +153,21 @@ func (b *bed) options(target rsync.Target) Options {
 			b.settled[p] = ok
 			b.mu.Unlock()
 		},
+		Scratch: filepath.Join(b.TempDir(), "times"), Ledger: ledger.New(filepath.Join(b.TempDir(), "sent"), func() {}),
 		Logger: zap.New(core),
-	}
+	}, Way: session.Options{
+		Target: target, Program: "rsync", Launcher: b.launcher, Plain: b.launcher,
+		Commands: func(c string) { b.mu.Lock(); b.commands = append(b.commands, c); b.mu.Unlock() },
+	}}
 }
 
 // start runs the launcher and the lane until the test ends.
 func (b *bed) start() {
 	b.Helper()
-	env := []string{"PATH=" + os.Getenv("PATH")}
-	if password, ok := os.LookupEnv("RSYNC_PASSWORD"); ok {
-		env = append(env, "RSYNC_PASSWORD="+password)
-	}
-	launcher := rsync.NewLauncher(env, nil)
-	b.opt.Launcher, b.opt.Plain = launcher, launcher
 	ctx, cancel := context.WithCancel(context.Background())
 	outer, end := context.WithCancel(context.Background())
 	ran, launched := make(chan error, 1), make(chan error, 1)
-	go func() { launched <- launcher.Run(outer) }()
+	go func() { launched <- b.launcher.Run(outer) }()
 	go func() { ran <- b.Lane.Run(ctx) }()
 	b.stop = sync.OnceFunc(func() {
 		cancel()
@@ -164,14 +200,14 @@ func put(t testing.TB, dir, name, text string) {
 func (b *bed) write(name, text string) {
 	b.Helper()
 	put(b.T, b.src, name, text)
-	b.Mark(name, filterqueue.Content)
+	b.Mark(name, dirty.Content)
 }
 
 func (b *bed) remove(name string) {
 	b.Helper()
-	flags := filterqueue.Gone
+	flags := dirty.Gone
 	if st, err := os.Lstat(filepath.Join(b.src, name)); err == nil && st.IsDir() {
-		flags |= filterqueue.Tree
+		flags |= dirty.Tree
 	}
 	must(b.T, os.RemoveAll(filepath.Join(b.src, name)))
 	b.Mark(name, flags)
@@ -209,10 +245,10 @@ func (b *bed) equal() {
 }
 
 // fullSync runs one full sync to its end.
-func (b *bed) fullSync(f Full) FullResult {
+func (b *bed) fullSync(f fullsync.Request) fullsync.Result {
 	b.Helper()
-	done := make(chan FullResult, 1)
-	f.Done = func(r FullResult) { done <- r }
+	done := make(chan fullsync.Result, 1)
+	f.Done = func(r fullsync.Result) { done <- r }
 	must(b.T, b.FullSync(b.Context(), f))
 	select {
 	case r := <-done:
@@ -220,7 +256,7 @@ func (b *bed) fullSync(f Full) FullResult {
 		return r
 	case <-time.After(patient):
 		b.Fatal("the full sync does not end")
-		return FullResult{}
+		return fullsync.Result{}
 	}
 }
 
@@ -236,7 +272,7 @@ func (b *bed) ran(part string) int {
 	return n
 }
 
-func (b *bed) deletions(c failqueue.Cause) []string {
+func (b *bed) deletions(c audit.Cause) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := slices.Clone(b.deleted[c])
@@ -244,4 +280,4 @@ func (b *bed) deletions(c failqueue.Cause) []string {
 	return slices.Compact(out)
 }
 
-func (b *bed) caps() rsync.Capabilities { return b.Remember(time.Now()).Caps }
+func (b *bed) caps() transport.Capabilities { return b.Remember(time.Now()).Caps }

@@ -5,41 +5,45 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
-	"github.com/sersync/sersync/pkg/beneath"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/busyhours"
+	"github.com/sersync/sersync/pkg/executor/slots"
 	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/fstree"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/logging"
+	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // Options configure a Lane. They are immutable.
 type Options struct {
 	// ID is the lane's stable key: watch root and remote.
 	ID string
-	// Dir is the watch root's absolute path, the working directory of rsync.
-	Dir    string
-	Target rsync.Target
-	// Program is the rsync client, Launcher starts it.
-	Program  string
-	Launcher *rsync.Launcher
-	// Plain starts what does not look into the tree and may stay for long (ssh):
-	// in the mount namespace of this program, so that it keeps no file system
-	// alive that was unmounted.
-	Plain *rsync.Launcher
-	Slots *Slots
-	// Connects is shared by all lanes; nil: connections are made at once.
-	Connects *Connects
+	// Dir is the watch root's absolute path.
+	Dir string
+	// Transport is the way to the remote. The lane closes it at the end of Run.
+	Transport transport.Transport
+	Slots     *slots.Slots
+	// Busy is when full syncs and large files wait or go slowly.
+	Busy busyhours.Schedule
 	// Caps is what the client can, joined with what was learned of the
 	// receiver before.
-	Caps rsync.Capabilities
+	Caps transport.Capabilities
 
 	// MayDelete is the delete switch: the only one for deletions of any kind.
 	MayDelete bool
-	// Mirrored says that a mirror run which the user asked for has completed
-	// on this lane before: automatic repairs may delete, too.
-	Mirrored bool
+	// Scope is what a mirror run leaves alone now, see ScopeOf.
+	Scope Scope
+	// Known is what was known of the remote at the end of the process before.
+	Known
 	// Excluded is the filter's verdict; nil: nothing is.
 	Excluded func(path string, dir bool) bool
+	// Temp tells which files' events are dropped: what only the remote has under
+	// such a name is never known to have been deleted here. nil: none.
+	Temp func(path string) bool
 	// Held is the disaster brake: why nothing may be deleted at path, or "".
 	// event says that the deletion was seen on this host as it happened.
 	Held func(path string, event bool) string
@@ -51,48 +55,58 @@ type Options struct {
 	Withheld func()
 	// Root opens the watch root; nil while it is gone, or while something else
 	// stands at its path. The caller closes it.
-	Root func() *beneath.Root
+	Root func() *fstree.Root
+	// Entries tells how many entries the watch root has, about; 0: unknown. May be
+	// nil.
+	Entries func() int64
 	// Gone tells whether the watch root is known to be gone.
 	Gone func() bool
-
-	// Standby keeps an rsync started ahead.
-	Standby bool
-	// Proxied says that the environment sends rsync through a proxy or a
-	// program (RSYNC_PROXY, RSYNC_CONNECT_PROG): a probe of ours would not
-	// take that way.
-	Proxied bool
-	// ControlPath is where an ssh master listens; empty: none.
-	ControlPath string
 
 	// Settled is told of each path that a run has brought to the remote, or
 	// that failed for the first time; tree: with all below it. taken is when
 	// the run looked at it. May be nil.
 	Settled func(path string, tree, ok bool, taken time.Time)
-	// Linked is told that a file with several names was written through one of
-	// them at since: the others have changed, too, without an event. May be nil.
-	Linked func(dev, ino uint64, since time.Time)
+	// Linked is told of each file with several names that a look has found, and
+	// when it became dirty; written says that its content has changed: that of
+	// the other names has, too, without an event. May be nil.
+	Linked func(path string, st *unix.Stat_t, since time.Time, written bool)
 	// Names finds all names of files by their inode numbers, for -H. May be nil.
 	Names func(ctx context.Context, inodes map[uint64]bool) []string
 	// Trouble is told when the remote stops serving and when it serves again.
 	// May be nil.
 	Trouble func(down bool)
-	// Commands gets each command before it runs, for debug output; may be nil.
-	Commands func(command string)
 	// Deletions gets what was deleted on the target, for the audit log; may be
 	// nil.
-	Deletions func(cause failqueue.Cause, paths []string)
+	Deletions func(cause audit.Cause, paths []string)
 	// FailLog gets the failing paths whenever they change; may be nil.
 	FailLog func(entries []failqueue.Entry)
-	// Save writes down what is worth remembering, and returns when it is safe;
-	// may be nil.
+	// Ledger remembers which version of each file was sent last; may be nil.
+	Ledger *ledger.Ledger
+	// Scratch is a directory of this program's own, for files without content that
+	// take the times of the remote's copies; it may be missing yet. Empty: there is none.
+	Scratch string
+	// Save asks for what is worth remembering (Remember) to be written down soon.
+	// It must not wait for that; may be nil. At the end of Run the owner saves.
 	Save func()
 
 	Logger *zap.Logger
+	// Troubles thins out what the log says of failures, for all lanes; nil: one of
+	// the lane's own, whose counted lines wait for the next failure.
+	Troubles *logging.Repeat
 }
 
-// bigFile is from where on a file gets a run of its own: beside it small
-// files would wait for its bytes.
-const bigFile = 8 << 20
+// Known is what a lane knows of its remote and cannot find out again.
+type Known struct {
+	// Mirrored says that a mirror run which the user asked for has completed
+	// on this lane: automatic repairs may delete, too, what that run would
+	// have deleted. MirrorScope is what it has left alone.
+	Mirrored    bool
+	MirrorScope Scope
+	// Peer says that the remote mirrors back.
+	Peer bool
+	// Differences is what the remote differs by although nothing of it is dirty.
+	Differences []status.Difference
+}
 
 // secondLook is how long a path that was found absent is given to come back:
 // editors and log rotation remove and create.
@@ -107,10 +121,3 @@ const (
 	quietTime = 8 * time.Millisecond
 	quietMax  = 2 * time.Second
 )
-
-// maxBatch bounds one list of names. rsync reads it byte by byte, and what
-// fails in it is asked for again.
-const maxBatch = 20_000
-
-// item is short for what the dirty set hands out.
-type item = filterqueue.Item

@@ -11,10 +11,15 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/beneath"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/executor/slots"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
 func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
@@ -32,7 +37,18 @@ func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
 	}
 	b.daemon.Start()
 	testkit.WaitEqual(t, b.src, b.dst, testkit.Compare{}, 10*time.Second)
-	testkit.Eventually(t, patient, "all is well", func() bool { return b.inTrouble().attempt == 0 })
+	testkit.Eventually(t, patient, "all is well", func() bool { return !b.down() })
+}
+
+// A host in a form, or from a source, that only the system's resolver knows is found
+// again after an outage, too.
+func TestAHostThatOnlyRsyncResolvesComesBack(t *testing.T) {
+	b := newBed(t, with{options: func(o *setup) { o.Way.Target.Host = "127.1" }})
+	b.daemon.Stop()
+	b.write("f", "1")
+	testkit.Eventually(t, patient, "the lane backs off", func() bool { return b.down() })
+	b.daemon.Start()
+	testkit.WaitEqual(t, b.src, b.dst, testkit.Compare{}, patient)
 }
 
 // looks counts how often the loop asks whether the root is gone, which it does
@@ -49,7 +65,7 @@ func TestAFrozenDaemonHoldsOnlyItsOwnLane(t *testing.T) {
 	b.arrives("before", "1")
 	b.daemon.Freeze()
 	defer b.daemon.Thaw()
-	other := newBed(t, with{options: func(o *Options) { o.Slots = b.opt.Slots }})
+	other := newBed(t, with{options: func(o *setup) { o.Slots = b.opt.Slots }})
 	b.write("f", "1")
 	other.write("f", "1")
 	other.arrives("f", "1")
@@ -58,8 +74,8 @@ func TestAFrozenDaemonHoldsOnlyItsOwnLane(t *testing.T) {
 }
 
 func TestLanesShareSlotsInTurn(t *testing.T) {
-	slots := NewSlots(1, NewTotal(1))
-	share := func(o *Options) { o.Slots = slots }
+	slots := slots.NewSlots(1, slots.NewTotal(1))
+	share := func(o *setup) { o.Slots = slots }
 	a, b := newBed(t, with{options: share}), newBed(t, with{options: share})
 	for i := range 20 {
 		a.write(fmt.Sprint("f", i), "1")
@@ -76,12 +92,12 @@ func TestLanesShareSlotsInTurn(t *testing.T) {
 }
 
 func TestStoppingDoesNotWaitForASlot(t *testing.T) {
-	slots := NewSlots(1, NewTotal(1))
+	slots := slots.NewSlots(1, slots.NewTotal(1))
 	must(t, slots.Acquire(t.Context()))
 	defer slots.Release()
-	b := newBed(t, with{options: func(o *Options) { o.Slots = slots }})
+	b := newBed(t, with{options: func(o *setup) { o.Slots = slots }})
 	b.write("f", "1")
-	must(t, b.FullSync(t.Context(), Full{}))
+	must(t, b.FullSync(t.Context(), fullsync.Request{}))
 	testkit.Eventually(t, patient, "both wait", func() bool { return b.Snapshot(time.Now()).Progress != nil })
 	if n := b.looks(200 * time.Millisecond); n > 70 {
 		t.Errorf("%d looks while waiting for a slot: the loop spins", n)
@@ -97,6 +113,7 @@ func TestStoppingDoesNotWaitForASlot(t *testing.T) {
 }
 
 func TestStoppingIsBounded(t *testing.T) {
+	testkit.Long(t)
 	b := newBed(t, with{params: "-a --bwlimit=1"})
 	b.write("f", strings.Repeat("x", 1<<20))
 	testkit.Eventually(t, patient, "it is being sent", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran("rsync") > 0 })
@@ -110,13 +127,9 @@ func TestStoppingIsBounded(t *testing.T) {
 	}
 }
 
-func standbyOn(o *Options) { o.Standby = true }
+func standbyOn(o *setup) { o.Way.Standby = true }
 
-func (b *bed) standing() bool {
-	b.Lane.standby.mu.Lock()
-	defer b.Lane.standby.mu.Unlock()
-	return b.Lane.standby.warm != nil
-}
+func (b *bed) standing() bool { return b.opt.Transport.Waits() }
 
 func TestAStandbyIsUsed(t *testing.T) {
 	b := newBed(t, with{options: standbyOn})
@@ -143,7 +156,7 @@ func TestADeadStandbyCostsNothing(t *testing.T) {
 	if took := time.Since(start); took > 15*time.Second { // below any backoff or inactivity that it could wait for
 		t.Errorf("took %v", took)
 	}
-	if b.inTrouble().attempt > 0 {
+	if b.down() {
 		t.Error("the lane went into trouble")
 	}
 }
@@ -153,7 +166,7 @@ func TestMaxConnectionsGivesUpTheStandby(t *testing.T) {
 	for i := range 3 {
 		name := fmt.Sprint("f", i)
 		b.write(name, "1")
-		must(t, b.FullSync(t.Context(), Full{}))
+		must(t, b.FullSync(t.Context(), fullsync.Request{}))
 		b.arrives(name, "1")
 	}
 	b.equal()
@@ -168,7 +181,7 @@ func TestTheOldRootIsNeverUsedAgain(t *testing.T) {
 		must(t, os.Mkdir(b.src, 0o755))
 		put(t, b.src, "keep", "old")
 		put(t, b.src, "f", fmt.Sprint("right ", i))
-		b.Mark("f", filterqueue.Content)
+		b.Mark("f", dirty.Content)
 		b.arrives("f", fmt.Sprint("right ", i))
 	}
 }
@@ -180,7 +193,7 @@ func TestALostRootSendsAndDeletesNothing(t *testing.T) {
 	away := b.src + ".away"
 	must(t, os.Rename(b.src, away))
 	for _, p := range []string{"f", "d", "d/x", ""} {
-		b.Mark(p, filterqueue.Gone|filterqueue.Tree)
+		b.Mark(p, dirty.Gone|dirty.Tree)
 	}
 	if !testkit.Settled(300*time.Millisecond, patient, func() string { return fmt.Sprint(b.ran("rsync")) }) {
 		t.Error("it does not rest")
@@ -217,9 +230,9 @@ func TestOneBadPathDoesNotHoldTheRest(t *testing.T) {
 	must(t, os.Mkdir(b.dst+"/locked", 0o755))
 	put(t, b.src, "locked/f", "1")
 	put(t, b.src, "tree/a", "1")
-	b.Mark("tree", filterqueue.Tree)
-	b.Mark("locked", filterqueue.Tree)
-	b.Mark("locked/f", filterqueue.Content)
+	b.Mark("tree", dirty.Tree)
+	b.Mark("locked", dirty.Tree)
+	b.Mark("locked/f", dirty.Content)
 	for i := range 30 {
 		b.write(fmt.Sprint("f", i), "1")
 	}
@@ -262,6 +275,37 @@ func TestAFullDiskTakesWhatIsSmall(t *testing.T) {
 	b.arrives("a-big", "not any more")
 }
 
+// A large file of which the part is kept when its run is interrupted leaves none
+// where it does not fit: that would take the room from all others.
+func TestWhatDoesNotFitLeavesNoPart(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: a small file system of its own")
+	}
+	b := newBed(t, with{})
+	must(t, syscall.Mount("tmpfs", b.dst, "tmpfs", 0, "size=12m,mode=777"))
+	t.Cleanup(func() { b.stop(); b.daemon.Stop(); must(t, syscall.Unmount(b.dst, syscall.MNT_DETACH)) })
+	for _, name := range []string{"large", "moved/large"} {
+		put(t, b.src, name, strings.Repeat("x", 16<<20))
+	}
+	b.Mark("large", dirty.Content)
+	b.Mark("moved", dirty.Tree)
+	half := strings.Repeat("y", 512<<10)
+	put(t, b.src, "moved/small", "1")
+	for i := range 20 { // all but two of twelve megabytes
+		b.write(fmt.Sprint("small", i), half)
+	}
+	for i := range 20 {
+		b.arrives(fmt.Sprint("small", i), half)
+	}
+	b.arrives("moved/small", "1")
+	testkit.Eventually(t, patient, "no part is left", func() bool {
+		return b.there(transport.PartialDir) == "<none>" && b.there("moved/"+transport.PartialDir) == "<none>"
+	})
+	must(t, syscall.Mount("tmpfs", b.dst, "tmpfs", syscall.MS_REMOUNT, "size=64m,mode=777"))
+	must(t, b.RetryNow(t.Context()))
+	b.equal()
+}
+
 func TestPauseCollects(t *testing.T) {
 	b := newBed(t, with{})
 	must(t, b.Pause(t.Context(), true))
@@ -280,7 +324,7 @@ func TestPauseCollects(t *testing.T) {
 }
 
 func TestWatermark(t *testing.T) {
-	l := NewLane(Options{Target: rsync.Target{Host: "h", Name: "m"}, Gone: func() bool { return false }, Logger: zap.NewNop()})
+	l := NewLane(Options{Transport: &transporttest.Fake{}, Gone: func() bool { return false }, Logger: zap.NewNop()})
 	now := time.Now()
 	if r := l.Remember(now); !r.Watermark.IsZero() {
 		t.Errorf("a lane that knows nothing has a watermark: %v", r.Watermark)
@@ -304,37 +348,37 @@ func TestWatermark(t *testing.T) {
 	if r := l.Remember(later); r.Watermark.After(time.Now()) || r.Watermark.Before(now) {
 		t.Errorf("a dirty path does not hold it: %v", r.Watermark)
 	}
-	l.wantFull(&Full{Unknown: true})
+	l.loop.fulls.wantFull(&fullsync.Request{Unknown: true})
 	if r := l.Remember(later); !r.Watermark.IsZero() {
 		t.Error("a watermark although nothing is known")
 	}
 }
 
 func TestWantedFullSyncsJoin(t *testing.T) {
-	l := NewLane(Options{Gone: func() bool { return false }, Logger: zap.NewNop()})
+	l := NewLane(Options{Transport: &transporttest.Fake{}, Gone: func() bool { return false }, Logger: zap.NewNop()})
 	told := 0
-	done := func(FullResult) { told++ }
-	l.wantFull(&Full{Mirror: true, Done: done})
-	l.wantFull(&Full{Unknown: true, Done: done})
-	if f := l.full.want; !f.Mirror || !f.Unknown || len(l.full.again) != 0 {
+	done := func(fullsync.Result) { told++ }
+	l.loop.fulls.wantFull(&fullsync.Request{Mirror: true, Done: done})
+	l.loop.fulls.wantFull(&fullsync.Request{Unknown: true, Done: done})
+	if f := l.full.Want; !f.Mirror || !f.Unknown || len(l.full.Again) != 0 {
 		t.Errorf("%+v", f)
 	}
-	l.full.want.Done(FullResult{})
-	l.full.running = true
+	l.full.Want.Done(fullsync.Result{})
+	l.full.Running = true
 	for range 100 {
-		l.wantFull(&Full{Mirror: true, Done: done})
-		l.wantFull(&Full{Verify: true})
+		l.loop.fulls.wantFull(&fullsync.Request{Mirror: true, Done: done})
+		l.loop.fulls.wantFull(&fullsync.Request{Verify: true})
 	}
-	if len(l.full.again) != 2 || told != 2 {
-		t.Errorf("%d wait, %d told", len(l.full.again), told)
+	if len(l.full.Again) != 2 || told != 2 {
+		t.Errorf("%d wait, %d told", len(l.full.Again), told)
 	}
 }
 
 func TestOwnersOfComplaints(t *testing.T) {
-	gone := beneath.Found{State: beneath.Absent}
-	works := []work{
-		{item: item{Path: "d"}}, {item: item{Path: "t", Flags: filterqueue.Tree}}, {item: item{Path: "d/x"}}, {item: item{Path: ""}},
-		{item: item{Path: "n/a"}}, {item: item{Path: "n/b/c"}}, {item: item{Path: "g"}, found: gone},
+	gone := fstree.Found{State: fstree.Absent}
+	works := []plan.Work{
+		{Item: plan.Item{Path: "d"}}, {Item: plan.Item{Path: "t", Flags: dirty.Tree}}, {Item: plan.Item{Path: "d/x"}}, {Item: plan.Item{Path: ""}},
+		{Item: plan.Item{Path: "n/a"}}, {Item: plan.Item{Path: "n/b/c"}}, {Item: plan.Item{Path: "g"}, Found: gone},
 	}
 	index := map[string]int{}
 	for i, w := range works {
@@ -345,9 +389,9 @@ func TestOwnersOfComplaints(t *testing.T) {
 		"g/h/i": "g/h/i[6]", "unknown": "unknown[]", "srv/d": "srv/d[]", "": "[3]",
 		"?srv/backup/d/x": "d/x[2]", "?srv/backup/t/y": "t/y[1]", "?srv/unknown": "srv/unknown[]", "?t/d": "t/d[1]",
 	} {
-		e := rsync.PathError{}
+		e := transport.PathError{}
 		e.Path, e.Elsewhere = strings.CutPrefix(path, "?")
-		about, owned := claimed(works, index, e)
+		about, owned := outcome.Claimed(works, index, e)
 		if got := about + fmt.Sprint(owned); got != want {
 			t.Errorf("%q: %s, want %s", path, got, want)
 		}

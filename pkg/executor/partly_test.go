@@ -10,7 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // named counts how often the log says that a path fails.
@@ -30,7 +33,7 @@ func TestAPathOutOfAnUnclearBatchIsNamed(t *testing.T) {
 	must(t, b.Pause(t.Context(), true))
 	for _, dir := range []string{"good", "bad", "other"} {
 		put(t, b.src, dir+"/f", "1")
-		b.Mark(dir, filterqueue.Tree)
+		b.Mark(dir, dirty.Tree)
 	}
 	must(t, b.Pause(t.Context(), false))
 	b.arrives("good/f", "1")
@@ -61,17 +64,17 @@ func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
 			put(b.T, b.src, "bad/f", "1")
 			must(b.T, os.RemoveAll(b.src+"/d"))
 			put(b.T, b.src, "d/new", "1")
-			b.Mark("bad", filterqueue.Tree)
-			b.Mark("d", filterqueue.Tree|filterqueue.Gone)
+			b.Mark("bad", dirty.Tree)
+			b.Mark("d", dirty.Tree|dirty.Gone)
 		}},
-		"by the second": {with{files: []string{"f"}, options: func(o *Options) { o.Caps.SecondsOnly = true }}, func(b *bed) {
+		"by the second": {with{files: []string{"f"}, options: func(o *setup) { o.Caps = o.Caps.Lacking(transport.Nanoseconds) }}, func(b *bed) {
 			put(b.T, b.src, "bad", "1")
 			b.Mark("bad", 0)
 			b.write("f", "new")
 		}},
 		"deletions": {with{
 			files:   []string{"bad", "d/f"},
-			options: func(o *Options) { o.Excluded = func(path string, _ bool) bool { return path == "d/kept" } },
+			options: func(o *setup) { o.Excluded = func(path string, _ bool) bool { return path == "d/kept" } },
 		}, func(b *bed) {
 			put(b.T, b.dst, "d/kept", "1")
 			b.remove("bad")
@@ -80,8 +83,8 @@ func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := c.options
-			c.options = func(o *Options) {
-				o.Program = scripted(t, refuse)
+			c.options = func(o *setup) {
+				o.Way.Program = scripted(t, refuse)
 				if options != nil {
 					options(o)
 				}
@@ -133,7 +136,7 @@ func (b *bed) deeper(dir string) string {
 func TestATreeTooDeepFailsByItsName(t *testing.T) {
 	for name, filtered := range map[string]bool{"plain": false, "filtered": true} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, with{files: []string{"d/old", "e/old"}, options: func(o *Options) {
+			b := newBed(t, with{files: []string{"d/old", "e/old"}, options: func(o *setup) {
 				if filtered {
 					o.Excluded = func(path string, _ bool) bool { return path == "nothing" }
 				}
@@ -144,8 +147,8 @@ func TestATreeTooDeepFailsByItsName(t *testing.T) {
 			put(t, b.src, "d/new", "1")
 			put(t, b.src, "e/new", "1")
 			first := b.deeper("d")
-			b.Mark("d", filterqueue.Tree|filterqueue.Gone)
-			b.Mark("e", filterqueue.Tree|filterqueue.Gone)
+			b.Mark("d", dirty.Tree|dirty.Gone)
+			b.Mark("e", dirty.Tree|dirty.Gone)
 			must(t, b.Pause(t.Context(), false))
 			b.arrives("d/new", "1")
 			b.arrives("d/old", "<none>")
@@ -154,7 +157,7 @@ func TestATreeTooDeepFailsByItsName(t *testing.T) {
 			tooDeep := func() bool {
 				f := b.dirty.Failing(10)
 				s := b.dirty.Stats()
-				return len(f) == 1 && len(f[0].Path) > maxPath && s.Pending+s.InFlight == 1
+				return len(f) == 1 && disk.TooLong(f[0].Path) && s.Pending+s.InFlight == 1
 			}
 			testkit.Eventually(t, patient, "the part too deep alone is left", tooDeep)
 			failing := b.dirty.Failing(1)[0]
@@ -174,8 +177,8 @@ func TestATreeTooDeepFailsByItsName(t *testing.T) {
 				t.Errorf("%d runs for what no run can carry", n-runs)
 			}
 			must(t, os.RemoveAll(filepath.Join(b.src, first)))
-			b.Mark(failing.Path, filterqueue.Gone|filterqueue.Tree)
-			b.Mark(first, filterqueue.Gone|filterqueue.Tree)
+			b.Mark(failing.Path, dirty.Gone|dirty.Tree)
+			b.Mark(first, dirty.Gone|dirty.Tree)
 			must(t, b.RetryNow(t.Context()))
 			b.idle()
 			b.equal()
@@ -188,8 +191,8 @@ func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
 	b := newBed(t, with{there: []string{"d/old", "gone"}})
 	put(t, b.src, "d/new", "1")
 	b.deeper("d")
-	done := make(chan FullResult, 1)
-	must(t, b.FullSync(t.Context(), Full{Mirror: true, Done: func(r FullResult) { done <- r }}))
+	done := make(chan fullsync.Result, 1)
+	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
 	select {
 	case r := <-done:
 		if r.Err != nil || r.Unreadable != 1 {
@@ -201,7 +204,7 @@ func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
 	testkit.Eventually(t, patient, "the part too deep alone is left, by its name", func() bool {
 		f := b.dirty.Failing(10)
 		s := b.dirty.Stats()
-		return len(f) == 1 && len(f[0].Path) > maxPath && s.Pending+s.InFlight == 1 && b.named(f[0].Path) == 1
+		return len(f) == 1 && disk.TooLong(f[0].Path) && s.Pending+s.InFlight == 1 && b.named(f[0].Path) == 1
 	})
 	for p, want := range map[string]string{"d/new": "1", "d/old": "<none>", "gone": "<none>"} {
 		if got := b.there(p); got != want {
@@ -213,12 +216,12 @@ func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
 // Of two trees one has an entry that is called like the other: a complaint about
 // the entry says nothing of the other tree.
 func TestAComplaintIsNotOfWhatHasTheSameEnd(t *testing.T) {
-	b := newBed(t, with{there: []string{"da/db/x"}, options: func(o *Options) { o.MayDelete = false }})
+	b := newBed(t, with{there: []string{"da/db/x"}, options: func(o *setup) { o.MayDelete = false }})
 	put(t, b.src, "da/db", "1")
 	put(t, b.src, "db/f", "1")
 	must(t, b.Pause(t.Context(), true))
-	b.Mark("da", filterqueue.Tree|filterqueue.Gone)
-	b.Mark("db", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("da", dirty.Tree|dirty.Gone)
+	b.Mark("db", dirty.Tree|dirty.Gone)
 	must(t, b.Pause(t.Context(), false))
 	b.arrives("db/f", "1")
 	testkit.Eventually(t, patient, "da/db alone fails", func() bool {
@@ -234,13 +237,13 @@ func TestAComplaintIsNotOfWhatHasTheSameEnd(t *testing.T) {
 // What a full sync could not send stays dirty, under the name that it has here:
 // the receiver names it by its module.
 func TestWhatAFullSyncCouldNotSendIsFoundBelowTheModule(t *testing.T) {
-	b := newBed(t, with{module: []string{"uid = nobody"}, options: func(o *Options) { o.Target.Name = "m/sub" }})
+	b := newBed(t, with{module: []string{"uid = nobody"}, options: func(o *setup) { o.Way.Target.Name = "m/sub" }})
 	must(t, os.MkdirAll(b.dst+"/sub/d", 0o755))
 	must(t, os.Chmod(b.dst+"/sub", 0o777))
 	must(t, os.Chmod(b.dst+"/sub/d", 0o555))
 	put(t, b.src, "d/f", "1")
 	put(t, b.src, "g", "1")
-	if r := b.fullSync2(Full{}); r.Err != nil {
+	if r := b.fullSync2(fullsync.Request{}); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	b.arrives("sub/g", "1")
@@ -259,7 +262,7 @@ func TestAnUnclearFullSyncIsRepeated(t *testing.T) {
 	b := newBed(t, with{options: program(scripted(t, `
 case " $* " in *' --recursive '*) [ -e `+once+` ] || { touch `+once+`; echo strange >&2; exit 23; };; esac`))})
 	put(t, b.src, "d/f", "1")
-	if r := b.fullSync(Full{}); r.Err != nil {
+	if r := b.fullSync(fullsync.Request{}); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	if _, err := os.Stat(once); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // An include of the user's stands before the patterns of a deletion.
@@ -23,7 +24,7 @@ func TestIncludesAndADeletedDirectory(t *testing.T) {
 // A long path full of wildcards.
 func TestALongPathOfWildcards(t *testing.T) {
 	deep := strings.Repeat(strings.Repeat("*", 250)+"/", 12)
-	b := newBed(t, with{options: func(o *Options) { o.Caps.Deleter = 1 }})
+	b := newBed(t, with{options: func(o *setup) { o.Caps = o.Caps.Lacking(transport.MissingArgs) }})
 	put(t, b.src, "x", "1")
 	b.write(deep+"f", "1")
 	b.arrives(deep+"f", "1")

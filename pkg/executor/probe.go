@@ -1,134 +1,98 @@
 package executor
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"net"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/executor/health"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
 )
 
-// probeTime bounds one probe: with the longest wait of a lane's backoff it
-// stays within the ten seconds in which a remote that answers again must be
-// served.
-const probeTime = 2 * time.Second
+// remote keeps what runs and probes show of the remote. It belongs to the loop.
+type remote struct {
+	*desk
+	renewed    time.Time // when what the remote refused was given up for new
+	releaseDue bool      // the remote is to be asked which rsync it has
+	// failed counts the runs that its trouble has ended.
+	failed uint64
+}
+
+func newRemote(d *desk) *remote { return &remote{desk: d, renewed: time.Now(), releaseDue: true} }
 
 // enterTrouble backs the lane off: it goes on collecting and tries again later.
-func (l *Lane) enterTrouble(o outcome, now time.Time) {
-	f := failureOf(o)
-	if o.result.Inactive {
-		l.patienceShift.Add(1)
-		l.dropMaster()
+func (r *remote) enterTrouble(o outcome.Outcome, now time.Time) {
+	f := outcome.FailureOf(o)
+	r.failed++
+	r.opt.Transport.Down(o.Result)
+	event := health.Failed
+	if o.Result.Broken {
+		event = health.Broke
 	}
-	l.standby.crowded(o.result)
-	l.standby.drop()
-	l.mu.Lock()
-	tr := &l.state.trouble
-	first := tr.attempt == 0
-	if first {
-		tr.since = now
+	r.mu.Lock()
+	first := !r.state.health.Down()
+	r.state.health, r.state.why = r.state.health.After(event, now), f
+	delay := r.state.health.Next.Sub(now)
+	r.state.lastFail = now
+	r.mu.Unlock()
+	if first && r.opt.Trouble != nil {
+		r.opt.Trouble(true)
 	}
-	// Runs that were under way together fail of one cause: it counts once.
-	news := first || tr.passing
-	if news {
-		tr.attempt++
+	r.sayTrouble(f, delay)
+}
+
+// sayTrouble tells the log of one more failure of the remote.
+func (r *remote) sayTrouble(f plan.Failure, delay time.Duration) {
+	r.failures.remote.Failed(f.Reason, "remote in trouble, collecting changes", zap.String("reason", f.Reason), zap.String("detail", f.Detail),
+		zap.String("remedy", f.Remedy), zap.Duration("delay", delay), zap.Int("exit", f.Wait>>8), zap.Int("pending", r.dirty.Stats().Pending))
+}
+
+// succeeded resets what failures had set.
+func (r *remote) succeeded(o outcome.Outcome, now time.Time) {
+	r.opt.Transport.Up()
+	r.mu.Lock()
+	down, lastOK, known := r.state.health.Down(), r.state.lastOK, r.state.complete
+	r.state.health, r.state.why = r.state.health.After(health.Served, now), plan.Failure{}
+	r.state.lastOK = now
+	r.mu.Unlock()
+	if down || o.LostSession {
+		r.renew(now)
+		if known {
+			r.topSince = lastOK
+		}
 	}
-	tr.breaks++
-	if !o.result.Broken {
-		tr.breaks = 0
-	}
-	tr.passing = false
-	if news {
-		tr.probing = false
-	}
-	changed := tr.reason != f.reason
-	tr.failure = f
-	if news {
-		tr.next = now.Add(laneWait(tr.attempt))
-	}
-	delay := tr.next.Sub(now)
-	l.state.lastFail = now
-	l.mu.Unlock()
-	if first && l.opt.Trouble != nil {
-		l.opt.Trouble(true)
-	}
-	if first || changed {
-		l.log.Warn("remote in trouble, collecting changes", zap.String("reason", f.reason), zap.String("detail", f.detail), zap.String("remedy", f.remedy),
-			zap.Duration("delay", delay), zap.Int("exit", o.result.Exit))
+	if down {
+		if r.opt.Trouble != nil {
+			r.opt.Trouble(false)
+		}
+		r.failures.remote.Recovered("remote answers again")
+		r.dirty.RetryNow()
 	}
 }
 
 // probe asks whether the remote answers at all, which costs one connection and
 // no process; when it does, the next batch is let through.
-func (l *Lane) probe(ctx context.Context) {
-	l.mu.Lock()
-	l.state.trouble.probing = true
-	l.mu.Unlock()
-	l.runs.Go(func() {
-		err := l.greet(ctx)
-		select {
-		case l.requests <- request{probed: true, err: err}:
-		case <-ctx.Done():
-		}
-	})
-}
-
-// greet connects and waits for the greeting: a frozen daemon's kernel still
-// accepts connections.
-func (l *Lane) greet(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	address, ok := l.address(ctx)
-	if !ok {
-		return nil // only a run can tell
-	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	_, err = bufio.NewReaderSize(conn, 256).ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("%s accepts and says nothing: %w", address, err)
-	}
-	return nil // whatever answers: rsync will say what is wrong with it
-}
-
-// address is where the remote greets; false when a connection of ours would not
-// take the way that the runs take.
-func (l *Lane) address(ctx context.Context) (string, bool) {
-	switch {
-	case l.opt.Target.SSH && l.opt.Target.Params.RemoteShell, l.opt.Proxied:
-		return "", false
-	case l.opt.Target.SSH:
-		return l.sshAddress(ctx)
-	default:
-		host, port := l.opt.Target.Address()
-		return net.JoinHostPort(host, port), true
-	}
+func (l *loop) probe(ctx context.Context) {
+	l.healthAfter(health.Asked, time.Now())
+	var err error
+	l.errand(ctx, func(ctx context.Context) { err = l.opt.Transport.Probe(ctx) }, func() { l.probed(err) })
 }
 
 // probed takes the answer of a probe.
-func (l *Lane) probed(err error) {
+func (l *loop) probed(err error) {
 	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	tr := &l.state.trouble
-	tr.probing = false
-	if tr.attempt == 0 {
+	if err == nil {
+		l.healthAfter(health.Answered, now)
 		return
 	}
-	if err != nil {
-		tr.attempt++
-		tr.next = now.Add(laneWait(tr.attempt))
-		return
+	h := l.healthAfter(health.Silent, now)
+	if !h.Down() {
+		return // it has served meanwhile
 	}
-	// Let one batch through; its success ends the trouble, its failure goes on
-	// counting.
-	tr.passing = true
+	_, why := l.health()
+	l.fulls.endComparisons(troubleError(why))
+	l.remote.sayTrouble(why, h.Next.Sub(now))
+	l.failures.report(now)
 }

@@ -1,110 +1,44 @@
 package executor
 
 import (
-	"context"
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/sersync/sersync/pkg/beneath"
-	"github.com/sersync/sersync/pkg/failqueue"
-	"github.com/sersync/sersync/pkg/filterqueue"
-	"github.com/sersync/sersync/pkg/rsync"
-	"github.com/sersync/sersync/pkg/walk"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/health"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
+	"github.com/sersync/sersync/pkg/transport"
 )
-
-// survey asks the target what only it has: below and in directories that may
-// have lost entries unseen, and, where a filter is on, in directories that are
-// gone here. It changes nothing.
-func (l *Lane) survey(ctx context.Context, f flight) outcome {
-	o := outcome{flight: f, began: time.Now(), ended: time.Now(), changed: map[string]rsync.Change{}}
-	for _, part := range []struct {
-		kind     rsync.Kind
-		patterns []string
-		in       func(work) bool
-	}{
-		{rsync.SurveyGone, nil, func(w work) bool { return w.found.State == beneath.Absent && !w.guarded }},
-		{rsync.SurveyGone, f.patterns, func(w work) bool { return w.found.State == beneath.Absent && w.guarded }},
-		{rsync.SurveyTrees, nil, func(w work) bool {
-			return w.found.State == beneath.Present && w.Flags&filterqueue.Tree != 0
-		}},
-		{rsync.SurveyFlat, nil, func(w work) bool {
-			return w.found.State == beneath.Present && w.Flags&filterqueue.Tree == 0
-		}},
-	} {
-		var names []string
-		for _, w := range f.works {
-			if part.in(w) {
-				names = append(names, w.Path)
-			}
-		}
-		if len(names) == 0 {
-			continue
-		}
-		run := l.base(part.kind, f.caps)
-		run.Excludes = part.patterns
-		before := o.result
-		l.question(ctx, run, run.List(names), &o)
-		if o.err != nil || o.result.Class > rsync.Again {
-			return o
-		}
-		if before.Class == rsync.Partly {
-			before.Unclear = before.Unclear || o.result.Unclear
-			before.Failed = append(before.Failed, o.result.Failed...)
-			o.result = before
-		}
-	}
-	return o
-}
-
-// question runs one survey and collects its candidates into o.
-func (l *Lane) question(ctx context.Context, run rsync.Run, list []byte, o *outcome) {
-	o.run = run
-	reader := newReader(o)
-	reader.each = func(c rsync.Change) {
-		switch {
-		case len(o.extras) >= l.mostExtras():
-			o.cut = true
-		case c.Deleted:
-			o.extras = append(o.extras, candidate{c.Path, c.Dir})
-		case c.Dir && c.Sent && l.excludes(c.Path, true) && !l.excludes(c.Path, false):
-			// An excluded directory would be made there: a file may have the name.
-			o.extras = append(o.extras, candidate{c.Path, false})
-		}
-	}
-	files, sent := o.files, o.sent
-	p, err := l.connect(ctx, run, list, reader.line)
-	if err != nil {
-		o.err = err
-		return
-	}
-	o.argv = p.Argv
-	l.read(p, reader, o)
-	o.files, o.sent = files, sent // nothing was sent by a question
-}
 
 // surveyed turns the answers into deletions, where they are allowed, and has
 // what is here sent.
-func (l *Lane) surveyed(o outcome, now time.Time) {
-	if l.rootGone() {
-		l.giveBack(o.works, 0) // no candidate could be looked up
+func (s *surveys) surveyed(o outcome.Outcome, now time.Time) {
+	if o.Gone {
+		s.giveBack(o.Works, 0) // no candidate could be looked up
 		return
 	}
-	progress := false
-	for _, w := range o.works {
-		delete(l.unanswered, w.Path)
-		progress = l.surveyedWork(w, o, now) || progress
+	progress, ready := false, o.Works[:0:0]
+	for _, w := range o.Works {
+		delete(s.unanswered, w.Path)
+		marked, losing := s.surveyedWork(w, o, now)
+		progress = marked || progress
+		if !losing {
+			ready = append(ready, w)
+		}
 	}
-	for _, w := range o.works {
-		absent := w.found.State == beneath.Absent
+	for _, w := range ready {
+		absent := w.Found.State == fstree.Absent
 		switch {
-		case o.cut && progress && absent:
-			l.dirty.Mark(w.Path, w.Flags, now) // for the rest
-		case o.cut && progress: // the same, once these have gone
-			l.dirty.Return(w.item, now.Add(restLater))
+		case o.Cut && progress && absent:
+			s.dirty.Mark(w.Path, w.Flags, now) // for the rest
+		case o.Cut && progress: // the same, once these have gone
+			s.dirty.Return(w.Item, now.Add(restLater))
 		case !absent:
-			l.sendSurveyed(w, now)
+			s.sendSurveyed(w)
 		}
 	}
 }
@@ -112,156 +46,125 @@ func (l *Lane) surveyed(o outcome, now time.Time) {
 // restLater is when to ask for the rest of an answer that was too long.
 const restLater = 2 * time.Second
 
-// surveyedWork makes dirty what the target has to lose of one work, and tells
-// whether there is anything.
-func (l *Lane) surveyedWork(w work, o outcome, now time.Time) bool {
-	if w.found.State == beneath.Absent {
-		return l.surveyedGone(w, o, now)
+// surveyedWork has the remote lose what it has to lose of one work: as dirty
+// paths of their own (marked), or before the work itself is sent (losing).
+func (s *surveys) surveyedWork(w plan.Work, o outcome.Outcome, now time.Time) (marked, losing bool) {
+	if w.Found.State == fstree.Absent {
+		return s.surveyedGone(w, o, now), false
 	}
-	allowed := l.mirrored() || w.Flags&filterqueue.Gone != 0
-	why := failqueue.CauseCatchUp
-	if w.Flags&filterqueue.Extras == 0 {
-		why = failqueue.CauseEvent
+	may := s.mayDelete().but(o.Foreign)
+	if w.Flags&dirty.Gone != 0 {
+		may = permission{all: true}
 	}
-	marked := l.deleteExtras(below(o.extras, w.Path), allowed, nil, why, now)
-	if w.Flags&filterqueue.Tree == 0 {
-		l.remade(w, now)
+	may.deleted, may.temp = s.dirty.Deleted(w.Path), s.opt.Temp
+	why := audit.CauseCatchUp
+	if w.Flags&dirty.Extras == 0 {
+		why = audit.CauseEvent
 	}
-	l.owe(w.Since)
-	return marked
+	extras := below(o.Extras, w.Path)
+	found := s.sift(extras, may, nil, why, now)
+	if !o.Cut {
+		s.leftIn(w.Path, w.Flags&dirty.Tree != 0, o, extras, found.left, now)
+	}
+	// Made after the directory was found changed, and the one before may have been
+	// deleted unseen: the target still has what was in it, and the new one's own events
+	// say nothing about that.
+	for _, dir := range o.Remade[w.Path] {
+		s.dirty.Mark(dir, dirty.Tree|dirty.Extras, now)
+	}
+	s.owe(w.Since)
+	if len(found.gone) > manyGone {
+		s.lose(w, found.gone, o.Cut, why)
+		return found.marked, true
+	}
+	s.markGone(found.gone, why, now)
+	return found.marked || len(found.gone) > 0, false
 }
 
 // sendSurveyed has a directory sent, and with a tree what is in it here.
-func (l *Lane) sendSurveyed(w work, now time.Time) {
-	w.Flags &^= filterqueue.Extras
-	kind := kindSend
-	if w.Flags&filterqueue.Tree != 0 {
-		kind = kindTree
-		if l.listsTrees() {
-			var err error
-			if w.entries, err = l.entriesNow(w.Path); err != nil {
-				l.unlisted(w.item, err, now)
-				return
-			}
-		}
+func (s *surveys) sendSurveyed(w plan.Work) {
+	w.Flags &^= dirty.Extras
+	kind := plan.KindSend
+	if w.Flags&dirty.Tree != 0 {
+		kind = plan.KindTree
 	}
-	l.queue[kind] = append(l.queue[kind], w)
+	s.queue[kind] = append(s.queue[kind], w)
 }
 
 // surveyedInPart handles a question that was not answered for everything. What
 // could be compared was, and what could not be read here shows up again when it
 // is sent. But where nothing says what is missing, no answer is no answer: it is
 // asked again, a few times.
-func (l *Lane) surveyedInPart(o outcome, now time.Time) {
-	if !o.result.Unclear {
-		o.works = l.unlistedThere(o, now)
-		l.surveyed(o, now)
+func (s *surveys) surveyedInPart(o outcome.Outcome, now time.Time) {
+	if !o.Result.Unclear {
+		o.Works = s.unlistedThere(o, now)
+		s.surveyed(o, now)
 		return
 	}
-	again, enough := split(o.works, func(w work) bool {
-		l.unanswered[w.Path]++
-		return l.unanswered[w.Path] < unansweredMost
+	again, enough := outcome.Split(o.Works, func(w plan.Work) bool {
+		s.unanswered[w.Path]++
+		return s.unanswered[w.Path] < outcome.UnansweredMost
 	})
 	for _, w := range again {
-		l.fail(w.item, now, failureOf(o))
+		s.fail(w.Item, now, outcome.FailureOf(o))
 	}
-	o.works = enough
-	l.surveyed(o, now)
+	o.Works = enough
+	s.surveyed(o, now)
 }
 
 // unlistedThere gives back the works about which the target could not answer,
 // and returns the others. What it could not list inside of a tree is asked about
 // by itself.
-func (l *Lane) unlistedThere(o outcome, now time.Time) (answered []work) {
-	bad := l.assign(o)
-	for i, w := range o.works {
-		unheard := slices.DeleteFunc(bad[i], func(e rsync.PathError) bool { return !e.Remote })
-		present := w.found.State == beneath.Present
-		if len(unheard) > 0 && (!present || w.Flags&filterqueue.Tree == 0) {
-			l.fail(w.item, now, failure{reason: unheard[0].Reason(), detail: unheard[0].Text, remedy: o.result.Remedy, wait: o.result.WaitStatus})
+func (s *surveys) unlistedThere(o outcome.Outcome, now time.Time) (answered []plan.Work) {
+	bad := o.Assign()
+	for i, w := range o.Works {
+		unheard := slices.DeleteFunc(bad[i], func(e transport.PathError) bool { return !e.Remote })
+		present := w.Found.State == fstree.Present
+		if len(unheard) > 0 && (!present || w.Flags&dirty.Tree == 0) {
+			s.fail(w.Item, now, plan.Failure{Reason: unheard[0].Reason(), Detail: unheard[0].Text, Remedy: o.Result.Remedy, Wait: o.Result.WaitStatus})
 			continue
 		}
 		for _, e := range unheard {
-			l.dirty.Mark(e.Path, filterqueue.Extras|w.Flags&filterqueue.Gone, now)
+			s.dirty.MarkDeleted(e.Path, w.Flags&dirty.Gone, s.dirty.Deleted(w.Path), now)
 		}
 		answered = append(answered, w)
 	}
 	return answered
 }
 
-// unansweredMost is how often a question is asked that may never be answered
-// whole, because of --max-delete for instance.
-const unansweredMost = 4
-
-// remade finds the directories in one whose entries went unseen that were made
-// after it was found changed. The one before may have been deleted unseen, too,
-// and the target still has what was in it: the new one's own events say nothing
-// about that.
-func (l *Lane) remade(w work, now time.Time) {
-	root := l.opt.Root()
-	if root == nil {
-		return
-	}
-	defer root.Close()
-	fd, err := openDir(root, w.Path)
-	if err != nil {
-		return
-	}
-	defer func() { _ = unix.Close(fd) }()
-	_ = walk.Tree(context.Background(), fd, w.Path, walk.Options{
-		Workers: 1,
-		Descend: func(*walk.Dir, string) bool { return false },
-		Entries: func(d *walk.Dir, batch []walk.Entry) {
-			for _, e := range batch {
-				var st unix.Stat_t
-				if e.Type != unix.DT_DIR || unix.Fstatat(d.FD, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
-					continue
-				}
-				if stamp(st.Ctim).After(w.Since.Add(-sinceSlack)) {
-					l.dirty.Mark(d.RelOf(string(e.Name)), filterqueue.Tree|filterqueue.Extras, now)
-				}
-			}
-		},
-	})
-}
-
 // surveyedGone names those entries of a vanished directory which the filter
 // lets go, and tells whether there are any that may go now.
-func (l *Lane) surveyedGone(w work, o outcome, now time.Time) bool {
-	extras := below(o.extras, w.Path)
+func (s *surveys) surveyedGone(w plan.Work, o outcome.Outcome, now time.Time) bool {
+	extras := below(o.Extras, w.Path)
 	kept := map[string]bool{} // directories that hold something excluded
+	var spares func(path string, dir bool) bool
+	if _, found := s.causes[w.Path]; found { // by a survey: nobody has seen it deleted
+		spares = s.mayDelete().but(o.Foreign).spares
+	}
 	var names []string
 	for _, c := range extras {
 		// What a run that was cut off has left of a large file goes with its
 		// directory: nothing can be on its way there.
-		if l.excludes(c.path, c.dir) && !partial(c.path) {
-			for p := c.path; p != ""; p = parentOf(p) {
+		if (s.disk.Excludes(c.Path, c.Dir) || spares != nil && spares(c.Path, c.Dir)) && !disk.Partial(c.Path) && !s.strays[c.Path] {
+			for p := c.Path; p != ""; p = disk.ParentOf(p) {
 				kept[p] = true
 			}
 		}
 	}
 	for _, c := range extras {
-		if !kept[c.path] {
-			names = append(names, c.path)
+		if !kept[c.Path] {
+			names = append(names, c.Path)
 		}
 	}
 	if len(names) == 0 {
-		l.clean(w)
+		s.clean(w)
 		return false
 	}
-	if l.opt.Held(w.Path, true) != "" {
-		l.dirty.Return(w.item, now.Add(laneWait(20)))
+	if s.opt.Held(w.Path, true) != "" {
+		s.dirty.Return(w.Item, now.Add(health.Wait(20)))
 		return false
 	}
-	w.entries = names
-	l.queue[kindDelete] = append(l.queue[kindDelete], w)
+	w.Entries = names
+	s.queue[plan.KindDelete] = append(s.queue[plan.KindDelete], w)
 	return true
-}
-
-// mostExtras bounds what one answer of a remote may make this program remember.
-func (l *Lane) mostExtras() int {
-	if l.opt.MostExtras > 0 {
-		return l.opt.MostExtras
-	}
-	return 200_000
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
 func (b *bed) paused(do func()) {
@@ -26,9 +28,9 @@ func TestANewDirectoryInWhichAFileCameAndWent(t *testing.T) {
 	b := newBed(t, with{there: []string{"day/other"}})
 	b.paused(func() {
 		put(t, b.src, "day/mine", "1")
-		b.Mark("day", filterqueue.Tree)
-		b.Mark("day/tmp", filterqueue.Content)
-		b.Mark("day/tmp", filterqueue.Gone)
+		b.Mark("day", dirty.Tree)
+		b.Mark("day/tmp", dirty.Content)
+		b.Mark("day/tmp", dirty.Gone)
 	})
 	b.arrives("day/mine", "1")
 	if got := b.there("day/other"); got != "there" {
@@ -40,8 +42,8 @@ func TestANewDirectoryInWhichAFileCameAndWent(t *testing.T) {
 func TestAQueuedTreeAndTheBrake(t *testing.T) {
 	flag := filepath.Join(t.TempDir(), "go")
 	var held atomic.Bool
-	b := newBed(t, with{files: []string{"mnt/d/f"}, options: func(o *Options) {
-		o.Program = scripted(t, `if grep -qaz '^slow$' "$list"; then while ! [ -e `+flag+` ]; do sleep 0.05; done; fi`)
+	b := newBed(t, with{files: []string{"mnt/d/f"}, options: func(o *setup) {
+		o.Way.Program = scripted(t, `if grep -qaz '^slow$' "$list"; then while ! [ -e `+flag+` ]; do sleep 0.05; done; fi`)
 		o.Held = func(p string, _ bool) string {
 			if held.Load() && strings.HasPrefix(p, "mnt") {
 				return "held"
@@ -54,9 +56,9 @@ func TestAQueuedTreeAndTheBrake(t *testing.T) {
 		put(t, b.src, fmt.Sprint("mnt/d/", i), "1")
 		put(t, b.dst, fmt.Sprint("mnt/d/", i), "1")
 	}
-	b.Mark("slow", filterqueue.Tree)
+	b.Mark("slow", dirty.Tree)
 	testkit.Eventually(t, patient, "slow runs", func() bool { return b.ran("--recursive") == 1 })
-	b.Mark("mnt/d", filterqueue.Tree)
+	b.Mark("mnt/d", dirty.Tree)
 	testkit.Eventually(t, patient, "both are claimed", func() bool { return b.dirty.Stats().InFlight == 2 })
 	held.Store(true)
 	must(t, os.Rename(b.src+"/mnt", b.src+"/../away"))
@@ -73,7 +75,7 @@ func TestAQueuedTreeAndTheBrake(t *testing.T) {
 func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 	var held atomic.Bool
 	held.Store(true)
-	b := newBed(t, with{files: []string{"d/f"}, there: []string{"d/mnt/x"}, options: func(o *Options) {
+	b := newBed(t, with{files: []string{"d/f"}, there: []string{"d/mnt/x"}, options: func(o *setup) {
 		o.Held = func(string, bool) string {
 			if held.Load() {
 				return "held"
@@ -81,7 +83,7 @@ func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 			return ""
 		}
 	}})
-	b.Mark("d", filterqueue.Tree|filterqueue.Gone|filterqueue.Extras)
+	b.Mark("d", dirty.Tree|dirty.Gone|dirty.Extras)
 	testkit.Eventually(t, patient, "it was asked for and sent", func() bool { return b.ran("") > 1 && b.dirty.Stats().InFlight == 0 })
 	if got := b.there("d/mnt/x"); got != "there" {
 		t.Errorf("d/mnt/x is %q", got)
@@ -92,7 +94,7 @@ func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 func TestABrakedTreeOfWhichAnEntryFails(t *testing.T) {
 	var held atomic.Bool
 	held.Store(true)
-	b := newBed(t, with{module: []string{"uid = nobody"}, files: []string{"d/old"}, options: func(o *Options) {
+	b := newBed(t, with{module: []string{"uid = nobody"}, files: []string{"d/old"}, options: func(o *setup) {
 		o.Held = func(string, bool) string {
 			if held.Load() {
 				return "held"
@@ -105,7 +107,7 @@ func TestABrakedTreeOfWhichAnEntryFails(t *testing.T) {
 	must(t, os.RemoveAll(b.src+"/d"))
 	put(t, b.src, "d/new", "1")
 	put(t, b.src, "d/sub/f", "1") // sub is root's there
-	b.Mark("d", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("d", dirty.Tree|dirty.Gone)
 	b.arrives("d/new", "1")
 	testkit.Eventually(t, patient, "something fails", func() bool { return len(b.dirty.Failing(9)) > 0 })
 	held.Store(false)
@@ -123,7 +125,7 @@ func TestAReplacedTreeNarrowed(t *testing.T) {
 	must(t, os.Chown(b.dst+"/d", 65534, 65534))
 	must(t, os.Chmod(b.dst+"/d/sub", 0o733))
 	put(t, b.src, "d/sub/new", "1")
-	b.Mark("d", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("d", dirty.Tree|dirty.Gone)
 	b.arrives("d/sub/new", "1")
 	b.arrives("d/gone", "<none>")
 	testkit.Eventually(t, patient, "d/sub fails", func() bool { return len(b.dirty.Failing(9)) > 0 })
@@ -145,11 +147,43 @@ func TestATwinInATree(t *testing.T) {
 	at := time.Unix(1, 0)
 	must(t, os.Chtimes(b.dst+"/d/7", at, at))
 	b.paused(func() {
-		b.Mark("d", filterqueue.Tree)
+		b.Mark("d", dirty.Tree)
 		put(t, b.src, "n", "new")
 		must(t, os.Chtimes(b.src+"/n", at, at))
 		must(t, os.Rename(b.src+"/n", b.src+"/d/7"))
-		b.Mark("d/7", filterqueue.Content)
+		b.Mark("d/7", dirty.Content)
+	})
+	if got := b.there("d/7"); got != "new" {
+		t.Errorf("d/7 is %q", got)
+	}
+}
+
+// A file is replaced by a twin while nobody looks, in a directory that is new to
+// the scan as well: its tree is compared, and equal size and time are no answer.
+func TestATwinThatAScanFindsInATree(t *testing.T) {
+	var files []string
+	for i := range 300 {
+		files = append(files, fmt.Sprint("d/", i))
+	}
+	b := newBed(t, with{files: files})
+	at := time.Unix(1, 0)
+	must(t, os.Chtimes(b.dst+"/d/7", at, at))
+	since := time.Now().Add(-time.Minute)
+	b.paused(func() {
+		put(t, b.src, "n", "new")
+		must(t, os.Chtimes(b.src+"/n", at, at))
+		must(t, os.Rename(b.src+"/n", b.src+"/d/7"))
+		b.Suspect(since)
+		if _, err := CatchUp(t.Context(), since, []*Lane{b.Lane}, nil); err != nil {
+			t.Fatal(err)
+		}
+		b.Settled()
+		b.Lane.mu.Lock()
+		f := outcome.Flight{Oldest: b.oldestFoundLocked()}
+		b.Lane.mu.Unlock()
+		if got := f.StandsFor(plan.Work{Item: plan.Item{Since: time.Now()}}); !got.Equal(since) {
+			t.Errorf("what the scan has found may have changed since %v, not %v", since, got)
+		}
 	})
 	if got := b.there("d/7"); got != "new" {
 		t.Errorf("d/7 is %q", got)
@@ -162,14 +196,14 @@ func TestALinkToADirectoryThatIsFollowed(t *testing.T) {
 	put(t, out, "in/f", "1")
 	b := newBed(t, with{params: "-artuzL"})
 	must(t, os.Symlink(out+"/in", b.src+"/l"))
-	b.Mark("l", filterqueue.Content)
+	b.Mark("l", dirty.Content)
 	b.idle()
 	if got := b.there("l/f"); got != "1" {
 		t.Errorf("l/f is %q", got)
 	}
 	must(t, os.Mkdir(b.src+"/n", 0o755))
 	must(t, os.Symlink(out+"/in", b.src+"/n/l"))
-	b.Mark("n", filterqueue.Tree)
+	b.Mark("n", dirty.Tree)
 	b.idle()
 	if got := b.there("n/l/f"); got != "1" {
 		t.Errorf("n/l/f is %q", got)
@@ -182,7 +216,7 @@ func TestADanglingLinkAndAReplacedDirectory(t *testing.T) {
 	must(t, os.RemoveAll(b.src+"/d"))
 	put(t, b.src, "d/new", "1")
 	must(t, os.Symlink("nowhere", b.src+"/d/l"))
-	b.Mark("d", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("d", dirty.Tree|dirty.Gone)
 	b.arrives("d/new", "1")
 	b.idle()
 	if got := b.there("d/old"); got != "<none>" {

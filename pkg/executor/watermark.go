@@ -3,7 +3,10 @@ package executor
 import (
 	"time"
 
-	"github.com/sersync/sersync/pkg/rsync"
+	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // The watermark may never be later than the oldest change that is not on the
@@ -25,52 +28,70 @@ const markSlack = time.Second
 // Suspect freezes the watermark while a scan is looking for changes that have
 // no event; Settled releases it once all of them are marked, for when they have
 // been sent.
-func (l *Lane) Suspect(since time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.state.holds == 0 || since.Before(l.state.holdSince) {
-		l.state.holdSince = since
-	}
-	l.state.holds++
-}
+func (l *Lane) Suspect(since time.Time) { l.hold(since) }
 
 // Settled ends what Suspect began.
-func (l *Lane) Settled() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.state.holds--
-	l.oweLocked(l.state.holdSince)
+func (l *Lane) Settled() { l.letGo() }
+
+// hold keeps the watermark where it was at since, until letGo.
+func (b *board) hold(since time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.state.holds == 0 || since.Before(b.state.holdSince) {
+		b.state.holdSince = since
+	}
+	b.state.holds++
+}
+
+// letGo ends what hold began.
+func (b *board) letGo() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.holds--
+	b.oweLocked(b.state.holdSince)
 }
 
 // owe says that marks have been made now for what may be as old as since.
-func (l *Lane) owe(since time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.oweLocked(since)
+func (b *board) owe(since time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.oweLocked(since)
 }
 
-func (l *Lane) oweLocked(since time.Time) {
-	o := &l.state.owed
-	if l.dirty.Stats().Oldest.IsZero() {
+func (b *board) oweLocked(since time.Time) {
+	o := &b.state.owed
+	if b.dirty.Stats().Oldest.IsZero() {
 		*o = owed{} // all of it is there already
 		return
 	}
-	if l.paidLocked() || since.Before(o.since) {
+	if b.paidLocked() || since.Before(o.since) {
 		o.since = since
 	}
 	o.marked = time.Now().Add(markSlack)
 }
 
+// oldestFoundLocked is since when what scans have found may have changed; zero: none
+// has found anything that is not on the remote.
+func (b *board) oldestFoundLocked() (oldest time.Time) {
+	if b.state.holds > 0 {
+		oldest = b.state.holdSince
+	}
+	if owed := b.state.owed.since; !b.paidLocked() && !owed.IsZero() && (oldest.IsZero() || owed.Before(oldest)) {
+		oldest = owed
+	}
+	return oldest
+}
+
 // paidLocked tells whether nothing is dirty that is as old as the marks owed.
-func (l *Lane) paidLocked() bool {
-	oldest := l.dirty.Stats().Oldest
-	return l.state.owed.marked.IsZero() || oldest.IsZero() || oldest.After(l.state.owed.marked)
+func (b *board) paidLocked() bool {
+	oldest := b.dirty.Stats().Oldest
+	return b.state.owed.marked.IsZero() || oldest.IsZero() || oldest.After(b.state.owed.marked)
 }
 
 // saveFirst saves the lane's state as soon as there is a watermark for the first
 // time: until then a crash costs a full sync. It belongs to the loop.
-func (l *Lane) saveFirst(now time.Time) {
-	if !l.watermarked && !l.Remember(now).Watermark.IsZero() {
+func (l *loop) saveFirst(now time.Time) {
+	if !l.watermarked && !l.remembered(now).Watermark.IsZero() {
 		l.watermarked = true
 		l.save()
 	}
@@ -90,17 +111,73 @@ type Remembered struct {
 	// Watermark: what changed before it is on the remote; zero: nothing is
 	// known. The margin is package failqueue's.
 	Watermark time.Time
-	Mirrored  bool
-	Caps      rsync.Capabilities
-	LastOK    time.Time
+	Known
+	Caps   transport.Capabilities
+	LastOK time.Time
+}
+
+// History is what the lane's recorder has of the past, for State.History of package
+// lanestate, and notes how long the oldest change has been waiting. nil: only
+// silence was recorded since the last call, and the lane has not ended.
+func (l *Lane) History(now time.Time) []byte {
+	l.recorder.Lag(now, l.lag(now))
+	select {
+	case <-l.ended:
+	default:
+		if !l.recorder.Changed() {
+			return nil
+		}
+	}
+	b, err := l.recorder.AppendBinary(nil)
+	if err != nil {
+		l.log.Warn("history not saved", zap.Error(err))
+		return nil
+	}
+	return b
+}
+
+// Recall takes over what History of an earlier process has returned. It belongs
+// before Run.
+func (l *Lane) Recall(history []byte) {
+	if history == nil {
+		return
+	}
+	if err := l.recorder.UnmarshalBinary(history); err != nil {
+		l.log.Info("history of the lane not used", zap.Error(err))
+	}
+}
+
+// Past is what the lane did over the last hour and the last day.
+func (l *Lane) Past(now time.Time) (hour, day status.Past) {
+	l.recorder.Lag(now, l.lag(now))
+	return l.recorder.Past(now)
+}
+
+// lag is how long the oldest change, or a full sync that is asked for, has been
+// waiting at now.
+func (d *desk) lag(now time.Time) time.Duration {
+	oldest := d.dirty.Stats().Oldest
+	d.mu.Lock()
+	full := d.state.wanted.since
+	d.mu.Unlock()
+	var lag time.Duration
+	for _, since := range []time.Time{oldest, full} {
+		if !since.IsZero() {
+			lag = max(lag, now.Sub(since))
+		}
+	}
+	return lag
 }
 
 // Remember returns it.
-func (l *Lane) Remember(now time.Time) Remembered {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := Remembered{Mirrored: l.state.mirrored, Caps: l.state.caps, LastOK: l.state.lastOK}
-	if !l.state.complete {
+func (l *Lane) Remember(now time.Time) Remembered { return l.remembered(now) }
+
+func (b *board) remembered(now time.Time) Remembered {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := Remembered{Known: Known{Mirrored: b.state.mirror.done, MirrorScope: b.state.mirror.scope, Peer: b.state.peer}, Caps: b.state.caps, LastOK: b.state.lastOK}
+	r.Differences = b.differs.told.Whole()
+	if !b.state.complete {
 		return r
 	}
 	r.Watermark = now
@@ -109,14 +186,14 @@ func (l *Lane) Remember(now time.Time) Remembered {
 			r.Watermark = t
 		}
 	}
-	if oldest := l.dirty.Stats().Oldest; !oldest.IsZero() {
+	if oldest := b.dirty.Stats().Oldest; !oldest.IsZero() {
 		earlier(oldest)
 	}
-	if l.state.holds > 0 {
-		earlier(l.state.holdSince)
+	if b.state.holds > 0 {
+		earlier(b.state.holdSince)
 	}
-	if !l.paidLocked() {
-		earlier(l.state.owed.since)
+	if !b.paidLocked() {
+		earlier(b.state.owed.since)
 	}
 	return r
 }

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/walk"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/fstree"
 )
 
 // What a scan has found is older than its mark. Until it is on the remote the
@@ -21,7 +22,7 @@ func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
 	long := time.Now().Add(-time.Hour)
 	b.Suspect(long)
 	put(t, b.src, "found", "1")
-	b.MarkChanged("found", walk.Change{Type: unix.DT_REG})
+	b.MarkChanged("found", fstree.Change{Type: unix.DT_REG})
 	b.Settled()
 	if got := b.Remember(time.Now()).Watermark; got.After(long) {
 		t.Errorf("watermark %v, although what changed at %v is not on the remote", got, long)
@@ -34,7 +35,7 @@ func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
 // What only the target has may have been deleted here at any time.
 func TestTheWatermarkWaitsForTheDeletionsOfAFullSync(t *testing.T) {
 	var released atomic.Bool
-	b := newBed(t, with{files: []string{"keep"}, there: []string{"only/a"}, options: func(o *Options) {
+	b := newBed(t, with{files: []string{"keep"}, there: []string{"only/a"}, options: func(o *setup) {
 		o.Held = func(_ string, event bool) string {
 			if event && !released.Load() {
 				return "held"
@@ -42,8 +43,8 @@ func TestTheWatermarkWaitsForTheDeletionsOfAFullSync(t *testing.T) {
 			return ""
 		}
 	}})
-	done := make(chan FullResult, 1)
-	must(t, b.FullSync(t.Context(), Full{Mirror: true, Done: func(r FullResult) { done <- r }}))
+	done := make(chan fullsync.Result, 1)
+	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
 	<-done
 	testkit.Eventually(t, patient, "the deletion waits", func() bool { return b.dirty.Stats().Pending == 1 })
 	if got := b.Remember(time.Now()).Watermark; !got.IsZero() {

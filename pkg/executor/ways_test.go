@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // scripted is an rsync that runs a line of shell on its list, in $list, before
@@ -27,7 +29,7 @@ func scripted(t *testing.T, script string) string {
 	return dir + "/rsync"
 }
 
-func program(file string) func(*Options) { return func(o *Options) { o.Program = file } }
+func program(file string) func(*setup) { return func(o *setup) { o.Way.Program = file } }
 
 func TestAnUnclearFailureIsSplitDownToItsPath(t *testing.T) {
 	b := newBed(t, with{options: program(scripted(t, `if grep -qaz '^bad$' "$list"; then echo strange >&2; exit 23; fi`))})
@@ -80,11 +82,11 @@ func TestOverSSHOneConnectionServes(t *testing.T) {
 	s := testkit.Sshd(t)
 	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
 	socket := filepath.Join(t.TempDir(), "s")
-	b := newBed(t, with{files: []string{"gone", "d/x"}, options: func(o *Options) {
-		o.Target.SSH, o.Target.Port = true, 0
-		o.Target.Name = strings.TrimSuffix(s.Dir, "/") + "/target dir"
-		o.ControlPath = socket
-		o.Standby = true
+	b := newBed(t, with{files: []string{"gone", "d/x"}, options: func(o *setup) {
+		o.Way.Target.SSH, o.Way.Target.Port = true, 0
+		o.Way.Target.Name = strings.TrimSuffix(s.Dir, "/") + "/target dir"
+		o.Way.ControlPath = socket
+		o.Way.Standby = true
 
 	}})
 	b.dst = s.Dir + "/target dir"
@@ -111,9 +113,9 @@ func TestSSHIsToldNoPassword(t *testing.T) {
 	must(t, os.WriteFile(s.Bin+"/ssh", []byte(strings.Replace(string(ssh), "exec ", "echo \"$*:$RSYNC_PASSWORD:\" >> "+told+"\nexec ", 1)), 0o755))
 	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
 	t.Setenv("RSYNC_PASSWORD", "secret")
-	b := newBed(t, with{options: func(o *Options) {
-		o.Target.SSH, o.Target.Port, o.Target.Name = true, 0, s.Dir+"/t"
-		o.ControlPath = filepath.Join(t.TempDir(), "s")
+	b := newBed(t, with{options: func(o *setup) {
+		o.Way.Target.SSH, o.Way.Target.Port, o.Way.Target.Name = true, 0, s.Dir+"/t"
+		o.Way.ControlPath = filepath.Join(t.TempDir(), "s")
 	}})
 	b.dst = s.Dir + "/t"
 	b.write("f", "1")
@@ -131,8 +133,8 @@ func TestSSHIsToldNoPassword(t *testing.T) {
 func TestAPathTheSSHTargetCannotTakeIsNamed(t *testing.T) {
 	s := testkit.Sshd(t)
 	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
-	b := newBed(t, with{options: func(o *Options) {
-		o.Target.SSH, o.Target.Port, o.Target.Name = true, 0, s.Dir+"/t"
+	b := newBed(t, with{options: func(o *setup) {
+		o.Way.Target.SSH, o.Way.Target.Port, o.Way.Target.Name = true, 0, s.Dir+"/t"
 		o.MayDelete = false
 	}})
 	b.dst = s.Dir + "/t"
@@ -151,7 +153,7 @@ func TestAPathTheSSHTargetCannotTakeIsNamed(t *testing.T) {
 }
 
 func TestCatchUpFindsWhatChanged(t *testing.T) {
-	b := newBed(t, with{files: []string{"same", "d/changed", "d/gone", "moved/a/b"}, options: func(o *Options) { o.Mirrored = true }})
+	b := newBed(t, with{files: []string{"same", "d/changed", "d/gone", "moved/a/b"}, options: func(o *setup) { o.Mirrored, o.MirrorScope = true, Scope{} }})
 	since := time.Now()
 	testkit.Eventually(t, patient, "the clock of the file system has moved on", func() bool {
 		put(t, b.src, "tick", "1")
@@ -171,7 +173,7 @@ func TestCatchUpFindsWhatChanged(t *testing.T) {
 func TestCatchUpWithoutARoot(t *testing.T) {
 	b := newBed(t, with{})
 	b.gone.Store(true)
-	if _, err := CatchUp(t.Context(), time.Now(), []*Lane{b.Lane}, nil); !errors.Is(err, errRootGone) {
+	if _, err := CatchUp(t.Context(), time.Now(), []*Lane{b.Lane}, nil); !errors.Is(err, transport.ErrRootGone) {
 		t.Error(err)
 	}
 	b.gone.Store(false)
@@ -180,21 +182,21 @@ func TestCatchUpWithoutARoot(t *testing.T) {
 // A deletion that the brake holds waits; what is sent does not.
 func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 	held := true
-	b := newBed(t, with{files: []string{"f", "d/x"}, options: func(o *Options) {
+	b := newBed(t, with{files: []string{"f", "d/x"}, options: func(o *setup) {
 		o.Held = func(string, bool) string {
 			if held {
 				return "the disk is away"
 			}
 			return ""
 		}
-		o.Mirrored = true
+		o.Mirrored, o.MirrorScope = true, Scope{}
 	}, there: []string{"only"}})
 	b.remove("f")
 	b.remove("d")
-	b.Mark("", filterqueue.Extras)
+	b.Mark("", dirty.Extras)
 	b.write("g", "1")
 	b.arrives("g", "1")
-	if r := b.fullSync2(Full{Mirror: true}); r.Err != nil {
+	if r := b.fullSync2(fullsync.Request{Mirror: true}); r.Err != nil {
 		t.Fatal(r.Err)
 	}
 	testkit.Eventually(t, patient, "only deletions wait", func() bool { s := b.dirty.Stats(); return s.Pending == 2 && s.InFlight == 0 })
@@ -207,7 +209,7 @@ func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 func TestTheBrakeForgetsNoDeletionInATree(t *testing.T) {
 	var held atomic.Bool
 	held.Store(true)
-	b := newBed(t, with{files: []string{"d/x", "d/y"}, options: func(o *Options) {
+	b := newBed(t, with{files: []string{"d/x", "d/y"}, options: func(o *setup) {
 		o.Held = func(string, bool) string {
 			if held.Load() {
 				return "the root is another one"
@@ -217,7 +219,7 @@ func TestTheBrakeForgetsNoDeletionInATree(t *testing.T) {
 	}})
 	must(t, os.Remove(b.src+"/d/x"))
 	b.write("d/y", "new")
-	b.Mark("d", filterqueue.Tree|filterqueue.Gone)
+	b.Mark("d", dirty.Tree|dirty.Gone)
 	b.arrives("d/y", "new")
 	testkit.Eventually(t, patient, "it waits", func() bool { s := b.dirty.Stats(); return s.Pending == 1 && s.InFlight == 0 })
 	if b.there("d/x") != "old" {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/sersync/sersync/pkg/shellwords"
 )
 
 // Bounds of the script. 2.5.4 kept 5,000 failed commands in memory and let the
@@ -50,10 +52,5 @@ func render(lanes map[string]part) []byte {
 
 // appendTo writes e as one block.
 func (e Entry) appendTo(b *bytes.Buffer) {
-	fmt.Fprintf(b, "#errno %d\ncd %s && %s", e.WaitStatus, quoteDir(e.Dir), quoteCommand(e.Argv[0]))
-	for _, arg := range e.Argv[1:] {
-		b.WriteByte(' ')
-		b.WriteString(quote(arg))
-	}
-	b.WriteString("\n\n")
+	fmt.Fprintf(b, "#errno %d\n%s\n\n", e.WaitStatus, shellwords.CommandIn(e.Dir, e.Argv))
 }

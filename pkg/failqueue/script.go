@@ -181,7 +181,7 @@ func (s *Script) look() (ours bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if s.claimed != nil && sameFile(s.claimed, st) {
+	if s.claimed != nil && safefile.Same(s.claimed, st) {
 		return true, nil
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
@@ -248,12 +248,4 @@ func openLocked(path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
-}
-
-func sameFile(f *os.File, st unix.Stat_t) bool {
-	var own unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &own); err != nil {
-		return false
-	}
-	return own.Dev == st.Dev && own.Ino == st.Ino
 }

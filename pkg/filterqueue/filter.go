@@ -57,6 +57,17 @@ type rule struct {
 	timeouts int
 }
 
+// CompileTexts is Compile for expressions of which only the texts are known.
+// Those that are no expressions exclude nothing.
+func CompileTexts(texts []string) *Filter {
+	expressions := make([]confxml.Expression, len(texts))
+	for i, text := range texts {
+		expressions[i].Text = text
+	}
+	f, _ := Compile(expressions)
+	return f
+}
+
 // Problem is an expression that is no regular expression; it is skipped, as
 // by 2.5.4.
 type Problem struct {
@@ -64,20 +75,9 @@ type Problem struct {
 	Reason     string // one line
 }
 
-// Message is the problem on one line, with its remedy.
-func (p Problem) Message() string {
-	return fmt.Sprintf("filter expression %q is not a regular expression: %s; it is skipped, correct or remove it",
-		p.Expression.Text, p.Reason)
-}
-
-// Lines is what 2.5.4 prints on standard output for it.
-func (p Problem) Lines() []string {
-	return []string{
-		"",
-		"filter 中" + p.Expression.Text + "regular expression error,filter fail",
-		"error content:\t" + p.Reason +
-			"  The error occured while parsing the regular expression: '" + p.Expression.Text + "'.",
-	}
+// Cause is the problem on one line.
+func (p Problem) Cause() string {
+	return fmt.Sprintf("%q is not a regular expression (%s): it is skipped, and what it should exclude is sent", p.Expression.Text, strings.TrimSuffix(p.Reason, "."))
 }
 
 // Compile compiles the expressions that can be compiled and reports the
@@ -144,8 +144,9 @@ func reason(err error) string {
 		return "Invalid character class name, collating name, or character range."
 	case syntax.ErrInvalidRepeatSize:
 		return "Invalid content of repeat range."
+	default:
+		return string(se.Code) + "."
 	}
-	return string(se.Code) + "."
 }
 
 // hasNegativeLook finds (?! and (?<! outside of classes and escapes.
@@ -195,6 +196,25 @@ func (f *Filter) Excluded(path string, dir bool) bool {
 	return f.matches(path, false)
 }
 
+// Excluding is the expression that excludes a path, by itself or with an ancestor.
+func (f *Filter) Excluding(path string, dir bool) (confxml.Expression, bool) {
+	if !f.On() || path == "" {
+		return confxml.Expression{}, false
+	}
+	for i := range len(path) {
+		if path[i] != '/' {
+			continue
+		}
+		if r := f.matching(path[:i], true); r != nil {
+			return r.source, true
+		}
+	}
+	if r := f.matching(path, dir); r != nil {
+		return r.source, true
+	}
+	return confxml.Expression{}, false
+}
+
 // excludedDir answers for a directory and its ancestors, from the cache where
 // it can.
 func (f *Filter) excludedDir(path string) bool {
@@ -215,10 +235,12 @@ func (f *Filter) excludedDir(path string) bool {
 	return verdict
 }
 
-// matches tries every rule on the forms of one path.
-func (f *Filter) matches(path string, dir bool) bool {
+func (f *Filter) matches(path string, dir bool) bool { return f.matching(path, dir) != nil }
+
+// matching is the first rule that matches a form of one path, nil if none does.
+func (f *Filter) matching(path string, dir bool) *rule {
 	if !dir && f.rejectsFile(path) {
-		return false
+		return nil
 	}
 	all := "/" + path + "/" // holds all forms
 	bare, rooted, slashed := all[1:len(all)-1], all[:len(all)-1], all[1:]
@@ -233,15 +255,15 @@ func (f *Filter) matches(path string, dir bool) bool {
 	for _, r := range f.rules {
 		if r.ownSubject {
 			if f.match(r, own, plain) {
-				return true
+				return r
 			}
 			continue
 		}
 		if f.match(r, bare, plain) || f.match(r, rooted, plain) || dir && f.match(r, slashed, plain) {
-			return true
+			return r
 		}
 	}
-	return false
+	return nil
 }
 
 // rejectsFile reports that no rule can match a file at path, in the forms path

@@ -57,7 +57,7 @@ func TestFilterAgainstRecordedRuns(t *testing.T) {
 				t.Fatalf("problems %v", problems)
 			}
 			sent, more := strings.Fields(c.sent), strings.Fields(c.more)
-			for _, file := range strings.Fields(recordedFiles) {
+			for file := range strings.FieldsSeq(recordedFiles) {
 				want := !slices.Contains(sent, file) || slices.Contains(more, file)
 				if got := f.Excluded(file, false); got != want {
 					t.Errorf("%q excluded: %v, want %v", file, got, want)
@@ -103,7 +103,7 @@ func TestFilterExcluded(t *testing.T) {
 				t.Fatalf("problems %v", problems)
 			}
 			check := func(list string, want bool) {
-				for _, p := range strings.Split(list, " ") {
+				for p := range strings.SplitSeq(list, " ") {
 					path := strings.TrimSuffix(p, "/")
 					for range 2 { // the second time from the cache
 						if got := f.Excluded(path, path != p); got != want {
@@ -137,11 +137,6 @@ func TestFilterInvalidExpressionsAreSkippedAndReported(t *testing.T) {
 		if p := problems[i]; p.Expression.Line != w.line || p.Reason != w.reason {
 			t.Errorf("problem %+v, want %+v", p, w)
 		}
-	}
-	lines := problems[0].Lines()
-	if lines[1] != "filter 中*.phpregular expression error,filter fail" ||
-		!strings.HasPrefix(lines[2], "error content:\tThe repeat operator") {
-		t.Errorf("lines %q", lines)
 	}
 	if f.Excluded("a.php", false) || !f.Excluded("a.gz", false) {
 		t.Error("the other expressions do not stand")

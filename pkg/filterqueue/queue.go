@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/confxml"
-	"github.com/sersync/sersync/pkg/inotify"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 // Sink is a lane: whatever is marked is dirty there. Mark is called by several
 // goroutines and must not block.
 type Sink interface {
-	Mark(path string, f Flags)
+	Mark(path string, f dirty.Flags)
 }
 
 // Notice is one event that the switches select, for plugins.
@@ -26,7 +27,7 @@ type Notice struct {
 	// Marked says that the path is about to be marked dirty, so that the lanes
 	// will settle it; otherwise nothing but this notice becomes of it.
 	Marked bool
-	Mask   uint32 // the kernel's IN_ bits; 0: no event, but a look at the disk
+	Op     fsevent.Op // of the event; 0: no event, but a look at the disk
 	// At is when the event came, for who keeps the notice; the zero value from
 	// a Queue.
 	At time.Time
@@ -48,9 +49,13 @@ type Options struct {
 	Root   func() (fd int, done func())
 	Sinks  []Sink
 	Notify Notify // may be nil
-	// Dropped is told of each file that was written under a name whose events
-	// are dropped: it may have another name. It must not block; may be nil.
-	Dropped func(path string)
+	// Dropped is told of each file that was made, or written, under a name whose
+	// events are dropped: it may have another name. It must not block; may be
+	// nil.
+	Dropped func(path string, written bool)
+	// Several is told of each created file that has several names. It must not
+	// block; may be nil.
+	Several func(path string, st *unix.Stat_t)
 	Now     func() time.Time // nil: time.Now
 	Logger  *zap.Logger      // nil: none
 }
@@ -62,6 +67,7 @@ type QueueStats struct {
 	Excluded   uint64 // dropped: <filter>
 	Unselected uint64 // dropped: the <inotify> switches
 	Unsettled  int    // created files that are being looked at or still written
+	Writing    int    // of these, still written: their close is waited for
 	// Oldest is when the oldest of these was created; zero if there is none.
 	// A watermark must not pass it.
 	Oldest time.Time
@@ -89,18 +95,19 @@ func New(opt Options) *Queue {
 		opt.Root = func() (int, func()) { return -1, func() {} }
 	}
 	q := &Queue{opt: opt, log: opt.Logger}
-	q.settler = newSettler(opt.Root, opt.Now, q.settled)
+	q.settler = newSettler(&opt, q.settled)
 	return q
 }
 
 // Event takes one event in. It never blocks and does no I/O.
-func (q *Queue) Event(e inotify.Event) {
+func (q *Queue) Event(e fsevent.Event) {
 	q.events.Add(1)
 	created := false
 	if !e.Dir {
 		switch e.Op {
-		case inotify.Create, inotify.CloseWrite, inotify.Delete, inotify.MovedFrom, inotify.MovedTo:
-			created = q.settler.cancel(e.Path) && e.Op == inotify.CloseWrite
+		case fsevent.Create, fsevent.CloseWrite, fsevent.Delete, fsevent.MovedFrom, fsevent.MovedTo:
+			created = q.settler.cancel(e.Path) && e.Op == fsevent.CloseWrite
+		case fsevent.Modify, fsevent.Attrib: // it is still being written
 		}
 		if e.Path != "" && q.tempName(baseName(e.Path)) {
 			q.temp.Add(1)
@@ -112,7 +119,7 @@ func (q *Queue) Event(e inotify.Event) {
 	if created && !v.mark && q.opt.Switches.CreateFile {
 		// The close of a file that was created belongs to its creation: what was
 		// sent when it appeared need not have been all of it.
-		q.mark(e.Path, Content)
+		q.mark(e.Path, dirty.Content)
 		return
 	}
 	if !v.selected && !v.settle {
@@ -130,28 +137,32 @@ func (q *Queue) Event(e inotify.Event) {
 		}
 		// There is no room to wait for its close: sending it half written
 		// costs a run, forgetting it would lose it.
-		v = chosen(true, Content)
+		v = chosen(true, dirty.Content)
 	}
 	if q.opt.Notify != nil {
 		q.opt.Notify(Notice{
-			Path: e.Path, Dir: e.Dir, Deleted: e.Op == inotify.Delete || e.Op == inotify.MovedFrom, Marked: v.mark, Mask: mask(&e),
+			Path: e.Path, Dir: e.Dir, Deleted: e.Op == fsevent.Delete || e.Op == fsevent.MovedFrom, Marked: v.mark, Op: e.Op,
 		})
 	}
 	if v.mark {
 		q.mark(e.Path, v.flags)
 	}
-	if e.Op == inotify.Create && !e.Dir && !q.opt.Switches.CloseWrite {
-		q.settler.add(e.Path) // without room nothing is lost but the second look
+	if e.Op == fsevent.Create && !e.Dir {
+		if q.opt.Switches.CloseWrite {
+			q.settler.glance(e.Path)
+		} else {
+			q.settler.add(e.Path) // without room nothing is lost but the second look
+		}
 	}
 }
 
-func (q *Queue) dropped(e *inotify.Event) {
-	if q.opt.Dropped != nil && e.Op == inotify.CloseWrite && !e.Dir {
-		q.opt.Dropped(e.Path)
+func (q *Queue) dropped(e *fsevent.Event) {
+	if q.opt.Dropped != nil && !e.Dir && (e.Op == fsevent.CloseWrite || e.Op == fsevent.Create) {
+		q.opt.Dropped(e.Path, e.Op == fsevent.CloseWrite)
 	}
 }
 
-func (q *Queue) mark(path string, f Flags) {
+func (q *Queue) mark(path string, f dirty.Flags) {
 	for _, s := range q.opt.Sinks {
 		s.Mark(path, f)
 	}
@@ -161,9 +172,9 @@ func (q *Queue) mark(path string, f Flags) {
 func (q *Queue) settled(path string) {
 	q.log.Debug("created without a close", zap.String("path", path))
 	if q.opt.Notify != nil {
-		q.opt.Notify(Notice{Path: path, Marked: true, Mask: unix.IN_CREATE})
+		q.opt.Notify(Notice{Path: path, Marked: true, Op: fsevent.Create})
 	}
-	q.mark(path, Content)
+	q.mark(path, dirty.Content)
 }
 
 func (q *Queue) tempName(name string) bool {
@@ -175,6 +186,10 @@ func (q *Queue) tempName(name string) bool {
 
 // Temp reports whether events of the file at rel are dropped for its name.
 func (q *Queue) Temp(rel string) bool { return q.tempName(baseName(rel)) }
+
+// Unsettled reports whether rel is a created file that is still being written, or
+// at which nobody has looked yet.
+func (q *Queue) Unsettled(rel string) bool { return q.settler.waits(rel) }
 
 // Skip reports whether the watcher need not watch rel: it is excluded, or a
 // directory that was made (not moved in) while createFolder is false. For
@@ -197,7 +212,7 @@ func (q *Queue) Stats() QueueStats {
 		Events: q.events.Load(), Temp: q.temp.Load(),
 		Excluded: q.excluded.Load(), Unselected: q.unselected.Load(),
 	}
-	s.Unsettled, s.Oldest = q.settler.stats()
+	q.settler.stats(&s)
 	return s
 }
 

@@ -5,27 +5,27 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-
-	"golang.org/x/sys/unix"
+	"time"
 
 	"github.com/sersync/sersync/pkg/confxml"
-	"github.com/sersync/sersync/pkg/inotify"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 // record is a sink and a plugin that write down what they are told.
 type record struct{ marks, notes []string }
 
-func (r *record) Mark(path string, f Flags) {
+func (r *record) Mark(path string, f dirty.Flags) {
 	r.marks = append(r.marks, fmt.Sprintf("%s %s", path, flagNames(f)))
 }
 
 func (r *record) notify(n Notice) {
-	r.notes = append(r.notes, fmt.Sprintf("%s dir=%v deleted=%v %#x", n.Path, n.Dir, n.Deleted, n.Mask))
+	r.notes = append(r.notes, fmt.Sprintf("%s dir=%v deleted=%v %d", n.Path, n.Dir, n.Deleted, n.Op))
 }
 
-func flagNames(f Flags) string {
+func flagNames(f dirty.Flags) string {
 	out := ""
-	for i, name := range []string{"T", "C", "G", "X"} {
+	for i, name := range []string{"T", "C", "G", "X", "A", "U"} {
 		if f&(1<<i) != 0 {
 			out += name
 		}
@@ -43,26 +43,27 @@ func TestRulesForEverySwitchCombination(t *testing.T) {
 			MoveFrom: on(4), MoveTo: on(5), Attrib: on(6), Modify: on(7),
 		}
 		for _, c := range []struct {
-			e    inotify.Event
+			e    fsevent.Event
 			on   bool
 			want string
 		}{
-			{inotify.Event{Path: "f", Op: inotify.Create}, sw.CreateFile, "f C"},
-			{inotify.Event{Path: "f", Op: inotify.CloseWrite}, sw.CloseWrite, "f C"},
-			{inotify.Event{Path: "f", Op: inotify.Modify}, sw.Modify, "f C"},
-			{inotify.Event{Path: "f", Op: inotify.Attrib}, sw.Attrib, "f "},
-			{inotify.Event{Path: "f", Op: inotify.MovedTo}, sw.MoveTo, "f C"},
-			{inotify.Event{Path: "f", Op: inotify.Delete}, sw.Delete, "f G"},
-			{inotify.Event{Path: "f", Op: inotify.MovedFrom}, sw.MoveFrom && sw.Delete, "f G"},
-			{inotify.Event{Path: "d", Op: inotify.Create, Dir: true, Covered: true}, sw.CreateFolder, "d T"},
-			{inotify.Event{Path: "d", Op: inotify.Create, Dir: true}, false, ""},
-			{inotify.Event{Path: "d", Op: inotify.MovedTo, Dir: true, Covered: true}, sw.MoveTo, "d TC"},
-			{inotify.Event{Path: "d", Op: inotify.MovedTo, Dir: true}, false, ""},
-			{inotify.Event{Path: "d", Op: inotify.Attrib, Dir: true}, sw.Attrib, "d "},
-			{inotify.Event{Path: "d", Op: inotify.Delete, Dir: true}, sw.Delete, "d TG"},
-			{inotify.Event{Path: "d", Op: inotify.MovedFrom, Dir: true}, sw.MoveFrom && sw.Delete, "d TG"},
-			{inotify.Event{Path: "", Op: inotify.Attrib, Dir: true}, sw.Attrib, " "},
-			{inotify.Event{Path: "", Op: inotify.Delete, Dir: true}, false, ""},
+			{fsevent.Event{Path: "f", Op: fsevent.Create}, sw.CreateFile, "f C"},
+			{fsevent.Event{Path: "f", Op: fsevent.CloseWrite}, sw.CloseWrite, "f C"},
+			{fsevent.Event{Path: "f", Op: fsevent.Modify}, sw.Modify, "f C"},
+			{fsevent.Event{Path: "f", Op: fsevent.Attrib}, sw.Attrib, "f "},
+			{fsevent.Event{Path: "f", Op: fsevent.MovedTo}, sw.MoveTo, "f C"},
+			{fsevent.Event{Path: "f", Op: fsevent.MovedTo, Arrived: true}, sw.MoveTo, "f A"},
+			{fsevent.Event{Path: "f", Op: fsevent.Delete}, sw.Delete, "f G"},
+			{fsevent.Event{Path: "f", Op: fsevent.MovedFrom}, sw.MoveFrom && sw.Delete, "f G"},
+			{fsevent.Event{Path: "d", Op: fsevent.Create, Dir: true, Covered: true}, sw.CreateFolder, "d T"},
+			{fsevent.Event{Path: "d", Op: fsevent.Create, Dir: true}, false, ""},
+			{fsevent.Event{Path: "d", Op: fsevent.MovedTo, Dir: true, Covered: true}, sw.MoveTo, "d TC"},
+			{fsevent.Event{Path: "d", Op: fsevent.MovedTo, Dir: true}, false, ""},
+			{fsevent.Event{Path: "d", Op: fsevent.Attrib, Dir: true}, sw.Attrib, "d "},
+			{fsevent.Event{Path: "d", Op: fsevent.Delete, Dir: true}, sw.Delete, "d TG"},
+			{fsevent.Event{Path: "d", Op: fsevent.MovedFrom, Dir: true}, sw.MoveFrom && sw.Delete, "d TG"},
+			{fsevent.Event{Path: "", Op: fsevent.Attrib, Dir: true}, sw.Attrib, " "},
+			{fsevent.Event{Path: "", Op: fsevent.Delete, Dir: true}, false, ""},
 		} {
 			var r record
 			New(Options{Switches: sw, Sinks: []Sink{&r, &r}}).Event(c.e)
@@ -89,44 +90,44 @@ func TestQueueNames(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		dotFiles bool
-		events   []inotify.Event
+		events   []fsevent.Event
 		want     string
 		stats    QueueStats
 	}{
-		{"temp file", false, []inotify.Event{{Path: "d/x~", Op: inotify.CloseWrite}}, "[]", QueueStats{Events: 1, Temp: 1}},
-		{"dot file", false, []inotify.Event{{Path: ".x", Op: inotify.Delete}}, "[]", QueueStats{Events: 1, Temp: 1}},
-		{"dot file brought back", true, []inotify.Event{{Path: ".x", Op: inotify.CloseWrite}}, "[.x C]", QueueStats{Events: 1}},
+		{"temp file", false, []fsevent.Event{{Path: "d/x~", Op: fsevent.CloseWrite}}, "[]", QueueStats{Events: 1, Temp: 1}},
+		{"dot file", false, []fsevent.Event{{Path: ".x", Op: fsevent.Delete}}, "[]", QueueStats{Events: 1, Temp: 1}},
+		{"dot file brought back", true, []fsevent.Event{{Path: ".x", Op: fsevent.CloseWrite}}, "[.x C]", QueueStats{Events: 1}},
 		{
 			"editor files stay out", true,
-			[]inotify.Event{{Path: ".x~", Op: inotify.CloseWrite}, {Path: "4913", Op: inotify.CloseWrite}},
+			[]fsevent.Event{{Path: ".x~", Op: fsevent.CloseWrite}, {Path: "4913", Op: fsevent.CloseWrite}},
 			"[]", QueueStats{Events: 2, Temp: 2},
 		},
 		{
 			"temp names of directories count", false,
-			[]inotify.Event{{Path: ".git", Op: inotify.Create, Dir: true, Covered: true}, {Path: ".git/x", Op: inotify.CloseWrite}},
+			[]fsevent.Event{{Path: ".git", Op: fsevent.Create, Dir: true, Covered: true}, {Path: ".git/x", Op: fsevent.CloseWrite}},
 			"[.git T .git/x C]", QueueStats{Events: 2},
 		},
 		{
 			"temp renamed to real", false,
-			[]inotify.Event{{Path: ".f.X1", Op: inotify.MovedFrom}, {Path: "f", Op: inotify.MovedTo}},
+			[]fsevent.Event{{Path: ".f.X1", Op: fsevent.MovedFrom}, {Path: "f", Op: fsevent.MovedTo}},
 			"[f C]", QueueStats{Events: 2, Temp: 1},
 		},
 		{
 			"real renamed to temp", false,
-			[]inotify.Event{{Path: "f", Op: inotify.MovedFrom}, {Path: "f~", Op: inotify.MovedTo}},
+			[]fsevent.Event{{Path: "f", Op: fsevent.MovedFrom}, {Path: "f~", Op: fsevent.MovedTo}},
 			"[f G]", QueueStats{Events: 2, Temp: 1},
 		},
 		{
 			"excluded", false,
-			[]inotify.Event{
-				{Path: "a.gz", Op: inotify.CloseWrite},
-				{Path: "skip/x", Op: inotify.Delete},
-				{Path: "skip", Op: inotify.Delete, Dir: true},
-				{Path: "skip", Op: inotify.Delete},
+			[]fsevent.Event{
+				{Path: "a.gz", Op: fsevent.CloseWrite},
+				{Path: "skip/x", Op: fsevent.Delete},
+				{Path: "skip", Op: fsevent.Delete, Dir: true},
+				{Path: "skip", Op: fsevent.Delete},
 			},
 			"[skip G]", QueueStats{Events: 4, Excluded: 3},
 		},
-		{"not selected", false, []inotify.Event{{Path: "f", Op: inotify.Attrib}}, "[]", QueueStats{Events: 1, Unselected: 1}},
+		{"not selected", false, []fsevent.Event{{Path: "f", Op: fsevent.Attrib}}, "[]", QueueStats{Events: 1, Unselected: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var r record
@@ -149,22 +150,22 @@ func TestQueueNotifiesPluginsWithoutLanes(t *testing.T) {
 	sw := defaults
 	sw.Delete = false
 	q := New(Options{Switches: sw, Notify: r.notify})
-	for _, e := range []inotify.Event{
-		{Path: "d", Op: inotify.Create, Dir: true},
-		{Path: "d", Op: inotify.Create, Dir: true, Covered: true},
-		{Path: "d/f", Op: inotify.CloseWrite},
-		{Path: "d/f", Op: inotify.MovedFrom},
-		{Path: "g", Op: inotify.MovedTo},
-		{Path: "g", Op: inotify.Delete},
-		{Path: "g~", Op: inotify.CloseWrite},
+	for _, e := range []fsevent.Event{
+		{Path: "d", Op: fsevent.Create, Dir: true},
+		{Path: "d", Op: fsevent.Create, Dir: true, Covered: true},
+		{Path: "d/f", Op: fsevent.CloseWrite},
+		{Path: "d/f", Op: fsevent.MovedFrom},
+		{Path: "g", Op: fsevent.MovedTo},
+		{Path: "g", Op: fsevent.Delete},
+		{Path: "g~", Op: fsevent.CloseWrite},
 	} {
 		q.Event(e)
 	}
 	want := []string{
-		fmt.Sprintf("d dir=true deleted=false %#x", unix.IN_CREATE|unix.IN_ISDIR),
-		fmt.Sprintf("d/f dir=false deleted=false %#x", unix.IN_CLOSE_WRITE),
-		fmt.Sprintf("d/f dir=false deleted=true %#x", unix.IN_MOVED_FROM),
-		fmt.Sprintf("g dir=false deleted=false %#x", unix.IN_MOVED_TO),
+		fmt.Sprintf("d dir=true deleted=false %d", fsevent.Create),
+		fmt.Sprintf("d/f dir=false deleted=false %d", fsevent.CloseWrite),
+		fmt.Sprintf("d/f dir=false deleted=true %d", fsevent.MovedFrom),
+		fmt.Sprintf("g dir=false deleted=false %d", fsevent.MovedTo),
 	}
 	if fmt.Sprint(r.notes) != fmt.Sprint(want) {
 		t.Errorf("told %q, want %q", r.notes, want)
@@ -203,7 +204,7 @@ func TestQueueSkip(t *testing.T) {
 }
 
 func BenchmarkQueueEvent(b *testing.B) {
-	d := NewDirty()
+	d := dirty.New(time.Now(), dirty.Limits{})
 	q := New(Options{Switches: defaults, Sinks: []Sink{lane{d}}})
 	names := make([]string, 10_000)
 	for i := range names {
@@ -216,11 +217,11 @@ func BenchmarkQueueEvent(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; i < b.N; i++ {
 		name := names[i%len(names)]
-		q.Event(inotify.Event{Path: name, Op: inotify.Create})
-		q.Event(inotify.Event{Path: name, Op: inotify.CloseWrite})
+		q.Event(fsevent.Event{Path: name, Op: fsevent.Create})
+		q.Event(fsevent.Event{Path: name, Op: fsevent.CloseWrite})
 	}
 }
 
-type lane struct{ d *Dirty }
+type lane struct{ d *dirty.Set }
 
-func (l lane) Mark(path string, f Flags) { l.d.Mark(path, f, t0) }
+func (l lane) Mark(path string, f dirty.Flags) { l.d.Mark(path, f, time.Now()) }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // settleSteps are the waits of a created file from one look to the next. The
@@ -30,7 +32,8 @@ type settler struct {
 	root    func() (fd int, done func())
 	now     func() time.Time
 	settled func(path string)
-	wake    chan struct{} // capacity 1: there is something new to wait for; never closed
+	several func(path string, st *unix.Stat_t) // may be nil
+	wake    chan struct{}                      // capacity 1: there is something new to wait for; never closed
 
 	mu     sync.Mutex
 	files  map[string]unsettled
@@ -43,7 +46,27 @@ type unsettled struct {
 	id    uint64 // tells it from a later file of the same name
 	since time.Time
 	seen  fingerprint // where no lease is possible
+	state unsettledState
 }
+
+// unsettledState says what is known of a created file, and what becomes of it.
+type unsettledState uint8
+
+const (
+	unseen  unsettledState = iota // nobody has looked yet whether it is being written
+	writing                       // it is, and its close is waited for
+	// early: a link to a file that is being written was passed on as it is, so
+	// that its name is on the remotes, and is passed on again after the close.
+	early
+	// glance: it was passed on when it was created, and only whether it has
+	// several names is looked at, once.
+	glance
+)
+
+// linkStep is the wait after which a link to a file that is being written is
+// passed on as it is, some 4 s after it was made. A program may hold a file open
+// for days; a file that is being created is waited for all that time.
+const linkStep = 3
 
 // ticket is a file's turn. It is void when the file's id is another by then.
 type ticket struct {
@@ -53,15 +76,24 @@ type ticket struct {
 	step int
 }
 
-func newSettler(root func() (int, func()), now func() time.Time, settled func(string)) *settler {
+func newSettler(opt *Options, settled func(string)) *settler {
 	return &settler{
-		root: root, now: now, settled: settled,
+		root: opt.Root, now: opt.Now, settled: settled, several: opt.Several,
 		wake: make(chan struct{}, 1), files: make(map[string]unsettled),
 	}
 }
 
 // add starts to wait for a created file; false means that there is no room.
-func (s *settler) add(path string) bool {
+func (s *settler) add(path string) bool { return s.start(path, unseen) }
+
+// glance has a created file looked at that was passed on already.
+func (s *settler) glance(path string) {
+	if s.several != nil {
+		s.start(path, glance)
+	}
+}
+
+func (s *settler) start(path string, state unsettledState) bool {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +101,7 @@ func (s *settler) add(path string) bool {
 		return false
 	}
 	s.last++
-	s.files[path] = unsettled{id: s.last, since: now}
+	s.files[path] = unsettled{id: s.last, since: now, state: state}
 	s.queueLocked(ticket{path: path, id: s.last}, now)
 	return true
 }
@@ -84,13 +116,23 @@ func (s *settler) cancel(path string) bool {
 	return waited
 }
 
+// waits tells whether a created file is waited for.
+func (s *settler) waits(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, waited := s.files[path]
+	return waited && u.state != glance
+}
+
 // take ends all waits and returns what was waited for.
 func (s *settler) take() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	paths := make([]string, 0, len(s.files))
-	for p := range s.files {
-		paths = append(paths, p)
+	for p, u := range s.files {
+		if u.state != glance {
+			paths = append(paths, p)
+		}
 	}
 	clear(s.files)
 	return paths
@@ -112,15 +154,18 @@ func (s *settler) queueLocked(t ticket, now time.Time) {
 	}
 }
 
-func (s *settler) stats() (n int, oldest time.Time) {
+func (s *settler) stats(out *QueueStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, u := range s.files {
-		if oldest.IsZero() || u.since.Before(oldest) {
-			oldest = u.since
+		if out.Oldest.IsZero() || u.since.Before(out.Oldest) {
+			out.Oldest = u.since
+		}
+		if u.state == writing || u.state == early {
+			out.Writing++
 		}
 	}
-	return len(s.files), oldest
+	out.Unsettled = len(s.files)
 }
 
 func (s *settler) run(ctx context.Context) {
@@ -180,29 +225,44 @@ func (s *settler) visit(t ticket) {
 		return
 	}
 	root, done := s.root()
-	found, seen := look(root, t.path, t.step, u.seen)
+	seen := look(root, t.path, t.step, u.seen)
 	done()
-	s.mu.Lock()
-	if s.files[t.path].id != t.id {
-		s.mu.Unlock()
-		return // its close came meanwhile
+	if seen.several && s.several != nil {
+		s.several(t.path, &seen.stat)
 	}
-	if found == wait {
-		if seen.ok && !u.seen.ok {
-			t.step = 0 // compare a second after this first fingerprint
-		}
-		t.step++
-		u.seen = seen
-		s.files[t.path] = u
-		s.queueLocked(t, s.now())
-		s.mu.Unlock()
-		return
-	}
-	delete(s.files, t.path)
-	s.mu.Unlock()
-	if found == complete {
+	if s.next(t, seen) {
 		s.settled(t.path)
 	}
+}
+
+// next is what follows a look: true when the file is to be passed on now.
+func (s *settler) next(t ticket, seen sight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.files[t.path]
+	if u.id != t.id {
+		return false // its close came meanwhile
+	}
+	if seen.found != wait || u.state == glance {
+		delete(s.files, t.path)
+		return seen.found == complete && u.state != glance
+	}
+	pass := false
+	switch {
+	case t.step == 0:
+	case seen.several && t.step >= linkStep && u.state != early:
+		u.state, pass = early, true
+	case u.state == unseen:
+		u.state = writing
+	}
+	if seen.print.ok && !u.seen.ok {
+		t.step = 0 // compare a second after this first fingerprint
+	}
+	t.step++
+	u.seen = seen.print
+	s.files[t.path] = u
+	s.queueLocked(t, s.now())
+	return pass
 }
 
 // ticketQueue is a first-in, first-out queue.

@@ -23,46 +23,55 @@ type fingerprint struct {
 	mtime, ctime unix.Timespec
 }
 
+// sight is what a look at a created file has seen.
+type sight struct {
+	found found
+	print fingerprint // where no lease is possible
+	// stat describes the file when it has several names.
+	stat    unix.Stat_t
+	several bool
+}
+
 // look looks at a created file without following links. What cannot be looked
 // at counts as complete: a run tells what is wrong with it.
-func look(root int, path string, step int, seen fingerprint) (found, fingerprint) {
+func look(root int, path string, step int, before fingerprint) (s sight) {
 	if root < 0 {
-		return complete, fingerprint{}
+		return sight{found: complete}
 	}
 	dir, err := openParent(root, path)
 	if err != nil {
-		return verdictOf(err), fingerprint{}
+		return sight{found: verdictOf(err)}
 	}
 	if dir != root {
 		defer unix.Close(dir)
 	}
-	var st unix.Stat_t
 	if err := retryEINTR(func() error {
-		return unix.Fstatat(dir, baseName(path), &st, unix.AT_SYMLINK_NOFOLLOW)
+		return unix.Fstatat(dir, baseName(path), &s.stat, unix.AT_SYMLINK_NOFOLLOW)
 	}); err != nil {
-		return verdictOf(err), fingerprint{}
+		return sight{found: verdictOf(err)}
 	}
-	switch st.Mode & unix.S_IFMT {
+	switch s.stat.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 	case unix.S_IFDIR:
-		return absent, fingerprint{} // replaced: an event of its own
+		return sight{found: absent} // replaced: an event of its own
 	default:
-		return complete, fingerprint{}
+		return sight{found: complete}
 	}
+	s.several = s.stat.Nlink > 1
 	if step == 0 {
-		return wait, fingerprint{}
+		s.found = wait
+		return s
 	}
-	switch closed, known := closedForWriting(dir, baseName(path), &st); {
+	switch closed, known := closedForWriting(dir, baseName(path), &s.stat); {
 	case !known:
-		now := fingerprint{ok: true, size: st.Size, mtime: st.Mtim, ctime: st.Ctim}
-		if seen == now {
-			return complete, now
+		s.print = fingerprint{ok: true, size: s.stat.Size, mtime: s.stat.Mtim, ctime: s.stat.Ctim}
+		if before != s.print {
+			s.found = wait
 		}
-		return wait, now
-	case closed:
-		return complete, fingerprint{}
+	case !closed:
+		s.found = wait
 	}
-	return wait, fingerprint{}
+	return s
 }
 
 func verdictOf(err error) found {
@@ -123,6 +132,25 @@ func closedForWriting(dir int, name string, want *unix.Stat_t) (closed, known bo
 		return false, true
 	}
 	return false, false
+}
+
+// OnlyName tells whether the regular file at path below root is that of the
+// given device and inode, has no other name, and is open for writing nowhere. It
+// is false when that cannot be known.
+func OnlyName(root int, path string, dev, ino uint64) bool {
+	dir, err := openParent(root, path)
+	if err != nil {
+		return false
+	}
+	if dir != root {
+		defer unix.Close(dir)
+	}
+	var st unix.Stat_t
+	if unix.Fstatat(dir, baseName(path), &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Dev != dev || st.Ino != ino || st.Nlink != 1 {
+		return false
+	}
+	closed, known := closedForWriting(dir, baseName(path), &st)
+	return closed && known
 }
 
 func retryEINTR(call func() error) error {

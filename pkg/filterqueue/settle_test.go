@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/confxml"
-	"github.com/sersync/sersync/pkg/inotify"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 // site is a watched directory with a queue behind the real kernel's events.
@@ -26,9 +27,11 @@ type site struct {
 	mark chan string
 }
 
-func (s *site) Mark(path string, f Flags) { s.mark <- path + " " + flagNames(f) }
+func (s *site) Mark(path string, f dirty.Flags) { s.mark <- path + " " + flagNames(f) }
 
-func newSite(t *testing.T, sw confxml.Switches) *site {
+func newSite(t *testing.T, sw confxml.Switches) *site { return newSiteWith(t, Options{Switches: sw}) }
+
+func newSiteWith(t *testing.T, opt Options) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), mark: make(chan string, 100)}
 	root, err := unix.Open(s.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -43,7 +46,8 @@ func newSite(t *testing.T, sw confxml.Switches) *site {
 	if _, err := unix.InotifyAddWatch(ifd, s.dir, unix.IN_ALL_EVENTS); err != nil {
 		t.Fatal(err)
 	}
-	s.q = New(Options{Switches: sw, Root: func() (int, func()) { return root, func() {} }, Sinks: []Sink{s}})
+	opt.Root, opt.Sinks = func() (int, func()) { return root, func() {} }, []Sink{s}
+	s.q = New(opt)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.q.Run(ctx) })
@@ -59,10 +63,10 @@ func newSite(t *testing.T, sw confxml.Switches) *site {
 
 // read hands over the kernel's events of the one directory.
 func (s *site) read(events *os.File) {
-	ops := map[uint32]inotify.Op{
-		unix.IN_CREATE: inotify.Create, unix.IN_CLOSE_WRITE: inotify.CloseWrite, unix.IN_DELETE: inotify.Delete,
-		unix.IN_MODIFY: inotify.Modify, unix.IN_ATTRIB: inotify.Attrib,
-		unix.IN_MOVED_FROM: inotify.MovedFrom, unix.IN_MOVED_TO: inotify.MovedTo,
+	ops := map[uint32]fsevent.Op{
+		unix.IN_CREATE: fsevent.Create, unix.IN_CLOSE_WRITE: fsevent.CloseWrite, unix.IN_DELETE: fsevent.Delete,
+		unix.IN_MODIFY: fsevent.Modify, unix.IN_ATTRIB: fsevent.Attrib,
+		unix.IN_MOVED_FROM: fsevent.MovedFrom, unix.IN_MOVED_TO: fsevent.MovedTo,
 	}
 	buf := make([]byte, 1<<16)
 	for {
@@ -75,7 +79,7 @@ func (s *site) read(events *os.File) {
 			name := strings.TrimRight(string(buf[at+unix.SizeofInotifyEvent:at+unix.SizeofInotifyEvent+int(e.Len)]), "\x00")
 			at += unix.SizeofInotifyEvent + int(e.Len)
 			if op := ops[e.Mask&unix.IN_ALL_EVENTS]; op != 0 && name != "" {
-				s.q.Event(inotify.Event{Path: name, Op: op, Dir: e.Mask&unix.IN_ISDIR != 0})
+				s.q.Event(fsevent.Event{Path: name, Op: op, Dir: e.Mask&unix.IN_ISDIR != 0})
 			}
 		}
 	}
@@ -206,6 +210,55 @@ func TestSettleLeavesAFileBeingWrittenToItsClose(t *testing.T) {
 	}
 }
 
+// TestSettleLinkIsNotHeldBack: a link to a file that a program holds open for
+// writing is passed on after some seconds, and again once the file is closed by
+// its other name.
+func TestSettleLinkIsNotHeldBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, defaults)
+	outside := filepath.Join(t.TempDir(), "held") // no event will tell of its close
+	f, err := os.Create(outside)
+	s.do(err)
+	s.do(os.Link(outside, s.path("new")))
+	s.until("known as being written", func() bool { return s.q.Stats().Writing == 1 })
+	s.want("new C")
+	if n := s.q.Stats().Writing; n != 1 {
+		t.Errorf("%d files are known as being written, want the one that is held", n)
+	}
+	s.do(f.Close())
+	s.want("new C")
+	s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
+}
+
+// TestSettleTellsOfSeveralNames: a link is told of before it is passed on,
+// whatever the switches make of its creation; a file that is written is not
+// looked at.
+func TestSettleTellsOfSeveralNames(t *testing.T) {
+	t.Parallel()
+	atOnce := defaults
+	atOnce.CreateFile = true
+	for name, sw := range map[string]confxml.Switches{"as shipped": defaults, "createFile": atOnce} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			several := make(chan string, 10)
+			s := newSiteWith(t, Options{Switches: sw, Several: func(path string, st *unix.Stat_t) {
+				several <- fmt.Sprintf("%s %d", path, st.Nlink)
+			}})
+			s.do(os.WriteFile(s.path("a"), []byte("x"), 0o600))
+			s.do(os.Link(s.path("a"), s.path("b")))
+			select {
+			case got := <-several:
+				if got != "b 2" {
+					t.Errorf("told of %q", got)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("nobody was told")
+			}
+			s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
+		})
+	}
+}
+
 func TestSettleOrdinaryFileIsMarkedOnceByItsClose(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, defaults)
@@ -221,11 +274,11 @@ func TestSettleOrdinaryFileIsMarkedOnceByItsClose(t *testing.T) {
 func TestSettleForgetsWhatIsGone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, defaults)
-	s.q.Event(inotify.Event{Path: "never/was", Op: inotify.Create})
+	s.q.Event(fsevent.Event{Path: "never/was", Op: fsevent.Create})
 	s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
 	s.do(os.Symlink(".", s.path("link")))
 	s.want("link C")
-	s.q.Event(inotify.Event{Path: "link/link", Op: inotify.Create}) // behind a link
+	s.q.Event(fsevent.Event{Path: "link/link", Op: fsevent.Create}) // behind a link
 	s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
 	if len(s.mark) > 0 {
 		t.Fatalf("marked %q", <-s.mark)
@@ -236,22 +289,22 @@ func TestSettleWithoutRoomOrRootMarksAtOnce(t *testing.T) {
 	var r record
 	q := New(Options{Switches: defaults, Sinks: []Sink{&r}})
 	for i := range maxUnsettled + 1 {
-		q.Event(inotify.Event{Path: fmt.Sprintf("f%d", i), Op: inotify.Create})
+		q.Event(fsevent.Event{Path: fmt.Sprintf("f%d", i), Op: fsevent.Create})
 	}
 	if len(r.marks) != 1 || r.marks[0] != fmt.Sprintf("f%d C", maxUnsettled) {
 		t.Errorf("marked %q", r.marks)
 	}
-	if found, _ := look(-1, "x", 0, fingerprint{}); found != complete {
+	if s := look(-1, "x", 0, fingerprint{}); s.found != complete {
 		t.Error("a file is lost while there is no root")
 	}
 }
 
 func TestSettleTicketsAreBounded(t *testing.T) {
 	q := New(Options{Switches: defaults})
-	q.Event(inotify.Event{Path: "open", Op: inotify.Create})
+	q.Event(fsevent.Event{Path: "open", Op: fsevent.Create})
 	for range 5 * maxUnsettled {
-		q.Event(inotify.Event{Path: "f", Op: inotify.Create})
-		q.Event(inotify.Event{Path: "f", Op: inotify.CloseWrite})
+		q.Event(fsevent.Event{Path: "f", Op: fsevent.Create})
+		q.Event(fsevent.Event{Path: "f", Op: fsevent.CloseWrite})
 	}
 	tickets := q.settler.queues[0]
 	if n := len(tickets.list) - tickets.head; n > 2*maxUnsettled+1 {
@@ -286,31 +339,27 @@ func TestSettleWithoutLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(root)
-	type answer struct {
-		f    found
-		seen fingerprint
-	}
-	var answers [3]answer
+	var answers [3]sight
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and let the thread end with what it lost
 		dropLease()
-		answers[0].f, answers[0].seen = look(root, name, 1, fingerprint{})
-		answers[1].f, answers[1].seen = look(root, name, 1, answers[0].seen)
+		answers[0] = look(root, name, 1, fingerprint{})
+		answers[1] = look(root, name, 1, answers[0].print)
 		if os.Geteuid() == 0 {
 			_ = os.WriteFile(file, []byte("xy"), 0o644)
-			answers[2].f, answers[2].seen = look(root, name, 1, answers[0].seen)
+			answers[2] = look(root, name, 1, answers[0].print)
 		}
 	}()
 	<-done
-	if answers[0].f != wait || !answers[0].seen.ok {
+	if answers[0].found != wait || !answers[0].print.ok {
 		t.Errorf("first look %+v", answers[0])
 	}
-	if answers[1].f != complete {
+	if answers[1].found != complete {
 		t.Errorf("unchanged file %+v", answers[1])
 	}
-	if os.Geteuid() == 0 && answers[2].f != wait {
+	if os.Geteuid() == 0 && answers[2].found != wait {
 		t.Errorf("changed file %+v", answers[2])
 	}
 }

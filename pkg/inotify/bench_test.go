@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent"
+	"github.com/sersync/sersync/pkg/nameset"
 )
 
 // discard is a Handler that only notices that the watches stand.
@@ -18,12 +21,13 @@ type discard struct {
 	stood  chan struct{}
 }
 
-func (d *discard) Event(Event)             { d.events++ }
-func (d *discard) Overflow()               {}
-func (d *discard) Repaired()               {}
-func (d *discard) Root(RootState)          { close(d.stood) }
-func (d *discard) Mount(string, bool)      {}
-func (d *discard) Uncovered(string, error) {}
+func (d *discard) Event(fsevent.Event)           { d.events++ }
+func (d *discard) Overflow()                     {}
+func (d *discard) Repaired()                     {}
+func (d *discard) Vanished(string, *nameset.Set) {}
+func (d *discard) Root(fsevent.RootState)        { close(d.stood) }
+func (d *discard) Mount(string, bool)            {}
+func (d *discard) Uncovered(string, error)       {}
 
 // BenchmarkDecode is the reader's work per event, without the system call.
 func BenchmarkDecode(b *testing.B) {
@@ -32,7 +36,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := newSession(w)
-	s.rootWd = 1
+	s.t.rootWd = 1
 	s.t.root = s.t.create(1)
 	for wd := int32(2); wd < 102; wd++ {
 		s.t.attach(s.t.create(wd), s.t.root, fmt.Appendf(nil, "directory-%d", wd))

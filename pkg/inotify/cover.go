@@ -6,7 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/sersync/sersync/pkg/walk"
+	"github.com/sersync/sersync/pkg/fsevent"
+	"github.com/sersync/sersync/pkg/fstree"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +33,7 @@ func (s *session) cover(ctx context.Context, j *job, buf []byte) {
 	case parent == none:
 		// Its directory is gone, and it too. Without a path from an earlier
 		// try, the event of that directory has to do.
-		s.finish(&coverage{s: s, j: j, rel: j.path})
+		(&coverage{s: s, j: j, rel: j.path}).finish()
 		return
 	case !placed:
 		s.postpone(j, false)
@@ -43,20 +44,20 @@ func (s *session) cover(ctx context.Context, j *job, buf []byte) {
 	if j.key.name != "" && s.w.opt.Skip != nil && s.w.opt.Skip(c.rel, j.appeared) {
 		s.unwatch(j.key, c.rel)
 		c.skipped = true
-		s.finish(c)
+		c.finish()
 		return
 	}
 	err := c.run(ctx, buf)
 	switch {
 	case ctx.Err() != nil:
 	case err == nil:
-		s.finish(c)
+		c.finish()
 	case j.tries >= maxTries:
 		s.w.log.Debug("directory not found, repairing the watches", zap.String("path", c.rel), zap.Error(err))
 		s.mu.Lock()
 		s.repair.wanted = true
 		s.mu.Unlock()
-		s.finish(c)
+		c.finish()
 	default:
 		s.postpone(j, true)
 	}
@@ -91,11 +92,11 @@ type coverage struct {
 // tried again.
 func (c *coverage) run(ctx context.Context, buf []byte) error {
 	var err error
-	if c.parentFD, err = c.s.openDir(c.parentRel); err != nil {
+	if c.parentFD, err = c.openParent(); err != nil {
 		return err
 	}
 	defer unix.Close(c.parentFD)
-	if err := c.s.identify(c.parentFD, c.j.key.wd, c.parentRel); err != nil {
+	if err := c.identify(); err != nil {
 		return err
 	}
 	c.stamp = c.s.moves.Load()
@@ -103,8 +104,8 @@ func (c *coverage) run(ctx context.Context, buf []byte) error {
 	if name == "" {
 		name = "."
 	}
-	fd, err := walk.Open(c.parentFD, name)
-	if err != nil && walk.Vanished(err) {
+	fd, err := fstree.OpenIn(c.parentFD, name)
+	if err != nil && fstree.Vanished(err) {
 		c.gone()
 		return nil
 	}
@@ -113,16 +114,31 @@ func (c *coverage) run(ctx context.Context, buf []byte) error {
 		return nil
 	}
 	defer unix.Close(fd)
-	return walk.Tree(ctx, fd, c.rel, walk.Options{
+	if c.j.is(walkAll) {
+		c.s.w.count.entries.Store(0)
+	}
+	return fstree.Walk(ctx, fd, c.rel, fstree.WalkOptions{
 		Workers: c.s.w.opt.Workers, Buffer: buf, Chdir: true,
-		Stamp: c.s.moves.Load, Enter: c.enter, Descend: c.descend, Error: c.fail,
+		Stamp: c.s.moves.Load, Enter: c.enter, Descend: c.descend, Error: c.fail, Entries: c.entries,
 	})
 }
 
-// openDir opens a directory below the root by its path in the table. The
-// root's descriptor is not kept: it would keep the file system from being
-// unmounted.
-func (s *session) openDir(rel string) (int, error) {
+// entries counts what a directory holds, and takes the listing into the
+// inventory, if there is one.
+func (c *coverage) entries(d *fstree.Dir, batch []fstree.Entry) {
+	c.s.w.count.entries.Add(int64(len(batch)))
+	if c.s.w.opt.Inventory == nil {
+		return
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.s.inventory.listed(int32(d.Mark), batch)
+}
+
+// openParent opens the directory of the job by its path in the table. The root's
+// descriptor is not kept: it would keep the file system from being unmounted.
+func (c *coverage) openParent() (int, error) {
+	s, rel := c.s, c.parentRel
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 	fd, err := unix.Open(s.w.root, flags, 0)
 	if err != nil {
@@ -160,16 +176,17 @@ func (s *session) lookAtRoot() {
 	s.mu.Unlock()
 }
 
-// identify makes sure that an open directory is the one with watch descriptor
-// wd: adding the watch of an inode again returns the same wd (inotify(7)).
-func (s *session) identify(fd int, wd int32, rel string) error {
+// identify makes sure that the open directory is that of the job: adding the watch of
+// an inode again returns the same wd (inotify(7)).
+func (c *coverage) identify() error {
+	s, wd := c.s, c.j.key.wd
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.t.lookup(wd)
 	if n == none {
 		return errMisplaced
 	}
-	got, err := s.w.kernel.add(s.ifd, fd, s.maskOf(n), func() string { return filepath.Join(s.w.root, rel) })
+	got, err := s.w.kernel.add(s.inst.fd, c.parentFD, s.maskLocked(n), func() string { return filepath.Join(s.w.root, c.parentRel) })
 	if err != nil {
 		return errMisplaced
 	}
@@ -178,12 +195,12 @@ func (s *session) identify(fd int, wd int32, rel string) error {
 	}
 	if s.t.lookup(got) == none {
 		// A watch that nobody asked for: what is there has its own event.
-		_, _ = unix.InotifyRmWatch(s.ifd, uint32(got))
+		s.inst.unwatch(got)
 	}
 	return errMisplaced
 }
 
-func (s *session) maskOf(n int32) uint32 {
+func (s *session) maskLocked(n int32) uint32 {
 	if n == s.t.root {
 		return s.w.opt.mask() | rootOnly
 	}
@@ -191,27 +208,27 @@ func (s *session) maskOf(n int32) uint32 {
 }
 
 // enter watches an open directory before it is listed.
-func (c *coverage) enter(d *walk.Dir) error {
+func (c *coverage) enter(d *fstree.Dir) error {
 	s := c.s
 	if d.Parent == nil && c.j.key.name == "" {
 		d.Mark = int64(c.j.key.wd)
 		return nil
 	}
-	f, inside := found{c.j.key, d.FD, c.parentFD, c.stamp, d.Here, c.j.deep}, false
+	f, inside := found{c.j.key, d.FD, c.parentFD, c.stamp, d.Here, c.j.is(walkBelow)}, false
 	if d.Parent != nil {
 		f = found{jobKey{int32(d.Parent.Mark), d.Name}, d.FD, d.Parent.FD, d.Stamp, d.Here, true}
 		inside = d.Parent.Inherit
 	}
 	wd, fate, err := s.watch(f, d.Rel)
 	if err != nil {
-		if walk.Vanished(err) || errors.Is(err, errMisplaced) {
-			return walk.ErrSkip
+		if fstree.Vanished(err) || errors.Is(err, errMisplaced) {
+			return fstree.ErrSkip
 		}
 		c.failed(f.key, d.Rel(), err)
-		return walk.ErrSkip
+		return fstree.ErrSkip
 	}
-	if fate == fateNew && s.w.opt.OnWatch != nil {
-		s.w.opt.OnWatch(d.Rel(), wd)
+	if fate == fateNew && s.w.opt.Debug != nil {
+		s.w.opt.Debug(debugWatch, d.Rel(), wd)
 	}
 	d.Mark, d.Inherit = int64(wd), inside || fate != fateSame
 	if d.Inherit && !inside {
@@ -219,13 +236,13 @@ func (c *coverage) enter(d *walk.Dir) error {
 		c.fresh = append(c.fresh, wd)
 		c.mu.Unlock()
 	}
-	if fate == fateSame && d.Parent == nil && !c.j.deep {
-		return walk.ErrSkip // watched and listed by whoever placed it
+	if fate == fateSame && d.Parent == nil && !c.j.is(walkBelow) {
+		return fstree.ErrSkip // watched and listed by whoever placed it
 	}
 	return nil
 }
 
-func (c *coverage) descend(d *walk.Dir, name string) bool {
+func (c *coverage) descend(d *fstree.Dir, name string) bool {
 	skip := c.s.w.opt.Skip
 	if skip == nil || !skip(d.RelOf(name), c.j.appeared) {
 		return true
@@ -249,39 +266,39 @@ func (s *session) unwatch(key jobKey, path string) {
 		return
 	}
 	if now, placed := s.t.appendPath(nil, n); !placed || string(now) != path {
-		s.addJob(&job{key: key, deep: true})
+		s.jobs.add(&job{key: key, purpose: walkBelow})
 		return
 	}
-	s.toLimbo(n, 0)
-}
-
-// vacate takes what a name stands for out of the table: no directory is there.
-func (s *session) vacate(key jobKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p := s.t.lookup(key.wd); p != none {
-		if n := s.t.childOf(p, []byte(key.name)); n != none {
-			s.toLimbo(n, 0)
-		}
-	}
+	s.t.toLimbo(n, 0)
 }
 
 // gone handles a name at which there is no directory.
 func (c *coverage) gone() {
 	s, key := c.s, c.j.key
-	s.vacate(key)
-	s.covered(key, c.rel)
+	c.vacate()
 	// Another job may have placed a directory that came just now.
 	var st unix.Stat_t
 	if unix.Fstatat(c.parentFD, key.name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		s.mu.Lock()
 		s.addJob(&job{key: key, appeared: c.j.appeared})
-		s.mu.Unlock()
 	}
 }
 
+// vacate takes what the name of the job stands for out of the table: no directory is
+// there.
+func (c *coverage) vacate() {
+	s, key := c.s, c.j.key
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.t.lookup(key.wd); p != none {
+		if n := s.t.childOf(p, []byte(key.name)); n != none {
+			s.t.toLimbo(n, 0)
+		}
+	}
+	s.coveredLocked(key, c.rel)
+}
+
 // fail takes what the walk could not read.
-func (c *coverage) fail(d *walk.Dir, name string, err error) {
+func (c *coverage) fail(d *fstree.Dir, name string, err error) {
 	key := jobKey{int32(d.Mark), name}
 	switch {
 	case name == "" && d.Parent != nil:
@@ -289,10 +306,8 @@ func (c *coverage) fail(d *walk.Dir, name string, err error) {
 	case name == "":
 		key = c.j.key
 	}
-	if errors.Is(err, walk.ErrMoved) {
-		c.s.mu.Lock()
-		c.s.addJob(&job{key: key, deep: true})
-		c.s.mu.Unlock()
+	if errors.Is(err, fstree.ErrMoved) {
+		c.s.addJob(&job{key: key, purpose: walkBelow})
 		return
 	}
 	rel := d.Rel()
@@ -309,31 +324,31 @@ func (c *coverage) failed(key jobKey, rel string, err error) {
 	c.s.uncover(key, rel, err)
 }
 
-// finish reports what a job has covered, under the paths as of now.
-func (s *session) finish(c *coverage) {
-	j := c.j
+// finish reports what the job has covered, under the paths as of now.
+func (c *coverage) finish() {
+	s, j := c.s, c.j
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if j.full {
-		s.repair.walked = true
+	if j.is(walkAll) {
+		s.repair.phase = walked
 	}
-	if j.sweep {
+	if j.is(sweepUp) {
 		s.jobs.sweeps--
 	}
-	if j.mount {
-		s.looked(j.key)
+	if j.is(checkMount) {
+		s.jobs.looked(j.key)
 		if len(c.fresh) > 0 {
 			s.out = append(s.out, note{path: c.rel, mount: true})
 		}
 	}
 	op := j.op
-	if op == 0 && j.retry {
-		op = Create
+	if op == 0 && j.is(reportBack) {
+		op = fsevent.Create
 	}
 	if op != 0 && (c.rel != "" || j.key.name == "") {
-		s.out = append(s.out, note{event: Event{Path: c.rel, Op: op, Dir: true, Covered: !c.skipped}})
+		s.out = append(s.out, note{event: fsevent.Event{Path: c.rel, Op: op, Dir: true, Covered: !c.skipped}})
 	}
-	if j.full && !s.repair.stood {
+	if j.is(walkAll) && !s.stood {
 		return // the consumer's first scan follows
 	}
 	for _, wd := range c.fresh {
@@ -342,7 +357,7 @@ func (s *session) finish(c *coverage) {
 			continue
 		}
 		if path, ok := s.t.appendPath(nil, n); ok && (op == 0 || string(path) != c.rel) {
-			s.out = append(s.out, note{event: Event{Path: string(path), Op: Create, Dir: true, Covered: true}})
+			s.out = append(s.out, note{event: fsevent.Event{Path: string(path), Op: fsevent.Create, Dir: true, Covered: true}})
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package inotify watches directory trees without holes: every directory that
 // exists has a watch, under its right path, once changes stop. It reports
-// events to a Handler, whose calls all come from the goroutine in Watcher.Run,
+// events to a fsevent.Handler, whose calls all come from the goroutine in Watcher.Run,
 // and repairs itself after an overflow, a lost root, a mount, or a watch that
 // could not be had.
 //

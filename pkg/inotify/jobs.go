@@ -3,6 +3,8 @@ package inotify
 import (
 	"context"
 	"time"
+
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 const (
@@ -25,60 +27,165 @@ type jobKey struct {
 	name string
 }
 
+// purpose says what is wanted of a job beside its look at the disk. Two jobs for
+// one name become one that has the purposes of both.
+type purpose uint8
+
+const (
+	walkBelow  purpose = 1 << iota // walk the directory even if it is watched
+	reportBack                     // it had no watch: report it whatever happens
+	checkMount                     // a mount point that seems to be as it was: say so if it is not
+	sweepUp                        // part of a repair: the walk over everything has not met it
+	walkAll                        // the walk over everything, at the start or for a repair
+)
+
 // job is a look at one directory entry on disk: a directory there gets its
 // watch and its place in the table; one without a watch before is walked.
 type job struct {
 	key      jobKey
-	op       Op   // to be reported once the directory is covered; 0 for none
-	appeared bool // it was created, not moved here
-	deep     bool // walk it even if it is watched
-	retry    bool // it had no watch: report it whatever happens
-	mount    bool // a mount point that seems to be as it was: say so if it is not
-	sweep    bool // part of a repair
-	full     bool // the walk of everything at the start or for a repair
+	op       fsevent.Op // to be reported once the directory is covered; 0 for none
+	appeared bool       // it was created, not moved here
+	purpose  purpose
 	path     string
-	tries    int
-	blocked  bool      // its directory is in limbo
-	epoch    uint32    // of the last try
-	after    time.Time // no try before
+
+	tries   int
+	blocked bool      // its directory is in limbo
+	epoch   uint32    // of the last try
+	after   time.Time // no try before
 }
 
-// jobs is the work queue of a session, guarded by its mu.
+func (j *job) is(p purpose) bool { return j.purpose&p != 0 }
+
+// jobs is the work queue of a session. Guarded by session.mu.
 type jobs struct {
 	queue   []*job
 	pending map[jobKey]*job // those in queue, by key
 	waiting []*job          // tried, to be tried again
-	looks   map[jobKey]bool // see addLook; true: look again
+	// looks are the mount points of which a look is queued or running; true: look
+	// again after it.
+	looks   map[jobKey]bool
 	running int
-	sweeps  int // jobs of a repair not done yet
+	sweeps  int // jobs of a repair that have not ended
+	// refused: a job found no room, so that everything must be walked.
+	refused bool
 	bufs    [][]byte
 }
 
-// addJob queues a job or adds it to one that has not begun.
-func (s *session) addJob(j *job) {
-	q := &s.jobs
+func newJobs() jobs { return jobs{pending: map[jobKey]*job{}, looks: map[jobKey]bool{}} }
+
+// add queues a job or adds it to one that has not begun. When there are too many, only
+// the walk over everything finds room: it stands for all that were refused.
+func (q *jobs) add(j *job) {
 	if p := q.pending[j.key]; p != nil {
 		if j.op != 0 {
 			p.op, p.appeared = j.op, j.appeared
 		}
-		p.deep, p.retry, p.mount = p.deep || j.deep, p.retry || j.retry, p.mount || j.mount
-		if j.sweep && !p.sweep {
-			p.sweep = true
+		if j.is(sweepUp) && !p.is(sweepUp) {
 			q.sweeps++
 		}
+		p.purpose |= j.purpose
 		return
 	}
-	if len(q.queue)+len(q.waiting) >= maxPending {
-		s.repair.wanted = true
-		// What is asked for must still be reported, as a change of the whole.
-		s.repair.report = true
+	if len(q.queue)+len(q.waiting) >= maxPending && !j.is(walkAll) {
+		q.refused = true
 		return
 	}
-	if j.sweep {
+	if j.is(sweepUp) {
 		q.sweeps++
 	}
 	q.pending[j.key] = j
 	q.queue = append(q.queue, j)
+}
+
+// addLook queues a look at a mount point. Of those that only make sure there is
+// one at a time for each: a file system whose server is dead holds whoever looks
+// at it, and must not hold all workers.
+func (q *jobs) addLook(j *job) {
+	if j.is(checkMount) {
+		if _, under := q.looks[j.key]; under {
+			q.looks[j.key] = true
+			return
+		}
+		q.looks[j.key] = false
+	}
+	q.add(j)
+	if q.pending[j.key] == nil {
+		delete(q.looks, j.key) // a walk over everything comes in its place
+	}
+}
+
+// looked ends such a look, and begins the next one if it was asked for meanwhile.
+func (q *jobs) looked(key jobKey) {
+	again := q.looks[key]
+	delete(q.looks, key)
+	if again {
+		q.addLook(&job{key: key, purpose: checkMount})
+	}
+}
+
+// next takes a job out of the queue, nil when there is none.
+func (q *jobs) next() *job {
+	if len(q.queue) == 0 {
+		return nil
+	}
+	j := q.queue[0]
+	q.queue[0] = nil
+	q.queue = q.queue[1:]
+	delete(q.pending, j.key)
+	return j
+}
+
+// wake queues the waiting jobs that can be tried again by now.
+func (q *jobs) wake(t *tree, now time.Time) {
+	waiting := q.waiting
+	q.waiting = nil
+	for _, j := range waiting {
+		if t.epoch-j.epoch < 2 || now.Before(j.after) || j.blocked && t.inLimbo(j.key.wd) {
+			q.waiting = append(q.waiting, j)
+			continue
+		}
+		if p := q.pending[j.key]; p != nil {
+			q.merge(p, j)
+			continue
+		}
+		q.pending[j.key] = j
+		q.queue = append(q.queue, j)
+	}
+}
+
+// merge adds a job that was tried to one that waits for its first try.
+func (q *jobs) merge(p, j *job) {
+	if p.op == 0 {
+		p.op, p.appeared = j.op, j.appeared
+	}
+	if j.is(sweepUp) && p.is(sweepUp) {
+		q.sweeps--
+	}
+	p.purpose |= j.purpose
+	p.tries = max(p.tries, j.tries)
+}
+
+// searching tells whether a job may yet find directories that are in limbo.
+func (q *jobs) searching() bool {
+	if len(q.queue)+q.running > 0 {
+		return true
+	}
+	for _, j := range q.waiting {
+		if !j.blocked {
+			return true
+		}
+	}
+	return false
+}
+
+// idle tells whether no job is queued, running or waiting.
+func (q *jobs) idle() bool { return len(q.queue)+len(q.waiting)+q.running == 0 }
+
+// addJob queues a job.
+func (s *session) addJob(j *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs.add(j)
 }
 
 // postpone puts a job back until the reader has seen the queue empty: what
@@ -87,7 +194,7 @@ func (s *session) addJob(j *job) {
 func (s *session) postpone(j *job, counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j.epoch = s.epoch
+	j.epoch = s.t.epoch
 	j.after = time.Time{}
 	j.blocked = !counts
 	if counts {
@@ -102,44 +209,12 @@ func (s *session) dispatch(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := &s.jobs
-	waiting := q.waiting
-	q.waiting = nil
-	for _, j := range waiting {
-		if s.epoch-j.epoch < 2 || now.Before(j.after) || j.blocked && s.inLimbo(j.key.wd) {
-			q.waiting = append(q.waiting, j)
-			continue
-		}
-		if p := q.pending[j.key]; p != nil {
-			s.merge(p, j)
-			continue
-		}
-		q.pending[j.key] = j
-		q.queue = append(q.queue, j)
-	}
+	q.wake(s.t, now)
 	// A worker that runs may be in a long walk: each queued job gets its own.
 	for range min(len(q.queue), maxRunning-q.running) {
 		q.running++
 		s.wg.Go(func() { s.work(ctx) })
 	}
-}
-
-func (s *session) inLimbo(wd int32) bool {
-	n := s.t.lookup(wd)
-	return n != none && !s.t.attached(n)
-}
-
-// merge adds a job that was tried to one that waits for its first try.
-func (s *session) merge(p, j *job) {
-	if p.op == 0 {
-		p.op, p.appeared = j.op, j.appeared
-	}
-	p.deep, p.retry, p.full = p.deep || j.deep, p.retry || j.retry, p.full || j.full
-	p.mount = p.mount || j.mount
-	p.tries = max(p.tries, j.tries)
-	if j.sweep && p.sweep {
-		s.jobs.sweeps--
-	}
-	p.sweep = p.sweep || j.sweep
 }
 
 // work runs jobs until none is queued.
@@ -152,37 +227,18 @@ func (s *session) work(ctx context.Context) {
 	} else {
 		buf = make([]byte, 32<<10)
 	}
-	for len(q.queue) > 0 && ctx.Err() == nil {
-		j := q.queue[0]
-		q.queue[0] = nil
-		q.queue = q.queue[1:]
-		delete(q.pending, j.key)
+	for ctx.Err() == nil {
+		j := q.next()
+		if j == nil {
+			break
+		}
 		s.mu.Unlock()
 		s.cover(ctx, j, buf)
-		s.wake()
+		s.inst.wake()
 		s.mu.Lock()
 	}
 	q.running--
 	q.bufs = append(q.bufs, buf)
 	s.mu.Unlock()
-	s.wake()
-}
-
-// searching tells whether a job may yet find directories that are in limbo. The
-// caller holds mu.
-func (s *session) searching() bool {
-	if len(s.jobs.queue)+s.jobs.running > 0 || s.repair.walking {
-		return true
-	}
-	for _, j := range s.jobs.waiting {
-		if !j.blocked {
-			return true
-		}
-	}
-	return false
-}
-
-// idle tells whether no job is queued, running or waiting. The caller holds mu.
-func (s *session) idle() bool {
-	return len(s.jobs.queue)+len(s.jobs.waiting)+s.jobs.running == 0
+	s.inst.wake()
 }

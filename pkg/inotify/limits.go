@@ -3,7 +3,6 @@ package inotify
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,15 +30,6 @@ type Limit struct {
 	Want   int64  // at least
 	Raised bool   // from a lower value, to Want
 	Err    error  // why it could not be raised
-}
-
-// Remedy says, for a limit that could not be raised, what to do about it.
-func (l Limit) Remedy() string {
-	if l.Err == nil {
-		return ""
-	}
-	name := "fs.inotify." + filepath.Base(l.Path)
-	return fmt.Sprintf("%s: %v; as root: sysctl -w %s=%d", name, l.Err, name, l.Want)
 }
 
 // RaiseLimits raises the kernel's inotify limits where they are lower than
@@ -86,18 +76,28 @@ func writeLimit(path string, value int64) error {
 }
 
 func initRemedy(err error) string {
-	if err == unix.EMFILE {
+	if errors.Is(err, unix.EMFILE) {
 		return ": too many inotify instances or open files of this user; as root: sysctl -w fs.inotify.max_user_instances=1024, or raise ulimit -n"
 	}
 	return ""
 }
 
 func watchRemedy(err error) string {
-	switch err {
-	case unix.ENOSPC:
+	switch {
+	case errors.Is(err, unix.ENOSPC):
 		return ": the limit of watches is reached; as root: sysctl -w fs.inotify.max_user_watches=50000000"
-	case unix.EACCES:
+	case errors.Is(err, unix.EACCES):
 		return ": this user may not read the directory"
 	}
 	return ""
+}
+
+// WatchLimit is how many watches the kernel allows this user, 0 when that is
+// unknown.
+func WatchLimit() int64 {
+	n, err := readLimit("/proc/sys/fs/inotify/max_user_watches")
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -25,7 +25,12 @@ func (s *names) add(name []byte) uint32 {
 	return uint32(last)*nameChunk + uint32(off)
 }
 
+// get returns a name that was added. The root, and a directory without a place,
+// have none.
 func (s *names) get(at uint32, size uint8) []byte {
+	if size == 0 {
+		return nil
+	}
 	off := at % nameChunk
 	return s.chunks[at/nameChunk][off : off+uint32(size)]
 }

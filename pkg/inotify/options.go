@@ -1,6 +1,7 @@
 package inotify
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -21,6 +22,12 @@ type Options struct {
 	// from several goroutines at once, without locks held; it must be quick.
 	Skip func(rel string, appeared bool) bool
 
+	// Inventory tells whether it has to be known which entries the directories
+	// have, so that after an overflow fsevent.Handler.Vanished can be called: that costs some 20
+	// bytes for each. Once it is false nothing is known any more. nil: false. Called
+	// from time to time, without locks held.
+	Inventory func() bool
+
 	// Workers bounds the goroutines of one walk; 0 means the processors, 2 to 4.
 	Workers int
 	// Retry is how often directories without a watch are tried again, and
@@ -29,14 +36,19 @@ type Options struct {
 
 	// Logger may be nil.
 	Logger *zap.Logger
-	// OnRecord sees every kernel record before it is handled; name is the
-	// caller's own copy. For debug output.
-	OnRecord func(wd int32, name string, mask uint32)
-	// OnWatch sees every new watch. Called from several goroutines at once.
-	OnWatch func(path string, wd int32)
+	// Debug prints what 2.5.4 printed with its debug switch: each record of the
+	// kernel, and each new watch. Names are among args, as strings. Called from
+	// several goroutines at once; may be nil.
+	Debug func(format string, args ...any)
 
 	kernel *kernel // tests make calls fail; nil is the real one
 }
+
+// The lines of 2.5.4's debug output.
+const (
+	debugRecord = "inotify wd:%d\tname:%s\tmask:%d\n"
+	debugWatch  = "add watch: %s return wd is: %d\n"
+)
 
 // structure is the part of every mask that keeps the watch table right.
 // EXCL_UNLINK (Linux 2.6.36): no events from files which are open but have no
@@ -80,7 +92,7 @@ func realKernel() *kernel {
 // directory at that very moment is then found by its own event.
 func (k *kernel) add(ifd, fd int, mask uint32, path func() string) (int32, error) {
 	wd, err := k.addWatch(ifd, k.proc+"/self/fd/"+strconv.Itoa(fd), mask)
-	if err == unix.ENOENT || err == unix.ENOTDIR || err == unix.EACCES && unix.Access(k.proc+"/self/fd", unix.X_OK) != nil {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES) && unix.Access(k.proc+"/self/fd", unix.X_OK) != nil {
 		wd, err = k.addWatch(ifd, path(), mask|unix.IN_DONT_FOLLOW)
 	}
 	return int32(wd), err

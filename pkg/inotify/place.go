@@ -36,9 +36,9 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 		return 0, 0, errMisplaced
 	}
 	path := func() string { return filepath.Join(s.w.root, rel()) }
-	add := func() (int32, error) { return s.w.kernel.add(s.ifd, f.fd, s.w.opt.mask(), path) }
+	add := func() (int32, error) { return s.w.kernel.add(s.inst.fd, f.fd, s.w.opt.mask(), path) }
 	if f.here {
-		add = func() (int32, error) { return s.w.kernel.addHere(s.ifd, s.w.opt.mask()) }
+		add = func() (int32, error) { return s.w.kernel.addHere(s.inst.fd, s.w.opt.mask()) }
 	}
 	wd, err := add()
 	if err != nil {
@@ -48,22 +48,22 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 	if n != none && n == s.t.root {
 		// The root, mounted somewhere below itself: watched already, and its
 		// mask has just lost the root's own events.
-		_, _ = s.w.kernel.add(s.ifd, f.fd, s.maskOf(n), path)
+		_, _ = s.w.kernel.add(s.inst.fd, f.fd, s.maskLocked(n), path)
 		return 0, 0, errMisplaced
 	}
 	if s.moves.Load() != f.stamp && !sameDir(f.parentFD, f.key.name, f.fd) {
 		// It went elsewhere after it was opened, and the event that says so
 		// may have been answered already: placing it here would undo that.
 		if n == none {
-			_, _ = unix.InotifyRmWatch(s.ifd, uint32(wd))
+			s.inst.unwatch(wd)
 		}
-		s.addJob(&job{key: f.key})
+		s.jobs.add(&job{key: f.key})
 		return 0, 0, errMisplaced
 	}
-	if len(s.uncov) > 0 {
+	if len(s.uncovered.dirs) > 0 {
 		s.coveredLocked(f.key, rel())
 	}
-	return wd, s.placeFound(n, p, wd, f), nil
+	return wd, s.placeLocked(n, p, wd, f), nil
 }
 
 // sameDir tells whether name in dirfd is still the directory fd.
@@ -73,9 +73,9 @@ func sameDir(dirfd int, name string, fd int) bool {
 		a.Dev == b.Dev && a.Ino == b.Ino
 }
 
-// placeFound gives the directory wd, which a walk has found in p, that place. n
+// placeLocked gives the directory wd, which a walk has found in p, that place. n
 // is its node, if it has one. What had another place is listed next in any case.
-func (s *session) placeFound(n, p, wd int32, at found) fate {
+func (s *session) placeLocked(n, p, wd int32, at found) fate {
 	name := []byte(at.key.name)
 	old := s.t.childOf(p, name)
 	if n != none && old == n {
@@ -84,13 +84,13 @@ func (s *session) placeFound(n, p, wd int32, at found) fate {
 		}
 		return fateSame
 	}
-	s.placed = s.epoch
+	s.t.placed = s.t.epoch
 	if old != none {
-		s.toLimbo(old, 0)
+		s.t.toLimbo(old, 0)
 	}
 	f := fateMoved
-	switch {
-	case n == none:
+	switch n {
+	case none:
 		n, f = s.t.create(wd), fateNew
 		s.w.count.watches.Add(1)
 	default:
@@ -98,28 +98,16 @@ func (s *session) placeFound(n, p, wd int32, at found) fate {
 			s.t.at(n).flags &^= flagDoomed
 			f = fateNew
 		}
-		s.unloop(p, n)
+		s.t.unloop(p, n)
 		if from := s.t.at(n).parent; from != none {
 			// The table was wrong about its old place, so it may be wrong
 			// about who is there now: RENAME_EXCHANGE with a directory that
 			// was made a moment ago looks like a rename there and back.
-			s.addJob(&job{key: jobKey{s.t.at(from).wd, string(s.t.nameOf(n))}})
+			s.jobs.add(&job{key: jobKey{s.t.at(from).wd, string(s.t.nameOf(n))}})
 		}
 		s.t.detach(n)
 	}
-	s.t.at(n).epoch, s.t.at(n).seen = s.epoch, s.repair.gen
-	s.place(n, p, name)
+	s.t.at(n).epoch, s.t.at(n).seen = s.t.epoch, s.repair.gen
+	s.t.place(n, p, name)
 	return f
-}
-
-// unloop frees p from below n, where it can be on record only because an
-// event is still in the queue: n is about to be placed below p.
-func (s *session) unloop(p, n int32) {
-	if !s.t.below(p, n) {
-		return
-	}
-	for s.t.at(p).parent != n {
-		p = s.t.at(p).parent
-	}
-	s.toLimbo(p, 0)
 }

@@ -70,7 +70,7 @@ func FuzzHandle(f *testing.F) {
 			t.Fatal(err)
 		}
 		s := newSession(w)
-		s.rootWd = 1
+		s.t.rootWd = 1
 		s.t.root = s.t.create(1)
 		parent := s.t.root
 		for wd := int32(2); wd < 6; wd++ {

@@ -5,16 +5,11 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 const (
-	// limboTime is how long a directory may be without a place before its
-	// watches are removed: the halves of a rename are queued one right after
-	// the other, but other events can come in between.
-	limboTime = 50 * time.Millisecond
-	// limboMax applies while jobs run, which may yet find it.
-	limboMax = 2 * time.Second
 	// doomedPerTurn bounds how long removing watches keeps events waiting. It
 	// is far below any queue length, too: each removal queues an IN_IGNORED.
 	doomedPerTurn = 256
@@ -23,24 +18,52 @@ const (
 	freedRetry = time.Second
 )
 
-// repair is the state of the walk over everything, at the start and after an
-// overflow.
+// phase is how far a repair has come.
+type phase uint8
+
+const (
+	resting  phase = iota // none is under way
+	walking               // the walk over everything is queued or runs
+	walked                // that walk has ended
+	sweeping              // what it did not meet is being looked at
+)
+
+// repair is the walk over everything, at the start and after an overflow. Guarded
+// by session.mu.
 type repair struct {
-	wanted   bool // a walk must begin
-	overflow bool // Handler.Overflow was called, Repaired is owed
-	report   bool // the root itself must be reported as changed
-	walking  bool
-	walked   bool      // the walk has ended
-	sweeping bool      // what it did not meet is being looked at
-	next     time.Time // while sweeping: not before this
-	stood    bool      // Handler.Root(arrived) was called
-	gen      uint16
-	arrived  RootState
+	phase  phase
+	wanted bool      // a walk must begin, after the one under way
+	owed   bool      // Handler.Overflow was called: Handler.Repaired is to follow
+	report bool      // the next walk reports the root itself as changed
+	next   time.Time // while sweeping: not before this
+	gen    uint16    // number of the walk; table.seen compares with it
 }
+
+// begin starts a walk when one is wanted and none is under way, and returns its job; nil
+// otherwise. It lets the jobs of a sweep end first.
+func (r *repair) begin(root int32, sweeps int) *job {
+	if !r.wanted || r.phase == walking || r.phase == walked || r.phase == sweeping && sweeps > 0 {
+		return nil
+	}
+	r.wanted, r.phase = false, walking
+	r.gen++
+	if r.gen == 0 {
+		r.gen = 2
+	}
+	j := &job{key: jobKey{wd: root}, purpose: walkBelow | walkAll}
+	if r.report {
+		j.purpose |= reportBack
+	}
+	r.report = false
+	return j
+}
+
+// underWay tells whether a repair goes on.
+func (r *repair) underWay() bool { return r.phase != resting }
 
 // housekeep does what is due and returns how long the reader may sleep, in
 // milliseconds.
-func (s *session) housekeep(ctx context.Context, h Handler) int {
+func (s *session) housekeep(ctx context.Context, h fsevent.Handler) int {
 	now := time.Now()
 	s.followMounts(h)
 	s.retryUncovered(now)
@@ -52,16 +75,19 @@ func (s *session) housekeep(ctx context.Context, h Handler) int {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.w.count.uncovered.Store(int64(len(s.uncov)))
+	s.w.count.uncovered.Store(int64(len(s.uncovered.dirs)))
+	if s.jobs.idle() && !s.repair.underWay() {
+		s.inventory.calm()
+	}
 	switch {
-	case len(s.doomed) > 0, s.lost, s.mounts.changed,
+	case len(s.t.doomed) > 0, s.lost, s.mounts.changed,
 		len(s.jobs.queue) > 0 && s.jobs.running < maxRunning:
 		return 0
-	case s.epoch-s.placed < 2 && s.jobs.running == 0:
+	case s.t.epoch-s.t.placed < 2 && s.jobs.running == 0:
 		return 0 // so that what was placed is settled before the next event
 	case len(s.jobs.waiting) > 0:
 		return 1
-	case len(s.limbo) > 0, s.repair.sweeping:
+	case len(s.t.limbo) > 0, s.repair.phase == sweeping:
 		return int(limboTime / time.Millisecond)
 	}
 	return int(max(0, time.Until(s.nextRoot))/time.Millisecond) + 1
@@ -69,66 +95,54 @@ func (s *session) housekeep(ctx context.Context, h Handler) int {
 
 // stepRepair moves the walk over everything on: walk, then look again at what
 // the walk did not meet, then report. An overflow meanwhile starts it anew.
-func (s *session) stepRepair(h Handler, now time.Time) {
+func (s *session) stepRepair(h fsevent.Handler, now time.Time) {
 	s.mu.Lock()
 	r := &s.repair
-	if r.walking && r.walked {
-		r.walking, r.walked, r.sweeping = false, false, true
-		r.next = now
+	if s.jobs.refused {
+		// What the job was for must still be reported, as a change of the whole.
+		s.jobs.refused, r.wanted, r.report = false, true, true
 	}
-	if r.wanted && !r.walking && (!r.sweeping || s.jobs.sweeps == 0) {
-		r.wanted, r.walking, r.sweeping = false, true, false
-		r.gen++
-		if r.gen == 0 {
-			r.gen = 2
-		}
-		s.addJob(&job{key: jobKey{wd: s.rootWd}, deep: true, full: true, retry: r.report})
-		r.report = false
+	if r.phase == walked {
+		r.phase, r.next = sweeping, now
+	}
+	if j := r.begin(s.t.rootWd, s.jobs.sweeps); j != nil {
+		s.jobs.add(j)
 	}
 	repaired, stood := false, false
-	if r.sweeping && !r.wanted && s.jobs.sweeps == 0 && !now.Before(r.next) && s.sweptLocked(now) {
-		r.sweeping = false
-		repaired, r.overflow = r.overflow, false
-		stood, r.stood = !r.stood, true
+	var gone []vanished
+	if r.phase == sweeping && !r.wanted && s.jobs.sweeps == 0 && !now.Before(r.next) && s.sweptLocked(now) {
+		r.phase = resting
+		repaired, r.owed = r.owed, false
+		gone = s.t.vanished(s.inventory.lost())
+		stood, s.stood = !s.stood, true
 	}
 	s.mu.Unlock()
 	if repaired {
 		s.w.count.repairs.Add(1)
 		s.w.log.Info("watches repaired", zap.Int64("watches", s.w.count.watches.Load()))
 		s.deliver(h)
+		for _, v := range gone {
+			h.Vanished(v.dir, v.entries)
+		}
 		h.Repaired()
 	}
 	if stood {
 		s.w.log.Info("watching", zap.Int64("watches", s.w.count.watches.Load()))
-		h.Root(r.arrived)
+		h.Root(s.arrived)
 	}
 }
 
 // sweptLocked tells whether every directory of the table has been listed in this
 // repair. It queues a job for each topmost one that has not: it was moved while
-// the walk ran, or it is not there. What has gone from inside of it is left to
-// the next sweep, and so is what is between two places now.
+// the walk ran, or it is not there.
 func (s *session) sweptLocked(now time.Time) bool {
 	r := &s.repair
 	if r.gen == 1 {
 		return true // the walk has made the table
 	}
-	whole := true
-	var missed []int32
-	for n := range int32(s.t.size) {
-		e := s.t.at(n)
-		if e.flags&flagUsed == 0 || n == s.t.root || e.seen == r.gen {
-			continue
-		}
-		whole = false
-		p := e.parent
-		if p != none && (p == s.t.root || s.t.at(p).seen == r.gen) && s.t.attached(p) {
-			missed = append(missed, n)
-		}
-	}
-	for _, n := range missed {
-		key := jobKey{s.t.at(s.t.at(n).parent).wd, string(s.t.nameOf(n))}
-		s.addJob(&job{key: key, deep: true, sweep: true})
+	missed, whole := s.t.unlisted(r.gen)
+	for _, key := range missed {
+		s.jobs.add(&job{key: key, purpose: walkBelow | sweepUp})
 	}
 	if len(missed) == 0 {
 		r.next = now.Add(limboTime)
@@ -140,47 +154,28 @@ func (s *session) sweptLocked(now time.Time) bool {
 func (s *session) expireLimbo(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	quiet := !s.searching()
-	for wd, l := range s.limbo {
-		age := now.Sub(l.since)
-		if age < limboTime || s.epoch-l.epoch < 2 || !quiet && age < limboMax {
-			continue
-		}
-		delete(s.limbo, wd)
-		delete(s.cookies, l.cookie)
-		if n := s.t.lookup(wd); n != none {
-			s.t.at(n).flags |= flagDoomed
-			s.doomed = append(s.doomed, wd)
-		}
-	}
+	s.t.expire(now, !s.jobs.searching() && s.repair.phase != walking && s.repair.phase != walked)
 }
 
-// removeDoomed removes some of the watches that are due. A walk may find a
-// doomed directory in the meantime, and takes the mark away.
+// removeDoomed removes some of the watches that are due.
 func (s *session) removeDoomed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range doomedPerTurn {
-		last := len(s.doomed) - 1
-		if last < 0 {
-			s.doomed = nil
+		wd, found, more := s.t.bury()
+		if !more {
 			return
 		}
-		wd := s.doomed[last]
-		s.doomed = s.doomed[:last]
-		n := s.t.lookup(wd)
-		if n == none || s.t.at(n).flags&flagDoomed == 0 {
-			continue
+		if !found {
+			s.inst.unwatch(wd)
+			s.unwatchedLocked(wd)
 		}
-		for c := s.t.at(n).child; c != none; c = s.t.at(n).child {
-			s.t.detach(c)
-			s.t.at(c).flags |= flagDoomed
-			s.doomed = append(s.doomed, s.t.at(c).wd)
-		}
-		// EINVAL: the kernel was faster, its IN_IGNORED is in the queue.
-		_, _ = unix.InotifyRmWatch(s.ifd, uint32(wd))
-		s.t.remove(n)
-		s.freed = true
-		s.w.count.watches.Add(-1)
 	}
+}
+
+// unwatchedLocked notes that a directory has no watch any more.
+func (s *session) unwatchedLocked(wd int32) {
+	s.inventory.forget(wd)
+	s.uncovered.freed = true
+	s.w.count.watches.Add(-1)
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 const (
@@ -32,92 +34,85 @@ const (
 // disk now, which may be ahead of the queue. A node placed by a walk is
 // therefore unsettled until the queue has been seen empty: an event about its
 // name may be about an earlier holder of the name, and is answered by a look
-// at the disk (a verify job) instead of a change of the table.
+// at the disk (a job) instead of a change of the table.
+//
+// Locks: what stands below mu is guarded by it; tree, jobs, uncovered, repair and
+// inventory have no lock of their own, so that all their methods are called with mu
+// held. So are the methods of session whose names end in Locked; the others take mu
+// themselves.
 type session struct {
-	w   *Watcher
-	id  unix.Stat_t // of the root
-	ifd int
-	efd int // wakes the reader
-	wg  sync.WaitGroup
+	w    *Watcher
+	id   unix.Stat_t // of the root
+	inst instance
+	wg   sync.WaitGroup
 
 	// moves counts the directory removals and renames that the reader has
 	// applied. A walk that finds it unchanged between opening a directory and
 	// placing it knows that no event about the name was applied too early.
 	moves atomic.Uint64
 
-	mu       sync.Mutex
-	t        *table
-	rootWd   int32
-	epoch    uint32 // how often the queue was seen empty
-	placed   uint32 // epoch of the latest placement by a walk
-	limbo    map[int32]limboed
-	cookies  map[uint32]int32 // MOVED_FROM waiting for its MOVED_TO: wd
-	doomed   []int32          // wds whose watches are to be removed
-	jobs     jobs
-	uncov    map[jobKey]error
-	uncovAll bool // too many to list: the next round walks everything
-	freed    bool // watches became free
-	repair   repair
-	out      []note // for the reader to deliver
-	lost     bool   // the root is to be looked at
+	mu        sync.Mutex
+	t         *tree
+	jobs      jobs
+	uncovered uncovered
+	repair    repair
+	inventory *inventory // nil when nobody needs it
+	out       []note     // for the reader to deliver
+	lost      bool       // the root is to be looked at
+	stood     bool       // Handler.Root was told that the tree is watched
 
 	// Owned by the reader.
-	batch     []Event
-	path      []byte
-	pathNode  int32
-	pathVer   uint64
-	overflow  bool
-	mounts    mounts
-	stream    stream
-	nextRoot  time.Time
-	nextRetry time.Time
+	arrived  fsevent.RootState // what Handler.Root is told once the tree is watched
+	batch    batch
+	renames  renames
+	overflow bool // Handler.Overflow is to be called
+	mounts   mounts
+	nextRoot time.Time
 }
 
 // note is a call of the Handler which a worker asks for.
 type note struct {
-	event Event // unless Op is 0
+	event fsevent.Event // unless Op is 0
 	path  string
 	mount bool  // Mount(path), gone and come, when event.Op is 0
 	err   error // else Uncovered(path, err)
 }
 
 func newSession(w *Watcher) *session {
-	return &session{
-		w: w, ifd: -1, efd: -1, t: newTable(), pathNode: none, epoch: 2,
-		limbo: map[int32]limboed{}, cookies: map[uint32]int32{}, uncov: map[jobKey]error{},
-		jobs: jobs{pending: map[jobKey]*job{}, looks: map[jobKey]bool{}}, mounts: mounts{fd: -1},
+	s := &session{
+		w: w, inst: instance{fd: -1, waking: -1}, t: newTree(), jobs: newJobs(),
+		uncovered: uncovered{dirs: map[jobKey]error{}}, batch: batch{node: none}, mounts: mounts{fd: -1},
 	}
+	if w.opt.Inventory != nil && w.opt.Inventory() {
+		s.inventory = newInventory()
+	}
+	return s
 }
 
 func (s *session) close() {
 	s.mounts.close()
-	for _, fd := range []int{s.ifd, s.efd} {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
-	}
+	s.inst.close()
 }
 
 func (s *session) watchRoot(fd int) error {
-	wd, err := s.w.kernel.add(s.ifd, fd, s.w.opt.mask()|rootOnly, func() string { return s.w.root })
+	wd, err := s.w.kernel.add(s.inst.fd, fd, s.w.opt.mask()|rootOnly, func() string { return s.w.root })
 	if err != nil {
 		return err
 	}
-	s.rootWd = wd
-	s.t.root = s.t.create(wd)
-	if s.w.opt.OnWatch != nil {
-		s.w.opt.OnWatch("", wd)
+	s.t.rootWd, s.t.root = wd, s.t.create(wd)
+	if s.w.opt.Debug != nil {
+		s.w.opt.Debug(debugWatch, "", wd)
 	}
 	return nil
 }
 
 // run returns when the root is lost, with stood telling whether the handler
 // has been told of its arrival, when ctx ends, or on an error of the kernel.
-func (s *session) run(ctx context.Context, h Handler, arrived RootState) (stood bool, err error) {
+func (s *session) run(ctx context.Context, h fsevent.Handler, arrived fsevent.RootState) (stood bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		s.wake()
+		s.inst.wake()
 		close(ended)
 	})
 	defer func() {
@@ -132,70 +127,38 @@ func (s *session) run(ctx context.Context, h Handler, arrived RootState) (stood 
 		s.w.count.uncovered.Store(0)
 	}()
 	s.w.count.watches.Store(1)
-	s.repair = repair{wanted: true, arrived: arrived}
+	s.repair.wanted, s.arrived = true, arrived
 	s.nextRoot = time.Now().Add(rootPoll)
 	buf := make([]byte, readBuffer)
 	timeout := 0
 	for {
-		if err := s.wait(timeout); err != nil {
-			return s.repair.stood, err
+		remounted, err := s.inst.wait(s.mounts.fd, timeout)
+		if err != nil {
+			return s.stood, err
 		}
+		s.mounts.changed = s.mounts.changed || remounted
 		if ctx.Err() != nil {
-			return s.repair.stood, ctx.Err()
+			return s.stood, ctx.Err()
 		}
 		if err := s.readAll(buf, h); err != nil {
-			return s.repair.stood, err
+			return s.stood, err
 		}
 		s.deliver(h)
 		timeout = s.housekeep(ctx, h)
 		if s.rootLost() {
-			return s.repair.stood, errRootLost
+			return s.stood, errRootLost
 		}
 	}
-}
-
-// wake makes the reader take a turn.
-func (s *session) wake() {
-	one := [8]byte{1, 0, 0, 0, 0, 0, 0, 1}
-	// EAGAIN: the counter is full, so the reader is awake already.
-	_, _ = unix.Write(s.efd, one[:])
-}
-
-// wait sleeps until there is something to do, at most timeout milliseconds.
-func (s *session) wait(timeout int) error {
-	fds := []unix.PollFd{
-		{Fd: int32(s.ifd), Events: unix.POLLIN},
-		{Fd: int32(s.efd), Events: unix.POLLIN},
-		// proc(5): a change of the mounts is POLLPRI. A negative fd is ignored.
-		{Fd: int32(s.mounts.fd), Events: unix.POLLPRI},
-	}
-	if s.stream.on() {
-		fds[0].Fd, timeout = -1, streamPause
-	}
-	if _, err := unix.Poll(fds, timeout); err != nil && err != unix.EINTR {
-		return fmt.Errorf("poll: %w", err)
-	}
-	if fds[1].Revents != 0 {
-		var count [8]byte
-		_, _ = unix.Read(s.efd, count[:])
-	}
-	s.mounts.changed = s.mounts.changed || fds[2].Revents != 0
-	return nil
 }
 
 // readAll reads and handles what is queued.
-func (s *session) readAll(buf []byte, h Handler) error {
+func (s *session) readAll(buf []byte, h fsevent.Handler) error {
 	some := false
-	defer func() { s.stream.read(some, time.Now()) }()
+	defer func() { s.inst.stream.read(some, time.Now()) }()
 	for range readsPerTurn {
-		n, err := unix.Read(s.ifd, buf)
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			n = 0
-		} else if err != nil {
-			return fmt.Errorf("read inotify events: %w", err)
+		n, err := s.inst.read(buf)
+		if err != nil {
+			return err
 		}
 		some = some || n > 0
 		if err := s.apply(buf[:n], n <= len(buf)-maxRecord, h); err != nil {
@@ -211,7 +174,7 @@ func (s *session) readAll(buf []byte, h Handler) error {
 
 // apply handles one buffer of records: the table under the lock, then the
 // handler without it. drained says that the queue was empty after it.
-func (s *session) apply(buf []byte, drained bool, h Handler) error {
+func (s *session) apply(buf []byte, drained bool, h fsevent.Handler) error {
 	if err := s.show(buf); err != nil {
 		return err
 	}
@@ -222,18 +185,13 @@ func (s *session) apply(buf []byte, drained bool, h Handler) error {
 			break // show has reported it
 		}
 		buf = rest
-		s.handle(&r)
+		s.handleLocked(&r)
 	}
 	if drained {
-		s.epoch++
+		s.t.epoch++
 	}
 	s.mu.Unlock()
-	for i := range s.batch {
-		h.Event(s.batch[i])
-		s.batch[i].Path = ""
-	}
-	s.w.count.events.Add(int64(len(s.batch)))
-	s.batch = s.batch[:0]
+	s.w.count.events.Add(s.batch.pass(h))
 	if s.overflow {
 		s.overflow = false
 		s.w.count.overflows.Add(1)
@@ -253,8 +211,8 @@ func (s *session) show(buf []byte) error {
 		}
 		buf = rest
 		n++
-		if s.w.opt.OnRecord != nil {
-			s.w.opt.OnRecord(r.wd, string(r.name), r.mask)
+		if s.w.opt.Debug != nil {
+			s.w.opt.Debug(debugRecord, r.wd, string(r.name), r.mask)
 		}
 	}
 	s.w.count.records.Add(n)
@@ -262,7 +220,7 @@ func (s *session) show(buf []byte) error {
 }
 
 // deliver makes the calls that workers have asked for.
-func (s *session) deliver(h Handler) {
+func (s *session) deliver(h fsevent.Handler) {
 	s.mu.Lock()
 	out := s.out
 	s.out = nil
@@ -295,6 +253,7 @@ func (s *session) rootLost() bool {
 		return gone
 	}
 	s.nextRoot = now.Add(rootPoll)
+	s.keepInventory()
 	var st unix.Stat_t
 	err := unix.Stat(s.w.root, &st)
 	return err != nil || st.Dev != s.id.Dev || st.Ino != s.id.Ino

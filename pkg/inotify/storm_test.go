@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 // storm makes, renames, removes, moves out and moves in directories at random,
@@ -127,8 +129,8 @@ type onlooker struct {
 	seen map[string]string // content by path; "dir" for a directory
 }
 
-func (o *onlooker) look(e Event) {
-	if e.Path == "" || o.skip(e.Path) || e.Dir && !e.Covered && (e.Op == Create || e.Op == MovedTo) {
+func (o *onlooker) look(e fsevent.Event) {
+	if e.Path == "" || o.skip(e.Path) || e.Dir && !e.Covered && (e.Op == fsevent.Create || e.Op == fsevent.MovedTo) {
 		return
 	}
 	o.mu.Lock()

@@ -1,6 +1,10 @@
 package inotify
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+
+	"github.com/sersync/sersync/pkg/probing"
+)
 
 // none is the node number that stands for no node.
 const none = int32(-1)
@@ -40,8 +44,8 @@ type table struct {
 	size   int   // nodes ever taken from the chunks
 	live   int
 	names  names
-	byWd   index
-	byName index
+	byWd   probing.Table[slot]
+	byName probing.Table[slot]
 	seed   maphash.Seed
 	root   int32
 	// version changes whenever a node that has a place loses it: cached paths
@@ -49,15 +53,22 @@ type table struct {
 	version uint64
 }
 
-func newTable() *table {
-	t := &table{free: none, root: none, seed: maphash.MakeSeed()}
-	t.byWd.hash = func(n int32) uint64 { return hashWd(t.at(n).wd) }
-	t.byName.hash = func(n int32) uint64 {
-		e := t.at(n)
-		return t.hashName(e.parent, t.nameOf(n))
-	}
-	return t
+func newTable() *table { return &table{free: none, root: none, seed: maphash.MakeSeed()} }
+
+// slot is a node among those that byWd and byName find: its number plus one. Their
+// hashes come from the node when they are needed, so that an entry takes four bytes.
+type slot int32
+
+func (e slot) node() int32 { return int32(e) - 1 }
+
+// wdOf and nameHashOf are the hashes of a node by which the two tables find it.
+func (t *table) wdOf(e slot) uint64 { return hashWd(t.at(e.node()).wd) }
+
+func (t *table) nameHashOf(e slot) uint64 {
+	return t.hashName(t.at(e.node()).parent, t.nameOf(e.node()))
 }
+
+func (e slot) is(other slot) bool { return e == other }
 
 func (t *table) at(n int32) *node { return &t.chunks[n/nodeChunk][n%nodeChunk] }
 
@@ -76,14 +87,14 @@ func (t *table) nameOf(n int32) []byte {
 
 // lookup returns the node of a wd.
 func (t *table) lookup(wd int32) int32 {
-	return t.byWd.find(hashWd(wd), func(n int32) bool { return t.at(n).wd == wd })
+	return t.byWd.Get(hashWd(wd), func(e slot) bool { return t.at(e.node()).wd == wd }).node()
 }
 
 // childOf returns the node at name in parent.
 func (t *table) childOf(parent int32, name []byte) int32 {
-	return t.byName.find(t.hashName(parent, name), func(n int32) bool {
-		return t.at(n).parent == parent && string(t.nameOf(n)) == string(name)
-	})
+	return t.byName.Get(t.hashName(parent, name), func(e slot) bool {
+		return t.at(e.node()).parent == parent && string(t.nameOf(e.node())) == string(name)
+	}).node()
 }
 
 // create makes a node without a place.
@@ -99,7 +110,7 @@ func (t *table) create(wd int32) int32 {
 		t.size++
 	}
 	*t.at(n) = node{wd: wd, parent: none, child: none, next: none, prev: none, flags: flagUsed}
-	t.byWd.add(hashWd(wd), n)
+	t.byWd.Put(hashWd(wd), slot(n+1), slot(n+1).is, t.wdOf)
 	t.live++
 	return n
 }
@@ -113,7 +124,7 @@ func (t *table) attach(n, parent int32, name []byte) {
 		t.at(p.child).prev = n
 	}
 	p.child = n
-	t.byName.add(t.hashName(parent, name), n)
+	t.byName.Put(t.hashName(parent, name), slot(n+1), slot(n+1).is, t.nameHashOf)
 	if t.names.wasteful() {
 		t.compact()
 	}
@@ -125,7 +136,7 @@ func (t *table) detach(n int32) {
 	if e.parent == none {
 		return
 	}
-	t.byName.remove(t.hashName(e.parent, t.nameOf(n)), n)
+	t.byName.Remove(t.hashName(e.parent, t.nameOf(n)), slot(n+1).is, t.nameHashOf)
 	if e.prev != none {
 		t.at(e.prev).next = e.next
 	} else {
@@ -143,7 +154,7 @@ func (t *table) detach(n int32) {
 func (t *table) remove(n int32) {
 	t.detach(n)
 	e := t.at(n)
-	t.byWd.remove(hashWd(e.wd), n)
+	t.byWd.Remove(hashWd(e.wd), slot(n+1).is, t.wdOf)
 	*e = node{parent: none, child: none, prev: none, next: t.free}
 	t.free = n
 	t.live--

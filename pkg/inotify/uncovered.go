@@ -12,45 +12,61 @@ import (
 // tree as a whole is tried again.
 const maxUncovered = 10000
 
-// uncover notes that a directory could not be watched or read.
+// uncovered are the directories that could not be watched or read. Guarded by
+// session.mu.
+type uncovered struct {
+	dirs    map[jobKey]error
+	tooMany bool      // there are more than the list holds: the next round walks everything
+	freed   bool      // watches became free
+	next    time.Time // of the next round of tries; zero: none is due
+}
+
+// add notes why a directory has no watch. first: it is the only one; listed: it was
+// not known, and is now.
+func (u *uncovered) add(key jobKey, err error) (first, listed bool) {
+	first = len(u.dirs) == 0
+	if _, known := u.dirs[key]; !known {
+		if len(u.dirs) >= maxUncovered {
+			u.tooMany = true
+			return first, false
+		}
+		listed = true
+	}
+	u.dirs[key] = err
+	return first, listed
+}
+
+// due tells whether a round of tries is due.
+func (u *uncovered) due(now time.Time, every time.Duration) bool {
+	if len(u.dirs) == 0 && !u.tooMany {
+		u.next, u.freed = time.Time{}, false
+		return false
+	}
+	if u.next.IsZero() {
+		u.next = now.Add(every)
+	}
+	if soon := now.Add(freedRetry); u.freed && soon.Before(u.next) {
+		u.next = soon
+	}
+	u.freed = false
+	return !now.Before(u.next)
+}
+
+// uncover notes that a directory could not be watched or read. A repair looks at
+// nothing there, nor below it, before the next round of tries.
 func (s *session) uncover(key jobKey, rel string, err error) {
 	s.mu.Lock()
-	s.giveUpLocked(key)
-	first := len(s.uncov) == 0
-	if _, known := s.uncov[key]; !known {
-		if len(s.uncov) >= maxUncovered {
-			s.uncovAll = true
-			s.mu.Unlock()
-			return
-		}
+	if p := s.t.lookup(key.wd); p != none {
+		s.t.listed(s.t.childOf(p, []byte(key.name)), s.repair.gen)
+	}
+	first, listed := s.uncovered.add(key, err)
+	if listed {
 		s.out = append(s.out, note{path: rel, err: err})
 	}
-	s.uncov[key] = err
 	s.mu.Unlock()
 	if first {
 		s.w.log.Warn("directory cannot be watched, its content is rescanned"+watchRemedy(bare(err)),
 			zap.String("path", rel), zap.Duration("delay", s.w.opt.Retry), zap.Error(err))
-	}
-}
-
-// giveUpLocked takes what the table has at key, and below it, out of a repair:
-// there is no look at it before the next round of tries.
-func (s *session) giveUpLocked(key jobKey) {
-	p := s.t.lookup(key.wd)
-	if p == none {
-		return
-	}
-	top := s.t.childOf(p, []byte(key.name))
-	for todo := []int32{top}; len(todo) > 0; {
-		n := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if n == none {
-			continue
-		}
-		s.t.at(n).seen = s.repair.gen
-		for c := s.t.at(n).child; c != none; c = s.t.at(c).next {
-			todo = append(todo, c)
-		}
 	}
 }
 
@@ -62,16 +78,10 @@ func bare(err error) error {
 	return err
 }
 
-// covered notes that a directory is watched now, or gone.
-func (s *session) covered(key jobKey, rel string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.coveredLocked(key, rel)
-}
-
+// coveredLocked notes that a directory is watched now, or gone.
 func (s *session) coveredLocked(key jobKey, rel string) {
-	if _, was := s.uncov[key]; was {
-		delete(s.uncov, key)
+	if _, was := s.uncovered.dirs[key]; was {
+		delete(s.uncovered.dirs, key)
 		s.out = append(s.out, note{path: rel})
 	}
 }
@@ -80,32 +90,25 @@ func (s *session) coveredLocked(key jobKey, rel string) {
 func (s *session) retryUncovered(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.uncov) == 0 && !s.uncovAll {
-		s.nextRetry, s.freed = time.Time{}, false
+	u := &s.uncovered
+	if !u.due(now, s.w.opt.Retry) || s.jobs.running > 0 {
 		return
 	}
-	if s.nextRetry.IsZero() {
-		s.nextRetry = now.Add(s.w.opt.Retry)
+	u.next = now.Add(s.w.opt.Retry)
+	if u.tooMany {
+		u.tooMany, s.repair.wanted, s.repair.report = false, true, true
 	}
-	if soon := now.Add(freedRetry); s.freed && soon.Before(s.nextRetry) {
-		s.nextRetry = soon
-	}
-	s.freed = false
-	if now.Before(s.nextRetry) || s.jobs.running > 0 {
-		return
-	}
-	s.nextRetry = now.Add(s.w.opt.Retry)
-	if s.uncovAll {
-		s.uncovAll, s.repair.wanted, s.repair.report = false, true, true
-	}
-	for key, err := range s.uncov {
+	for key, err := range u.dirs {
 		if s.t.lookup(key.wd) == none {
-			delete(s.uncov, key)
+			delete(u.dirs, key)
 			s.out = append(s.out, note{path: key.name})
 			continue
 		}
+		j := &job{key: key, purpose: walkBelow}
 		// What may not be read cannot be rescanned either.
-		denied := errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
-		s.addJob(&job{key: key, deep: true, retry: !denied})
+		if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
+			j.purpose |= reportBack
+		}
+		s.jobs.add(j)
 	}
 }

@@ -15,17 +15,21 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent"
+	"github.com/sersync/sersync/pkg/nameset"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // knowledge is a Handler that remembers what it was told.
 type knowledge struct {
-	mu    sync.Mutex
-	lines []string // everything, in order
-	calls int      // calls running: must never exceed one
-	block chan struct{}
-	see   func(Event) // called for each event; may be nil
+	vanished func(dir string, entries *nameset.Set)
+	mu       sync.Mutex
+	lines    []string // everything, in order
+	calls    int      // calls running: must never exceed one
+	block    chan struct{}
+	see      func(fsevent.Event) // called for each event; may be nil
 }
 
 func (k *knowledge) add(format string, args ...any) {
@@ -45,7 +49,7 @@ func (k *knowledge) add(format string, args ...any) {
 	k.mu.Unlock()
 }
 
-func (k *knowledge) Event(e Event) {
+func (k *knowledge) Event(e fsevent.Event) {
 	if k.see != nil {
 		k.see(e)
 	}
@@ -61,7 +65,13 @@ func (k *knowledge) Event(e Event) {
 }
 func (k *knowledge) Overflow() { k.add("overflow") }
 func (k *knowledge) Repaired() { k.add("repaired") }
-func (k *knowledge) Root(s RootState) {
+func (k *knowledge) Vanished(dir string, entries *nameset.Set) {
+	k.add("vanished %s %d", dir, entries.Len())
+	if k.vanished != nil {
+		k.vanished(dir, entries)
+	}
+}
+func (k *knowledge) Root(s fsevent.RootState) {
 	k.add("root %s", []string{"?", "watched", "gone", "back"}[s])
 }
 func (k *knowledge) Mount(path string, appeared bool) { k.add("mount %s %v", path, appeared) }
@@ -175,8 +185,8 @@ func (r *running) settled() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.idle() && !s.repair.wanted && !s.repair.walking && !s.repair.sweeping &&
-		len(s.limbo)+len(s.doomed)+len(s.out) == 0 && s.epoch-s.placed >= 2 && queued(s.ifd) == 0
+	return s.jobs.idle() && !s.repair.wanted && !s.repair.underWay() &&
+		len(s.t.limbo)+len(s.t.doomed)+len(s.out) == 0 && s.t.epoch-s.t.placed >= 2 && queued(s.inst.fd) == 0
 }
 
 func queued(fd int) int {
@@ -258,7 +268,7 @@ func (r *running) compare(skip func(rel string) bool) []string {
 		if rel == "" {
 			mask |= rootOnly
 		}
-		real, err := unix.InotifyAddWatch(s.ifd, filepath.Join(r.root, rel), mask)
+		real, err := unix.InotifyAddWatch(s.inst.fd, filepath.Join(r.root, rel), mask)
 		if err != nil || int32(real) != wd {
 			diff = append(diff, fmt.Sprintf("%s: wd %d in the table, %d on disk (%v)", rel, wd, real, err))
 		}
@@ -295,5 +305,22 @@ func rename(t testing.TB, from, to string) {
 	t.Helper()
 	if err := os.Rename(from, to); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// How many entries there are is known as soon as the watches stand.
+func TestEntriesAreCounted(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"a", "a/b", "c"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, dir, "f"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := start(t, root, Options{})
+	if n := r.Stats().Entries; n != 6 {
+		t.Errorf("%d entries, want 6", n)
 	}
 }

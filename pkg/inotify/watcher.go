@@ -11,9 +11,11 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
-// Watcher watches one directory tree. Make it with New, then call Run once.
+// Watcher is a fsevent.Watcher. Make it with New, then call Run once.
 type Watcher struct {
 	root   string // absolute, as given otherwise
 	opt    Options
@@ -25,17 +27,7 @@ type Watcher struct {
 
 // counters are written by the goroutines of a session, read by Stats.
 type counters struct {
-	watches, uncovered, overflows, records, events, repairs atomic.Int64
-}
-
-// Stats is a snapshot of a Watcher's counters.
-type Stats struct {
-	Watches   int64 // directories watched now
-	Uncovered int64 // directories that could not be watched
-	Overflows int64 // IN_Q_OVERFLOW records since the start
-	Records   int64 // kernel records read since the start
-	Events    int64 // events handed to the Handler since the start
-	Repairs   int64 // complete walks after an overflow since the start
+	watches, uncovered, overflows, records, events, repairs, entries atomic.Int64
 }
 
 // errRootLost ends a session: nothing stands at the root's path any more, or
@@ -71,25 +63,22 @@ func New(root string, opt Options) (*Watcher, error) {
 	return w, nil
 }
 
-// Stats may be called at any time.
-func (w *Watcher) Stats() Stats {
+// Stats implements fsevent.Watcher.
+func (w *Watcher) Stats() fsevent.Stats {
 	c := &w.count
-	return Stats{
+	return fsevent.Stats{
 		Watches: c.watches.Load(), Uncovered: c.uncovered.Load(), Overflows: c.overflows.Load(),
-		Records: c.records.Load(), Events: c.events.Load(), Repairs: c.repairs.Load(),
+		Records: c.records.Load(), Events: c.events.Load(), Repairs: c.repairs.Load(), Entries: c.entries.Load(),
 	}
 }
 
-// Run watches until ctx ends, which is no error. It returns an error if the
-// root cannot be watched at the start, and when the kernel refuses to go on;
-// a root that disappears later is waited for. All calls of h come from the
-// calling goroutine; all goroutines have ended when Run returns.
-func (w *Watcher) Run(ctx context.Context, h Handler) error {
-	arrived := RootWatched
+// Run implements fsevent.Watcher.
+func (w *Watcher) Run(ctx context.Context, h fsevent.Handler) error {
+	arrived := fsevent.RootWatched
 	delay := firstLook
 	for ctx.Err() == nil {
 		s, err := w.open(ctx)
-		if err != nil && arrived == RootWatched {
+		if err != nil && arrived == fsevent.RootWatched {
 			return err
 		}
 		if err != nil {
@@ -106,15 +95,15 @@ func (w *Watcher) Run(ctx context.Context, h Handler) error {
 			return nil
 		case !errors.Is(err, errRootLost):
 			return fmt.Errorf("watch %s: %w", w.root, err)
-		case !stood && arrived == RootWatched:
+		case !stood && arrived == fsevent.RootWatched:
 			return fmt.Errorf("watch %s: %w", w.root, err)
 		}
 		if stood {
 			w.log.Warn("watch root is gone, waiting for its return")
-			h.Root(RootGone)
+			h.Root(fsevent.RootGone)
 			delay = firstLook
 		}
-		arrived = RootBack
+		arrived = fsevent.RootBack
 		pause(ctx, delay)
 	}
 	return nil
@@ -153,26 +142,26 @@ func (w *Watcher) open(ctx context.Context) (s *session, err error) {
 	if err = unix.Fstat(fd, &s.id); err != nil {
 		return s, fmt.Errorf("watch %s: fstat: %w", w.root, err)
 	}
-	if s.ifd, err = w.kernel.init(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err != nil {
+	if s.inst.fd, err = w.kernel.init(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err != nil {
 		return s, fmt.Errorf("watch %s: inotify_init1: %w%s", w.root, err, initRemedy(err))
 	}
-	if s.efd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+	if s.inst.waking, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return s, fmt.Errorf("watch %s: eventfd: %w", w.root, err)
 	}
 	if err = s.watchRoot(fd); err != nil {
 		return s, fmt.Errorf("watch %s: inotify_add_watch: %w%s", w.root, err, watchRemedy(err))
 	}
-	s.openMounts(fd)
+	s.mounts.open(w.root, fd, w.kernel.proc)
 	return s, ctx.Err()
 }
 
 func openRemedy(err error) string {
-	switch err {
-	case unix.ENOENT:
+	switch {
+	case errors.Is(err, unix.ENOENT):
 		return ": create the directory or correct the watch path"
-	case unix.ENOTDIR:
+	case errors.Is(err, unix.ENOTDIR):
 		return ": the watch path must be a directory"
-	case unix.EACCES:
+	case errors.Is(err, unix.EACCES):
 		return ": this user may not read it"
 	}
 	return ""

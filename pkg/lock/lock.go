@@ -38,8 +38,9 @@ type Lock struct {
 
 // HeldError says who holds the lock.
 type HeldError struct {
-	PID int    // 0 when it cannot be told, as across pid namespaces
-	Key string // the key that was asked for
+	PID    int    // 0 when it cannot be told, as across pid namespaces
+	Key    string // the key that was asked for
+	Ending bool   // the holder has said that it is about to end
 }
 
 // Error names the holder and the remedy.
@@ -64,9 +65,7 @@ func Acquire(dir, key string) (*Lock, error) {
 		return nil, errors.Join(refusal(f, key, err), f.Close())
 	}
 	l := &Lock{key: key, f: f}
-	if err := l.sign(); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %q: %w", key, err), f.Close())
-	}
+	l.sign()
 	return l, nil
 }
 
@@ -82,17 +81,14 @@ func (l *Lock) Key() string { return l.key }
 
 // Release gives the lock up. The file stays: to remove it would let two
 // processes hold locks on two files of the same name.
-func (l *Lock) Release() error {
-	return errors.Join(l.f.Truncate(0), l.f.Close())
-}
+func (l *Lock) Release() error { return l.f.Close() }
 
-// sign writes the holder's pid and the key, for people and for HeldError.
-func (l *Lock) sign() error {
-	if err := l.f.Truncate(0); err != nil {
-		return err
+// sign writes the holder's pid and the key, for people and for HeldError. The
+// lock holds without it, so a file system that is full or read-only is no error.
+func (l *Lock) sign() {
+	if l.f.Truncate(0) == nil {
+		_, _ = l.f.WriteAt(fmt.Appendf(nil, "%d\n%q\n", os.Getpid(), l.key), 0)
 	}
-	_, err := l.f.WriteAt(fmt.Appendf(nil, "%d\n%q\n", os.Getpid(), l.key), 0)
-	return err
 }
 
 func flock(f *os.File) error {
@@ -112,7 +108,7 @@ func refusal(f *os.File, key string, err error) error {
 	if pid == 0 {
 		pid = signedHolder(f)
 	}
-	return &HeldError{PID: pid, Key: key}
+	return &HeldError{PID: pid, Key: key, Ending: holderEnds(f)}
 }
 
 // kernelHolder looks the lock up in /proc/locks (proc(5)), which is right at

@@ -43,7 +43,7 @@ func lines(t *testing.T, name string) string {
 // TestApplyLevel: loggers that exist already follow, with debug on, too.
 func TestApplyLevel(t *testing.T) {
 	log, first, _ := opened(t, confxml.Log{})
-	lane := log.Logger().Named("lane").With(Root("/data"))
+	lane := log.Logger().Named("lane").With(zap.String("root", "/data"))
 	for i, c := range []struct {
 		level string
 		debug bool
@@ -74,13 +74,13 @@ func TestApplyLevel(t *testing.T) {
 // place any more. The old one says where it goes on.
 func TestApplyMoves(t *testing.T) {
 	log, first, second := opened(t, confxml.Log{})
-	lane := log.Logger().Named("lane").With(Root("/data"))
+	lane := log.Logger().Named("lane").With(zap.String("root", "/data"))
 	lane.Info("one")
 	if err := log.Apply(confxml.Log{File: second, Format: FormatJSON}, false); err != nil {
 		t.Fatal(err)
 	}
 	before := lines(t, first)
-	lane.With(Path("f")).Info("two")
+	lane.With(zap.String("path", "f")).Info("two")
 	if got := lines(t, second); !strings.HasPrefix(got, "{") || !strings.Contains(got, `"root":"/data"`) || !strings.Contains(got, `"path":"f"`) || strings.Count(got, "\n") != 1 {
 		t.Errorf("the new place has %q", got)
 	}

@@ -51,5 +51,5 @@ func (e jsonEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 	if extra != nil {
 		fields = append(fields[:len(fields):len(fields)], extra...)
 	}
-	return e.Encoder.EncodeEntry(entry, fields) //nolint:wrapcheck // a decorator
+	return e.Encoder.EncodeEntry(entry, fields)
 }

@@ -42,7 +42,7 @@ func Open(conf confxml.Log, debug bool, standard *os.File) (*Log, error) {
 	l.now.Store(p)
 	l.logger = zap.New(&core{log: l})
 	if p.trouble != nil {
-		l.logger.Warn("log goes to standard error", zap.Error(p.trouble), Remedy(fileRemedy))
+		l.logger.Warn("log goes to standard error", zap.Error(p.trouble), zap.String("remedy", fileRemedy))
 	}
 	return l, nil
 }
@@ -79,10 +79,32 @@ func (l *Log) Apply(conf confxml.Log, debug bool) error {
 	}
 	if next.trouble != nil {
 		old.level.SetLevel(level)
-		l.logger.Warn("log cannot go where the configuration wants it, it stays where it is", zap.Error(next.trouble), Remedy(fileRemedy))
+		l.logger.Warn("log cannot go where the configuration wants it, it stays where it is", zap.Error(next.trouble), zap.String("remedy", fileRemedy))
 		return nil
 	}
 	l.logger.Info("log goes on elsewhere", zap.String("file", conf.File), zap.String("format", conf.Format))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now.Store(next)
+	return old.close()
+}
+
+// ToStandard tells whether the entries go to standard error.
+func (l *Log) ToStandard() bool { return l.now.Load().standard }
+
+// StandardMoved chooses colours anew: standard error leads elsewhere than it did
+// at Open, from a terminal to a file perhaps.
+func (l *Log) StandardMoved() error {
+	l.applying.Lock()
+	defer l.applying.Unlock()
+	old := l.now.Load()
+	if !old.standard {
+		return nil
+	}
+	next, err := open(old.conf, old.level.Level() == zapcore.DebugLevel, l.standard)
+	if err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now.Store(next)
@@ -130,14 +152,14 @@ func (c *core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	c.log.mu.RLock()
 	defer c.log.mu.RUnlock()
-	return c.here().Write(e, fields) //nolint:wrapcheck // a decorator
+	return c.here().Write(e, fields)
 }
 
 // Sync implements zapcore.Core.
 func (c *core) Sync() error {
 	c.log.mu.RLock()
 	defer c.log.mu.RUnlock()
-	return c.here().Sync() //nolint:wrapcheck // a decorator
+	return c.here().Sync()
 }
 
 // here is the core of the place; the log's mu is held.

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/sersync/sersync/pkg/confxml"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/sys/unix"
-	"gopkg.in/natefinch/lumberjack.v2"
 )
 
 // The formats of <log format>.
@@ -36,10 +34,11 @@ const (
 
 // place is where entries go, and in which form.
 type place struct {
-	conf  confxml.Log // changed by Apply only
-	core  zapcore.Core
-	level zap.AtomicLevel
-	file  *lumberjack.Logger // nil: standard error or the journal
+	conf     confxml.Log // changed by Apply only
+	core     zapcore.Core
+	level    zap.AtomicLevel
+	file     *logFile // nil: standard error or the journal
+	standard bool     // the entries go to standard error
 	// trouble is why the file or the journal of conf cannot be used; the entries
 	// go to standard error instead.
 	trouble error
@@ -65,7 +64,7 @@ func open(conf confxml.Log, debug bool, standard *os.File) (*place, error) {
 		}
 		format = FormatConsole
 	case conf.File != "":
-		if p.file, p.trouble = openFile(conf); p.trouble == nil {
+		if p.file, p.trouble = openFile(conf, standard); p.trouble == nil {
 			out, tty = p.file, false
 		}
 	}
@@ -73,6 +72,7 @@ func open(conf confxml.Log, debug bool, standard *os.File) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.standard = p.file == nil
 	p.core = zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(out)), p.level)
 	return p, nil
 }
@@ -82,7 +82,7 @@ func (p *place) close() error {
 	if p.file == nil {
 		return nil
 	}
-	if err := p.file.Close(); err != nil {
+	if err := p.file.close(); err != nil {
 		return fmt.Errorf("close log: %w", err)
 	}
 	return nil
@@ -114,36 +114,6 @@ func encoder(format string, color bool) (zapcore.Encoder, error) {
 	default:
 		return nil, fmt.Errorf("log format %q: %w", format, ErrFormat)
 	}
-}
-
-// openFile opens the file with rotation. lumberjack opens it at the first
-// entry only, and then nobody learns that it failed, so it is tried here.
-func openFile(cfg confxml.Log) (*lumberjack.Logger, error) {
-	if err := os.MkdirAll(filepath.Dir(cfg.File), 0o750); err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
-	}
-	f, err := os.OpenFile(cfg.File, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
-	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
-	}
-	info, err := f.Stat()
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open log: %s is not a regular file", cfg.File)
-	}
-	l := &lumberjack.Logger{Filename: cfg.File, MaxSize: cfg.MaxSizeMB, MaxBackups: cfg.MaxBackups, MaxAge: cfg.MaxAgeDays, LocalTime: true}
-	if l.MaxSize <= 0 {
-		l.MaxSize = defaultMaxSizeMB
-	}
-	if l.MaxBackups <= 0 {
-		l.MaxBackups = defaultMaxBackups
-	}
-	return l, nil
 }
 
 func isTerminal(f *os.File) bool {

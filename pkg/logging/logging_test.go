@@ -23,10 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lumberjack keeps one goroutine per file for the life of the process.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func hostile() []string {
 	return []string{
@@ -62,7 +59,7 @@ func TestTextFormatsAreOneSafeLine(t *testing.T) {
 	for _, format := range []string{FormatConsole, FormatLogfmt, ""} {
 		for _, name := range hostile() {
 			got := logged(t, confxml.Log{Format: format}, false, func(l *zap.Logger) {
-				l.Named("lane").With(Root(name), Path(name)).Warn("run failed", Path(name), zap.Error(errors.New(name)), Argv([]string{"rsync", name}), Exit(23))
+				l.Named("lane").With(zap.String("root", name), zap.String("path", name)).Warn("run failed", zap.String("path", name), zap.Error(errors.New(name)), zap.Strings("argv", []string{"rsync", name}), zap.Int("exit", 23))
 			})
 			line := strings.TrimSuffix(got, "\n")
 			if !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
@@ -99,7 +96,7 @@ func FuzzQuotedIsReversible(f *testing.F) {
 
 func TestLogfmtLine(t *testing.T) {
 	got := logged(t, confxml.Log{Format: FormatLogfmt}, false, func(l *zap.Logger) {
-		l.Named("lane").Info("lane is in sync", Lane("/d#h::m"), Batch(3), Delay(1500*time.Millisecond), zap.Namespace("x"))
+		l.Named("lane").Info("lane is in sync", zap.String("lane", "/d#h::m"), zap.Int("batch", 3), zap.Duration("delay", 1500*time.Millisecond), zap.Namespace("x"))
 	})
 	if !strings.Contains(got, `level=info logger=lane msg="lane is in sync" lane=/d#h::m batch=3 delay=1.5s`) || !strings.HasPrefix(got, "ts=20") {
 		t.Error(got)
@@ -109,13 +106,13 @@ func TestLogfmtLine(t *testing.T) {
 func TestJSONIsExact(t *testing.T) {
 	for _, name := range hostile() {
 		got := logged(t, confxml.Log{Format: FormatJSON}, false, func(l *zap.Logger) {
-			l.With(Root(name)).Info("sent", Path(name), zap.Error(errors.New(name)), Exit(0))
+			l.With(zap.String("root", name)).Info("sent", zap.String("path", name), zap.Error(errors.New(name)), zap.Int("exit", 0))
 		})
 		var entry map[string]any
 		if err := json.Unmarshal([]byte(got), &entry); err != nil || strings.Count(got, "\n") != 1 {
 			t.Fatalf("%q: %v in %s", name, err, got)
 		}
-		for _, key := range []string{KeyRoot, KeyPath, "error"} {
+		for _, key := range []string{"root", "path", "error"} {
 			value := entry[key]
 			if b64, ok := entry[key+"_bytes"].(string); ok {
 				b, err := base64.StdEncoding.DecodeString(b64)
@@ -176,7 +173,7 @@ func TestFileRotates(t *testing.T) {
 	name := filepath.Join(dir, "sub", "sersync.log")
 	rest := logged(t, confxml.Log{File: name, MaxSizeMB: 1, MaxBackups: 1}, false, func(l *zap.Logger) {
 		for range 300 {
-			l.Info("sent", Path(strings.Repeat("x", 10000)))
+			l.Info("sent", zap.String("path", strings.Repeat("x", 10000)))
 		}
 	})
 	if rest != "" {
@@ -228,7 +225,7 @@ func TestColoursOnATerminalOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		log.Logger().Warn("root is gone", Path("\x1b[31m"))
+		log.Logger().Warn("root is gone", zap.String("path", "\x1b[31m"))
 		b := make([]byte, 4096)
 		k, err := master.Read(b)
 		if err != nil {
@@ -254,12 +251,12 @@ func TestJournalFields(t *testing.T) {
 		message, prio, vars = m, p, v
 		return nil
 	}}
-	log := zap.New(core).Named("lane").With(Root("/data"))
+	log := zap.New(core).Named("lane").With(zap.String("root", "/data"))
 	log.Debug("not this")
 	if message != "" {
 		t.Errorf("debug was sent: %s", message)
 	}
-	log.Warn("run failed", Path("a\nb\xff"), Exit(10))
+	log.Warn("run failed", zap.String("path", "a\nb\xff"), zap.Int("exit", 10))
 	if message != `run failed root=/data path="a\nb\xff" exit=10` || prio != journal.PriWarning {
 		t.Errorf("%d %s", prio, message)
 	}
@@ -282,10 +279,10 @@ func TestJournalFallsBack(t *testing.T) {
 
 func BenchmarkConsole(b *testing.B) {
 	var out bytes.Buffer
-	log := zap.New(zapcore.NewCore(newTextEncoder(false, false), zapcore.AddSync(&out), zapcore.DebugLevel)).With(Root("/data"))
+	log := zap.New(zapcore.NewCore(newTextEncoder(false, false), zapcore.AddSync(&out), zapcore.DebugLevel)).With(zap.String("root", "/data"))
 	b.ReportAllocs()
 	for b.Loop() {
 		out.Reset()
-		log.Debug("sent", Path("some/dir/file.txt"), Batch(3))
+		log.Debug("sent", zap.String("path", "some/dir/file.txt"), zap.Int("batch", 3))
 	}
 }

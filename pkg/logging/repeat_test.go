@@ -1,6 +1,7 @@
 package logging
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,29 +14,57 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
+// said is what was logged: level, message, exit status, times and span.
+func said(logs *observer.ObservedLogs) string {
+	var got []string
+	for _, e := range logs.All() {
+		m := e.ContextMap()
+		got = append(got, fmt.Sprint(e.Level, " ", e.Message, " ", m["exit"], " ", m["times"], " ", m["span"]))
+	}
+	return strings.Join(got, "\n")
+}
+
 func TestRepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.DebugLevel)
 		r := NewRepeat(zap.New(core))
 		r.Recovered("lane", "lane works again")
 		for range 150 {
-			r.Failed("lane", "run failed", Exit(10))
+			r.Failed("lane", "refused", "run failed", zap.Int("exit", 10))
 			time.Sleep(time.Second)
 		}
-		r.Failed("other", "run failed", Exit(11))
-		r.Recovered("lane", "lane works again", Remote("h::m"))
+		r.Failed("other", "refused", "run failed", zap.Int("exit", 11))
+		r.Failed("lane", "disk full", "run failed", zap.Int("exit", 12)) // another cause is news
+		r.Recovered("lane", "lane works again", zap.String("remote", "h::m"))
 		r.Recovered("lane", "lane works again")
-		var got []string
-		for _, e := range logs.All() {
-			m := e.ContextMap()
-			got = append(got, fmt.Sprint(e.Level, " ", e.Message, " ", m[KeyExit], " ", m[KeyTimes], " ", m[KeySpan]))
-		}
-		want := []string{
+		want := strings.Join([]string{
 			"warn run failed 10 <nil> <nil>", "warn run failed 10 60 1m0s", "warn run failed 10 60 2m0s",
-			"warn run failed 11 <nil> <nil>", "info lane works again <nil> 150 2m30s",
+			"warn run failed 11 <nil> <nil>", "warn run failed 12 <nil> <nil>", "info lane works again <nil> 151 2m30s",
+		}, "\n")
+		if got := said(logs); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
-		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	})
+}
+
+// A burst is counted a minute later, although nothing fails then.
+func TestRepeatCountsABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.DebugLevel)
+		r := NewRepeat(zap.New(core))
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		for range 3000 {
+			r.On(r.log).Failed("paths", "denied", "path failed")
+		}
+		time.Sleep(5 * time.Minute)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if got, want := said(logs), "warn path failed <nil> <nil> <nil>\nwarn path failed <nil> 2999 1m0s"; got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	})
 }
@@ -44,9 +73,9 @@ func TestRepeatIsBounded(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	r := NewRepeat(zap.New(core))
 	for i := range 5 * maxTroubles {
-		r.Failed(strconv.Itoa(i), "path failed")
+		r.Failed(strconv.Itoa(i), "", "path failed")
 	}
-	if n := len(r.troubles); n > maxTroubles+1 {
+	if n := len(r.troubles.list); n > maxTroubles+1 {
 		t.Errorf("%d keys are kept", n)
 	}
 	if n := logs.Len(); n > maxTroubles+1 {

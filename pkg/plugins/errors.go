@@ -45,8 +45,8 @@ func RetryAfter(err error, delay time.Duration) error {
 	return &retryAfterError{err: err, delay: delay}
 }
 
-// retryDelay is the delay that err asks for, at most maxRetryAfter.
-func retryDelay(err error) time.Duration {
+// RetryDelay is the delay that err asks for, at most five minutes; 0 for none.
+func RetryDelay(err error) time.Duration {
 	var r *retryAfterError
 	if !errors.As(err, &r) {
 		return 0

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/fsevent"
 )
 
 // Op is what a plugin is told about a path.
@@ -36,9 +38,9 @@ type Event struct {
 	Path string
 	Op   Op
 	Dir  bool
-	// Mask is the inotify mask of the latest event, for the http form. Zero
-	// means unknown; the plugin then gives the mask that fits Op and Dir.
-	Mask uint32
+	// Kind is the kind of the latest event, for the http form. Zero means
+	// unknown; the plugin then gives the one that fits Op and Dir.
+	Kind fsevent.Op
 	// Seq grows with every event of the process. A later state of a path
 	// always has a greater number.
 	Seq uint64

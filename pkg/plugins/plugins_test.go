@@ -11,6 +11,7 @@ import (
 
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/plugins"
+	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,8 +105,8 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		line := plugins.EscapeLine(path)
-		if strings.Contains(line, "\n") || plugins.UnescapeLine(line) != path {
-			t.Errorf("%q -> %q -> %q", path, line, plugins.UnescapeLine(line))
+		if strings.Contains(line, "\n") || plugintest.UnescapeLine(line) != path {
+			t.Errorf("%q -> %q -> %q", path, line, plugintest.UnescapeLine(line))
 		}
 	})
 }

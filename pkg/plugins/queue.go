@@ -3,6 +3,7 @@ package plugins
 import (
 	"container/heap"
 	"container/list"
+	"slices"
 	"time"
 )
 
@@ -116,8 +117,7 @@ func (q *queue) done(it *item, now time.Time) {
 
 // giveBack puts items that were not tried at the front again, in order.
 func (q *queue) giveBack(batch []*item) {
-	for i := len(batch) - 1; i >= 0; i-- {
-		it := batch[i]
+	for _, it := range slices.Backward(batch) {
 		q.land(it)
 		q.ready.PushFront(it)
 	}

@@ -7,8 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/backoff"
+	"github.com/sersync/sersync/pkg/logging"
 )
 
 const (
@@ -16,12 +18,10 @@ const (
 	defaultMaxBytes   = 256 << 20 // of names and bookkeeping
 	defaultTimeout    = time.Minute
 
-	// firstDelay and maxDelay bound the pauses between attempts. The maximum
-	// with its jitter stays below ten seconds, so that a receiver which is back
-	// hears what it missed within ten seconds.
+	// firstDelay and maxDelay bound the pauses between attempts: a receiver which
+	// is back hears what it missed within ten seconds.
 	firstDelay    = 100 * time.Millisecond
 	maxDelay      = 8 * time.Second
-	jitter        = 0.2
 	maxRetryAfter = 5 * time.Minute
 
 	// drainTries is how many attempts in a row may fail during Drain before
@@ -44,6 +44,8 @@ type Runner struct {
 	plugin Plugin      // immutable
 	limits Limits      // immutable
 	log    *zap.Logger // immutable
+	// troubles is of the log, and never called under mu: a log may go to a disk.
+	troubles *logging.Repeat
 
 	mu   sync.Mutex
 	cond *sync.Cond // on mu; workers wait here for work and for Run's context
@@ -61,14 +63,12 @@ type Runner struct {
 	// second on the receiver is in trouble: one probe at a time, with pauses.
 	streak     int
 	lastFail   key
+	pauses     int // in a row
 	pauseUntil time.Time
-	backoff    *backoff.ExponentialBackOff
 	timer      *time.Timer
 	wakeAt     time.Time
 
-	stats     counters
-	dropNotes throttle
-	failNotes throttle
+	stats counters
 }
 
 // NewRunner returns a Runner for p, which it owns from now on. Nothing runs
@@ -84,12 +84,12 @@ func NewRunner(p Plugin, conf RunnerConfig, log *zap.Logger) *Runner {
 		conf.MaxBytes = defaultMaxBytes
 	}
 	r := &Runner{
-		plugin:  p,
-		limits:  withDefaults(p.Limits()),
-		log:     log.Named("plugin").With(zap.String("plugin", p.Name())),
-		queue:   newQueue(conf.MaxPending, conf.MaxBytes),
-		backoff: newBackoff(),
+		plugin: p,
+		limits: withDefaults(p.Limits()),
+		log:    log.Named("plugin").With(zap.String("plugin", p.Name())),
+		queue:  newQueue(conf.MaxPending, conf.MaxBytes),
 	}
+	r.troubles = logging.NewRepeat(r.log)
 	r.cond, r.idle = sync.NewCond(&r.mu), sync.NewCond(&r.mu)
 	return r
 }
@@ -103,14 +103,9 @@ func withDefaults(l Limits) Limits {
 	return l
 }
 
-func newBackoff() *backoff.ExponentialBackOff {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval = firstDelay
-	b.MaxInterval = maxDelay
-	b.Multiplier = 2
-	b.RandomizationFactor = jitter
-	b.Reset()
-	return b
+// pause is how long to wait after so many failures in a row.
+func pause(failures int) time.Duration {
+	return backoff.Exponential{Min: firstDelay, Max: maxDelay}.Next(failures)
 }
 
 // Add takes an event. It never blocks on the receiver and never fails: what
@@ -126,12 +121,9 @@ func (r *Runner) Add(ev Event) {
 	}
 	r.stats.dropped++
 	dropped, pending := r.stats.dropped, r.queue.len()
-	note, _ := r.dropNotes.allow(now)
 	r.mu.Unlock()
-	if note {
-		r.log.Error("plugin queue is full, events are dropped; the receiver must be told by other means what changed",
-			zap.ByteString("path", []byte(ev.FullPath())), zap.Uint64("dropped", dropped), zap.Int("pending", pending))
-	}
+	r.troubles.Lost("queue", "", "plugin queue is full, events are dropped; the receiver must be told by other means what changed",
+		zap.ByteString("path", []byte(ev.FullPath())), zap.Uint64("dropped", dropped), zap.Int("pending", pending))
 }
 
 // Run delivers until ctx ends, then closes the plugin and returns. What is
@@ -141,6 +133,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, r.broadcast)
 	defer stop()
 	var workers sync.WaitGroup
+	workers.Go(func() { _ = r.troubles.Run(ctx) }) // it returns when ctx ends
 	for range r.limits.Parallel {
 		workers.Go(func() { r.work(ctx) })
 	}

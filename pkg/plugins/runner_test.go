@@ -137,10 +137,10 @@ func TestOutage(t *testing.T) {
 		if st.Pending != 1000 || !st.Failing || st.LastError != "connection refused" || st.Oldest != outage {
 			t.Errorf("during the outage: %+v", st)
 		}
-		if max := uint64(outage/(6*time.Second)) + 50; st.Failed > max {
+		if max := uint64(outage/(5*time.Second)) + 50; st.Failed > max {
 			t.Errorf("%d attempts in six hours, want at most %d", st.Failed, max)
 		}
-		if n := logs.Len(); n > 6*60*5+1 {
+		if n := logs.Len(); n > 6*60+2 {
 			t.Errorf("%d log lines", n)
 		}
 		mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -117,10 +118,8 @@ func (s *Settings) Duration(key string, def time.Duration) time.Duration {
 // Choice is one of the allowed words; the first is the default.
 func (s *Settings) Choice(key string, allowed ...string) string {
 	v := s.Text(key, allowed[0])
-	for _, a := range allowed {
-		if v == a {
-			return v
-		}
+	if slices.Contains(allowed, v) {
+		return v
 	}
 	s.Fail(key, fmt.Sprintf("%q is not known; write one of: %s", v, strings.Join(allowed, ", ")))
 	return allowed[0]

@@ -2,7 +2,6 @@ package plugins
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,11 +45,10 @@ func (r *Runner) succeedLocked(n int, now time.Time) func() {
 	if !troubled {
 		return nil
 	}
-	r.backoff.Reset()
-	r.failNotes.reset()
+	r.pauses = 0
 	pending := r.queue.len()
 	return func() {
-		r.log.Info("plugin receiver is back", zap.Int("pending", pending))
+		r.troubles.Recovered("delivery", "plugin receiver is back", zap.Int("pending", pending))
 	}
 }
 
@@ -66,16 +64,13 @@ func (r *Runner) failLocked(ctx context.Context, it *item, err error, now time.T
 	if IsPermanent(err) {
 		r.stats.dropped++
 		r.queue.done(it, now)
-		if ok, suppressed := r.dropNotes.allow(now); ok {
-			return func() {
-				r.log.Warn("plugin gives up an event", zap.ByteString("path", []byte(ev.FullPath())),
-					zap.Int("attempt", ev.Attempt+1), zap.Int("suppressed", suppressed), zap.NamedError("err", err))
-			}
+		return func() {
+			r.troubles.Failed("event", "", "plugin gives up an event", zap.ByteString("path", []byte(ev.FullPath())),
+				zap.Int("attempt", ev.Attempt+1), zap.NamedError("err", err))
 		}
-		return nil
 	}
 	r.drainRow++
-	delay := max(eventDelay(it.fails), retryDelay(err))
+	delay := max(pause(it.fails+1), RetryDelay(err))
 	if r.streak == 0 || it.key() != r.lastFail {
 		r.streak++
 	}
@@ -83,23 +78,13 @@ func (r *Runner) failLocked(ctx context.Context, it *item, err error, now time.T
 	if r.draining {
 		delay = firstDelay
 	} else if r.streak > 1 && !r.pauseUntil.After(now) {
-		r.pauseUntil = now.Add(max(r.backoff.NextBackOff(), retryDelay(err)))
+		r.pauses++
+		r.pauseUntil = now.Add(max(pause(r.pauses), RetryDelay(err)))
 	}
 	r.queue.retry(it, now.Add(delay))
 	pending := r.queue.len()
-	if ok, suppressed := r.failNotes.allow(now); ok {
-		return func() {
-			r.log.Warn("plugin delivery failed, will try again", zap.ByteString("path", []byte(ev.FullPath())),
-				zap.Int("attempt", ev.Attempt+1), zap.Duration("delay", delay), zap.Int("pending", pending),
-				zap.Int("suppressed", suppressed), zap.NamedError("err", err))
-		}
+	return func() {
+		r.troubles.Failed("delivery", "", "plugin delivery failed, will try again", zap.ByteString("path", []byte(ev.FullPath())),
+			zap.Int("attempt", ev.Attempt+1), zap.Duration("delay", delay), zap.Int("pending", pending), zap.NamedError("err", err))
 	}
-	return nil
-}
-
-// eventDelay is the pause before a path that has failed so often is tried
-// again: doubling, with jitter below the cap.
-func eventDelay(fails int) time.Duration {
-	d := min(firstDelay<<min(fails, 16), maxDelay)
-	return d - time.Duration(rand.Float64()*jitter*float64(d)) //nolint:gosec // no secret
 }

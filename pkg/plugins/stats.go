@@ -2,13 +2,6 @@ package plugins
 
 import "time"
 
-const (
-	// noteBurst lines of one kind are logged per noteWindow; the rest is
-	// counted in the next line.
-	noteBurst  = 5
-	noteWindow = time.Minute
-)
-
 // Stats is the state of one Runner for status pages.
 type Stats struct {
 	Name      string
@@ -55,29 +48,3 @@ func (r *Runner) Stats() Stats {
 	}
 	return s
 }
-
-// throttle lets a few log lines through and counts the rest.
-type throttle struct {
-	start      time.Time
-	lines      int
-	suppressed int
-}
-
-// allow reports whether to log now, and how many lines were suppressed since
-// the last one.
-func (t *throttle) allow(now time.Time) (bool, int) {
-	if now.Sub(t.start) >= noteWindow {
-		t.start, t.lines = now, 0
-	}
-	if t.lines >= noteBurst {
-		t.suppressed++
-		return false, 0
-	}
-	t.lines++
-	n := t.suppressed
-	t.suppressed = 0
-	return true, n
-}
-
-// reset lets the next line through at once.
-func (t *throttle) reset() { *t = throttle{} }

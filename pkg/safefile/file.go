@@ -107,12 +107,22 @@ func readTrusted(f *os.File, path string, limit int64) ([]byte, error) {
 	if err := checkOwned(st, path); err != nil {
 		return nil, err
 	}
+	data, err := readAtMost(f, path, limit)
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// readAtMost returns the first limit bytes, with ErrTooLarge when there are
+// more.
+func readAtMost(f *os.File, path string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("read %q: %w: more than %d bytes", path, ErrTooLarge, limit)
+		return data[:limit], fmt.Errorf("read %q: %w: more than %d bytes", path, ErrTooLarge, limit)
 	}
 	return data, nil
 }
@@ -195,12 +205,21 @@ func checkRegular(st unix.Stat_t, path string) error {
 	return &UntrustedError{Path: path, Reason: "it is not a regular file", Remedy: "remove it"}
 }
 
-func checkOwned(st unix.Stat_t, path string) error {
+// checkOwner accepts a regular file that is root's or ours.
+func checkOwner(st unix.Stat_t, path string) error {
 	if err := checkRegular(st, path); err != nil {
 		return err
 	}
 	if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
 		return &UntrustedError{Path: path, Reason: fmt.Sprintf("it belongs to user %d", st.Uid), Remedy: "remove it, or chown it"}
+	}
+	return nil
+}
+
+// checkOwned is checkOwner for a file that nobody but its owner may write to.
+func checkOwned(st unix.Stat_t, path string) error {
+	if err := checkOwner(st, path); err != nil {
+		return err
 	}
 	if st.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0 {
 		return &UntrustedError{
@@ -214,8 +233,58 @@ func checkOwned(st unix.Stat_t, path string) error {
 
 // openError names the symbolic link behind ELOOP, which O_NOFOLLOW gives.
 func openError(path string, err error) error {
-	if errors.Is(err, unix.ELOOP) {
-		return checkRegular(unix.Stat_t{Mode: unix.S_IFLNK}, path)
+	// Some kinds fail to open before they can be looked at: a fifo without a
+	// reader and a socket with ENXIO.
+	for errno, kind := range map[error]uint32{unix.ELOOP: unix.S_IFLNK, unix.EISDIR: unix.S_IFDIR, unix.ENXIO: unix.S_IFIFO} {
+		if errors.Is(err, errno) {
+			return checkRegular(unix.Stat_t{Mode: kind}, path)
+		}
 	}
 	return &os.PathError{Op: "open", Path: path, Err: err}
+}
+
+// Rename gives the file at path another name in the same directory, and takes
+// the place of what has that name. Only a regular file that is root's or ours
+// is renamed, in a directory that passes CheckDir.
+func Rename(path, name string) error {
+	return withOwned(path, func(d *dir, old string) error {
+		if err := unix.Renameat(d.fd, old, d.fd, name); err != nil {
+			return &os.PathError{Op: "rename", Path: path, Err: err}
+		}
+		return nil
+	})
+}
+
+// Remove removes the file at path under the conditions of Rename. A missing
+// file is fs.ErrNotExist.
+func Remove(path string) error {
+	return withOwned(path, (*dir).remove)
+}
+
+// withOwned calls do with the directory and the name of path, if what stands
+// there is a regular file that is root's or ours.
+func withOwned(path string, do func(d *dir, name string) error) error {
+	d, name, err := splitPath(path)
+	if err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		err = &os.PathError{Op: "stat", Path: path, Err: err}
+	} else {
+		err = checkOwner(st, path)
+	}
+	if err == nil {
+		err = do(d, name)
+	}
+	return errors.Join(err, d.close())
+}
+
+// Same tells whether st, as lstat(2) gives it, describes the open file f.
+func Same(f *os.File, st unix.Stat_t) bool {
+	var own unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &own); err != nil {
+		return false
+	}
+	return own.Dev == st.Dev && own.Ino == st.Ino
 }

@@ -12,10 +12,11 @@ const (
 	AcceptEmpty Verb = "accept-empty" // release the disaster brake
 	Pause       Verb = "pause"        // start no run until Resume
 	Resume      Verb = "resume"
+	Reload      Verb = "reload" // read the configuration again; of no single lane
 )
 
 // Verbs are all verbs.
-func Verbs() []Verb { return []Verb{Resync, Verify, AcceptEmpty, Pause, Resume} }
+func Verbs() []Verb { return []Verb{Resync, Verify, AcceptEmpty, Pause, Resume, Reload} }
 
 // Request is the body of an action in JSON.
 type Request struct {

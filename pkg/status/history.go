@@ -26,8 +26,11 @@ const (
 )
 
 // Latency is the distribution of the time from a change to its arrival on the
-// remote, over the last five minutes. All zero without transfers.
+// remote, over the last five minutes, with what has come together since the
+// start. All zero without transfers.
 type Latency struct {
+	Total uint64  `json:"total"`       // arrivals since the start
+	Sum   Seconds `json:"sum_seconds"` // of their times
 	Count int     `json:"count"`
 	P50   Seconds `json:"p50_seconds"`
 	P95   Seconds `json:"p95_seconds"`
@@ -52,11 +55,14 @@ type History struct {
 	mu      sync.Mutex
 	buckets []bucket // guarded by mu; Buckets long once anything was recorded
 	newest  int64    // guarded by mu; number of the newest bucket written
+	total   uint64   // guarded by mu; arrivals with a latency
+	sum     time.Duration
 }
 
 type bucket struct {
 	number   int64 // time since the epoch in BucketSpan; others are stale
 	files    int64
+	timed    int64 // of these, with a latency
 	bytes    int64
 	failures int64
 	max      time.Duration
@@ -69,11 +75,23 @@ func (h *History) Add(now time.Time, files int, bytes int64, latency time.Durati
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b := h.at(now)
+	h.total += uint64(max(files, 0))
+	h.sum += time.Duration(max(files, 0)) * latency
 	b.files += int64(files)
+	b.timed += int64(files)
 	b.bytes += bytes
 	b.max = max(b.max, latency)
 	bin := &b.bins[latencyBin(latency)]
 	*bin = uint32(min(uint64(*bin)+uint64(max(files, 0)), math.MaxUint32))
+}
+
+// Sent records one file of a full sync: nobody knows how old its change is.
+func (h *History) Sent(now time.Time, bytes int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := h.at(now)
+	b.files++
+	b.bytes += bytes
 }
 
 // Fail records n failures at now.
@@ -106,8 +124,8 @@ func bucketNumber(t time.Time) int64 { return t.UnixNano() / int64(BucketSpan) }
 func slot(number int64) int { return int((number%Buckets + Buckets) % Buckets) }
 
 // Read is the series up to now and the latency of the last five minutes.
-func (h *History) Read(now time.Time) (Series, Latency) {
-	s := Series{
+func (h *History) Read(now time.Time) (s Series, latency Latency) {
+	s = Series{
 		Span:      Seconds(BucketSpan),
 		Files:     make([]int64, Buckets),
 		Bytes:     make([]int64, Buckets),
@@ -132,7 +150,7 @@ func (h *History) Read(now time.Time) (Series, Latency) {
 			continue
 		}
 		s.Files[i], s.Bytes[i], s.Failures[i] = b.files, b.bytes, b.failures
-		if b.files == 0 {
+		if b.timed == 0 {
 			continue
 		}
 		s.LatencyMS[i] = max(1, b.quantile(0.95).Milliseconds())
@@ -140,11 +158,13 @@ func (h *History) Read(now time.Time) (Series, Latency) {
 			window.merge(b)
 		}
 	}
-	return s, window.latency()
+	latency = window.latency()
+	latency.Total, latency.Sum = h.total, Seconds(h.sum)
+	return s, latency
 }
 
 func (b *bucket) merge(o *bucket) {
-	b.files += o.files
+	b.timed += o.timed
 	b.max = max(b.max, o.max)
 	for i, n := range o.bins {
 		b.bins[i] += n
@@ -152,11 +172,11 @@ func (b *bucket) merge(o *bucket) {
 }
 
 func (b *bucket) latency() Latency {
-	if b.files == 0 {
+	if b.timed == 0 {
 		return Latency{}
 	}
 	return Latency{
-		Count: int(b.files),
+		Count: int(b.timed),
 		P50:   Seconds(b.quantile(0.50)),
 		P95:   Seconds(b.quantile(0.95)),
 		P99:   Seconds(b.quantile(0.99)),

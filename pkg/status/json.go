@@ -71,6 +71,7 @@ type wireOverall struct {
 // "overall" and the exact bytes of names that are not valid UTF-8 as "..._bytes".
 func Encode(s Snapshot) ([]byte, error) {
 	level, text := Overall(s)
+	s.Said = s.sentences()
 	w := wireSnapshot{
 		plainSnapshot:   plainSnapshot(s),
 		ConfigFileBytes: rawBytes(s.ConfigFile),
@@ -133,20 +134,25 @@ type plainLane Lane
 
 type wireLane struct {
 	plainLane
-	RootBytes   []byte         `json:"root_bytes,omitempty"`
-	RemoteBytes []byte         `json:"remote_bytes,omitempty"`
-	Verify      *wireVerify    `json:"verify,omitempty"`
-	Transfers   []wireTransfer `json:"transfers,omitempty"`
-	Failures    []wireFailure  `json:"failures,omitempty"`
+	IDBytes     []byte           `json:"id_bytes,omitempty"`
+	RootBytes   []byte           `json:"root_bytes,omitempty"`
+	RemoteBytes []byte           `json:"remote_bytes,omitempty"`
+	Verify      *wireVerify      `json:"verify,omitempty"`
+	Differences []wireDifference `json:"differences,omitempty"`
+	Transfers   []wireTransfer   `json:"transfers,omitempty"`
+	Failures    []wireFailure    `json:"failures,omitempty"`
 }
 
 func toWireLane(l Lane) wireLane {
 	w := wireLane{
-		plainLane: plainLane(l), RootBytes: rawBytes(l.Root), RemoteBytes: rawBytes(l.Remote),
+		plainLane: plainLane(l), IDBytes: rawBytes(l.ID), RootBytes: rawBytes(l.Root), RemoteBytes: rawBytes(l.Remote),
 		Transfers: make([]wireTransfer, len(l.Transfers)), Failures: make([]wireFailure, len(l.Failures)),
 	}
 	if l.Verify != nil {
-		w.Verify = toWireVerify(*l.Verify)
+		w.Verify = &wireVerify{plainVerify(*l.Verify), rawNames(l.Verify.Names), rawNames(l.Verify.NewerNames), rawNames(l.Verify.Extras)}
+	}
+	for _, d := range l.Differences {
+		w.Differences = append(w.Differences, wireDifference{plainDifference(d), rawNames(d.Names)})
 	}
 	for i, t := range l.Transfers {
 		w.Transfers[i] = wireTransfer{plainTransfer(t), rawBytes(t.Path)}
@@ -159,9 +165,17 @@ func toWireLane(l Lane) wireLane {
 
 func (w wireLane) lane() Lane {
 	l := Lane(w.plainLane)
-	l.Root, l.Remote = exact(l.Root, w.RootBytes), exact(l.Remote, w.RemoteBytes)
+	l.ID, l.Root, l.Remote = exact(l.ID, w.IDBytes), exact(l.Root, w.RootBytes), exact(l.Remote, w.RemoteBytes)
 	if w.Verify != nil {
-		l.Verify = w.Verify.verify()
+		v := Comparison(w.Verify.plainVerify)
+		v.Names = exactNames(v.Names, w.Verify.NamesBytes)
+		v.NewerNames = exactNames(v.NewerNames, w.Verify.NewerNamesBytes)
+		v.Extras = exactNames(v.Extras, w.Verify.ExtrasBytes)
+		l.Verify = &v
+	}
+	for _, d := range w.Differences {
+		d.Names = exactNames(d.Names, d.NamesBytes)
+		l.Differences = append(l.Differences, Difference(d.plainDifference))
 	}
 	for _, t := range w.Transfers {
 		t.Path = exact(t.Path, t.PathBytes)
@@ -178,29 +192,41 @@ type plainVerify Comparison
 
 type wireVerify struct {
 	plainVerify
-	NamesBytes [][]byte `json:"names_bytes,omitempty"` // as many as names; only if one of them needs it
+	NamesBytes      [][]byte `json:"names_bytes,omitempty"` // as many as names; only if one of them needs it
+	NewerNamesBytes [][]byte `json:"newer_names_bytes,omitempty"`
+	ExtrasBytes     [][]byte `json:"extras_bytes,omitempty"`
 }
 
-func toWireVerify(v Comparison) *wireVerify {
-	w := &wireVerify{plainVerify: plainVerify(v)}
-	raw := make([][]byte, len(v.Names))
-	for i, n := range v.Names {
+type plainDifference Difference
+
+type wireDifference struct {
+	plainDifference
+	NamesBytes [][]byte `json:"names_bytes,omitempty"` // as in wireVerify
+}
+
+// rawNames are all names in bytes; nil when every one of them is exact as a
+// string.
+func rawNames(names []string) [][]byte {
+	raw, needed := make([][]byte, len(names)), false
+	for i, n := range names {
 		raw[i] = []byte(n)
-		if rawBytes(n) != nil {
-			w.NamesBytes = raw
-		}
+		needed = needed || rawBytes(n) != nil
 	}
-	return w
+	if !needed {
+		return nil
+	}
+	return raw
 }
 
-func (w *wireVerify) verify() *Comparison {
-	v := Comparison(w.plainVerify)
-	if len(w.NamesBytes) == len(v.Names) {
-		for i, raw := range w.NamesBytes {
-			v.Names[i] = string(raw)
-		}
+// exactNames undoes rawNames.
+func exactNames(names []string, raw [][]byte) []string {
+	if len(raw) != len(names) {
+		return names
 	}
-	return &v
+	for i, b := range raw {
+		names[i] = string(b)
+	}
+	return names
 }
 
 type plainTransfer Transfer

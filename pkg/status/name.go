@@ -7,31 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// LaneID is the stable key of a lane: the watch root, "#" and the destination,
-// with every byte that is not plainly printable, and "%" and "#" themselves,
-// written as %XX. It is one line of valid UTF-8 whatever the names hold.
-func LaneID(root, remote string) string {
-	var b strings.Builder
-	escapeID(&b, root)
-	b.WriteByte('#')
-	escapeID(&b, remote)
-	return b.String()
-}
-
-func escapeID(b *strings.Builder, s string) {
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if (r == utf8.RuneError && n == 1) || !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == '%' || r == '#' {
-			for i := range n {
-				fmt.Fprintf(b, "%%%02X", s[i])
-			}
-		} else {
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-}
-
 // Printable makes a name safe on a terminal and in a line of text: control,
 // format and other unprintable characters, and bytes that are not UTF-8, become
 // escapes as in a Go string (\n, \x1b, \u202e), a backslash is doubled. Two

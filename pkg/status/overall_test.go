@@ -10,11 +10,11 @@ func TestOverall(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	old, fresh := now.Add(-time.Minute), now.Add(-LagGrace/2)
 	cases := []struct {
-		name    string
-		change  func(*Snapshot)
-		level   Level
-		text    string
-		settled bool
+		name   string
+		change func(*Snapshot)
+		level  Level
+		text   string
+		rest   bool
 	}{
 		{"nothing pending", func(*Snapshot) {}, InSync, "everything is in sync", true},
 		{"not ready", func(s *Snapshot) { s.Ready = false }, Lagging, "starting", false},
@@ -29,13 +29,22 @@ func TestOverall(t *testing.T) {
 		{"backing off", func(s *Snapshot) {
 			s.Lanes[1].State, s.Lanes[1].Reason = LaneBackingOff, "connection refused"
 		}, Failing, "/d to h2::m: backing off (connection refused)", false},
-		{"degraded", func(s *Snapshot) { s.Lanes[1].State = LaneDegraded }, Failing, "degraded", false},
+		{"degraded", func(s *Snapshot) { s.Lanes[1].State = LaneDegraded }, Failing, "degraded", true},
+		{"a known difference", func(s *Snapshot) {
+			s.Lanes[1].State, s.Lanes[1].Differences = LaneDegraded, []Difference{{Kind: Newer, Count: 1}, {Kind: Differing, Count: 1200}}
+		}, Failing, "/d to h2::m: degraded, 1 file is newer on the remote, 1,200 paths have been found to differ", true},
+		{"a known difference and changes", func(s *Snapshot) {
+			s.Lanes[1].State, s.Lanes[1].Pending = LaneSyncing, 1
+			s.Lanes[1].Differences = []Difference{{Kind: Extras, Count: 3}}
+		}, Failing, "/d to h2::m: 3 entries are only on the remote", false},
 		{"failing paths", func(s *Snapshot) { s.Lanes[0].Failing = 2 }, Failing, "2 paths fail", false},
 		{"worst wins", func(s *Snapshot) {
 			s.Lanes[0].State, s.Lanes[1].State = LanePaused, LaneBackingOff
 		}, Failing, "backing off", false},
 		{"root gone", func(s *Snapshot) { s.Roots[0].State = RootGone }, Failing, "/d: gone", false},
 		{"root braked", func(s *Snapshot) { s.Roots[0].State = RootBraked }, Failing, "/d: braked", false},
+		{"changes of no lane yet", func(s *Snapshot) { s.Roots[0].Undecided = 2 }, InSync, "2 changes on their way", false},
+		{"a new file is held open", func(s *Snapshot) { s.Roots[0].Writing = 1 }, InSync, "everything is in sync; new files that are still being written: 1", true},
 		{"uncovered", func(s *Snapshot) { s.Watches.Uncovered = 9 }, Lagging, "9 directories have no watch", true},
 		{"plugin waits", func(s *Snapshot) {
 			s.Plugins = []Plugin{{Name: "http", Pending: 4, OldestPending: old, LastFailure: now}}
@@ -55,10 +64,44 @@ func TestOverall(t *testing.T) {
 			if level != c.level || !strings.Contains(text, c.text) {
 				t.Errorf("Overall = %v %q, want %v %q", level, text, c.level, c.text)
 			}
-			if got := Settled(s); got != c.settled {
-				t.Errorf("Settled = %v, want %v", got, c.settled)
+			if got := AtRest(s); got != c.rest {
+				t.Errorf("AtRest = %v, want %v", got, c.rest)
 			}
 		})
+	}
+}
+
+// What differs for good does not come by waiting; what is on its way does.
+func TestAtRest(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Lane)
+		want   bool
+	}{
+		{"in sync", func(*Lane) {}, true},
+		{"known differences", func(l *Lane) { l.State, l.Differences = LaneDegraded, []Difference{{Kind: Extras, Count: 1}} }, true},
+		{"a change beside known differences", func(l *Lane) { l.State, l.InFlight = LaneDegraded, 1 }, false},
+		{"full sync", func(l *Lane) { l.State = LaneFullSync }, false},
+		{"backing off", func(l *Lane) { l.State = LaneBackingOff }, false},
+		{"paused", func(l *Lane) { l.State = LanePaused }, false},
+	} {
+		l := Lane{State: LaneInSync}
+		c.change(&l)
+		if got := AtRest(Snapshot{Ready: true, Lanes: []Lane{l}}); got != c.want {
+			t.Errorf("%s: AtRest = %v", c.name, got)
+		}
+	}
+}
+
+func TestOverallInChinese(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	s := Snapshot{Now: now, Ready: true, Roots: []Root{{Path: "/d", State: RootBraked, Reason: "it is empty"}}, Lanes: []Lane{
+		{Root: "/d", Remote: "h::m", State: LaneBackingOff, Reason: "the remote refuses the connection"},
+		{Root: "/d", Remote: "h2::m", State: LaneDegraded, Differences: []Difference{{Kind: Newer, Count: 2}}},
+	}}
+	want := "/d：已暂停删除（保护） (it is empty)；/d 到 h::m：重试等待 (the remote refuses the connection)；/d 到 h2::m：降级，2 个文件在远端更新"
+	if level, text := OverallIn(s, Chinese); level != Failing || text != want {
+		t.Errorf("%v %s", level, text)
 	}
 }
 

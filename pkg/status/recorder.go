@@ -50,6 +50,7 @@ func (r *Ring[T]) Items() []T {
 // transfers and failures. It is safe for concurrent use.
 type Recorder struct {
 	history   History
+	chronicle Chronicle
 	transfers *Ring[Transfer]
 	failures  *Ring[Failure]
 
@@ -75,6 +76,7 @@ func NewRecorder() *Recorder {
 func (r *Recorder) Transfer(t Transfer) {
 	n := max(1, t.Files)
 	r.history.Add(t.Time, n, t.Bytes, time.Duration(t.Duration))
+	r.chronicle.Sent(t.Time, n, t.Bytes, time.Duration(t.Duration))
 	r.transfers.Add(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,10 +84,26 @@ func (r *Recorder) Transfer(t Transfer) {
 	r.bytes += uint64(max(0, t.Bytes))
 }
 
+// Sent shows in the history that a full sync has sent a file; Count counts it.
+func (r *Recorder) Sent(now time.Time, bytes int64) {
+	r.history.Sent(now, bytes)
+	r.chronicle.Sent(now, 1, bytes, 0)
+}
+
+// Count counts files that a full sync has brought to the remote, with their
+// content bytes. How old their changes are is not known.
+func (r *Recorder) Count(files int, bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.files += uint64(max(0, files))
+	r.bytes += uint64(max(0, bytes))
+}
+
 // Failure records one path or run that failed. Retries of the same trouble are
 // the caller's to thin out.
 func (r *Recorder) Failure(f Failure) {
 	r.history.Fail(f.Time, 1)
+	r.chronicle.Failed(f.Time)
 	r.failures.Add(f)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,6 +122,20 @@ func (r *Recorder) Run(end time.Time, ok bool) {
 	r.failedRuns++
 	r.lastFailure = end
 }
+
+// Earlier records what happened before this process began, for pictures and tests.
+func (r *Recorder) Earlier(at time.Time, files int, bytes int64, lag time.Duration) {
+	r.chronicle.Sent(at, files, bytes, lag)
+}
+
+// Lag records how long the oldest change has been waiting at now.
+func (r *Recorder) Lag(now time.Time, lag time.Duration) { r.chronicle.Lag(now, lag) }
+
+// Failures are the recent failures, newest first.
+func (r *Recorder) Failures() []Failure { return r.failures.Items() }
+
+// Past is the last hour and the last day.
+func (r *Recorder) Past(now time.Time) (hour, day Past) { return r.chronicle.Read(now) }
 
 // Fill writes what the recorder knows into l.
 func (r *Recorder) Fill(l *Lane, now time.Time) {

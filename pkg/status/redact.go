@@ -19,21 +19,38 @@ func (s Snapshot) Redacted() Snapshot {
 	}
 	s.Lanes = slices.Clone(s.Lanes)
 	for i := range s.Lanes {
-		l := &s.Lanes[i]
-		l.Transfers, l.Detail = nil, ""
-		l.Reason = withoutNames(l.Reason, "")
-		l.Failures = redactFailures(l.Failures)
-		if l.Verify != nil {
-			v := *l.Verify
-			v.Names, v.Error = nil, withoutNames(v.Error, "")
-			l.Verify = &v
-		}
+		s.Lanes[i] = redactedLane(s.Lanes[i])
+	}
+	s.ConfigProblems = slices.Clone(s.ConfigProblems)
+	for i := range s.ConfigProblems {
+		s.ConfigProblems[i].Message, s.ConfigProblems[i].Remedy = "", ""
+	}
+	s.Notes = slices.Clone(s.Notes)
+	for i := range s.Notes {
+		s.Notes[i].Reason, s.Notes[i].Remedy = "", ""
 	}
 	s.Plugins = slices.Clone(s.Plugins)
 	for i := range s.Plugins {
 		s.Plugins[i].LastError = ""
 	}
 	return s
+}
+
+// redactedLane is a lane without path names.
+func redactedLane(l Lane) Lane {
+	l.Transfers, l.Detail = nil, ""
+	l.Reason = withoutNames(l.Reason, "")
+	l.Failures = redactFailures(l.Failures)
+	l.Differences = slices.Clone(l.Differences)
+	for k := range l.Differences {
+		l.Differences[k].Names = nil
+	}
+	if l.Verify != nil {
+		v := *l.Verify
+		v.Names, v.NewerNames, v.Extras, v.Error = nil, nil, nil, withoutNames(v.Error, "")
+		l.Verify = &v
+	}
+	return l
 }
 
 func redactFailures(list []Failure) []Failure {

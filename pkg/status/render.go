@@ -20,8 +20,9 @@ type RenderOptions struct {
 // output has no control characters but newlines and, with Color, its own
 // colours. The error is that of w.
 func Render(w io.Writer, s Snapshot, opts RenderOptions) error {
-	t := table{opts: opts, now: s.Now, words: words(opts.Lang)}
+	t := table{opts: opts, now: s.Now, words: wordsIn(opts.Lang)}
 	t.head(s)
+	t.config(s.ConfigProblems)
 	for _, r := range s.Roots {
 		t.root(r, s.Lanes)
 	}
@@ -82,7 +83,7 @@ func levelColor(l Level) string {
 }
 
 func (t *table) head(s Snapshot) {
-	level, text := Overall(s)
+	level, text := OverallIn(s, t.opts.Lang)
 	head := "sersync " + Printable(s.Version)
 	if s.Host != "" {
 		head += " @ " + Printable(s.Host)
@@ -95,11 +96,16 @@ func (t *table) head(s Snapshot) {
 		head += ", " + Printable(s.ConfigFile)
 	}
 	// A monitoring system shows the first line, so that is the verdict.
-	verdict := t.paint(levelColor(level)+";1", t.word(level.String()))
-	if level != InSync && t.opts.Lang == English {
-		verdict += ": " + text
+	verdict, cause := t.word(level.String()), t.word(": ")+text
+	if level == InSync {
+		cause = ""
+		if rest, all := strings.CutPrefix(text, t.word("everything is in sync")); all {
+			cause = rest
+		} else {
+			verdict = text // changes are on their way
+		}
 	}
-	t.line("%s", verdict)
+	t.line("%s", t.paint(levelColor(level)+";1", verdict)+cause)
 	t.line("%s", head)
 }
 
@@ -113,6 +119,9 @@ func (t *table) root(r Root, lanes []Lane) {
 	}
 	t.line("")
 	t.line("%s  %s, %s %s", t.paint(bold, Printable(r.Path)), t.paint(color, t.word(string(r.State))), count(r.Directories), t.word("directories"))
+	if r.Writing > 0 {
+		t.line("  %s %s", count(r.Writing), t.word("new files are still being written"))
+	}
 	if r.State != RootWatched {
 		t.reason("  ", r.Reason, "", r.Remedy)
 	}
@@ -198,17 +207,17 @@ func (t *table) cells(row []string, widths []int, color string, all bool) {
 
 func (t *table) laneNotes(l Lane) {
 	if p := l.Progress; p != nil {
-		if p.Total > 0 {
-			t.line("    %d%%  %s / %s, %s", 100*p.Done/p.Total, count(int(p.Done)), count(int(p.Total)), size(p.Bytes))
-		} else {
-			t.line("    %s, %s", count(int(p.Done)), size(p.Bytes))
-		}
+		t.progress(*p)
 	}
 	if l.Failing > 0 {
 		t.line("    %s", t.paint(red, count(l.Failing)+" "+t.word("failing paths")))
 	}
+	t.receiver(l)
 	if l.Verify != nil {
 		t.verify(*l.Verify)
+	}
+	for _, d := range l.Differences {
+		t.difference(d)
 	}
 	if l.Reason != "" || l.Detail != "" {
 		t.reason("    ", l.Reason, l.Detail, l.Remedy)
@@ -216,8 +225,25 @@ func (t *table) laneNotes(l Lane) {
 	if l.State == LaneBackingOff && l.NextTry.After(t.now) {
 		t.line("    %s %s", t.word("next try in"), Span(l.NextTry.Sub(t.now), t.opts.Lang))
 	}
+	if l.Held(t.now) {
+		t.line("    %s %s (%s)", t.word("until"), Moment(l.NextTry), Span(l.NextTry.Sub(t.now), t.opts.Lang))
+	}
 }
 
+// progress tells how far a full sync has come, of how many, and until when.
+func (t *table) progress(p Progress) {
+	text := fmt.Sprintf("%s, %s", count(int(p.Done)), size(p.Bytes))
+	if p.Total > 0 {
+		text = fmt.Sprintf("%d%%  %s / %s, %s", 100*p.Done/p.Total, count(int(p.Done)), count(int(p.Total)), size(p.Bytes))
+	}
+	if !p.Until.IsZero() {
+		text += fmt.Sprintf(", %s %s", t.word("about to end in"), Span(max(0, p.Until.Sub(t.now)), t.opts.Lang))
+	}
+	t.line("    %s", text)
+}
+
+// verify tells what the last comparison has found; of what is left of that
+// difference tells.
 func (t *table) verify(v Comparison) {
 	color, text := green, t.word("no difference")
 	switch {
@@ -225,12 +251,22 @@ func (t *table) verify(v Comparison) {
 		color, text = red, Printable(v.Error)
 	case !v.Equal():
 		color = yellow
-		text = fmt.Sprintf("%s %s, %s %s", count(v.Differing), t.word("differing"), count(v.OnlyOnTarget), t.word("only on the target"))
+		text = fmt.Sprintf("%s %s, %s %s, %s %s", count(v.Differing), t.word("differing"), count(v.Newer), t.word("newer on the remote"),
+			count(v.OnlyOnTarget), t.word("only on the remote"))
+		if v.Repair {
+			text += ", " + t.word("repaired as far as the lane may")
+		}
 	}
 	t.line("    %s %s: %s", t.word("verified"), t.ago(v.Time), t.paint(color, text))
-	for _, n := range v.Names {
+}
+
+// difference tells of one kind of known differences, and what helps.
+func (t *table) difference(d Difference) {
+	t.line("    %s, %s", t.paint(red, d.text(t.opts.Lang)), t.ago(d.Since))
+	for _, n := range d.Names {
 		t.line("      %s", Printable(n))
 	}
+	t.line("    %s: %s", t.word("remedy"), t.word(d.Remedy))
 }
 
 func (t *table) reason(indent, reason, detail, remedy string) {

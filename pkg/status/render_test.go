@@ -22,10 +22,11 @@ func TestRenderTellsStateReasonAndRemedy(t *testing.T) {
 	now := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 	s := Snapshot{
 		Version: "3.0.0", PID: 42, Host: "web1", Started: now.Add(-50 * time.Hour), Now: now, Ready: true, ConfigFile: "/etc/sersync/confxml.xml",
-		Roots: []Root{{Path: "/data/www", State: RootWatched, Directories: 12345}},
+		Roots: []Root{{Path: "/data/www", State: RootWatched, Directories: 12345, Writing: 2}},
 		Lanes: []Lane{
-			{ID: LaneID("/data/www", "10.0.0.2::www"), Root: "/data/www", Remote: "10.0.0.2::www", State: LaneInSync, LastSuccess: now.Add(-3 * time.Second),
-				Verify: &Comparison{Time: now.Add(-time.Minute), Differing: 1, OnlyOnTarget: 2, Names: []string{"x\ny"}}},
+			{ID: "/data/www" + "#" + "10.0.0.2::www", Root: "/data/www", Remote: "10.0.0.2::www", State: LaneInSync, LastSuccess: now.Add(-3 * time.Second),
+				Verify:      &Comparison{Time: now.Add(-time.Minute), Differing: 1, OnlyOnTarget: 2, Names: []string{"x\ny"}},
+				Differences: []Difference{{Kind: Differing, Count: 1, Since: now, Remedy: Differing.Remedy(), Names: []string{"x\ny"}}}},
 			{
 				Root: "/data/www", Remote: "10.0.0.3::www", State: LaneBackingOff, Pending: 1204, OldestPending: now.Add(-4 * time.Minute),
 				Reason: "connection refused", Remedy: "start the rsync daemon there", NextTry: now.Add(12 * time.Second),
@@ -38,9 +39,9 @@ func TestRenderTellsStateReasonAndRemedy(t *testing.T) {
 	got := render(t, s, RenderOptions{})
 	for _, want := range []string{
 		"sersync 3.0.0 @ web1, pid 42, up 2 d 2 h, /etc/sersync/confxml.xml",
-		"failing: /data/www to 10.0.0.3::www: backing off (connection refused)",
-		"/data/www  watched, 12,345 directories", "1   /data/www#10.0.0.2::www",
-		"in sync", "3.0 s ago", "verified 1 min ago: 1 differing, 2 only on the target", `      x\ny`, "backing off", "1,204", "4 min", "remedy: start the rsync daemon there", "next try in 12 s",
+		"/data/www to 10.0.0.3::www: backing off (connection refused)",
+		"/data/www  watched, 12,345 directories", "  2 new files are still being written", "1   /data/www#10.0.0.2::www",
+		"in sync", "3.0 s ago", "verified 1 min ago: 1 differing, 0 newer on the remote, 2 only on the remote", `      x\ny`, "backing off", "1,204", "4 min", "remedy: start the rsync daemon there", "next try in 12 s",
 		"10:00:00  10.0.0.3::www  a/b  connection refused (exit 10)", "plugin http  3 pending", "503", "12,345 of 65,536, overflows 2",
 	} {
 		if !strings.Contains(got, want) {
@@ -51,7 +52,7 @@ func TestRenderTellsStateReasonAndRemedy(t *testing.T) {
 		t.Error("escape sequences without Color")
 	}
 	zh := render(t, s, RenderOptions{Lang: Chinese, Color: true})
-	for _, want := range []string{"故障", "已同步", "重试等待", "\x1b[31"} {
+	for _, want := range []string{"故障", "10.0.0.3::www：重试等待 (connection refused)", "已同步", "重试等待", "\x1b[31"} {
 		if !strings.Contains(zh, want) {
 			t.Errorf("no %q in\n%s", want, zh)
 		}
@@ -78,8 +79,8 @@ func TestRenderColumnsLineUpWithWideCharacters(t *testing.T) {
 	}}
 	at := map[int]bool{}
 	for line := range strings.SplitSeq(render(t, s, RenderOptions{Lang: Chinese}), "\n") {
-		if i := strings.Index(line, "REMOTE-"); i >= 0 {
-			at[width(line[:i])] = true
+		if before, _, ok := strings.Cut(line, "REMOTE-"); ok {
+			at[width(before)] = true
 		}
 	}
 	if len(at) != 1 {
@@ -111,6 +112,7 @@ func TestHostileNamesAddNoLines(t *testing.T) {
 
 func TestRenderFitsTheWidth(t *testing.T) {
 	s := sample("/d")
+	s.Lanes[0].Differences = nil // sentences are not cut
 	s.Lanes[0].Transfers[0].Path = strings.Repeat("\u76ee\u5f55/", 100) + "end.txt"
 	got := render(t, s, RenderOptions{Width: 100})
 	if !strings.Contains(got, "end.txt") {
@@ -149,5 +151,30 @@ func TestSpan(t *testing.T) {
 	}
 	if count(-1234567) != "-1,234,567" || count(999) != "999" || size(1536) != "1.5 KiB" {
 		t.Error(count(-1234567), count(999), size(1536))
+	}
+}
+
+// TestTheFirstLineTellsOfChangesOnTheirWay: within the grace the level is that of a
+// lane in sync, and the line says what is not there yet.
+func TestTheFirstLineTellsOfChangesOnTheirWay(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	for _, c := range []struct {
+		lang             Lang
+		pending, writing int
+		want             string
+	}{
+		{English, 0, 0, "in sync"},
+		{English, 3, 0, "in sync, 3 changes on their way"},
+		{English, 0, 1, "in sync; new files that are still being written: 1"},
+		{Chinese, 0, 0, "已同步"},
+		{Chinese, 3, 0, "已同步，3 项变更正在传输"},
+	} {
+		s := Snapshot{
+			Now: now, Ready: true, Roots: []Root{{Path: "/d", State: RootWatched, Writing: c.writing}},
+			Lanes: []Lane{{Root: "/d", Remote: "h::m", State: LaneSyncing, Pending: c.pending, OldestPending: now}},
+		}
+		if first, _, _ := strings.Cut(render(t, s, RenderOptions{Lang: c.lang}), "\n"); first != c.want {
+			t.Errorf("%+v: the first line is %q", c, first)
+		}
 	}
 }

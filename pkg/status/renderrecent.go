@@ -103,6 +103,15 @@ func (t *table) list(title string, list []recent) {
 
 func (t *table) foot(s Snapshot) {
 	t.line("")
+	for _, n := range s.Notes {
+		t.line("%s: %s", t.paint(yellow, t.word("note")), Printable(n.Subject))
+		if n.Reason != "" {
+			t.line("    %s", Printable(n.Reason))
+		}
+		if n.Remedy != "" {
+			t.line("    %s: %s", t.word("remedy"), Printable(n.Remedy))
+		}
+	}
 	for _, p := range s.Plugins {
 		t.line("%s %s  %s %s, %s %d, %s %d, %s %d", t.word("plugin"), t.paint(bold, Printable(p.Name)),
 			count(p.Pending), t.word("pending"), t.word("delivered"), p.Delivered,

@@ -21,6 +21,21 @@ type Snapshot struct {
 	Lanes   []Lane   `json:"lanes"` // in file order
 	Plugins []Plugin `json:"plugins"`
 	Watches Watches  `json:"watches"`
+	// ConfigProblems are errors of the configuration with which it runs.
+	ConfigProblems []ConfigProblem `json:"config_problems,omitempty"`
+	// Said are the codes of the sentences in it; Encode sets them.
+	Said Sentences `json:"said,omitempty"`
+	// Notes are what a person should know although syncing goes on.
+	Notes []Note `json:"notes,omitempty"`
+}
+
+// Note is a trouble of the program itself that keeps no lane from syncing: the
+// state cannot be saved, say.
+type Note struct {
+	Subject string    `json:"subject"`
+	Reason  string    `json:"reason,omitempty"` // why; may hold names
+	Remedy  string    `json:"remedy,omitempty"` // what a person can do; may hold names
+	Since   time.Time `json:"since,omitzero"`
 }
 
 // RootState is what is known about a watch root.
@@ -42,6 +57,12 @@ type Root struct {
 	Remedy      string    `json:"remedy,omitempty"`
 	Directories int       `json:"directories"`    // watched directories
 	Since       time.Time `json:"since,omitzero"` // start of State
+	// Undecided counts changes that are no lane's yet: created files at which
+	// nobody has looked, and written files whose other names are looked for.
+	Undecided int `json:"undecided"`
+	// Writing counts created files that a program still holds open for writing:
+	// they are sent after their close.
+	Writing int `json:"writing"`
 }
 
 // LaneState is what a lane is doing.
@@ -60,7 +81,7 @@ const (
 
 // Lane is one localpath mirrored to one remote.
 type Lane struct {
-	ID     string `json:"id"` // see LaneID
+	ID     string `json:"id"` // the watch root, "#" and the destination
 	Root   string `json:"root"`
 	Remote string `json:"remote"` // destination without user's secrets
 
@@ -70,15 +91,31 @@ type Lane struct {
 	Remedy string    `json:"remedy,omitempty"` // what a person can do
 	Since  time.Time `json:"since,omitzero"`   // start of State
 
-	Pending       int         `json:"pending"`   // dirty paths, those in flight not counted
-	InFlight      int         `json:"in_flight"` // paths in running batches
-	Failing       int         `json:"failing"`   // paths in backoff of their own
-	OldestPending time.Time   `json:"oldest_pending,omitzero"`
-	NextTry       time.Time   `json:"next_try,omitzero"` // while backing off
-	LastSuccess   time.Time   `json:"last_success,omitzero"`
-	LastFailure   time.Time   `json:"last_failure,omitzero"`
+	Pending       int       `json:"pending"`   // dirty paths, those in flight not counted
+	InFlight      int       `json:"in_flight"` // paths in running batches
+	Failing       int       `json:"failing"`   // paths in backoff of their own
+	OldestPending time.Time `json:"oldest_pending,omitzero"`
+	// NextTry is when the remote is tried again while backing off; else until when busy
+	// hours hold what Reason says.
+	NextTry     time.Time `json:"next_try,omitzero"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	LastFailure time.Time `json:"last_failure,omitzero"`
+	// FullSyncSince is since when a full sync has been asked for that is not done.
+	FullSyncSince time.Time   `json:"full_sync_since,omitzero"`
 	Progress      *Progress   `json:"progress,omitempty"` // while State is full-sync
 	Verify        *Comparison `json:"verify,omitempty"`   // the last comparison; nil: none yet
+	// Differences are what is known to differ on the remote although nothing of
+	// it is on its way, one entry for each kind.
+	Differences []Difference `json:"differences,omitempty"`
+
+	// Excluded is how many paths the remote's own configuration excludes; they
+	// are left out there.
+	Excluded int `json:"excluded,omitempty"`
+	// Release is the rsync of the remote, as far as it can be known.
+	Release string `json:"release,omitempty"`
+	// Without is what the remote's rsync does not take, and how it is done
+	// instead, one entry each.
+	Without []string `json:"without,omitempty"`
 
 	Runs       uint64 `json:"runs"`        // rsync runs since the start
 	FailedRuns uint64 `json:"failed_runs"` // of these, without success
@@ -91,37 +128,77 @@ type Lane struct {
 	Failures  []Failure  `json:"failures,omitempty"`  // newest first
 }
 
-// Lag is how long the oldest dirty path has been waiting at now; 0 when
-// nothing waits.
+// Held tells whether busy hours hold a full sync or large files.
+func (l Lane) Held(now time.Time) bool {
+	return l.State != LaneBackingOff && l.NextTry.After(now)
+}
+
+// Lag is how long the oldest dirty path, or a full sync that is asked for and
+// not done, has been waiting at now; 0 when nothing waits.
 func (l Lane) Lag(now time.Time) time.Duration {
+	lag := l.ChangeLag(now)
+	if !l.FullSyncSince.IsZero() {
+		lag = max(lag, now.Sub(l.FullSyncSince))
+	}
+	return lag
+}
+
+// ChangeLag is Lag for dirty paths alone.
+func (l Lane) ChangeLag(now time.Time) time.Duration {
 	if l.OldestPending.IsZero() || l.Pending+l.InFlight+l.Failing == 0 {
 		return 0
 	}
 	return max(0, now.Sub(l.OldestPending))
 }
 
-// Progress is how far a full sync has come. Total is 0 while it is unknown.
+// Progress is how far a full sync has come. Total is 0 while it is unknown; it
+// may be an estimate.
 type Progress struct {
-	Done  int64 `json:"done"`  // entries looked at
-	Total int64 `json:"total"` // entries in the tree
-	Bytes int64 `json:"bytes"` // content bytes sent
+	Done  int64     `json:"done"`           // entries that are done with
+	Total int64     `json:"total"`          // entries in the tree
+	Bytes int64     `json:"bytes"`          // content bytes sent
+	Since time.Time `json:"since,omitzero"` // when it began
+	Until time.Time `json:"until,omitzero"` // when it will have ended if it goes on like this
 }
+
+// Estimated is p with Until, as it looks at now; without, as long as nothing can
+// be said.
+func (p Progress) Estimated(now time.Time) Progress {
+	p.Until = time.Time{}
+	elapsed := now.Sub(p.Since)
+	if p.Since.IsZero() || p.Done <= 0 || p.Total < p.Done || elapsed < estimateAfter {
+		return p
+	}
+	p.Until = now.Add(time.Duration(float64(elapsed) * float64(p.Total-p.Done) / float64(p.Done)))
+	return p
+}
+
+// estimateAfter is how long a full sync must have run before its end is guessed.
+const estimateAfter = 2 * time.Second
 
 // Comparison is what the last one of source and target has found.
 type Comparison struct {
 	Time         time.Time `json:"time"`            // when it ended
 	Differing    int       `json:"differing"`       // paths that a full sync would send
+	Newer        int       `json:"newer"`           // files that -u leaves alone because they are newer on the target
 	OnlyOnTarget int       `json:"only_on_target"`  // entries that only the target has
 	Error        string    `json:"error,omitempty"` // why it could not be finished; may hold names
-	// Names are the first ComparisonNames of those that differ.
-	Names []string `json:"names,omitempty"`
+	// Repair says that what was found is brought over, as far as the lane may.
+	Repair bool `json:"repair,omitempty"`
+	// Names are the first ComparisonNames of those that differ, NewerNames of those
+	// that are newer on the remote, Extras of those that only the remote has.
+	Names      []string `json:"names,omitempty"`
+	NewerNames []string `json:"newer_names,omitempty"`
+	Extras     []string `json:"extras,omitempty"`
 }
 
 // ComparisonNames is how many names a Comparison holds at most.
 const ComparisonNames = 20
 
 // Equal tells whether the comparison was finished and found no difference.
-func (v Comparison) Equal() bool { return v.Error == "" && v.Differing == 0 && v.OnlyOnTarget == 0 }
+func (v Comparison) Equal() bool {
+	return v.Error == "" && v.Differing == 0 && v.Newer == 0 && v.OnlyOnTarget == 0
+}
 
 // Operation is what was done to a path on the remote.
 type Operation string
@@ -171,5 +248,5 @@ type Watches struct {
 	Count     int    `json:"count"`     // watch descriptors in use here
 	Limit     int    `json:"limit"`     // fs.inotify.max_user_watches; 0: unknown
 	Uncovered int    `json:"uncovered"` // directories without a watch, covered by rescans
-	Overflows uint64 `json:"overflows"` // IN_Q_OVERFLOW since the start
+	Overflows uint64 `json:"overflows"` // how often events were lost since the start
 }

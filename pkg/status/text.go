@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -17,36 +18,58 @@ const (
 	Chinese
 )
 
-// LangOf chooses the language from the value of LC_ALL, LC_MESSAGES or LANG.
-func LangOf(locale string) Lang {
-	if strings.HasPrefix(strings.ToLower(locale), "zh") {
-		return Chinese
-	}
-	return English
-}
-
-// words are the fixed words of the table in a language; a missing word stays
+// wordsIn are the fixed words of the table in a language; a missing word stays
 // English.
-func words(lang Lang) map[string]string {
+func wordsIn(lang Lang) map[string]string {
 	if lang != Chinese {
 		return nil
 	}
+	return chineseWords()
+}
+
+var chineseWords = sync.OnceValue(func() map[string]string {
 	return map[string]string{
 		"in-sync": "已同步", "syncing": "同步中", "full-sync": "全量同步",
 		"backing-off": "重试等待", "degraded": "降级", "paused": "已暂停",
-		"starting": "启动中", "watched": "监控中", "gone": "已消失", "braked": "已制动",
+		"starting": "启动中", "watched": "监控中", "gone": "已消失", "braked": "已暂停删除（保护）",
 		"in sync": "已同步", "lagging": "滞后", "failing": "故障", "not running": "未运行",
 		"STATE": "状态", "PENDING": "待同步", "LAG": "滞后", "LAST SUCCESS": "上次成功",
 		"P50/P95": "P50/P95", "NO": "序号", "LANE": "通道", "ago": "前", "directories": "个目录",
-		"never": "从未", "up": "已运行", "next try in": "下次重试", "remedy": "处理",
+		"never": "从未", "up": "已运行", "next try in": "下次重试", "about to end in": "预计剩余", "until": "直到", "remedy": "处理",
 		"recent failures": "最近的失败", "recent transfers": "最近的传输",
-		"watches": "监控数", "of": "/", "overflows": "溢出", "uncovered": "未监控", "plugin": "插件",
+		"watches": "监控数", "of": "/", "overflows": "溢出", "uncovered": "未监控", "plugin": "插件", "note": "注意",
 		"pending": "待处理", "delivered": "已送达", "dropped": "已丢弃", "failed attempts": "失败次数",
-		"failing paths": "条路径失败", "exit": "退出码",
-		"verified": "比对于", "no difference": "无差异", "differing": "条不同", "only on the target": "条仅目标端有",
-		"sent": "发送", "deleted": "删除",
+		"new files are still being written": "个新文件仍在写入，关闭后发送",
+		"failing paths":                     "条路径失败", "exit": "退出码",
+		"verified": "比对于", "no difference": "无差异", "differing": "条不同", "newer on the remote": "个文件在远端更新", "only on the remote": "仅远端有",
+		"repaired as far as the lane may": "在通道权限内修复",
+		"sent":                            "发送", "deleted": "删除", "errors in the configuration": "配置中的错误", "line %d": "第 %d 行",
+		"errors in the configuration: %d, the first in line %d (%s)": "配置中有 %d 处错误，第一处在第 %d 行（%s）",
+		"known extras": "%s 项仅远端有", "known newer": "%s 个文件在远端更新", "known differing": "%s 条路径经比对与远端不同",
+		": ": "：", "; ": "；", ", ": "，", "%s: %s": "%s：%s", "%s to %s": "%s 到 %s", "and %d more": "另有 %d 项",
+		"%d directories have no watch and are covered by rescans": "%d 个目录未被监控，由定期扫描覆盖",
+		"in sync, %d changes on their way":                        "已同步，%d 项变更正在传输",
+		"everything is in sync":                                   "全部已同步",
+		"new files that are still being written: %d":              "仍在写入的新文件：%d",
+		"%s: %d paths fail":                                       "%s：%d 条路径失败",
+		"%s: %d changes wait, the oldest for %s":                  "%s：%d 项变更待同步，最久已等待%s",
+		"plugin %s: %d events wait, the oldest for %s":            "插件 %s：%d 项待处理，最久已等待%s",
+		"remote has": "远端为",
+		"excluded by the remote's own configuration":       "条路径被远端自身的配置排除",
+		"times compared by the second":                     "按秒比较时间",
+		"deletions by patterns":                            "用匹配规则删除",
+		"contents not compared":                            "不比较内容",
+		"no look at what the remote has":                   "无法查看远端已有内容",
+		"no deletions":                                     "不能删除",
+		"rsync before 3.0":                                 "rsync 3.0 之前的版本",
+		"rsync 3.1.0 to 3.2.6":                             "rsync 3.1.0 至 3.2.6",
+		"rsync 3.2.7 or 3.3":                               "rsync 3.2.7 或 3.3",
+		"rsync 3.4 or newer, or with its security patches": "rsync 3.4 或更新，或带有其安全补丁的版本",
+		Extras.Remedy():                                    "执行 sersync --resync 通道，在远端删除它们；其中若有其他来源放入的内容，请先移走",
+		Newer.Remedy():                                     "在本机 touch 这些文件即可发送，或把远端的文件复制到本机",
+		Differing.Remedy():                                 "执行 sersync --resync 通道，重新发送",
 	}
-}
+})
 
 // Span is a duration for people: the two largest units, or tenths of a second
 // below ten seconds.
@@ -82,6 +105,9 @@ func Span(d time.Duration, lang Lang) string {
 	}
 }
 
+// Moment is a time of the coming days for people, by this host's clock.
+func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+
 // count groups digits by threes.
 func count(n int) string {
 	s := strconv.Itoa(n)
@@ -90,6 +116,9 @@ func count(n int) string {
 	}
 	return s
 }
+
+// Size is bytes in binary units.
+func Size(n int64) string { return size(n) }
 
 // size is bytes in binary units.
 func size(n int64) string {

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,12 +25,19 @@ import (
 // ErrNotRunning says that nobody answers at the socket.
 var ErrNotRunning = errors.New("sersync is not running")
 
+// ErrNoConfig says that the socket could not be found out.
+var ErrNoConfig = errors.New("nobody to ask")
+
 // ErrForeign says that the socket belongs to another user, who could answer
 // anything.
 var ErrForeign = errors.New("the socket belongs to another user")
 
-// answerTime is how long one answer may take.
-const answerTime = 5 * time.Second
+// answerTime is how long one answer may take, and questionTime one for which the
+// program asks its remotes.
+const (
+	answerTime   = 5 * time.Second
+	questionTime = 12 * time.Second
+)
 
 // maxAnswer bounds an answer: some thousand lanes with full histories.
 const maxAnswer = 64 << 20
@@ -47,7 +55,6 @@ func New(socket string) *Client {
 		return unixsock.Dial(ctx, net.Dialer{}, socket)
 	}
 	return &Client{socket, &http.Client{
-		Timeout:   answerTime,
 		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
 	}}
 }
@@ -86,6 +93,12 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) ([]by
 	if err := c.checkOwner(); err != nil {
 		return nil, err
 	}
+	limit := answerTime
+	if strings.HasPrefix(path, "/api/where") {
+		limit = questionTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", c.socket, err)
@@ -131,7 +144,7 @@ func refusal(code int, body []byte) error {
 	if json.Unmarshal(body, &said) != nil || said.Error == "" {
 		said.Error = http.StatusText(code)
 	}
-	if code == http.StatusNotFound {
+	if code == http.StatusNotFound && strings.Contains(said.Error, status.ErrUnknownLane.Error()) {
 		return fmt.Errorf("refused: %w", status.ErrUnknownLane)
 	}
 	return fmt.Errorf("refused: %s", said.Error)

@@ -161,6 +161,19 @@ func TestNotRunning(t *testing.T) {
 	}
 }
 
+// A monitoring system shows the first line of the output.
+func TestNotRunningIsTheFirstLine(t *testing.T) {
+	for lang, want := range map[status.Lang][2]string{
+		status.English: {"not running: ask ", "; start it, or name its configuration file with -o\n"},
+		status.Chinese: {"未运行: ask ", "; 请启动它，或用 -o 指定其配置文件\n"},
+	} {
+		code, out, errs := show(t, Options{Socket: socketDir(t), Render: status.RenderOptions{Lang: lang}})
+		if code != 3 || !strings.HasPrefix(out, want[0]) || !strings.HasSuffix(out, want[1]) || errs != "" {
+			t.Errorf("%d %q %q", code, out, errs)
+		}
+	}
+}
+
 func TestHangingProgramIsFailing(t *testing.T) {
 	socket := socketDir(t)
 	l, err := net.Listen("unix", socket)
@@ -182,8 +195,8 @@ func TestHangingProgramIsFailing(t *testing.T) {
 
 func TestNoPermission(t *testing.T) {
 	var o, e bytes.Buffer
-	if code := explain(Options{Out: &o, Err: &e}, ErrForeign); code != 3 || !strings.Contains(e.String(), "as root") {
-		t.Errorf("%d %s", code, e.String())
+	if code := explain(Options{Out: &o, Err: &e}, ErrForeign); code != 3 || !strings.Contains(o.String(), "as root") {
+		t.Errorf("%d %s", code, o.String())
 	}
 }
 
@@ -218,6 +231,17 @@ func TestWaitGivesUp(t *testing.T) {
 	code, _, errs := show(t, Options{Socket: serve(t, p), Wait: true, Timeout: 300 * time.Millisecond})
 	if code != 1 || !strings.Contains(errs, "not everything is in sync after 300ms") {
 		t.Errorf("%d %q", code, errs)
+	}
+}
+
+// What only a person can settle is not waited for.
+func TestWaitEndsWithKnownDifferences(t *testing.T) {
+	p := &program{snap: inSync()}
+	p.snap.Lanes[0].State = status.LaneDegraded
+	p.snap.Lanes[0].Differences = []status.Difference{{Kind: status.Newer, Count: 1}}
+	code, out, errs := show(t, Options{Socket: serve(t, p), Wait: true, Timeout: 30 * time.Second})
+	if code != 2 || errs != "" || !strings.Contains(out, "1 file is newer on the remote") {
+		t.Errorf("%d %q %q", code, out, errs)
 	}
 }
 

@@ -25,9 +25,9 @@ type Options struct {
 	Err     io.Writer // what went wrong, one line
 }
 
-// poll is how often Wait asks; quiet is for how long it must find everything
-// in sync, because a change that was made just before may still be on its way
-// through the kernel's event queue.
+// poll is how often Wait asks; quiet is for how long it must find nothing on
+// its way, because a change that was made just before may still be in the
+// kernel's event queue.
 const (
 	poll  = 250 * time.Millisecond
 	quiet = 500 * time.Millisecond
@@ -36,7 +36,8 @@ const (
 // Show prints the status and returns the exit status of the program: 0 in
 // sync, 1 lagging, 2 failing, 3 not running. A program that is there but does
 // not answer is failing. With Wait, 0 means that every change made before the
-// call is on every remote.
+// call is on every remote; it also ends when nothing is on its way any more
+// and a remote still differs, with the exit status that says so.
 func Show(ctx context.Context, opts Options) int {
 	c := New(opts.Socket)
 	var (
@@ -56,6 +57,7 @@ func Show(ctx context.Context, opts Options) int {
 	if err := json.Unmarshal(answer, &s); err != nil {
 		return explain(opts, fmt.Errorf("ask %s: %w", opts.Socket, err))
 	}
+	localize(&s, opts.Render.Lang)
 	if opts.JSON {
 		_, err = opts.Out.Write(answer)
 	} else {
@@ -73,25 +75,38 @@ func Show(ctx context.Context, opts Options) int {
 }
 
 // explain says what went wrong, and what to do, and returns the exit status.
+// The verdict is the first line of the output, which is what a monitoring system
+// shows; beside JSON it is on Err.
 func explain(opts Options, err error) int {
 	level, remedy := status.Failing, "look at the log of sersync"
 	switch {
 	case errors.Is(err, ErrNotRunning):
 		level, remedy = status.NotRunning, "start it, or name its configuration file with -o"
+	case errors.Is(err, ErrNoConfig):
+		level, remedy = status.NotRunning, "name its configuration file with -o"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ErrForeign):
 		level, remedy = status.NotRunning, "ask as root or as the user that sersync runs as"
 	}
-	fmt.Fprintf(opts.Err, "sersync: %s; %s\n", status.Printable(err.Error()), remedy)
-	if opts.JSON {
-		b, merr := json.Marshal(map[string]any{"overall": map[string]any{"level": level, "state": level.String(), "text": err.Error()}})
-		if merr == nil {
-			fmt.Fprintf(opts.Out, "%s\n", b)
-		}
+	text := fmt.Sprintf("%s; %s", status.Printable(err.Error()), say(remedy, opts.Render.Lang))
+	if !opts.JSON {
+		fmt.Fprintf(opts.Out, "%s: %s\n", level.In(opts.Render.Lang), text)
+		return int(level)
+	}
+	fmt.Fprintln(opts.Err, "sersync:", text)
+	b, merr := json.Marshal(map[string]any{"overall": map[string]any{"level": level, "state": level.String(), "text": err.Error()}})
+	if merr == nil {
+		fmt.Fprintf(opts.Out, "%s\n", b)
 	}
 	return int(level)
 }
 
-// wait asks until everything has been in sync for quiet without a run in
+// Explain is Show where it could not even be found out whom to ask, for the
+// reason err.
+func Explain(opts Options, err error) int {
+	return explain(opts, fmt.Errorf("%w: %w", ErrNoConfig, err))
+}
+
+// wait asks until nothing has been on its way for quiet without a run in
 // between. late is true when the time was over before.
 func (c *Client) wait(ctx context.Context, timeout time.Duration) (answer []byte, late bool, err error) {
 	var deadline <-chan time.Time
@@ -125,7 +140,7 @@ func (c *Client) wait(ctx context.Context, timeout time.Duration) (answer []byte
 	}
 }
 
-// row is an unbroken row of answers that say in sync.
+// row is an unbroken row of answers that say that nothing is on its way.
 type row struct {
 	begin time.Time // older answers do not know of the latest changes
 	since time.Time // Now of the first answer in the row; zero: none
@@ -138,7 +153,7 @@ func (r *row) done(s status.Snapshot) bool {
 	for _, l := range s.Lanes {
 		runs += l.Runs
 	}
-	if !status.Settled(s) || s.Now.Before(r.begin) {
+	if !status.AtRest(s) || s.Now.Before(r.begin) {
 		r.since = time.Time{}
 		return false
 	}

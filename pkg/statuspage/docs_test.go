@@ -46,8 +46,10 @@ func TestEveryMemberIsDocumented(t *testing.T) {
 	s.Host, s.Started, s.Roots[0].Reason, s.Roots[0].Remedy, s.Roots[0].Since = "h", now, "r", "r", now
 	l := &s.Lanes[0]
 	l.Reason, l.Detail, l.Remedy, l.Since, l.NextTry, l.OldestPending, l.LastSuccess, l.LastFailure = "r", "d", "r", now, now, now, now, now
-	l.Progress = &status.Progress{}
-	l.Verify = &status.Comparison{Time: now, Error: "e", Names: []string{"\xff"}}
+	l.Progress = &status.Progress{Since: now, Until: now}
+	l.Verify = &status.Comparison{Time: now, Error: "e", Names: []string{"\xff"}, Extras: []string{"\xff"}}
+	l.FullSyncSince = now
+	l.Differences = []status.Difference{{Kind: status.Newer, Count: 1, Since: now, Remedy: "r", Names: []string{"\xff"}}}
 	l.Transfers[0].Files = 2
 	l.Failures[0].Detail, l.Failures[0].Remedy = "d", "r"
 	p := &s.Plugins[0]

@@ -4,14 +4,13 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
-	"syscall"
 
+	"github.com/sersync/sersync/pkg/safefile"
 	"go.uber.org/zap"
 )
 
@@ -63,25 +62,7 @@ func (s *Server) readToken() token {
 }
 
 func readTokenFile(name string) (string, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a fifo would block for ever
-	if err != nil {
-		return "", fmt.Errorf("read token: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("read token: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("read token: %s is not a file", name)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("read token: %s is open to other users (mode %04o), make it 0600", name, info.Mode().Perm())
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-		return "", fmt.Errorf("read token: %s belongs to user %d, who knows the token; chown it to root or to the user of sersync", name, st.Uid)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxToken))
+	b, _, err := safefile.ReadSecret(name, maxToken)
 	if err != nil {
 		return "", fmt.Errorf("read token: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/words"
 	"go.uber.org/zap"
 )
 
@@ -41,18 +42,22 @@ func assets() map[string]asset {
 	if err != nil {
 		panic(err) // the directory is compiled in
 	}
+	add := func(name string, body []byte) {
+		sum := sha256.Sum256(body)
+		url := "/" + name
+		if name == "index.html" {
+			url = "/"
+		}
+		out[url] = asset{body, kinds[path.Ext(name)], `"` + hex.EncodeToString(sum[:8]) + `"`}
+	}
 	for _, e := range entries {
 		body, err := fs.ReadFile(page, "page/"+e.Name())
 		if err != nil {
 			panic(err) // the file is compiled in
 		}
-		sum := sha256.Sum256(body)
-		url := "/" + e.Name()
-		if e.Name() == "index.html" {
-			url = "/"
-		}
-		out[url] = asset{body, kinds[path.Ext(e.Name())], `"` + hex.EncodeToString(sum[:8]) + `"`}
+		add(e.Name(), body)
 	}
+	add("said.js", words.Script)
 	return out
 }
 
@@ -64,7 +69,7 @@ type cache struct {
 	mu     sync.Mutex
 	at     time.Time
 	snap   status.Snapshot
-	bodies [2][]byte // JSON without and with names; nil: not yet made
+	bodies [4][]byte // JSON by form; nil: not yet made
 }
 
 func (c *cache) refreshLocked() {
@@ -73,7 +78,7 @@ func (c *cache) refreshLocked() {
 	}
 	c.snap = c.source.Snapshot()
 	c.snap.Names = true
-	c.bodies = [2][]byte{}
+	c.bodies = [4][]byte{}
 	c.at = time.Now()
 }
 
@@ -91,7 +96,7 @@ func (c *cache) snapshot() status.Snapshot {
 	return c.snap
 }
 
-func (c *cache) json(names bool) ([]byte, error) {
+func (c *cache) json(names, brief bool) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refreshLocked()
@@ -99,12 +104,18 @@ func (c *cache) json(names bool) ([]byte, error) {
 	if names {
 		i = 1
 	}
+	if brief {
+		i += 2
+	}
 	if c.bodies[i] != nil {
 		return c.bodies[i], nil
 	}
 	s := c.snap
 	if !names {
 		s = s.Redacted()
+	}
+	if brief {
+		s = s.Brief()
 	}
 	b, err := status.Encode(s)
 	if err != nil {
@@ -126,6 +137,7 @@ func (s *Server) handler(a access) http.Handler {
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, r *http.Request) { s.status(w, r, a) })
+	s.inquiries(mux, a)
 	metrics := s.metrics()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := a.names(w, r); ok {
@@ -168,7 +180,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request, a access) {
 	if !ok {
 		return
 	}
-	body, err := s.cache.json(names)
+	body, err := s.cache.json(names, r.URL.Query().Has("brief"))
 	if err != nil {
 		s.log.Error("status cannot be encoded", zap.Error(err))
 		fail(w, http.StatusInternalServerError, "status cannot be encoded")

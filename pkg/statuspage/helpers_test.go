@@ -52,7 +52,7 @@ func newFake() *fake {
 		Version: "3.0.0", PID: 1, Ready: true, ConfigFile: "/etc/hidden-config.xml",
 		Roots: []status.Root{{Path: "/data", State: status.RootWatched, Directories: 9}},
 		Lanes: []status.Lane{{
-			ID: status.LaneID("/data", "h::m"), Root: "/data", Remote: "h::m", State: status.LaneSyncing, Pending: 5,
+			ID: "/data#h::m", Root: "/data", Remote: "h::m", State: status.LaneSyncing, Pending: 5,
 			Transfers: []status.Transfer{{Time: now, Path: "dir/secret\n\x1b[31m\xff<b>.txt", Operation: status.Sent}},
 			Failures:  []status.Failure{{Time: now, Path: "dir/other-secret", Reason: "permission denied", Exit: 23}},
 		}},

@@ -91,7 +91,7 @@ func TestPageNeedsNothingFromOutside(t *testing.T) {
 // Every sentence that the page translates is one that the program can say.
 func TestTranslatedSentencesAreSaid(t *testing.T) {
 	var code strings.Builder
-	for _, dir := range []string{"rsync", "executor", "brake", "daemon"} {
+	for _, dir := range []string{"transport/rsync", "transport/rsync/session", "transport/stream", "stream/dial", "executor", "executor/*", "brake", "watchroot", "daemon", "instance", "notes", "records", "status", "statusclient"} {
 		list, err := filepath.Glob("../" + dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -104,7 +104,7 @@ func TestTranslatedSentencesAreSaid(t *testing.T) {
 			code.Write(b)
 		}
 	}
-	entries := regexp.MustCompile(`(?m)^  "([^"]*)": "`).FindAllStringSubmatch(string(assets()["/said.js"].body), -1)
+	entries := regexp.MustCompile(`(?m)^  "[a-z0-9-]+": \["([^"]*)", "`).FindAllStringSubmatch(string(assets()["/said.js"].body), -1)
 	if len(entries) < 40 {
 		t.Fatalf("only %d sentences found", len(entries))
 	}
@@ -155,21 +155,25 @@ func TestMetrics(t *testing.T) {
 	r.waitTCP(t)
 	r.source.mu.Lock()
 	r.source.snap.Lanes[0].Remote = "h::m\n\"\xff"
+	r.source.snap.Notes = []status.Note{{Subject: "state not saved"}}
 	r.source.mu.Unlock()
 	a := r.get(t, "/metrics")
 	if a.code != http.StatusOK {
 		t.Fatalf("%d %s", a.code, a.body)
 	}
 	for _, want := range []string{
-		`sersync_build_info{version="3.0.0"} 1`, `sersync_ready 1`, `sersync_lane_state{lane="1",remote="h::m\\n\"\\xff",state="syncing"} 1`,
+		`sersync_build_info{version="3.0.0"} 1`, `sersync_ready 1`, `sersync_notes 1`, `sersync_lane_state{lane="1",remote="h::m\\n\"\\xff",state="syncing"} 1`,
 		`sersync_lane_pending_paths{lane="1",remote="h::m\\n\"\\xff"} 5`, `sersync_plugin_pending_events{name="http",plugin="1"} 1`, `sersync_root_directories{root="1"} 9`,
+		`sersync_root_info{path="/data",root="1"} 1`, `sersync_lane_info{id="/data#h::m",lane="1",path="/data",remote="h::m\\n\"\\xff",root="1"} 1`,
 	} {
 		if !strings.Contains(a.body, want) {
 			t.Errorf("no %s in\n%s", want, a.body)
 		}
 	}
-	if strings.Contains(a.body, "/data") {
-		t.Error("a path is a label")
+	for line := range strings.SplitSeq(a.body, "\n") {
+		if strings.Contains(line, "secret") || strings.Contains(line, "/data") && !strings.HasPrefix(line, "sersync_root_info{") && !strings.HasPrefix(line, "sersync_lane_info{") {
+			t.Errorf("a path is a label: %s", line)
+		}
 	}
 }
 
@@ -182,7 +186,7 @@ func TestMetricsCardinality(t *testing.T) {
 			f.snap.Lanes[0].Transfers = append(f.snap.Lanes[0].Transfers, status.Transfer{Path: fmt.Sprint("f", i)})
 		}
 		n := 0
-		for _, line := range strings.Split(scrape(t, f), "\n") {
+		for line := range strings.SplitSeq(scrape(t, f), "\n") {
 			if strings.HasPrefix(line, "sersync_") {
 				n++
 			}

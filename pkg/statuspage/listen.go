@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -154,47 +153,4 @@ func removeStale(ctx context.Context, path string) error {
 		return fmt.Errorf("remove stale socket: %w", err)
 	}
 	return nil
-}
-
-// limiter bounds the open connections of a listener. Accept waits until one of
-// them is closed.
-type limiter struct {
-	net.Listener
-	slots chan struct{} // one element per open connection
-	done  chan struct{} // closed by Close
-	once  sync.Once
-}
-
-func newLimiter(l net.Listener, n int) *limiter {
-	return &limiter{Listener: l, slots: make(chan struct{}, n), done: make(chan struct{})}
-}
-
-func (l *limiter) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err //nolint:wrapcheck // http.Server looks at the type
-	}
-	return &limited{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
-}
-
-func (l *limiter) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return l.Listener.Close() //nolint:wrapcheck // a decorator
-}
-
-type limited struct {
-	net.Conn
-	release func()
-}
-
-func (c *limited) Close() error {
-	err := c.Conn.Close()
-	c.release()
-	return err //nolint:wrapcheck // a decorator
 }

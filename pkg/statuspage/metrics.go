@@ -1,6 +1,7 @@
 package statuspage
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -25,7 +26,8 @@ func (s *Server) metrics() http.Handler {
 // collector turns a snapshot into metrics at the time of a scrape. Its labels
 // are the number of the lane, root or plugin in the order of the configuration
 // file, destinations, plugin names and states: as many as the file has, however
-// large the tree is. Path names are no labels.
+// large the tree is. The paths of watch roots are labels of the info metrics
+// alone, from which rules join them; no other path is a label.
 type collector struct {
 	snapshot func() status.Snapshot
 	program  []metric[status.Snapshot]
@@ -33,12 +35,20 @@ type collector struct {
 	lanes    []metric[laneAt]
 	plugins  []metric[pluginAt]
 
-	build, rootState, laneState, laneLatency *prometheus.Desc
+	build, rootInfo, rootState, laneInfo, laneState, laneLatency, laneDifferences *prometheus.Desc
 }
 
 type laneAt struct {
 	status.Lane
 	now time.Time
+}
+
+// verified is the last comparison; the zero one before the first.
+func (l laneAt) verified() status.Comparison {
+	if l.Verify == nil {
+		return status.Comparison{}
+	}
+	return *l.Verify
 }
 
 type pluginAt struct {
@@ -67,15 +77,18 @@ func newCollector(snapshot func() status.Snapshot) *collector {
 		return prometheus.NewDesc("sersync_"+name, help, labels, nil)
 	}
 	return &collector{
-		snapshot:    snapshot,
-		program:     programMetrics(),
-		roots:       []metric[status.Root]{gauge("root_directories", "Watched directories.", root, func(r status.Root) float64 { return float64(r.Directories) })},
-		lanes:       laneMetrics(lane),
-		plugins:     pluginMetrics([]string{"plugin", "name"}),
-		build:       desc("build_info", "Always 1; the version is the label.", "version"),
-		rootState:   desc("root_state", "1 for the state the watch root is in, 0 for the others.", "root", "state"),
-		laneState:   desc("lane_state", "1 for the state the lane is in, 0 for the others.", "lane", "remote", "state"),
-		laneLatency: desc("lane_latency_seconds", "Time from a change to its arrival on the remote, over the last five minutes.", "lane", "remote", "quantile"),
+		snapshot:        snapshot,
+		program:         programMetrics(),
+		roots:           []metric[status.Root]{gauge("root_directories", "Watched directories.", root, func(r status.Root) float64 { return float64(r.Directories) })},
+		lanes:           laneMetrics(lane),
+		plugins:         pluginMetrics([]string{"plugin", "name"}),
+		build:           desc("build_info", "Always 1; the version is the label.", "version"),
+		rootInfo:        desc("root_info", "Always 1; the path of the watch root is a label.", "root", "path"),
+		laneInfo:        desc("lane_info", "Always 1; the watch root's number and path, and the id that actions take, are labels.", "lane", "remote", "root", "path", "id"),
+		rootState:       desc("root_state", "1 for the state the watch root is in, 0 for the others.", "root", "state"),
+		laneState:       desc("lane_state", "1 for the state the lane is in, 0 for the others.", "lane", "remote", "state"),
+		laneLatency:     desc("lane_latency_seconds", "Time from a change to its arrival on the remote: quantiles of the last five minutes, count and sum since the start.", "lane", "remote"),
+		laneDifferences: desc("lane_known_differences", "Paths that are known to differ on the remote although nothing of them is on its way.", "lane", "remote", "kind"),
 	}
 }
 
@@ -84,6 +97,8 @@ func programMetrics() []metric[status.Snapshot] {
 	return []metric[s]{
 		gauge("ready", "1 once every watch root is watched.", nil, func(v s) float64 { return truth(v.Ready) }),
 		gauge("level", "Verdict: 0 in sync, 1 lagging, 2 failing.", nil, func(v s) float64 { l, _ := status.Overall(v); return float64(l) }),
+		gauge("config_problems", "Errors of the configuration with which the program runs.", nil, func(v s) float64 { return float64(len(v.ConfigProblems)) }),
+		gauge("notes", "What a person should see to although syncing goes on, such as a state that cannot be saved.", nil, func(v s) float64 { return float64(len(v.Notes)) }),
 		gauge("start_time_seconds", "When the program started, in seconds since the epoch.", nil, func(v s) float64 { return epoch(v.Started) }),
 		gauge("watches", "Watch descriptors in use.", nil, func(v s) float64 { return float64(v.Watches.Count) }),
 		gauge("watches_limit", "fs.inotify.max_user_watches; 0 when unknown.", nil, func(v s) float64 { return float64(v.Watches.Limit) }),
@@ -98,9 +113,17 @@ func laneMetrics(labels []string) []metric[laneAt] {
 		gauge("lane_pending_paths", "Dirty paths that wait.", labels, func(v l) float64 { return float64(v.Pending) }),
 		gauge("lane_in_flight_paths", "Paths in running batches.", labels, func(v l) float64 { return float64(v.InFlight) }),
 		gauge("lane_failing_paths", "Paths that failed and are in backoff.", labels, func(v l) float64 { return float64(v.Failing) }),
+		gauge("lane_excluded_paths", "Paths that the remote's own configuration excludes.", labels, func(v l) float64 { return float64(v.Excluded) }),
 		gauge("lane_lag_seconds", "Age of the oldest change not yet on the remote.", labels, func(v l) float64 { return v.Lag(v.now).Seconds() }),
+		gauge("lane_held", "1 while busy hours hold a full sync or large files.", labels, func(v l) float64 { return truth(v.Held(v.now)) }),
 		gauge("lane_last_success_timestamp_seconds", "End of the last successful run; 0 before the first.", labels, func(v l) float64 { return epoch(v.LastSuccess) }),
 		gauge("lane_last_failure_timestamp_seconds", "Last failure; 0 when there was none.", labels, func(v l) float64 { return epoch(v.LastFailure) }),
+		gauge("lane_verified_timestamp_seconds", "End of the last comparison; 0 before the first.", labels, func(v l) float64 { return epoch(v.verified().Time) }),
+		gauge("lane_verify_failed", "1 when the last comparison could not be made or finished.", labels, func(v l) float64 { return truth(v.verified().Error != "") }),
+		gauge("lane_verify_differences", "Paths that the last comparison has found to differ, in any way.", labels, func(v l) float64 {
+			c := v.verified()
+			return float64(c.Differing + c.Newer + c.OnlyOnTarget)
+		}),
 		counter("lane_runs_total", "rsync runs.", labels, func(v l) float64 { return float64(v.Runs) }),
 		counter("lane_failed_runs_total", "rsync runs that failed.", labels, func(v l) float64 { return float64(v.FailedRuns) }),
 		counter("lane_files_total", "Paths brought to the remote.", labels, func(v l) float64 { return float64(v.Files) }),
@@ -126,7 +149,7 @@ func pluginMetrics(labels []string) []metric[pluginAt] {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.rootState, c.laneState, c.laneLatency} {
+	for _, d := range []*prometheus.Desc{c.build, c.rootInfo, c.rootState, c.laneInfo, c.laneState, c.laneLatency, c.laneDifferences} {
 		ch <- d
 	}
 	describe(ch, c.program)
@@ -146,15 +169,20 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	s := c.snapshot()
 	send(ch, c.build, 1, status.Printable(s.Version))
 	collect(ch, c.program, s)
+	roots := map[string]string{}
 	for i, r := range s.Roots {
 		number := strconv.Itoa(i + 1)
+		roots[r.Path] = number
+		send(ch, c.rootInfo, 1, number, status.Printable(r.Path))
 		collect(ch, c.roots, r, number)
 		for _, state := range []status.RootState{status.RootStarting, status.RootWatched, status.RootGone, status.RootBraked} {
 			send(ch, c.rootState, truth(r.State == state), number, string(state))
 		}
 	}
 	for i, l := range s.Lanes {
-		c.lane(ch, l, s.Now, strconv.Itoa(i+1))
+		number := strconv.Itoa(i + 1)
+		send(ch, c.laneInfo, 1, number, status.Printable(l.Remote), roots[l.Root], status.Printable(l.Root), l.ID)
+		c.lane(ch, l, s.Now, number)
 	}
 	for i, p := range s.Plugins {
 		collect(ch, c.plugins, pluginAt{p, s.Now}, strconv.Itoa(i+1), status.Printable(p.Name))
@@ -170,9 +198,27 @@ func (c *collector) lane(ch chan<- prometheus.Metric, l status.Lane, now time.Ti
 	} {
 		send(ch, c.laneState, truth(l.State == state), number, remote, string(state))
 	}
-	for q, v := range map[string]status.Seconds{"0.5": l.Latency.P50, "0.95": l.Latency.P95, "0.99": l.Latency.P99} {
-		send(ch, c.laneLatency, time.Duration(v).Seconds(), number, remote, q)
+	differing := map[status.DifferenceKind]int{}
+	for _, d := range l.Differences {
+		differing[d.Kind] = d.Count
 	}
+	for _, kind := range status.DifferenceKinds() {
+		send(ch, c.laneDifferences, float64(differing[kind]), number, remote, string(kind))
+	}
+	ch <- latency(c.laneLatency, l.Latency, number, remote)
+}
+
+// latency is the summary of a lane; without arrivals in the last minutes its
+// quantiles are no number.
+func latency(d *prometheus.Desc, l status.Latency, labels ...string) prometheus.Metric {
+	quantile := func(s status.Seconds) float64 {
+		if l.Count == 0 {
+			return math.NaN()
+		}
+		return time.Duration(s).Seconds()
+	}
+	return prometheus.MustNewConstSummary(d, l.Total, time.Duration(l.Sum).Seconds(),
+		map[float64]float64{0.5: quantile(l.P50), 0.95: quantile(l.P95), 0.99: quantile(l.P99)}, labels...)
 }
 
 func collect[T any](ch chan<- prometheus.Metric, list []metric[T], v T, labels ...string) {

@@ -34,9 +34,10 @@ type Options struct {
 	Host confxml.Host
 	// Socket is the path of the Unix socket where Host.Socket is empty; when
 	// both are, there is none.
-	Socket  string
-	Actions Actions // nil: actions are refused
-	Log     *zap.Logger
+	Socket    string
+	Actions   Actions   // nil: actions are refused
+	Inquiries Inquiries // nil: questions are refused
+	Log       *zap.Logger
 }
 
 // Limits of the server. They bound what any number of clients can cost.
@@ -44,7 +45,7 @@ const (
 	// CacheTime is how long one snapshot serves all requests.
 	CacheTime = 200 * time.Millisecond
 
-	maxConnections = 64 // per listener; more wait in the kernel's backlog
+	maxConnections = 64 // per listener; see limiter
 	maxHeaderBytes = 8 << 10
 	maxBodyBytes   = 16 << 10
 	headerTimeout  = 5 * time.Second
@@ -135,17 +136,20 @@ func (s *Server) serve(ctx context.Context, l net.Listener, a access) {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          stdlog.New(clientLog{s.log}, "", 0),
 	}
+	limit := newLimiter(l, maxConnections)
+	limit.watch(srv)
 	stopped := make(chan struct{}) // closed by the goroutine below
 	go func() {
 		defer close(stopped)
 		<-ctx.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 		defer cancel()
+		limit.closeUnserved() // Shutdown would wait for them
 		if srv.Shutdown(drain) != nil {
 			_ = srv.Close() // what is still open after the drain time is cut off
 		}
 	}()
-	err := srv.Serve(newLimiter(l, maxConnections))
+	err := srv.Serve(limit)
 	if ctx.Err() == nil {
 		s.log.Warn("status page stopped", zap.String("address", l.Addr().String()), zap.Error(err))
 		<-ctx.Done()

@@ -288,7 +288,7 @@ func TestActionsOverTheSocketOnly(t *testing.T) {
 			t.Errorf("%s over the socket: %d %s", v, a.code, a.body)
 		}
 	}
-	if got := strings.Join(d.asked, ","); got != "resync /data#h::m,verify /data#h::m,accept-empty /data#h::m,pause /data#h::m,resume /data#h::m" {
+	if got := strings.Join(d.asked, ","); got != "resync /data#h::m,verify /data#h::m,accept-empty /data#h::m,pause /data#h::m,resume /data#h::m,reload /data#h::m" {
 		t.Errorf("asked %s", got)
 	}
 	url := "http://localhost/api/pause"

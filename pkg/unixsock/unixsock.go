@@ -29,7 +29,7 @@ var errNoProc = errors.New("its path is longer than 107 bytes, and /proc is not 
 // Listen listens on a socket made at path, which Close removes again.
 func Listen(ctx context.Context, lc net.ListenConfig, path string) (net.Listener, error) {
 	if len(path) <= maxAddress {
-		return lc.Listen(ctx, "unix", path) //nolint:wrapcheck // a decorator
+		return lc.Listen(ctx, "unix", path)
 	}
 	dir, name := filepath.Split(path)
 	if len(name) > maxName {
@@ -62,7 +62,7 @@ func (l *listener) Close() error {
 // Dial connects to the socket at path. Its errors are those of net.Dialer.
 func Dial(ctx context.Context, d net.Dialer, path string) (net.Conn, error) {
 	if len(path) <= maxAddress {
-		return d.DialContext(ctx, "unix", path) //nolint:wrapcheck // a decorator
+		return d.DialContext(ctx, "unix", path)
 	}
 	fd, at, err := reach(path, 0)
 	if err != nil {

@@ -41,7 +41,12 @@ type visit struct {
 // unless withToken.
 func open(t *testing.T, look chrome.Look, withToken bool) *visit {
 	t.Helper()
-	source := demo.New()
+	return openOn(t, demo.New(), look, withToken)
+}
+
+// openOn is open over a state of the caller's.
+func openOn(t *testing.T, source *demo.Source, look chrome.Look, withToken bool) *visit {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,7 +55,7 @@ func open(t *testing.T, look chrome.Look, withToken bool) *visit {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	host := confxml.Host{Page: true, Port: port, TokenFile: file}
-	go func() { done <- statuspage.New(statuspage.Options{Host: host}, source).Run(ctx) }()
+	go func() { done <- statuspage.New(statuspage.Options{Host: host, Inquiries: source}, source).Run(ctx) }()
 	stopServer := sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -71,7 +76,7 @@ func open(t *testing.T, look chrome.Look, withToken bool) *visit {
 	if withToken {
 		start += "#token=" + token
 	}
-	v.run(network.Enable(), log.Enable(), runtime.Enable(), chromedp.Navigate(start), chromedp.WaitVisible(".lane .chip"))
+	v.run(network.Enable(), log.Enable(), runtime.Enable(), chromedp.Navigate(start), chromedp.WaitVisible("tr.lane .chip"))
 	return v
 }
 
@@ -149,6 +154,13 @@ func (v *visit) calm() {
 	}
 }
 
+// openLane opens, or closes, the lane with a remote.
+func (v *visit) openLane(remote string) {
+	v.t.Helper()
+	v.see("tr.lane .remote", remote)
+	v.run(chromedp.Evaluate(fmt.Sprintf(`[...document.querySelectorAll("tr.lane")].find(e => e.querySelector(".remote").textContent.includes(%q)).querySelector(".open").click()`, remote), nil))
+}
+
 func desktop() chrome.Look { return chrome.Look{Width: 1200, Height: 900, Language: "en-US"} }
 
 func TestPageFollowsWhatHappens(t *testing.T) {
@@ -158,17 +170,28 @@ func TestPageFollowsWhatHappens(t *testing.T) {
 	v.see(".fact dd", "20,393")
 
 	v.source.Sent(0, "fresh/article.html")
-	v.see(".lane .rows .name", "fresh/article.html")
+	v.openLane("10.0.0.2::www")
+	v.see(".transfers .name", "fresh/article.html")
+	v.see(".transfers .note-text", "sent, 12.1")
 
 	v.source.Kill(1)
 	v.see("#verdict", "Needs attention")
 	v.see("#because", "/data/www to 10.0.0.3::www: backing off")
-	v.see(`.lane[data-tone="bad"] .callout`, "the remote refuses the connection")
-	v.see(`.lane[data-tone="bad"] .callout`, "start the rsync daemon")
-	v.see(`.lane[data-tone="bad"] .rows`, "site/b/locked.html")
+	v.see(`tr.lane[data-tone="bad"] .row-why`, "the remote refuses the connection")
+	v.see("tr.lane:first-child .remote", "10.0.0.3::www") // what fails comes first
+	v.openLane("10.0.0.3::www")
+	v.see(`tr.opened[data-tone="bad"] .callout`, "the remote refuses the connection")
+	v.see(`tr.opened[data-tone="bad"] .callout`, "start the rsync daemon")
+	v.see(".causes", "Permission denied")
+	v.see(".causes .names", "site/b/locked.html")
+	v.see(".causes .command code", "cd /data/www && rsync")
+	v.see(".pending .name", "site/a/page-000.html")
+	v.see(".deletions .name", "site/old/archive-12.html")
+	v.see(".verify .note-text", "2 differing")
 	v.see("title", "Needs attention")
 
 	v.source.FullSync(3)
+	v.openLane("sync@10.8.0.5")
 	v.see(".progress", "118,400 of 204,310")
 
 	v.source.Change(func(s *status.Snapshot, _ []*status.Recorder) {
@@ -179,9 +202,31 @@ func TestPageFollowsWhatHappens(t *testing.T) {
 		s.Roots[1].State = status.RootGone
 	})
 	v.see("#because", "/data/uploads: gone")
-	if n := strings.Count(v.text(".lane h3"), "\n") + 1; n != 3 {
+	v.see(".roots .chip", "gone")
+	v.see("#kinds .count", "3")
+	if n := strings.Count(v.text("tr.lane .remote"), "\n") + 1; n != 3 {
 		t.Errorf("%d lanes are shown, want 3", n)
 	}
+	v.calm()
+}
+
+func TestNotesAreShownUntilTheyAreOver(t *testing.T) {
+	v := open(t, desktop(), true)
+	v.source.Change(func(s *status.Snapshot, _ []*status.Recorder) {
+		s.Notes = []status.Note{{
+			Subject: "state not saved, a restart will compare more", Reason: "no space left on device",
+			Remedy: "free space in the file system of /var/lib/sersync, or name another place in <state dir>",
+		}}
+	})
+	v.see("#notes h2", "Notes")
+	v.see("#note-list li strong", "state not saved")
+	v.see("#note-list li", "no space left on device")
+	v.run(chromedp.Click("#lang"))
+	v.see("#notes h2", "\u6ce8\u610f\u4e8b\u9879")
+	v.see("#note-list li strong", "\u72b6\u6001\u672a\u80fd\u4fdd\u5b58")
+	v.see("#note-list li .remedy", "\u6e05\u7406 /var/lib/sersync")
+	v.source.Change(func(s *status.Snapshot, _ []*status.Recorder) { s.Notes = nil })
+	v.see("#notes[hidden]", "")
 	v.calm()
 }
 
@@ -204,14 +249,20 @@ func TestHostileNamesStayText(t *testing.T) {
 		s.Lanes[2].Remote, s.Lanes[2].State, s.Lanes[2].Reason = attack, status.LaneDegraded, attack
 		s.Roots[0].Path = attack
 		s.Lanes[0].Root, s.Lanes[1].Root = attack, attack
+		s.Lanes[0].ID = "bytes\xff#\xfe"
 		s.Plugins[0].Name = attack
+		s.Notes = []status.Note{{Subject: attack, Reason: attack, Remedy: attack}}
 	})
-	v.see(".lane .rows .name", attack)
-	v.see(".lane .rows .name", `line\nbreak\u202egnp.exe\x1b[31m\\`)
-	v.see(".lane .rows .name", "broken\\xff\u4e2d\\xc3utf8")
-	v.see(".root h2", attack)
-	v.see(".lane h3", attack)
+	v.see("tr.lane .remote", attack)
+	v.see("tr.lane .name", attack)
+	v.see("tr.lane .row-why", attack)
+	v.openLane("<img")
 	v.see(".callout .why", attack)
+	v.openLane("10.0.0.2::www")
+	v.see(".transfers .name", attack)
+	v.see(".transfers .name", `line\nbreak\u202egnp.exe\x1b[31m\\`)
+	v.see(".transfers .name", "broken\\xff\u4e2d\\xc3utf8")
+	v.see("#note-list li", attack)
 	var injected int
 	v.run(chromedp.Evaluate(`document.querySelectorAll("main img, main script, footer img").length`, &injected))
 	if injected != 0 || strings.HasPrefix(v.text("title"), "owned") {
@@ -224,13 +275,16 @@ func TestNamesAreUnlockedByTheToken(t *testing.T) {
 	v := open(t, desktop(), false)
 	v.source.Sent(0, "hidden/name.txt")
 	v.see("#unlock", "Show file names")
-	if strings.Contains(v.text("body"), "page-") || strings.Contains(v.text("body"), "hidden/name") {
+	v.openLane("10.0.0.2::www")
+	v.see(".lane-detail .note", "bearer of the token")
+	v.see(".lane-detail .charts .chart-title", "Files per 1 min")
+	if strings.Contains(v.text("main"), "page-") || strings.Contains(v.text("main"), "hidden/name") {
 		t.Error("names are shown without the token")
 	}
 	v.run(chromedp.Click("#unlock"), chromedp.WaitVisible("#token"), chromedp.SendKeys("#token", "wrong\r"))
 	v.see("#token-wrong:not([hidden])", "not the token")
 	v.run(chromedp.WaitVisible("#token"), chromedp.SendKeys("#token", token+"\r"))
-	v.see(".lane .rows .name", "hidden/name.txt")
+	v.see(".transfers .name", "hidden/name.txt")
 	// The browser itself logs the refused request; nothing else may be there.
 	v.mu.Lock()
 	kept := v.trouble[:0]
@@ -248,7 +302,9 @@ func TestChinesePhone(t *testing.T) {
 	v := open(t, chrome.Look{Width: 360, Height: 740, Dark: true, Language: "zh-CN"}, true)
 	v.see("#verdict", "\u5168\u90e8\u5df2\u540c\u6b65")
 	v.source.Kill(1)
-	v.see(".callout .why", "\u8fdc\u7aef\u62d2\u7edd\u8fde\u63a5")
+	v.see("tr.lane .row-why", "\u8fdc\u7aef\u62d2\u7edd\u8fde\u63a5")
+	v.openLane("10.0.0.3::www")
+	v.see(".causes h3", "\u6309\u539f\u56e0\u5f52\u7c7b\u7684\u5931\u8d25")
 	var wide bool
 	v.run(chromedp.Evaluate(`document.documentElement.scrollWidth > window.innerWidth`, &wide))
 	if wide {
@@ -261,7 +317,10 @@ func TestChinesePhone(t *testing.T) {
 	}
 	v.run(chromedp.Click("#lang"))
 	v.see("#verdict", "Needs attention")
-	v.run(chromedp.Reload(), chromedp.WaitVisible(".lane .chip"))
+	v.run(chromedp.Reload(), chromedp.WaitVisible("tr.lane .chip"))
 	v.see("#verdict", "Needs attention")
 	v.calm()
 }
+
+// awaitPromise has an expression's promise waited for.
+func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }

@@ -26,7 +26,7 @@ type bad struct {
 }
 
 func badInputs() []bad {
-	const local = `<localpath watch="@SRC@" dotfiles="false">`
+	const local = `<localpath watch="@SRC@" dotfiles="false" recreated="false">`
 	return []bad{
 		{name: "missing", prepare: func(s *scene) { s.must(os.Remove(s.file())) }, exit: 255, says: `confxml\.xml: .*not found.*-o FILE`},
 		{name: "directory", prepare: func(s *scene) { s.must(os.Remove(s.file())); s.must(os.Mkdir(s.file(), 0o755)) }, exit: 255, says: `this is a directory`},
@@ -44,7 +44,7 @@ func badInputs() []bad {
 		{name: "empty ip", edit: []string{`ip="127.0.0.1"`, `ip=""`}, exit: 1, says: `confxml\.xml:\d+: .*remote@ip: .*name the target host`},
 		{name: "empty name", edit: []string{`name="m"`, `name=""`}, exit: 1, says: `confxml\.xml:\d+: .*remote@name: .*name the rsync module`},
 		{name: "empty watch", edit: []string{`watch="@SRC@"`, `watch=""`}, exit: 1, says: `confxml\.xml:\d+: .*localpath@watch`},
-		{name: "missing watch", edit: []string{`watch="@SRC@"`, `watch="@SRC@/none"`}, exit: 1, says: `confxml\.xml:\d+: .*/none does not exist: create it`},
+		{name: "missing watch", edit: []string{`watch="@SRC@"`, `watch="@SRC@/none"`}, exit: 1, says: `confxml\.xml:\d+: .*/none does not exist; create it`},
 		{name: "missing relative watch", edit: []string{`watch="@SRC@"`, `watch="some/where"`}, exit: 1, says: `some/where does not exist`},
 		{name: "root", edit: []string{`watch="@SRC@"`, `watch="/"`}, exit: 1, says: `root of the whole system.*allowroot`},
 		{name: "root in other words", edit: []string{`watch="@SRC@"`, `watch="//usr/../"`}, exit: 1, says: `root of the whole system.*allowroot`},
@@ -59,7 +59,8 @@ func badInputs() []bad {
 		{name: "option without its argument", args: []string{"-o"}, noFile: true, exit: 1, says: `requires an argument -- 'o'`},
 		{name: "empty file name", args: []string{"-o", ""}, noFile: true, exit: 1, says: `configuration file`},
 		{name: "no rsync", edit: []string{`<rsync path="rsync"`, `<rsync path="/nonexistent/rsync"`}, exit: 1, says: `cannot run rsync: .*install rsync`},
-		{name: "broken parameters", edit: []string{`params="-artuz"`, `params="-artuz &quot;open"`}, exit: 1, says: `confxml\.xml:\d+: rsync parameters`},
+		{name: "broken parameters", edit: []string{`params="-artuz"`, `params="-artuz &quot;open"`}, exit: 1, says: `confxml\.xml:\d+: .*commonParams@params: .*cannot be split`},
+		{name: "parameters that send nothing", edit: []string{`params="-artuz"`, `params="-artuzn"`}, exit: 1, says: `confxml\.xml:\d+: .*commonParams@params: -n: with it nothing is ever sent; remove it`},
 	}
 }
 

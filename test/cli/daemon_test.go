@@ -132,23 +132,34 @@ func TestVerify(t *testing.T) {
 	s.must(os.Remove(filepath.Join(s.dst, "same")))
 	before := s.listing(s.dst)
 	out, code := s.ask("--verify")
-	if code != 1 || !strings.Contains(out, ": 2 differing, 1 only on the target\n  changed\n  same\n") {
+	if code != 1 || !strings.Contains(out, ": 1 differing, 1 newer on the remote, 1 only on the remote\n  same\n  newer on the remote: changed\n  only on the remote: theirs\n  1 file is newer on the remote") {
 		t.Errorf("two differ, one is only there: %d\n%s", code, out)
 	}
 	if after := s.listing(s.dst); after != before {
 		t.Errorf("the target was changed:\n%s\nbefore:\n%s", after, before)
 	}
-	if out, _ := s.ask("--status"); !strings.Contains(out, "2 differing, 1 only on the target") {
-		t.Errorf("the status does not show it:\n%s", out)
+	if out, code := s.ask("--status"); code != 2 || !strings.Contains(out, "1 differing, 1 newer on the remote, 1 only on the remote") || !strings.Contains(out, "degraded, 1 entry is only on the remote, 1 file is newer on the remote, 1 path has been found to differ") {
+		t.Errorf("the status does not show it: %d\n%s", code, out)
 	}
-	if out, code := s.ask("--verify", "--json"); code != 1 || !strings.Contains(out, `"differing":2`) {
+	if out, code := s.ask("--wait=60"); code != 2 {
+		t.Errorf("--wait: %d\n%s", code, out)
+	}
+	if out, code := s.ask("--verify", "--json"); code != 1 || !strings.Contains(out, `"differing":1,"newer":1`) {
 		t.Errorf("--json: %d\n%s", code, out)
 	}
 	if _, code := s.ask("--verify=nonsense"); code != 1 {
 		t.Errorf("an unknown lane: %d", code)
 	}
+	s.stop(app)
+	app = s.start()
+	if out, code := s.ask("--status"); code != 2 || !strings.Contains(out, "1 entry is only on the remote") {
+		t.Errorf("after a restart: %d\n%s", code, out)
+	}
 	if _, code := s.ask("--resync"); code != 0 {
 		t.Errorf("--resync: %d", code)
+	}
+	if out, code := s.ask("--wait=60"); code != 2 || strings.Contains(out, "only on the remote") || !strings.Contains(out, "1 file is newer on the remote") {
+		t.Errorf("after --resync: %d\n%s", code, out)
 	}
 	s.stop(app)
 	if _, code := s.ask("--verify"); code != 3 {
@@ -162,8 +173,8 @@ func TestPauseAndResume(t *testing.T) {
 	s.write(filepath.Join(s.src, "first"), "text")
 	app := s.start("-r")
 	s.equal(testkit.Compare{})
-	if _, code := s.ask("--pause", s.src); code != 0 {
-		t.Fatalf("--pause: %d", code)
+	if out, code := s.ask("--pause", "1"); code != 0 || !strings.HasPrefix(out, "lane 1, "+s.src) || !strings.Contains(out, ": paused") {
+		t.Fatalf("--pause: %d\n%s", code, out)
 	}
 	s.write(filepath.Join(s.src, "f"), "text")
 	testkit.Eventually(t, limit, "the status says paused, with something pending", func() bool {
@@ -173,8 +184,8 @@ func TestPauseAndResume(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.dst, "f")); err == nil {
 		t.Error("synced while paused")
 	}
-	if _, code := s.ask("--resume", s.src); code != 0 {
-		t.Fatalf("--resume: %d", code)
+	if out, code := s.ask("--resume", filepath.Base(s.src)+"#"); code != 0 || !strings.Contains(out, ": sends again") {
+		t.Fatalf("--resume: %d\n%s", code, out)
 	}
 	s.equal(testkit.Compare{})
 	s.stop(app)
@@ -242,8 +253,43 @@ func TestReload(t *testing.T) {
 	s.configure()
 	close(quit)
 	t.Logf("%d files written", <-done)
+	// On the remote for which nobody has asked for a mirror, what was deleted
+	// while a reload made another watch may be left: then the status tells of it.
+	testkit.WaitEqual(t, s.src, third, testkit.Compare{Extra: testkit.AnyExtra}, limit)
+	if len(testkit.Equal(s.src, third, testkit.Compare{})) > 0 {
+		testkit.Eventually(t, limit, "it is said that the remote has more", func() bool {
+			out, _ := s.ask("--status")
+			return strings.Contains(out, "only on the remote") || len(testkit.Equal(s.src, third, testkit.Compare{})) == 0
+		})
+	}
+	if out, code := s.ask("--resync"); code != 0 {
+		t.Fatalf("--resync: %d\n%s", code, out)
+	}
 	testkit.WaitEqual(t, s.src, third, testkit.Compare{}, limit)
 	s.equal(testkit.Compare{Extra: func(path string) bool { return path == "second" || strings.HasPrefix(path, "second/") }})
+	app.Signal(syscall.SIGTERM)
+	s.gone(app)
+}
+
+// TestARefusedReloadIsNoted: that a new configuration is not in force is in the
+// status until one is taken over.
+func TestARefusedReloadIsNoted(t *testing.T) {
+	s := newScene(t)
+	app := s.daemon()
+	reload := func(watch string) {
+		s.set.Watch = watch
+		s.configure()
+		app.Signal(syscall.SIGHUP)
+	}
+	noted := func() bool {
+		out, _ := s.ask("--status")
+		return strings.Contains(out, "note: configuration not usable, the old one stays") && strings.Contains(out, "correct "+s.file())
+	}
+	watch := s.set.Watch
+	reload(s.path("missing"))
+	testkit.Eventually(t, limit, "the status says so", noted)
+	reload(watch)
+	testkit.Eventually(t, limit, "the note is gone", func() bool { return !noted() })
 	app.Signal(syscall.SIGTERM)
 	s.gone(app)
 }
@@ -251,18 +297,7 @@ func TestReload(t *testing.T) {
 // inotifyLines are the watches of the program (proc(5), fdinfo).
 func inotifyLines(t *testing.T, app *testkit.Sersync) map[string]bool {
 	t.Helper()
-	lines := map[string]bool{}
-	for _, pid := range app.Processes() {
-		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
-		for _, file := range files {
-			text, _ := os.ReadFile(file)
-			for line := range strings.Lines(string(text)) {
-				if strings.HasPrefix(line, "inotify wd:") {
-					lines[fmt.Sprint(pid, " ", filepath.Base(file), " ", line)] = true
-				}
-			}
-		}
-	}
+	lines := app.Watches()
 	if len(lines) == 0 {
 		t.Error("no watches found")
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,9 +15,11 @@ import (
 // the start.
 func (s *scene) put(path, text string) {
 	s.t.Helper()
-	s.write(path, text)
-	long := time.Now().Add(-48 * time.Hour)
-	s.must(os.Chtimes(path, long, long))
+	next := s.path("next")
+	s.write(next, text)
+	s.must(os.Chtimes(next, s.long, s.long))
+	s.must(os.MkdirAll(filepath.Dir(path), 0o755))
+	s.must(os.Rename(next, path))
 }
 
 // text is the content of a file, "-" when there is none.
@@ -110,7 +113,7 @@ func TestFirstStartWithoutFullSync(t *testing.T) {
 	stay := map[string]string{"only/f": "there", "old/only": "there"}
 	app := s.start()
 	s.equal(theirs)
-	s.inSync()
+	s.notOurs(3)
 	s.holds(s.dst, stay)
 	s.logs("entries only the target has were left alone")
 	if !strings.Contains(s.logged(), "sersync --resync") {
@@ -122,7 +125,7 @@ func TestFirstStartWithoutFullSync(t *testing.T) {
 
 	s.must(os.Remove(s.path("src/old/f"))) // while it is down
 	app = s.start()
-	s.inSync()
+	s.notOurs(4)
 	s.holds(s.dst, stay)
 	if out, code := s.ask("--resync"); code != 0 {
 		t.Fatalf("--resync: %d\n%s", code, out)
@@ -131,9 +134,24 @@ func TestFirstStartWithoutFullSync(t *testing.T) {
 	s.stop(app)
 }
 
+// notOurs waits until the status says how many entries only the target has.
+func (s *scene) notOurs(n int) {
+	s.t.Helper()
+	want := fmt.Sprintf("%d entries are only on the remote", n)
+	var out string
+	if !testkit.Poll(limit, func() bool {
+		var code int
+		out, code = s.ask("--status")
+		return code == 2 && strings.Contains(out, want)
+	}) {
+		s.t.Fatalf("not said: %s\n%s", want, out)
+	}
+}
+
 // TestCrontab: at its time everything is compared, sent and mirrored, but for
 // what crontabfilter and the filter exclude.
 func TestCrontab(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel() // it waits for the next minute
 	s := newScene(t)
 	s.set.Exclude = []string{`(.*)\.log`}
@@ -147,6 +165,7 @@ func TestCrontab(t *testing.T) {
 	testkit.Eventually(t, limit, "the first start sends everything", func() bool {
 		return s.text(s.path("dst/f")) == "here" && s.text(s.path("dst/x.php")) == "here" && s.text(s.path("dst/info/f")) == "here"
 	})
+	s.inSync() // a change on the target that is seen meanwhile would be made good
 	for _, name := range []string{"f", "x.php", "info/f", "x.log", "only", "only.php", "info/only", "only.log", "dir/only", "dir/only.php"} {
 		s.put(filepath.Join(s.dst, name), "there, unseen")
 	}

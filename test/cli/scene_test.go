@@ -26,11 +26,13 @@ type scene struct {
 	src, dst string
 	rsyncd   *testkit.RsyncDaemon
 	set      testkit.Settings
+	// long is a time long ago. Files of one time on both sides are no case for -u.
+	long time.Time
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{t: t, base: t.TempDir()}
+	s := &scene{t: t, base: t.TempDir(), long: time.Now().Add(-48 * time.Hour)}
 	testkit.OpenToAll(t, s.base)
 	s.src, s.dst = s.dir("src"), s.dir("dst")
 	s.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: s.dst}}})

@@ -36,6 +36,7 @@ func (s *scene) unmount(dir string) {
 
 // TestUmountWhileIdleOverSSH: nor does the standing connection keep it.
 func TestUmountWhileIdleOverSSH(t *testing.T) {
+	testkit.Long(t)
 	s := newScene(t)
 	sshd := testkit.Sshd(t)
 	s.set.Remotes = []string{fmt.Sprintf(`ip="127.0.0.1" name="%s" ssh="true"`, s.dst)}
@@ -111,7 +112,7 @@ func TestUmountWhileIdle(t *testing.T) {
 					_, err := os.Stat(filepath.Join(s.dst, rel, "new"))
 					return err == nil
 				})
-				for _, line := range strings.Split(held, "\n") {
+				for line := range strings.SplitSeq(held, "\n") {
 					path, _, _ := strings.Cut(strings.TrimPrefix(line, `"`), `"`)
 					if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) && path != "" {
 						t.Errorf("deleted on the target: %s", path)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -22,12 +20,14 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 var (
 	seedFlag = flag.Int64("seed", 0, "run this seed only")
-	modeFlag = flag.Int("mode", -1, "with this mode (0 to 3); default: by the seed")
+	modeFlag = flag.Int("mode", -1, "with the mode of this number; default: by the seed")
 )
 
 const (
-	// usualSeeds run with every go test; SOAK_SEEDS asks for more.
-	usualSeeds = 12
+	// quickSeeds run in the quick suite, usualSeeds in the whole one; SOAK_SEEDS
+	// asks for more.
+	quickSeeds = 4
+	usualSeeds = 14
 	writers    = 3
 	// operations is the least number of changes of a seed.
 	operations = 2400
@@ -71,6 +71,9 @@ func seeds(t *testing.T) (out []int64) {
 		return []int64{*seedFlag}
 	}
 	count := int64(usualSeeds)
+	if testing.Short() {
+		count = quickSeeds
+	}
 	if v := os.Getenv("SOAK_SEEDS"); v != "" {
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || n < 1 {
@@ -85,10 +88,12 @@ func seeds(t *testing.T) (out []int64) {
 }
 
 func converge(t *testing.T, seed int64, m int) {
+	if modes()[m].pair {
+		convergePair(t, seed, m)
+		return
+	}
 	s := newScene(t, modes()[m], rand.New(rand.NewPCG(uint64(seed), 0)))
-	// Every other seed of a mode spares the program itself: there -u must not
-	// hold anything back.
-	faults := s.plan((seed-1)/int64(len(modes()))%2 == 0)
+	faults := s.plan(crashes(seed))
 	s.prepare(seed)
 	s.start(true)
 	if s.crashed {
@@ -99,10 +104,14 @@ func converge(t *testing.T, seed int64, m int) {
 	s.work(seed, faults)
 	left := s.rsync.Heal()
 	s.calm(seed)
-	s.settle(seed, m, left)
+	t.Logf("%s; %d injected failures unused", s.settle(seed, m), left)
 	s.costs()
 	s.stop(syscall.SIGTERM)
 }
+
+// crashes says whether a seed may end the program, and lose its events: every
+// other one of a mode spares it.
+func crashes(seed int64) bool { return (seed-1)/int64(len(modes()))%2 == 0 }
 
 // prepare makes a tree for the full sync at start.
 func (s *scene) prepare(seed int64) {
@@ -133,91 +142,6 @@ func (s *scene) work(seed int64, faults []fault) {
 		wg.Go(func() { w.run(ctx, operations/writers) })
 	}
 	s.inject(faults, ops.Load, int64(operations/len(faults)))
-}
-
-// settle waits until source and target are equal, and stay so.
-func (s *scene) settle(seed int64, m, left int) {
-	s.t.Helper()
-	quiet := time.Now()
-	var diff []testkit.Difference
-	kept, leftovers, next := 0, 0, time.Time{}
-	equal := func() bool {
-		if time.Now().Before(next) {
-			return false // a comparison costs the program's own time
-		}
-		diff, kept = s.keptByUpdate(testkit.Equal(s.src, s.dst, s.m.compare()))
-		diff, leftovers = s.leftByReceiver(diff)
-		next = time.Now().Add(100 * time.Millisecond)
-		return len(diff) == 0
-	}
-	ok := testkit.Poll(patience, equal)
-	took := time.Since(quiet)
-	if ok {
-		testkit.Settled(300*time.Millisecond, 20*time.Second, func() string { return strconv.Itoa(s.rsync.Count()) })
-		next = time.Time{}
-		ok = equal()
-	}
-	s.t.Logf("%s: %d operations, equal %.1fs after the last, %d injected failures unused, %d overflows, %d newer on the target kept by -u, %d leftovers of a killed receiver",
-		s.m.name, s.log.len(), took.Seconds(), left, s.overflows(), kept, leftovers)
-	if ok {
-		return
-	}
-	s.t.Errorf("%d differences; replay: go test ./test/convergence -run Seed -args -seed=%d -mode=%d", len(diff), seed, m)
-	for i, d := range diff {
-		if i < 10 {
-			s.t.Errorf("%v", d)
-		}
-		if i < 3 {
-			s.t.Errorf("operations near %q:\n%s", d.Path, s.log.near(d.Path))
-		}
-	}
-	s.explain()
-	s.t.FailNow()
-}
-
-// explain keeps what the program thought: its status, and what each goroutine
-// was doing.
-func (s *scene) explain() {
-	out, _ := exec.Command(testkit.Build(s.t), "--status", "--json", "-o", s.app.File).CombinedOutput()
-	s.t.Logf("status: %s", out)
-	s.app.SignalProcess(syscall.SIGQUIT)
-	s.app.Wait(patience)
-	if os.Getenv(keepEnv) != "" {
-		s.must(os.WriteFile(filepath.Join(s.base, "goroutines"), []byte(s.app.Stderr()), 0o600))
-	}
-}
-
-// keptByUpdate takes out the files that -u asks to keep: after a crash or an
-// overflow nobody has seen in which order things happened here, and what is
-// newer on the target stays, as the user's -u says.
-func (s *scene) keptByUpdate(diff []testkit.Difference) (rest []testkit.Difference, kept int) {
-	if !s.m.update() || !s.crashed {
-		return diff, 0
-	}
-	for _, d := range diff {
-		a, errA := os.Lstat(filepath.Join(s.src, d.Path))
-		b, errB := os.Lstat(filepath.Join(s.dst, d.Path))
-		if errA == nil && errB == nil && a.Mode().IsRegular() && b.Mode().IsRegular() && b.ModTime().After(a.ModTime()) {
-			kept++
-			continue
-		}
-		rest = append(rest, d)
-	}
-	return rest, kept
-}
-
-// leftByReceiver takes out the temporary files and partial directories that a
-// receiver leaves when it is killed, or when its sender is. Nobody can remove
-// them at that moment.
-func (s *scene) leftByReceiver(diff []testkit.Difference) (rest []testkit.Difference, left int) {
-	for _, d := range diff {
-		if d.Kind == "leftover" {
-			left++
-			continue
-		}
-		rest = append(rest, d)
-	}
-	return rest, left
 }
 
 // costs prints what it took, and bounds it: nothing here asks for a full sync

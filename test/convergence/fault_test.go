@@ -61,14 +61,24 @@ func (s *scene) exitFault() fault {
 // killRun kills rsync processes of the program in the middle of their work.
 func (s *scene) killRun() fault {
 	kill := func() {
-		for _, pid := range s.app.Processes() {
-			args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-			if pid != s.app.PID() && strings.HasPrefix(string(args), "rsync") || strings.Contains(string(args), "/rsync\x00") {
-				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		for _, pid := range s.running() {
+			if syscall.Kill(pid, syscall.SIGKILL) == nil {
+				s.kills++
 			}
 		}
 	}
 	return fault{"rsync killed", kill, kill}
+}
+
+// running are the rsync processes of the program.
+func (s *scene) running() (pids []int) {
+	for _, pid := range s.app.Processes() {
+		args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		if pid != s.app.PID() && (strings.HasPrefix(string(args), "rsync") || strings.Contains(string(args), "/rsync\x00")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 func (s *scene) daemonDown() fault { return fault{"daemon down", s.rsyncd.Stop, s.rsyncd.Start} }
@@ -112,12 +122,20 @@ func (s *scene) overflow() fault {
 
 // killed ends the program without warning; it is started again without -r.
 func (s *scene) killed() fault {
-	return fault{"kill -9", func() { s.stop(syscall.SIGKILL) }, func() { s.start(false) }}
+	return fault{"kill -9", func() {
+		s.app.SignalProcess(syscall.SIGSTOP) // so that no run is started that is not counted
+		s.kills += len(s.running())
+		s.sudden++
+		s.stop(syscall.SIGKILL)
+	}, func() { s.start(false) }}
 }
 
 // terminated ends the program as a service manager does.
 func (s *scene) terminated() fault {
-	return fault{"SIGTERM", func() { s.stop(syscall.SIGTERM) }, func() { s.start(false) }}
+	return fault{"SIGTERM", func() {
+		s.kills += len(s.running())
+		s.stop(syscall.SIGTERM)
+	}, func() { s.start(false) }}
 }
 
 // inject lets all faults happen, one after the other, with changes before,

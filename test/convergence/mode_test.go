@@ -2,6 +2,7 @@ package convergence
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sersync/sersync/internal/testkit"
@@ -20,9 +21,15 @@ type mode struct {
 	attributes bool
 	// noDelete says that what is deleted here stays there.
 	noDelete bool
+	// pair says that the target mirrors back: both sides have writers.
+	pair bool
+	// old is a receiver of rsync 3.1.2.
+	old bool
+	// coarse is a target whose file system keeps times by the second.
+	coarse bool
 }
 
-// modes are taken in turn.
+// modes are taken in turn. The quick suite has those at the beginning.
 func modes() []mode {
 	return []mode{
 		{name: "default", params: "-artuz"},
@@ -30,10 +37,13 @@ func modes() []mode {
 			name: "all", params: "-artzH", dot: true, attributes: true,
 			set: map[string]bool{"createFile": true, "attrib": true, "modify": true},
 		},
+		{name: "pair", params: "-artuz", pair: true},
+		{name: "old", params: "-artuz", old: true},
 		// Without -u: a directory that takes the place of another one lifts -u
 		// only where the deletion of the other one counts.
 		{name: "nodelete", params: "-artz", set: map[string]bool{"delete": false}, noDelete: true},
 		{name: "filter", params: "-artz", exclude: []string{`(.*)\.gz`, `/da/cache`, `skip/`}},
+		{name: "seconds", params: "-artuz", coarse: true},
 	}
 }
 
@@ -44,7 +54,7 @@ func (m mode) update() bool { return strings.Contains(m.params, "u") }
 // compare is what must be equal in the end.
 func (m mode) compare() testkit.Compare {
 	c := testkit.CompareFor(m.params)
-	c.DotFiles = m.dot
+	c.DotFiles, c.WholeSeconds = m.dot, m.coarse
 	if m.noDelete {
 		c.Extra = testkit.AnyExtra
 	}
@@ -67,10 +77,8 @@ func excluded(expressions []string) func(string, bool) bool {
 			forms = append(forms, path+"/")
 		}
 		for _, re := range all {
-			for _, f := range forms {
-				if re.MatchString(f) {
-					return true
-				}
+			if slices.ContainsFunc(forms, re.MatchString) {
+				return true
 			}
 		}
 		return false

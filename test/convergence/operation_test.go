@@ -24,7 +24,7 @@ func (w *writer) table() []operation {
 		{10, w.mkdir}, {8, w.mkdirWithFiles},
 		{8, w.renameFile}, {7, w.renameDir}, {3, w.exchange}, {4, w.moveOut}, {5, w.moveIn}, {3, w.moveDirIn},
 		{8, w.remove}, {3, w.removeTree},
-		{4, w.symlink}, {3, w.hardlink}, {2, w.fifo}, {1, w.unnamed},
+		{4, w.symlink}, {3, w.hardlink}, {4, w.throughGoing}, {2, w.fifo}, {1, w.unnamed},
 	}
 	if !w.m.noDelete {
 		t = append(t, operation{4, w.dirForFile}, operation{4, w.fileForDir})
@@ -256,7 +256,55 @@ func (w *writer) hardlink() (string, []string, error) {
 	if w.isDir(a) {
 		return "", nil, os.ErrInvalid
 	}
-	return fmt.Sprintf("ln %q %q", a, b), []string{a, b}, os.Link(w.full(a), w.full(b))
+	err := os.Link(w.full(a), w.full(b))
+	if err == nil {
+		w.links = append(w.links, madeLink{b, time.Now()})
+	}
+	return fmt.Sprintf("ln %q %q", a, b), []string{a, b}, err
+}
+
+// madeLink is a hard link and when it was made.
+type madeLink struct {
+	name string
+	at   time.Time
+}
+
+// linkAge is how old a link is before it is written and goes: one that is made,
+// written and removed within a moment nobody can know of.
+const linkAge = 2 * time.Second
+
+// throughGoing writes a file of several names through one of them, which is
+// removed, replaced or moved away before or after the close.
+func (w *writer) throughGoing() (string, []string, error) {
+	if len(w.links) == 0 || time.Since(w.links[0].at) < linkAge {
+		return "", nil, os.ErrNotExist
+	}
+	p := w.links[0].name
+	w.links = w.links[1:]
+	out, how, early := fmt.Sprintf("%s/link-%s-%d", w.out, w.name, w.made), w.rnd.IntN(3), w.rnd.IntN(2) == 0
+	goes := func() error {
+		switch how {
+		case 0:
+			return unix.Unlink(w.full(p))
+		case 1:
+			return errors.Join(os.WriteFile(out, w.text(), 0o644), os.Rename(out, w.full(p)))
+		default:
+			return os.Rename(w.full(p), out)
+		}
+	}
+	f, err := w.open(p, os.O_APPEND)
+	if err != nil {
+		return "", nil, err
+	}
+	if early {
+		err = goes()
+	}
+	_, wrote := f.Write(w.text())
+	err = errors.Join(err, wrote, f.Close())
+	if !early {
+		err = errors.Join(err, goes())
+	}
+	return fmt.Sprintf("write through %q, which goes (%d, before the close: %v)", p, how, early), []string{p}, err
 }
 
 func (w *writer) fifo() (string, []string, error) {

@@ -35,6 +35,8 @@ type scene struct {
 	shortQueue int
 	fulls      int // full syncs that may have run
 	crashed    bool
+	sudden     int // how often the program was killed
+	kills      int // rsync processes of the program that were killed
 }
 
 // keepEnv names a directory in which a seed's trees, logs and state are kept.
@@ -49,17 +51,39 @@ func newScene(t *testing.T, m mode, rnd *rand.Rand) *scene {
 		s.base = filepath.Join(s.base, strings.ReplaceAll(t.Name(), "/", "-"))
 	}
 	s.src, s.out, s.dst = filepath.Join(s.base, "src"), filepath.Join(s.base, "out"), filepath.Join(s.base, "dst")
-	for _, dir := range []string{s.src, s.out, s.dst, filepath.Join(s.base, "scratch")} {
-		s.must(os.MkdirAll(dir, 0o755))
+	if m.coarse {
+		testkit.Coarse(t, s.dst)
 	}
-	s.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: s.dst}}})
-	s.rsync = testkit.NewFaulty(t)
-	s.set = testkit.Settings{
-		Watch: s.src, Dir: filepath.Join(s.base, "scratch"), Remotes: []string{testkit.At(s.rsyncd.Port(), "m")},
-		Params: m.params, Set: m.set, Exclude: m.exclude, DotFiles: m.dot, Rsync: s.rsync.Program,
-	}
+	s.equip()
 	return s
 }
+
+// receiverEnv names another rsync that serves as the daemon.
+const receiverEnv = "CONVERGENCE_RECEIVER"
+
+// equip makes the directories, the daemon of the target, and the settings.
+func (s *scene) equip() {
+	s.t.Helper()
+	scratch := filepath.Join(s.base, "scratch")
+	for _, dir := range []string{s.src, s.out, s.dst, scratch} {
+		s.must(os.MkdirAll(dir, 0o755))
+	}
+	s.rsyncd = testkit.Rsyncd(s.t, testkit.RsyncdConf{
+		Modules: []testkit.Module{{Name: "m", Path: s.dst}}, Program: os.Getenv(receiverEnv),
+	})
+	port := s.rsyncd.Port()
+	if s.m.old {
+		port = testkit.NewOldRsyncd(s.t, testkit.Rsync312, s.rsyncd).Port()
+	}
+	s.rsync = testkit.NewFaulty(s.t)
+	s.set = testkit.Settings{
+		Watch: s.src, Dir: scratch, Remotes: []string{testkit.At(port, "m")},
+		Params: s.m.params, Set: s.m.set, Exclude: s.m.exclude, DotFiles: s.m.dot, Rsync: s.rsync.Program,
+	}
+}
+
+// compare is what must be equal in the end.
+func (s *scene) compare() testkit.Compare { return s.m.compare() }
 
 func (s *scene) must(err error) {
 	s.t.Helper()

@@ -21,6 +21,8 @@ type writer struct {
 	log  *journal
 	ops  func() // counts an operation; may wait
 	made int    // makes contents differ
+	// links are the latest hard links that were made, the oldest first.
+	links []madeLink
 }
 
 // burst is how many operations follow each other at full speed at most; the

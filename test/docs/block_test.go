@@ -40,7 +40,7 @@ func (b block) String() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
 
 // option returns the value of name=value in the info string.
 func (b block) option(name string) string {
-	for _, word := range strings.Fields(b.info) {
+	for word := range strings.FieldsSeq(b.info) {
 		if v, ok := strings.CutPrefix(word, name+"="); ok {
 			return v
 		}

@@ -116,7 +116,7 @@ func TestGuidesNameTests(t *testing.T) {
 	known := 0
 	name := regexp.MustCompile("`(Test[A-Za-z0-9]+)(?:/([^`]+))?`")
 	pkg := regexp.MustCompile("`((?:pkg|test)/[a-z/]+)`")
-	for _, row := range strings.Split(read(t, "docs/guides.md"), "\n") {
+	for row := range strings.SplitSeq(read(t, "docs/guides.md"), "\n") {
 		cells := strings.Split(row, "|")
 		if len(cells) != 4 || !strings.Contains(cells[2], "Test") {
 			continue
@@ -191,7 +191,7 @@ func TestImports(t *testing.T) {
 		slices.Sort(ours)
 		have[strings.TrimPrefix(words[0], module)] = strings.Join(ours, ", ")
 	}
-	row := regexp.MustCompile("(?m)^\\| `([a-z/]+)` \\|[^|]*\\| ([a-z/, ]*)\\|$")
+	row := regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|[^|]*\\| ([a-z0-9/, ]*)\\|$")
 	said := map[string]string{}
 	for _, m := range row.FindAllStringSubmatch(read(t, "docs/architecture.md"), -1) {
 		said[m[1]] = strings.TrimSpace(m[2])
@@ -208,6 +208,28 @@ func TestImports(t *testing.T) {
 	}
 	for name := range said {
 		t.Errorf("architecture.md names pkg/%s, which is not there", name)
+	}
+}
+
+// TestNoHubInTheDropIn: what replaces 2.5.4 publishes to a server, and carries none.
+func TestNoHubInTheDropIn(t *testing.T) {
+	const server, client = "github.com/nats-io/nats-server/", "github.com/nats-io/nats.go"
+	linked := map[string]string{}
+	for _, main := range []string{"sersync", "sersync-hub"} {
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/"+main)
+		cmd.Dir = testkit.Repository()
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		linked[main] = string(out)
+	}
+	if strings.Contains(linked["sersync"], server) {
+		t.Error("cmd/sersync links the server")
+	}
+	// Else the names above are those of nothing.
+	if !strings.Contains(linked["sersync"], client) || !strings.Contains(linked["sersync-hub"], server) {
+		t.Error("cmd/sersync does not link the client, or cmd/sersync-hub the server")
 	}
 }
 

@@ -20,6 +20,7 @@ type deployment struct {
 	root   string
 	remote map[string]*testkit.RsyncDaemon // by the address in the configuration
 	ssh    *testkit.SSHDaemon
+	tunnel interface{ Port() int } // before the daemons; nil: they are reached directly
 }
 
 func newDeployment(t *testing.T, name string) *deployment {
@@ -82,6 +83,7 @@ var (
 	confWatch    = regexp.MustCompile(`watch="([^"]*)"`)
 	confPassword = regexp.MustCompile(`(users?)="([^"]*)" passwordfile="([^"]*)"`)
 	confFailLog  = regexp.MustCompile(`<failLog path="([^"]*)"`)
+	confTLS      = regexp.MustCompile(`\b(ca|certificate|key)="([^"]*)"`)
 	confRemote   = regexp.MustCompile(`<remote ip="([^"]*)" name="([^"]*)"`)
 )
 
@@ -103,6 +105,10 @@ func (d *deployment) config(file string) string {
 	text = confFailLog.ReplaceAllStringFunc(text, func(s string) string {
 		return `<failLog path="` + d.here(confFailLog.FindStringSubmatch(s)[1]) + `"`
 	})
+	text = confTLS.ReplaceAllStringFunc(text, func(s string) string {
+		m := confTLS.FindStringSubmatch(s)
+		return m[1] + `="` + d.here(m[2]) + `"`
+	})
 	return confRemote.ReplaceAllStringFunc(text, func(s string) string {
 		m := confRemote.FindStringSubmatch(s)
 		if d.ssh != nil {
@@ -112,8 +118,58 @@ func (d *deployment) config(file string) string {
 		if server == nil {
 			d.t.Fatalf("%s: no server for %s", file, m[1])
 		}
-		return fmt.Sprintf(`<remote ip="127.0.0.1" port="%d" name="%s"`, server.Port(), m[2])
+		port := server.Port()
+		if d.tunnel != nil {
+			port = d.tunnel.Port()
+		}
+		return fmt.Sprintf(`<remote ip="127.0.0.1" port="%d" name="%s"`, port, m[2])
 	})
+}
+
+// secure has the example's stunnel, or its haproxy, before the daemon of a host, and puts
+// the keys to where the example's files name them.
+func (d *deployment) secure(address, conf string) {
+	d.t.Helper()
+	ca := testkit.NewAuthority(d.t, "our-authority")
+	read := func(file string) []byte {
+		text, err := os.ReadFile(file)
+		d.must(err)
+		return text
+	}
+	place := func(text []byte, to string, mode os.FileMode) string {
+		d.must(os.WriteFile(to, text, mode))
+		return to
+	}
+	theirs, ours := ca.Good("backup.example.com"), ca.Good("web.example.com")
+	place(read(ca.File), d.here("/etc/sersync/ca.pem"), 0o644)
+	place(read(ours.File), d.here("/etc/sersync/web.pem"), 0o644)
+	place(read(ours.Key), d.here("/etc/sersync/web.key"), 0o600)
+	there := func(text []byte, file string, mode os.FileMode) string {
+		return place(text, d.there(address, file), mode)
+	}
+	behind := d.remote[address].Port()
+	if conf == "haproxy.cfg" {
+		both := append(read(theirs.File), read(theirs.Key)...)
+		text := strings.NewReplacer(
+			":873", fmt.Sprint(":", behind),
+			"/etc/haproxy/backup.pem", there(both, "/etc/haproxy/backup.pem", 0o600),
+			"/etc/haproxy/ca.pem", there(read(ca.File), "/etc/haproxy/ca.pem", 0o644),
+		).Replace(d.example(conf))
+		d.tunnel = testkit.NewHaproxy(d.t, func(port int) string {
+			return strings.Replace(text, "bind :874", fmt.Sprint("bind 127.0.0.1:", port), 1)
+		})
+		return
+	}
+	tunnel := testkit.NewStunnel(d.t, testkit.StunnelConf{To: behind, Certificate: theirs})
+	tunnel.Stop()
+	tunnel.Use(testkit.StunnelConf{Text: strings.NewReplacer(
+		"accept = 874", fmt.Sprint("accept = 127.0.0.1:", tunnel.Port()), ":873", fmt.Sprint(":", behind),
+		"/etc/stunnel/backup.pem", there(read(theirs.File), "/etc/stunnel/backup.pem", 0o644),
+		"/etc/stunnel/backup.key", there(read(theirs.Key), "/etc/stunnel/backup.key", 0o600),
+		"/etc/stunnel/ca.pem", there(read(ca.File), "/etc/stunnel/ca.pem", 0o644),
+	).Replace(d.example(conf))})
+	tunnel.Start()
+	d.tunnel = tunnel
 }
 
 // password looks a user up in the sample of the other side's secrets.

@@ -17,6 +17,9 @@ import (
 // program was down is a state file that was written by a later clock, and files
 // with times that have not come yet.
 
+// fullDone is in the log once for each full sync that has ended.
+const fullDone = "full sync done"
+
 // TestClockSetBack: what changed after the clock was set back has times before
 // the watermark. It arrives all the same, nothing is deleted that only the
 // target has and nobody asked to mirror, and the log says why all was compared.
@@ -36,13 +39,14 @@ func TestClockSetBack(t *testing.T) {
 			s := newScene(t)
 			s.write("change", "remove", "gone/a", "d/f", "same")
 			s.start(c.args...)
-			s.logs("full sync done")
+			s.logs(fullDone)
 			s.equal()
 			s.must(os.WriteFile(s.dst+"/theirs", nil, 0o644))
 			s.stop()
 			s.savedAhead(2*time.Hour, c.reboot)
 			s.write("change", "new", "d/new")
 			s.do(testkit.Op{"rm", "remove"}, testkit.Op{"rmrf", "gone"}, testkit.Op{"rewritemany", "same", "9"})
+			compared := strings.Count(s.logged(), fullDone)
 			s.start()
 			if len(c.args) > 0 {
 				s.stays() // and "theirs" has gone
@@ -58,6 +62,7 @@ func TestClockSetBack(t *testing.T) {
 			}
 			// From here on the state is one of this clock: the next start is an
 			// ordinary one.
+			testkit.Eventually(t, limit, "all has been compared", func() bool { return strings.Count(s.logged(), fullDone) > compared })
 			s.stop()
 			fulls := s.rsync.FullSyncs()
 			s.write("after")
@@ -118,14 +123,15 @@ func (s *scene) json(value any) json.RawMessage {
 
 // TestClockOfFiles: files bear times that have not come yet, as after a clock
 // that was ahead, and are changed by one that is right: to an earlier time, in
-// the same size, in place and by replacement.
+// the same size, in place and by replacement. All that this host has sent before
+// is replaced; with -u what another host has written there is kept, and told.
 func TestClockOfFiles(t *testing.T) {
 	for _, params := range []string{"-artz", "-artuz"} {
 		t.Run(params, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, func(s *scene) { s.set.Params = params })
 			ahead := time.Now().Add(2 * time.Hour)
-			names := []string{"in-place", "replaced", "touched", "d/deep"}
+			names := []string{"in-place", "replaced", "touched", "d/deep", "theirs"}
 			s.write(names...)
 			for _, name := range names {
 				s.must(os.Chtimes(s.src+"/"+name, ahead, ahead))
@@ -137,6 +143,9 @@ func TestClockOfFiles(t *testing.T) {
 					t.Fatalf("%s on the target is not of a time that has not come yet", name)
 				}
 			}
+			s.must(os.WriteFile(s.dst+"/theirs", []byte("another host's"), 0o644))
+			s.must(os.Chtimes(s.dst+"/theirs", ahead.Add(time.Hour), ahead.Add(time.Hour)))
+			s.write("theirs")
 			// Their time is still ahead, or no more.
 			s.do(testkit.Op{"write", "in-place", "IN-PLACE"}, testkit.Op{"write", "d/deep", "IN-PLACE"})
 			s.must(os.WriteFile(s.out+"/r", []byte("another one"), 0o644))
@@ -148,17 +157,13 @@ func TestClockOfFiles(t *testing.T) {
 				s.stays()
 				return
 			}
-			// -u: whether the target's copy is of another host's clock cannot be
-			// told, and what is newer there stays.
-			s.arrives("new")
-			s.compare.Excluded = func(path string, _ bool) bool { return path != "new" && path != "d" }
+			s.compare.Excluded = func(path string, _ bool) bool { return path == "theirs" }
 			s.stays()
-			for _, name := range names {
-				info, err := os.Stat(s.dst + "/" + name)
-				s.must(err)
-				if !info.ModTime().Equal(ahead) {
-					t.Errorf("%s was overwritten, although its copy is newer and -u is set", name)
-				}
+			testkit.Eventually(t, limit, "the copy that another host has written is told", func() bool {
+				return strings.Contains(s.ask("--status"), "1 file is newer on the remote")
+			})
+			if info, err := os.Stat(s.dst + "/theirs"); err != nil || !info.ModTime().Equal(ahead.Add(time.Hour)) {
+				t.Error("what another host has written was replaced, although it is newer and -u is set")
 			}
 		})
 	}

@@ -21,12 +21,13 @@ func TestCulprit(t *testing.T) {
 			s.write(fmt.Sprintf(format, i))
 		}
 	}
-	for _, c := range []struct {
+	type culprit struct {
 		name   string
 		before func(*scene)
 		do     func(*scene)
 		named  string
-	}{
+	}
+	for _, c := range testkit.Few([]culprit{
 		{"one of many files", func(*scene) {}, func(s *scene) { many(s, "f%d", 300); s.write("f150-" + poison); many(s, "g%d", 300) }, "f150-" + poison},
 		{"several", func(*scene) {}, func(s *scene) { many(s, "d%d", 50); many(s, poison+"%d", 5); many(s, "e%d", 50) }, poison + "3"},
 		{"deep in a new tree", func(*scene) {}, func(s *scene) {
@@ -37,7 +38,7 @@ func TestCulprit(t *testing.T) {
 		{"a deletion", func(s *scene) { many(s, "f%d", 100); s.write(poison) }, func(s *scene) {
 			s.do(testkit.Op{"sh", "rm f5* " + poison}, testkit.Op{"write", "new"})
 		}, poison},
-	} {
+	}, 1) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
@@ -70,6 +71,7 @@ func TestCulprit(t *testing.T) {
 // TestCulpritInFullSync: the mirror run of -r breaks off at one path. The rest
 // arrives all the same, and what only the target has goes.
 func TestCulpritInFullSync(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	s.rsync.Poison(poison)
@@ -91,6 +93,7 @@ func TestCulpritInFullSync(t *testing.T) {
 // TestCulpritAll: every run breaks, for it is the remote. That is an outage,
 // and costs a try now and then.
 func TestCulpritAll(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	s.write("f")

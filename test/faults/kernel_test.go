@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,30 +63,81 @@ func TestOverflow(t *testing.T) {
 }
 
 // TestOverflowWithoutMirror: where no mirror was asked for, the repair of an
-// overflow sends and deletes nothing.
+// overflow sends, and deletes what was here and is gone. What another source has
+// put there, before the first comparison or after it, stays and is counted.
 func TestOverflowWithoutMirror(t *testing.T) {
 	needRoot(t)
 	s := newScene(t)
-	s.must(os.WriteFile(s.dst+"/theirs", nil, 0o644))
-	s.must(os.Mkdir(s.dst+"/flood", 0o755))
-	s.must(os.WriteFile(s.dst+"/flood/theirs", nil, 0o644))
-	s.write("flood/f0")
+	theirs := []string{"theirs", "flood/theirs", "d/later", "other/later"}
+	put := func(names ...string) {
+		for _, name := range names {
+			s.must(os.MkdirAll(filepath.Dir(s.dst+"/"+name), 0o755))
+			s.must(os.WriteFile(s.dst+"/"+name, nil, 0o644))
+		}
+	}
+	put(theirs[:2]...)
+	s.write("flood/f0", "remove", "d/remove", "d/keep", "old/x/y", "gone/a/b", "change")
 	s.short()
-	s.write("first")
+	s.write("first", "came/here")
 	s.arrives("first")
-	s.overflows(func() { s.write("new") })
-	s.compare.Extra = func(p string) bool { return p == "theirs" || p == "flood/theirs" }
+	s.arrives("came/here")
+	put(theirs[2:]...) // the remote was compared without them
+	s.overflows(func() {
+		s.write("new", "change")
+		s.do(testkit.Op{"rm", "remove"}, testkit.Op{"rm", "d/remove"}, testkit.Op{"rmrf", "gone"}, testkit.Op{"mv", "old", "moved"},
+			testkit.Op{"rm", "came/here"})
+	})
+	s.compare.Extra = func(p string) bool { return slices.Contains(append(theirs, "other"), p) }
 	s.stays()
-	for _, name := range []string{"theirs", "flood/theirs"} {
+	for _, name := range []string{"remove", "d/remove", "gone", "old", "came/here"} {
+		if s.has(name) {
+			t.Errorf("%s is there, although it was deleted here", name)
+		}
+	}
+	for _, name := range theirs {
 		if !s.has(name) {
 			t.Errorf("%s was deleted, which nobody asked for", name)
 		}
 	}
+	s.logs("entries only the target has were left alone")
+}
+
+// TestOverflowTwoWay: two hosts mirror each other, and one of them loses events.
+// What was deleted there goes from the other one, and nothing of that one's.
+func TestOverflowTwoWay(t *testing.T) {
+	needRoot(t)
+	s := newScene(t)
+	back := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: s.src}}})
+	other := newScene(t, func(o *scene) {
+		o.src, o.dst = s.dst, s.src
+		o.set.Watch, o.set.Remotes = s.dst, []string{testkit.At(back.Port(), "m")}
+		o.tree.Src = s.dst
+	})
+	s.write("flood/f0", "remove", "d/remove", "d/keep")
+	s.short()
+	s.equal()
+	other.start()
+	other.write("from-b")
+	s.equal()
+	back.Stop()
+	s.overflows(func() {
+		other.write("d/b-meanwhile", "new-b/f") // which cannot come here yet
+		s.do(testkit.Op{"rm", "remove"}, testkit.Op{"rm", "d/remove"})
+	})
+	s.leaves("remove")
+	s.leaves("d/remove")
+	unchanged(t, s.dst, lull)
+	back.Start()
+	for _, name := range []string{"d/b-meanwhile", "new-b/f", "from-b", "d/keep"} {
+		testkit.Eventually(t, limit, name+" is on both sides", func() bool { return s.has(name) && other.has(name) })
+	}
+	s.equal()
 }
 
 // TestOverflowInRenameStorm: directories are renamed all the time while events
 // are lost; none may keep a watch under an old name.
 func TestOverflowInRenameStorm(t *testing.T) {
+	testkit.Long(t)
 	needRoot(t)
 	s := newScene(t)
 	s.write("flood/f0")
@@ -111,6 +164,7 @@ func TestOverflowInRenameStorm(t *testing.T) {
 // TestWatchLimit: there are more directories than watches. What is not watched
 // is named with the remedy.
 func TestWatchLimit(t *testing.T) {
+	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
 	s := newScene(t)
@@ -134,6 +188,7 @@ func TestWatchLimit(t *testing.T) {
 // TestWatchLimitRaised: the limit of watches is raised while the program runs.
 // What was not watched is, by itself.
 func TestWatchLimitRaised(t *testing.T) {
+	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
 	s := newScene(t)
@@ -188,6 +243,7 @@ func TestInstanceLimit(t *testing.T) {
 // TestInstanceLimitLasting: where raising it is not enough, the program says
 // what to do and does not go on without watching.
 func TestInstanceLimitLasting(t *testing.T) {
+	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
 	s := newScene(t)

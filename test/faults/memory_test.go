@@ -21,6 +21,7 @@ const soakEnv = "SERSYNC_SOAK"
 // TestOutageMemory: one remote is down while events pass, many for each file.
 // What is kept for it is bounded by the tree, and arrives afterwards.
 func TestOutageMemory(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	files, events, allowed := 5_000, 100_000, 100.0
 	if os.Getenv(soakEnv) != "" {

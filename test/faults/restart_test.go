@@ -48,6 +48,7 @@ func TestRestart(t *testing.T) {
 
 // TestRestartCrashes kills the program again and again while files change.
 func TestRestartCrashes(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	s.write("f")
@@ -70,6 +71,7 @@ func TestRestartCrashes(t *testing.T) {
 // and the program is killed twice meanwhile. What the scan of the first start
 // found, and could not send, is found by the second one again.
 func TestRestartTwice(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	s.write("change", "remove", "gone/a", "d/f")
@@ -79,7 +81,7 @@ func TestRestartTwice(t *testing.T) {
 	s.crash()
 	s.write("change", "d/new")
 	s.do(testkit.Op{"rm", "remove"}, testkit.Op{"rmrf", "gone"})
-	testkit.Poll(75*time.Second, func() bool { return false }) // the margin is a minute
+	testkit.Pass(75 * time.Second) // the margin is a minute
 	s.start()
 	s.logs("catch-up scan done")
 	s.stop() // which saves the watermark
@@ -133,6 +135,44 @@ func TestRestartState(t *testing.T) {
 	}
 }
 
+// TestRestartConfiguration: the configuration is edited between two starts of a
+// lane that has been mirrored. What is deleted here still goes there, at once or
+// after an outage; what the filter of the mirror run matched stays there.
+func TestRestartConfiguration(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.compare.Extra = func(p string) bool { return p == "theirs.log" }
+	s.set.Exclude = []string{`(.*)\.log`}
+	s.write("keep", "f0", "f1", "f2", "f3", "d/f4")
+	s.must(os.WriteFile(s.dst+"/theirs.log", nil, 0o644))
+	s.mirror()
+	s.equal()
+	for i, edit := range []func(){
+		func() { s.set.Exclude = append(s.set.Exclude, "zzz/") },
+		func() { s.set.Exclude = nil },
+		func() { s.set.Params = "-artu" },
+	} {
+		s.stop()
+		s.do(testkit.Op{"rm", fmt.Sprint("f", i)})
+		edit()
+		s.start()
+		s.stays()
+	}
+	s.rsyncd.Stop()
+	s.do(testkit.Op{"rm", "f3"}, testkit.Op{"rmrf", "d"})
+	s.stop()
+	s.set.Params = "-artuz"
+	s.start()
+	s.rsyncd.Start()
+	s.stays()
+	if !s.has("theirs.log") {
+		t.Error("what the filter of the mirror run matched was deleted")
+	}
+	s.stop()
+	s.mirror()
+	s.leaves("theirs.log")
+}
+
 // TestRestartTwoWay: two hosts mirror each other; both restart. Nothing is
 // deleted that nobody deleted, and a newer remote copy stays.
 func TestRestartTwoWay(t *testing.T) {
@@ -171,6 +211,7 @@ func TestRestartTwoWay(t *testing.T) {
 // TestRestartTwoSources: two sources share a module. A restart of one deletes
 // nothing of the other.
 func TestRestartTwoSources(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	other := newScene(t, func(o *scene) { o.dst = s.dst; o.set.Remotes = s.set.Remotes })
@@ -202,6 +243,7 @@ func TestRestartTwoSources(t *testing.T) {
 // TestStopUnderLoad: SIGTERM at any load ends it with 0, in bounded time, and
 // nothing of it is left; what was not sent is, after the next start.
 func TestStopUnderLoad(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	s.mirror()

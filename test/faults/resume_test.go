@@ -48,6 +48,7 @@ func TestResume(t *testing.T) {
 // TestResumeGone: the large file is deleted while its transfer is interrupted.
 // The part of it goes as well.
 func TestResumeGone(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newMetered(t)
 	s.write("d/f")

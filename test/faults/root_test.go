@@ -47,7 +47,7 @@ func TestRootUnmounted(t *testing.T) {
 			testkit.Eventually(t, limit, "it says what it waits for", func() bool {
 				return strings.Contains(s.logged()+s.app.Stderr(), "accept-empty")
 			})
-			if testkit.Poll(2*lull, func() bool { return !s.has("a") || !s.has("d/e/f") || !s.has("g") }) {
+			if testkit.Within(2*lull, func() bool { return !s.has("a") || !s.has("d/e/f") || !s.has("g") }) {
 				t.Fatalf("deleted on the target: left is %q", names(t, s.dst))
 			}
 			s.accept()
@@ -73,6 +73,7 @@ func (s *scene) accept() {
 
 // TestRootUnmountedWhileRunning: the disk is unmounted under the program.
 func TestRootUnmountedWhileRunning(t *testing.T) {
+	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
 	s := newScene(t, mounted)
@@ -91,6 +92,7 @@ func TestRootUnmountedWhileRunning(t *testing.T) {
 // What it would have deleted there is held, and looked for again once the disk
 // is back: what was deleted on it meanwhile goes, all else stays.
 func TestMountWithheld(t *testing.T) {
+	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
 	s := newScene(t)
@@ -144,7 +146,7 @@ func TestRootRemade(t *testing.T) {
 	s.arrives("new/f")
 	s.arrives("b")
 	s.must(os.WriteFile(s.src+"-old/stray", nil, 0o644))
-	if testkit.Poll(lull, func() bool { return s.has("stray") }) {
+	if testkit.Within(lull, func() bool { return s.has("stray") }) {
 		t.Error("a file of the old root arrived")
 	}
 	s.write("d/f", "late")
@@ -152,10 +154,47 @@ func TestRootRemade(t *testing.T) {
 	s.equal()
 }
 
+// TestRootRecreated: a build removes the root and makes it anew, while the program
+// runs and while it is down, and a directory with old files takes its place. With
+// the attribute for it nobody has to accept that; a root that stays empty is held.
+func TestRootRecreated(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, func(s *scene) { s.set.Recreated = true })
+	s.write("a", "d/f", "assets/1.js")
+	s.mirror()
+	s.equal()
+	build := func(names ...string) {
+		s.must(os.RemoveAll(s.src))
+		s.must(os.MkdirAll(s.src, 0o755))
+		s.write(names...)
+	}
+	build("a", "assets/2.js")
+	s.stays()
+	s.stop()
+	build("a", "assets/3.js")
+	s.start()
+	s.stays()
+	s.write("../next/b", "../next/assets/4.js")
+	for _, name := range []string{"/b", "/assets/4.js", "/assets", ""} {
+		s.must(os.Chtimes(s.base+"/next"+name, s.long(), s.long()))
+	}
+	s.must(os.Rename(s.src, s.src+"-old"))
+	s.must(os.Rename(s.base+"/next", s.src))
+	s.stays()
+	s.must(os.Rename(s.src, s.src+"-older"))
+	s.must(os.Mkdir(s.src, 0o755))
+	if testkit.Within(lull, func() bool { return !s.has("assets/4.js") }) {
+		t.Error("a root that is empty was mirrored")
+	}
+	s.write("last")
+	s.stays()
+}
+
 // TestRootSwappedParent: a directory is swapped for a symlink to a directory
 // outside, and back, at full speed, while its files are sent. No byte of the
 // outside may reach the target.
 func TestRootSwappedParent(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	const secret = "a byte from outside"

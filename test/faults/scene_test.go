@@ -224,7 +224,7 @@ func (s *scene) leaves(name string) {
 func unchanged(t *testing.T, dir string, for_ time.Duration) {
 	t.Helper()
 	before := names(t, dir)
-	if testkit.Poll(for_, func() bool { return !slices.Equal(before, names(t, dir)) }) {
+	if testkit.Within(for_, func() bool { return !slices.Equal(before, names(t, dir)) }) {
 		t.Errorf("%s changed: %q, was %q", dir, names(t, dir), before)
 	}
 }

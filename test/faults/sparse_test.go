@@ -14,6 +14,7 @@ import (
 // TestSparse: a large sparse file grows while it is sent. Small files pass it,
 // it is the same in the end, and it is sparse there, too.
 func TestSparse(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	size, step, speed := int64(512)<<20, int64(8)<<20, 60_000
 	if os.Getenv(soakEnv) != "" {

@@ -123,6 +123,7 @@ func TestNoWatermarkWhileADiskIsAway(t *testing.T) {
 // A program that was stopped, and is ended as soon as it goes on, has not read
 // what changed meanwhile.
 func TestNoWatermarkFromAProgramThatWasStopped(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	s.write("a", "d/e/f")
@@ -131,7 +132,7 @@ func TestNoWatermarkFromAProgramThatWasStopped(t *testing.T) {
 	s.app.SignalProcess(syscall.SIGSTOP)
 	stopped := time.Now()
 	s.write("b", "d/e/new", "h/i/j")
-	testkit.Poll(3*time.Second, func() bool { return false }) // the time it stands still
+	testkit.Pass(3 * time.Second) // the time it stands still
 	s.app.SignalProcess(syscall.SIGTERM)
 	s.app.SignalProcess(syscall.SIGCONT)
 	s.app.Wait(limit)
@@ -144,6 +145,7 @@ func TestNoWatermarkFromAProgramThatWasStopped(t *testing.T) {
 
 // The watch path is a link to the current release; a release is taken back.
 func TestALinkToARootIsSetBack(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t)
 	s.set.Params = "-artz"
@@ -170,11 +172,78 @@ func TestALinkToARootIsSetBack(t *testing.T) {
 	leadsTo(s.path("two"))
 	s.start()
 	has(s.path("two"))
-	testkit.Poll(2*time.Second, func() bool { return false }) // what is saved within a second counts as together
+	testkit.Pass(2 * time.Second) // what is saved within a second counts as together
 	s.stop()
 	leadsTo(old)
 	s.start()
 	has(old)
+}
+
+// The link in the watch path is repointed while the program runs: the new release
+// is mirrored, also where size and time are those of the old one or older, and
+// nothing is deleted without a person's word. While it leads nowhere, or to the
+// root of the system, that is said.
+func TestALinkToARootIsRepointed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	link := s.src
+	then := time.Now().Add(-time.Hour).Truncate(time.Second)
+	release := func(name, text string, at time.Time, more ...string) {
+		dir := s.path(name) + "/public"
+		s.must(os.MkdirAll(dir, 0o755))
+		for _, f := range append(more, "same") {
+			s.must(os.WriteFile(dir+"/"+f, []byte(text), 0o644))
+			s.must(os.Chtimes(dir+"/"+f, at, at))
+		}
+	}
+	leadsTo := func(dir string) {
+		s.must(os.Symlink(dir, link+".new"))
+		s.must(os.Rename(link+".new", link))
+	}
+	has := func(name, text string) {
+		t.Helper()
+		testkit.Eventually(t, limit, "the target has "+name+" of the release", func() bool {
+			got, _ := os.ReadFile(s.dst + "/" + name)
+			return string(got) == text
+		})
+	}
+	release("one", "1", then, "only in one")
+	release("two", "2", then)
+	release("three", "three", then.Add(-time.Hour))
+	s.must(os.Remove(link))
+	leadsTo(s.path("one"))
+	s.set.Watch = link + "/public"
+	s.mirror()
+	has("same", "1")
+	leadsTo(s.path("two"))
+	has("same", "2")
+	if !s.has("only in one") {
+		t.Error("what only the old release had was deleted, which nobody has asked for")
+	}
+	s.must(os.WriteFile(s.path("two/public/new"), []byte("later"), 0o644))
+	has("new", "later")
+	leadsTo(s.path("three"))
+	has("same", "three")
+	leadsTo("nowhere")
+	testkit.Eventually(t, limit, "it says that the watch path leads nowhere", func() bool {
+		return strings.Contains(s.ask("--status"), "leads to no directory")
+	})
+	leadsTo(s.path("three"))
+	s.must(os.WriteFile(s.path("three/public/newer"), []byte("after all"), 0o644))
+	has("newer", "after all")
+	if !s.has("only in one") || !s.has("new") {
+		t.Error("what only an old release had was deleted, which nobody has asked for")
+	}
+	testkit.Eventually(t, limit, "it is settled", func() bool { return !strings.Contains(s.ask("--status"), "leads to no directory") })
+	s.stop()
+	leadsTo(s.path("two"))
+	s.mirror()
+	has("same", "2")
+	release("four", "4", then)
+	s.stop()
+	leadsTo(s.path("four"))
+	s.mirror() // size and time are those of the release before
+	has("same", "4")
 }
 
 // Two ssh servers at one address are two remotes.

@@ -21,7 +21,7 @@ const soakEnv = "SERSYNC_SOAK"
 
 func TestGolden(t *testing.T) {
 	all := load(t)
-	names := map[string]bool{}
+	names, families := map[string]bool{}, map[string]bool{}
 	ran := 0
 	for _, r := range all {
 		names[r.Case] = true
@@ -29,6 +29,11 @@ func TestGolden(t *testing.T) {
 			continue
 		}
 		ran++
+		f := family(r.Case)
+		if testing.Short() && families[f] {
+			continue
+		}
+		families[f] = true
 		t.Run(r.Case, func(t *testing.T) {
 			t.Parallel()
 			run(t, r, exceptions[r.Case])
@@ -42,6 +47,13 @@ func TestGolden(t *testing.T) {
 			t.Errorf("exception %s: no such run", name)
 		}
 	}
+}
+
+// family is what the runs of ten neighbouring numbers share: they are about one
+// thing. The quick suite plays the first run of each.
+func family(name string) string {
+	number := name[:len(name)-len(strings.TrimLeft(name, "0123456789"))]
+	return number[:max(1, len(number)-1)]
 }
 
 // TestGoldenSlow runs what takes minutes, in make soak only; without it only
@@ -112,11 +124,13 @@ func (s *scene) remember() {
 
 func (s *scene) start() {
 	o := testkit.Options{
-		Dir:  s.fill.Replace(string(s.r.Cwd)),
-		Path: []string{s.rsync.Dir},
-		Args: []string{},
-		// A run with -m prints no line when it is ready, and many end at once.
-		NoWait: s.r.flag("m") || s.w.signal == "" && s.expectedExit() != running && s.w.exit != endedClean,
+		Dir:    s.fill.Replace(string(s.r.Cwd)),
+		Path:   []string{s.rsync.Dir},
+		Args:   []string{},
+		NoWait: s.w.signal == "" && s.expectedExit() != running && s.w.exit != endedClean,
+	}
+	if s.r.flag("m") { // it prints no line when it is ready
+		o.Ready = (*testkit.Sersync).Watching
 	}
 	if s.r.Config != nil && s.r.ConfigPath != "" {
 		o.Config = s.config()

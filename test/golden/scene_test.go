@@ -75,7 +75,7 @@ func newScene(t *testing.T, r recorded, w want) *scene {
 func (s *scene) recorder() testkit.RecorderConf {
 	f := s.r.Fake
 	c := testkit.RecorderConf{SleepOn: f.SleepOn, Stdout: f.Out}
-	for _, code := range strings.Fields(f.Seq + " " + f.Exit) {
+	for code := range strings.FieldsSeq(f.Seq + " " + f.Exit) {
 		n, err := strconv.Atoi(code)
 		s.must(err)
 		c.Exit = append(c.Exit, n)
@@ -166,8 +166,9 @@ func sum(tree map[string]testkit.Entry) uint64 {
 	return total
 }
 
-// quiet is how long nothing may change before a step counts as done.
-const quiet = 300 * time.Millisecond
+// quiet is how long nothing may change before a step counts as done: longer than one run
+// takes on a busy machine, since a run shows nothing until it ends.
+const quiet = 600 * time.Millisecond
 
 func (s *scene) settle() { testkit.Settled(quiet, 30*time.Second, s.traces) }
 

@@ -17,6 +17,7 @@ import (
 // and alone: none is missing. And one path changed 1,000 times: the last state
 // is seen.
 func TestTenThousand(t *testing.T) {
+	testkit.Long(t)
 	const paths, changes = 10_000, 1_000
 	for _, alone := range []bool{false, true} {
 		for _, name := range names {
@@ -84,7 +85,7 @@ func TestLastState(t *testing.T) {
 // neither the sync nor another plugin, and afterwards gets what it missed,
 // each path once.
 func TestTrouble(t *testing.T) {
-	for _, mode := range []plugintest.Behaviour{plugintest.Slow, plugintest.Refuse, plugintest.Fail, plugintest.Hang} {
+	for _, mode := range testkit.Few([]plugintest.Behaviour{plugintest.Refuse, plugintest.Hang, plugintest.Slow, plugintest.Fail}, 2) {
 		for _, name := range []string{"socket", "http", "refreshCDN"} {
 			t.Run(name+"/"+mode.String(), func(t *testing.T) {
 				t.Parallel()
@@ -133,6 +134,7 @@ func TestTrouble(t *testing.T) {
 // TestHangingReceiverCostsNothing: the latency of single files is that of a
 // program whose receiver serves. Both are measured in turns, in the same run.
 func TestHangingReceiverCostsNothing(t *testing.T) {
+	testkit.Long(t)
 	const rounds, each = 4, 12
 	s := newScene(t, 1)
 	var all []*receiver
@@ -185,6 +187,7 @@ func TestHangingReceiverCostsNothing(t *testing.T) {
 // TestLongOutage: a receiver that is down for 200,000 events costs bounded
 // memory; what does not fit is counted and logged.
 func TestLongOutage(t *testing.T) {
+	testkit.Long(t)
 	const distinct, again = 110_000, 90_000
 	s := newScene(t, 0)
 	s.set.Remotes = []string{testkit.At(testkit.FreePort(t), "m")}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,9 +203,9 @@ func (r *receiver) state(path string) string {
 		return all[len(all)-1]
 	}
 	got := r.Receipts()
-	for i := len(got) - 1; i >= 0; i-- {
-		if got[i].Path == path {
-			return got[i].State
+	for _, v := range slices.Backward(got) {
+		if v.Path == path {
+			return v.State
 		}
 	}
 	return ""

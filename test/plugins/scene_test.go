@@ -152,7 +152,7 @@ func (s *scene) logTail() string {
 // never fails the test if cond holds at any time of the next while.
 func never(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	if testkit.Poll(time.Second, cond) {
+	if testkit.Within(time.Second, cond) {
 		t.Fatalf("%s, which must not be", what)
 	}
 }

@@ -26,6 +26,7 @@ func (s *scene) script(text string) {
 // TestStopUnderLoad: with receivers that hang and commands that never end, the
 // stop is bounded and leaves no process behind.
 func TestStopUnderLoad(t *testing.T) {
+	testkit.Long(t)
 	for _, alone := range []bool{false, true} {
 		t.Run(map[bool]string{false: "sync", true: "alone"}[alone], func(t *testing.T) {
 			s := newScene(t, 1)
@@ -75,6 +76,7 @@ func TestStopDelivers(t *testing.T) {
 // TestCommandFloods: output without end, children left behind: the sync and the
 // other paths go on.
 func TestCommandFloods(t *testing.T) {
+	testkit.Long(t)
 	s := newScene(t, 1)
 	s.script("sleep 1000 & echo $! >>'" + s.base + "/left'\nhead -c 5000000 /dev/zero; echo \"$1\" >>'" + s.base + "/told'")
 	s.start()

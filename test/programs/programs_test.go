@@ -1,6 +1,10 @@
 package programs
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
 
 // step is what a program does, and what has to hold after it. most bounds the
 // runs of rsync that it may cost; 0: not counted.
@@ -66,7 +70,7 @@ func steps() []step {
 // TestPrograms runs every program in one tree after the other; a tree of its
 // own for each would hide what one leaves behind.
 func TestPrograms(t *testing.T) {
-	for _, m := range modes() {
+	for _, m := range testkit.Few(modes(), 1) {
 		for _, half := range []string{"first", "second"} {
 			t.Run(m.name+" "+half, func(t *testing.T) {
 				t.Parallel()

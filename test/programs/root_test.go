@@ -112,7 +112,7 @@ func TestMountComesAndGoes(t *testing.T) {
 		_, err2 := os.Lstat(s.dst + "/mnt/below")
 		return err1 != nil || err2 != nil
 	}
-	if testkit.Poll(1500*time.Millisecond, gone) {
+	if testkit.Within(1500*time.Millisecond, gone) {
 		t.Error("the unmount deleted something")
 	}
 	s.shell("mount -t tmpfs none mnt; echo 7 > mnt/again")

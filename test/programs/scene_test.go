@@ -142,7 +142,7 @@ func (s *scene) idle() {
 	}
 	for range 3 {
 		before := s.rsync.Count()
-		if !testkit.Poll(2*time.Second, func() bool { return s.rsync.Count() != before }) {
+		if !testkit.Within(2*time.Second, func() bool { return s.rsync.Count() != before }) {
 			return
 		}
 		// The last of the work, or a standby for the next change.

@@ -61,7 +61,7 @@ func TestDaemon(t *testing.T) {
 		{name: "incoming chmod", options: []string{"incoming chmod = Dug=rwx,Fug=rw"}, adapt: func(s *scene) { s.compare.Modes = false }},
 		{name: "open_noatime and charset", options: []string{"open noatime = yes", "reverse lookup = no"}},
 	}
-	for _, test := range tests {
+	for _, test := range testkit.Few(tests, 4) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, "")
@@ -95,6 +95,7 @@ func TestDaemon(t *testing.T) {
 // TestDaemonForgetsItsSessions waits out the daemon's own timeout: the warm
 // session has died unseen when the next change comes.
 func TestDaemonForgetsItsSessions(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t, "")
 	d := rsyncd(s, nil, "timeout = 2")

@@ -1,56 +1,79 @@
 package targets
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// oldServer is a receiver that refuses options as releases before ours did;
-// the texts are what those releases print. It is named with --rsync-path.
-func (s *scene) oldServer(body string) string {
-	s.t.Helper()
-	file := filepath.Join(s.scratch, "old-rsync")
-	text := "#!/bin/sh\ncase \" $* \" in\n" + body + "\nesac\nexec rsync \"$@\"\n"
-	s.must(os.WriteFile(file, []byte(text), 0o755))
-	return file
-}
-
-const (
-	noWindow  = `*' -@-1 '*|*' --modify-window=-1 '*) echo 'rsync: -@-1: unknown option' >&2; echo 'rsync error: syntax or usage error (code 1) at main.c(1406) [server=%s]' >&2; exit 1;;`
-	noMissing = `*' --delete-missing-args '*) echo 'rsync: on remote machine: --delete-missing-args: unknown option' >&2; echo 'rsync error: requested action not supported (code 4) at clientserver.c(844) [Receiver=%s]' >&2; exit 4;;`
-	badMode   = `*' --delete-missing-args '*) echo 'invalid file mode 00 for d/missing [Receiver]' >&2; echo 'rsync error: protocol incompatibility (code 2) at flist.c(985) [Receiver=%s]' >&2; exit 2;;`
-)
-
-// TestOldReceiver brings everything to receivers that refuse what the first
-// choice needs.
+// TestOldReceiver brings everything to old daemons: those that greet and refuse as
+// recorded, and those of Debian's archive. Nothing of it is an outage.
 func TestOldReceiver(t *testing.T) {
-	for _, test := range []struct{ release, body string }{
-		{"3.0.9", fmt.Sprintf(noWindow+"\n"+noMissing, "3.0.9", "3.0.9")},
-		{"3.1.1", fmt.Sprintf(noWindow, "3.1.1")},
-		{"3.4.3", fmt.Sprintf(badMode, "3.4.3")},
+	for name, c := range map[string]struct {
+		real    *testkit.DebianRsync // nil: the rsync of this host
+		release *testkit.Release     // nil: it is what it is
+		status  []string
+	}{
+		"3.0.9":           {nil, &testkit.Rsync309, []string{"rsync 3.0", "times compared by the second", "deletions by patterns"}},
+		"3.1.2":           {nil, &testkit.Rsync312, []string{"rsync 3.1.0 to 3.2.6", "times compared by the second"}},
+		"3.2.3":           {&testkit.Bullseye, nil, []string{"rsync 3.1.0 to 3.2.6"}},
+		"3.2.7-1+deb12u6": {&testkit.Bookworm, nil, []string{"deletions by patterns"}},
 	} {
-		t.Run(test.release, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSSH(t, "")
-			s.set.Params = "-artuz --rsync-path=" + s.oldServer(test.body)
-			s.write("before", "there", "sub/there")
-			s.start()
-			s.equal("the start")
-			s.work()
-			s.idle()
-			s.end()
-			s.write("after a restart", "late")
-			s.must(os.Remove(filepath.Join(s.src, "there")))
-			s.launch()
-			s.equal("a restart")
-			s.work2()
-			s.idle()
+			s := newScene(t, "")
+			conf := testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: s.dst}}}
+			if c.real != nil {
+				conf.Program = c.real.Install(t)
+			}
+			d := testkit.Rsyncd(t, conf)
+			port := d.Port()
+			if c.release != nil {
+				s.compare.WholeSeconds = c.release.Greeting == testkit.Rsync309.Greeting // its protocol carries no more
+				port = testkit.NewOldRsyncd(t, *c.release, d).Port()
+			}
+			s.set.Remotes = []string{testkit.At(port, "m")}
+			s.oldWork(c.status)
 		})
 	}
+}
+
+// TestOldReceiverBehindSSH is the same where rsync itself says what it does not
+// know.
+func TestOldReceiverBehindSSH(t *testing.T) {
+	t.Parallel()
+	s := newSSH(t, "")
+	s.set.Params = "-artuz --rsync-path=" + testkit.Bookworm.Install(t)
+	s.oldWork([]string{"remote has rsync 3.2.7", "deletions by patterns"})
+}
+
+// oldWork is a start, work, an idle time, a restart and more work. In between the
+// status says which rsync the remote has, and what is done without.
+func (s *scene) oldWork(status []string) {
+	s.t.Helper()
+	s.write("before", "there", "sub/there")
+	s.start()
+	s.equal("the start")
+	s.work()
+	s.must(os.Remove(filepath.Join(s.src, "sub/there")))
+	s.equal("a deletion below a directory")
+	for _, text := range status {
+		s.status(text, 0)
+	}
+	s.end()
+	s.write("after a restart", "late")
+	s.must(os.Remove(filepath.Join(s.src, "there")))
+	s.launch()
+	s.equal("a restart")
+	s.work2()
+	s.idle()
+	if strings.Contains(s.log(), "in trouble") {
+		s.t.Errorf("a refusal counts as an outage")
+	}
+	s.end()
 }
 
 // work2 is a second round on the same tree.
@@ -63,29 +86,15 @@ func (s *scene) work2() {
 	s.equal("a deletion")
 }
 
-// TestOldClient runs a client that says it is 3.0.9 and knows no newer options.
+// TestOldClient runs an older rsync on this host.
 func TestOldClient(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newScene(t, "")
 	d := rsyncd(s, nil)
 	s.set.Remotes = []string{testkit.At(d.Port(), "m")}
-	file := filepath.Join(s.scratch, "old-client")
-	text := fmt.Sprintf(`#!/bin/sh
-case " $* " in
-*' --version '*) echo 'rsync  version 3.0.9  protocol version 30'; exit 0;;
-*' --server '*) exec rsync "$@";;
-esac
-for a; do
-  case "$a" in
-  --modify-window=-1) echo "rsync: $a: invalid numeric value" >&2; echo 'rsync error: syntax or usage error (code 1) at main.c(1435) [client=3.0.9]' >&2; exit 1;;
-  --delete-missing-args|--ignore-missing-args|--info=*|--debug=*|--no-motd=*|--confine-root*|--stderr=*|--outbuf=*|--preallocate)
-    echo "rsync: $a: unknown option" >&2; echo 'rsync error: syntax or usage error (code 1) at main.c(1435) [client=3.0.9]' >&2; exit 1;;
-  esac
-done
-exec %s "$@"
-`, s.rsync.Program)
-	s.must(os.WriteFile(file, []byte(text), 0o755))
-	s.set.Rsync = file
+	s.rsync = testkit.NewRecorder(t, testkit.RecorderConf{Program: testkit.Bullseye.Install(t)})
+	s.set.Rsync = s.rsync.Program
 	s.write("before", "there", "sub/there")
 	s.start()
 	s.equal("the start")

@@ -45,7 +45,7 @@ func TestRemedy(t *testing.T) {
 			},
 			reason: "name cannot be resolved", remedy: "DNS",
 		},
-		{name: "sub-path missing", remote: func(_ *scene, port int) string { return testkit.At(port, "m/not/there") }, reason: "", remedy: ""},
+		{name: "sub-path missing", remote: func(_ *scene, port int) string { return testkit.At(port, "m/not/there") }, reason: "directory does not exist", remedy: "create the directory not/there in the path of [m]"},
 		{name: "refuses compression", options: []string{"refuse options = compress"}, reason: "", remedy: "refuse options"},
 	}
 	for _, test := range tests {

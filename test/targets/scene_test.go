@@ -14,7 +14,10 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	runRole()
+	testkit.Main(m)
+}
 
 // limit is what a busy machine is given for one step.
 const limit = 40 * time.Second
@@ -31,11 +34,7 @@ type scene struct {
 	path     []string // in front of PATH
 	// without names the steps that this target cannot be asked for.
 	without map[string]bool
-	// sources and targets of further localpaths, in step with each other.
-	others []pair
 }
-
-type pair struct{ src, dst string }
 
 // newScene makes the directories; the caller sets the remotes and starts.
 func newScene(t *testing.T, params string) *scene {
@@ -186,7 +185,7 @@ func (s *scene) idle() {
 	s.status("in sync", 0)
 	for range 3 {
 		before := s.rsync.Count()
-		if !testkit.Poll(2*time.Second, func() bool { return s.rsync.Count() != before }) {
+		if !testkit.Within(2*time.Second, func() bool { return s.rsync.Count() != before }) {
 			return
 		}
 		// The last of the work, or a standby for the next change.

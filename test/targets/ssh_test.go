@@ -98,7 +98,7 @@ func TestSSH(t *testing.T) {
 		}},
 		{name: "shell that greets nobody", lines: []string{"PrintMotd yes", "Compression yes"}, params: "-az"},
 	}
-	for _, test := range tests {
+	for _, test := range testkit.Few(tests, 2) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSSH(t, test.params, test.lines...)
@@ -135,6 +135,7 @@ func TestSSHKey(t *testing.T) {
 
 // TestSSHMasterEnds kills the standing connection.
 func TestSSHMasterEnds(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newSSH(t, "")
 	s.start()
@@ -164,6 +165,7 @@ func TestSSHMasterEnds(t *testing.T) {
 
 // TestSSHServerRestarts ends every session and the server, twice.
 func TestSSHServerRestarts(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	s := newSSH(t, "")
 	s.write("before", "there")

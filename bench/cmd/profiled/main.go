@@ -9,7 +9,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/sersync/sersync/pkg/daemon"
+	"github.com/sersync/sersync/pkg/app"
 )
 
 func main() {
@@ -18,6 +18,6 @@ func main() {
 		server := &http.Server{Addr: addr, ReadHeaderTimeout: time.Second}
 		go func() { _ = server.ListenAndServe() }()
 	}
-	p := daemon.Program{Argv: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	p := app.Program{Argv: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 	os.Exit(p.Main())
 }

@@ -16,16 +16,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/logging"
 	"github.com/sersync/sersync/pkg/plugins"
 	"github.com/sersync/sersync/pkg/plugins/expression"
+	"github.com/sersync/sersync/pkg/runcommand"
 )
 
 // Name is the plugin's name in the configuration.
@@ -46,12 +46,11 @@ const (
 
 // runner is the plugin.
 type runner struct {
-	log *zap.Logger
+	troubles *logging.Repeat
 
 	// Immutable after New.
 	before, after []string // words of prefix and suffix
-	dir           string
-	paths         string // each, args, stdin
+	paths         string   // each, args, stdin
 	separator     byte
 	env           []string
 	withEnv       bool
@@ -59,28 +58,25 @@ type runner struct {
 	filtered      bool
 	batch         int
 	parallel      int
-	timeout       time.Duration
 	retry         bool
 	tries         int // 0: no limit
 
-	launcher       launcher
-	stdout, stderr io.Writer // nil discards
-
-	notes notes
+	commands *runcommand.Runner
 }
 
 // New returns the plugin that conf describes. It starts nothing.
 func New(conf confxml.Plugin, deps plugins.Deps) (plugins.Plugin, error) {
 	s := plugins.NewSettings(conf, deps)
 	p := &runner{
-		log:     deps.Logger().Named("plugin").With(zap.String("plugin", Name)),
-		dir:     deps.Dir,
-		paths:   s.Choice("param/paths", "each", "args", "stdin"),
-		env:     environment(os.Environ()),
-		withEnv: s.Bool("param/env", false),
-		timeout: s.Duration("param/timeout", defaultTimeout),
-		retry:   s.Bool("param/retry", false),
-		tries:   s.Int("param/tries", 0, 1, 1_000_000),
+		troubles: logging.NewRepeat(deps.Logger().Named("plugin").With(zap.String("plugin", Name))),
+		paths:    s.Choice("param/paths", "each", "args", "stdin"),
+		env:      runcommand.Environment(os.Environ()),
+		withEnv:  s.Bool("param/env", false),
+		commands: &runcommand.Runner{
+			Dir: deps.Dir, Timeout: s.Duration("param/timeout", defaultTimeout),
+		},
+		retry: s.Bool("param/retry", false),
+		tries: s.Int("param/tries", 0, 1, 1_000_000),
 	}
 	p.before = words(s, "param/prefix", s.Required("param/prefix", "/opt/tongbu/mmm.sh"))
 	p.after = words(s, "param/suffix", s.Text("param/suffix", ""))
@@ -101,7 +97,7 @@ func New(conf confxml.Plugin, deps plugins.Deps) (plugins.Plugin, error) {
 	p.parallel = s.Int("param/concurrency", p.parallel, 1, 256)
 	if !s.Bool("param/ignoreerror", false) {
 		var mu sync.Mutex
-		p.stdout, p.stderr = lock(&mu, deps.Stdout), lock(&mu, deps.Stderr)
+		p.commands.Stdout, p.commands.Stderr = lock(&mu, deps.Stdout), lock(&mu, deps.Stderr)
 	}
 	p.readFilter(s, conf)
 	if err := s.Err(); err != nil {
@@ -127,41 +123,44 @@ func (p *runner) readFilter(s *plugins.Settings, conf confxml.Plugin) {
 	}
 }
 
-// environment is what commands inherit: everything except what is meant for
-// this process alone. RSYNC_PASSWORD is rsync's.
-func environment(all []string) []string {
-	var env []string
-	for _, entry := range all {
-		name, _, _ := strings.Cut(entry, "=")
-		switch name {
-		case "RSYNC_PASSWORD", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES":
-		default:
-			env = append(env, entry)
-		}
-	}
-	return env
-}
-
 // Name is "command".
 func (p *runner) Name() string { return Name }
 
 // Limits follows the attributes.
 func (p *runner) Limits() plugins.Limits {
-	return plugins.Limits{Batch: p.batch, Parallel: p.parallel, Timeout: p.timeout + 2*killGrace + 10*time.Second}
+	return plugins.Limits{Batch: p.batch, Parallel: p.parallel, Timeout: p.commands.Timeout + runcommand.Slack + 10*time.Second}
 }
 
 // Close ends the thread that starts commands. No command runs any more.
 func (p *runner) Close() error {
-	p.launcher.close()
+	p.commands.Close()
 	return nil
 }
 
-// program is the file to run for the first word: found in PATH when it has no
-// slash, else relative to the start directory.
-func (p *runner) program() string {
-	name := p.before[0]
-	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
-		return filepath.Join(p.dir, name)
+// words splits the value of an attribute as a shell splits a command line.
+func words(s *plugins.Settings, key, text string) []string {
+	fields, err := runcommand.Split(text, os.Getenv)
+	if err != nil {
+		s.Fail(key, fmt.Sprintf("%q: %v", text, err))
 	}
-	return name
+	return fields
+}
+
+// locked serialises the output of commands that run at a time.
+type locked struct {
+	mu *sync.Mutex
+	to io.Writer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(b)
+}
+
+func lock(mu *sync.Mutex, w io.Writer) io.Writer {
+	if w == nil {
+		return nil
+	}
+	return &locked{mu: mu, to: w}
 }

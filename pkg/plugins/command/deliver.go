@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strconv"
-	"sync"
 	"syscall"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/plugins"
+	"github.com/sersync/sersync/pkg/runcommand"
 )
 
 // Deliver runs the command for the events that the filter lets through.
@@ -67,7 +65,10 @@ func (p *runner) handle(ctx context.Context, batch []plugins.Event) (int, error)
 	if len(wanted) == 0 {
 		return covered, nil
 	}
-	err := p.run(ctx, p.args(wanted), p.environ(wanted[0]), p.stdin(wanted))
+	cut, err := p.commands.Run(ctx, p.words(wanted), p.environ(wanted[0]), p.stdin(wanted))
+	if cut > 0 {
+		p.troubles.Failed("output", "", "plugin command printed too much, the rest was dropped", zap.Int64("bytes", cut))
+	}
 	return covered, p.verdict(ctx, wanted[0], err)
 }
 
@@ -84,8 +85,9 @@ func (p *runner) wants(ev plugins.Event) (bool, error) {
 	return false, nil
 }
 
-func (p *runner) args(batch []plugins.Event) []string {
-	args := append([]string(nil), p.before[1:]...)
+// words is the command line of a run.
+func (p *runner) words(batch []plugins.Event) []string {
+	args := append([]string(nil), p.before...)
 	if p.paths != "stdin" {
 		for _, ev := range batch {
 			args = append(args, ev.FullPath())
@@ -133,7 +135,7 @@ func (p *runner) environ(ev plugins.Event) []string {
 // command that could not run at all has not been told anything and is tried
 // again.
 func (p *runner) verdict(ctx context.Context, ev plugins.Event, err error) error {
-	var start *startError
+	var start *runcommand.StartError
 	switch {
 	case err == nil:
 		return nil
@@ -142,31 +144,13 @@ func (p *runner) verdict(ctx context.Context, ev plugins.Event, err error) error
 	case errors.Is(err, syscall.E2BIG):
 		return plugins.Permanent(err)
 	case errors.As(err, &start):
-		return errors.New(describe(err))
+		return errors.New(runcommand.Describe(err, "param@prefix"))
 	case !p.retry:
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || p.notes.allow(time.Now()) {
-			p.log.Warn("plugin command failed, goes on", zap.ByteString("path", []byte(ev.FullPath())), zap.String("err", describe(err)))
-		}
+		text := runcommand.Describe(err, "param@prefix")
+		p.troubles.Failed("run", text, "plugin command failed, goes on", zap.ByteString("path", []byte(ev.FullPath())), zap.String("err", text))
 		return nil
 	case p.tries > 0 && ev.Attempt+1 >= p.tries:
-		return plugins.Permanent(fmt.Errorf("%s, %d times", describe(err), p.tries))
+		return plugins.Permanent(fmt.Errorf("%s, %d times", runcommand.Describe(err, "param@prefix"), p.tries))
 	}
-	return errors.New(describe(err))
-}
-
-// notes lets one log line of a kind through per second.
-type notes struct {
-	mu   sync.Mutex
-	last time.Time
-}
-
-func (n *notes) allow(now time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if now.Sub(n.last) < time.Second {
-		return false
-	}
-	n.last = now
-	return true
+	return errors.New(runcommand.Describe(err, "param@prefix"))
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sersync/sersync/pkg/fsevent"
 	"github.com/sersync/sersync/pkg/plugins"
 )
 
@@ -55,18 +56,28 @@ func encodeForm(p *poster, batch []plugins.Event) (string, []byte, error) {
 	return p.target, []byte(b.String()), nil
 }
 
-// mask is the event's inotify mask, or the one that fits what happened.
+// mask is the number of an event in 2.5.4's form, which is inotify(7)'s. An event
+// of unknown kind gets the one that fits what happened.
 func mask(ev plugins.Event) uint32 {
-	if ev.Mask != 0 {
-		return ev.Mask
-	}
-	var m uint32 = unix.IN_CLOSE_WRITE
+	kind := ev.Kind
 	switch {
+	case kind != 0:
 	case ev.Op == plugins.Deleted:
-		m = unix.IN_DELETE
+		kind = fsevent.Delete
 	case ev.Dir:
-		m = unix.IN_CREATE
+		kind = fsevent.Create
+	default:
+		kind = fsevent.CloseWrite
 	}
+	m := [...]uint32{
+		fsevent.Create:     unix.IN_CREATE,
+		fsevent.CloseWrite: unix.IN_CLOSE_WRITE,
+		fsevent.Modify:     unix.IN_MODIFY,
+		fsevent.Attrib:     unix.IN_ATTRIB,
+		fsevent.Delete:     unix.IN_DELETE,
+		fsevent.MovedFrom:  unix.IN_MOVED_FROM,
+		fsevent.MovedTo:    unix.IN_MOVED_TO,
+	}[kind]
 	if ev.Dir {
 		m |= unix.IN_ISDIR
 	}

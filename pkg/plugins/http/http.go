@@ -16,18 +16,16 @@
 package http
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/plugins"
+	"github.com/sersync/sersync/pkg/webhook"
 )
 
 // Name is the plugin's name in the configuration.
@@ -39,13 +37,6 @@ const (
 	maxConcurrency     = 256
 	defaultTries       = 10
 	maxBatch           = 10_000
-
-	// maxAnswer is how much of an answer is read; a connection with more is
-	// closed instead of kept. maxHeader bounds the header.
-	maxAnswer    = 64 << 10 // bytes
-	maxHeader    = 64 << 10 // bytes
-	maxRedirects = 3
-	maxCAFile    = 4 << 20 // bytes
 )
 
 // format makes requests of one kind.
@@ -60,19 +51,16 @@ type format struct {
 
 // poster is the plugin.
 type poster struct {
-	client    *http.Client
-	transport *http.Transport
-	target    string // url with port
-	dir       string // start directory, for relative watch paths
-	format    format
-	base      string // of urls and purge, without trailing slash
-	key       string // of urls
-	token     *token // nil: none
-	header    string // for the token; "" means Authorization: Bearer
-	batch     int
-	tries     int
-	parallel  int
-	timeout   time.Duration
+	client   *webhook.Client
+	target   string // url with port
+	dir      string // start directory, for relative watch paths
+	format   format
+	base     string // of urls and purge, without trailing slash
+	key      string // of urls
+	batch    int
+	tries    int
+	parallel int
+	timeout  time.Duration
 }
 
 // New returns the plugin that conf describes. It does not connect.
@@ -83,7 +71,6 @@ func New(conf confxml.Plugin, deps plugins.Deps) (plugins.Plugin, error) {
 		timeout:  s.Duration("deshost/timeout", defaultTimeout),
 		parallel: s.Int("deshost/concurrency", defaultConcurrency, 1, maxConcurrency),
 		tries:    s.Int("deshost/tries", defaultTries, 1, 1_000_000),
-		header:   s.Text("deshost/tokenheader", ""),
 		key:      s.Text("deshost/key", "files"),
 	}
 	name := s.Choice("deshost/format", "form", "json", "urls", "purge")
@@ -93,19 +80,21 @@ func New(conf confxml.Plugin, deps plugins.Deps) (plugins.Plugin, error) {
 	if p.batch > 1 && p.format.batch == 1 {
 		s.Fail("deshost/batch", fmt.Sprintf(`format %q carries one path per request; add format="json", or remove batch`, name))
 	}
+	opt := webhook.Options{
+		Timeout: p.timeout, Parallel: p.parallel, Header: s.Text("deshost/tokenheader", ""), Roots: readRoots(s),
+	}
 	if file := s.FilePath("deshost/tokenfile"); file != "" {
-		p.token = &token{path: file}
-		if _, err := p.token.read(); err != nil {
+		opt.Token = webhook.NewToken(file)
+		if _, err := opt.Token.Read(); err != nil {
 			s.Fail("deshost/tokenfile", err.Error())
 		}
-	} else if p.header != "" {
+	} else if opt.Header != "" {
 		s.Fail("deshost/tokenheader", "has no effect without tokenfile; add it")
 	}
-	pool := readPool(s)
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	p.connectWith(pool)
+	p.client = webhook.New(opt)
 	return p, nil
 }
 
@@ -143,70 +132,27 @@ func parseURL(s *plugins.Settings, key, example string) *url.URL {
 	if text == "" {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.Fragment != "" {
+	u, err := webhook.ParseURL(text)
+	if err != nil {
 		// The url may hold a password: it is not repeated here.
-		s.Fail(key, fmt.Sprintf("is not a url; write for example %q", example))
+		s.Fail(key, fmt.Sprintf("%v; write for example %q", err, example))
 		return nil
-	}
-	if port := u.Port(); port != "" {
-		s.CheckPort(key, port)
 	}
 	return u
 }
 
-// readPool is the certificate authority of a private receiver, or nil for the
+// readRoots is the certificate authority of a private receiver, or nil for the
 // system's.
-func readPool(s *plugins.Settings) *x509.CertPool {
+func readRoots(s *plugins.Settings) *x509.CertPool {
 	file := s.FilePath("deshost/cafile")
 	if file == "" {
 		return nil
 	}
-	info, err := os.Stat(file)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxCAFile) {
-		err = fmt.Errorf("%s is not a certificate file", file)
-	}
-	var pem []byte
-	if err == nil {
-		pem, err = os.ReadFile(file)
-	}
+	pool, err := webhook.Roots(file)
 	if err != nil {
-		s.Fail("deshost/cafile", err.Error()+"; name a readable file with certificates in PEM form")
-		return nil
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		s.Fail("deshost/cafile", file+" holds no certificate; name a file with certificates in PEM form")
+		s.Fail("deshost/cafile", err.Error())
 	}
 	return pool
-}
-
-func (p *poster) connectWith(pool *x509.CertPool) {
-	p.transport = &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: p.timeout}).DialContext,
-		TLSClientConfig:        &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    p.timeout,
-		ResponseHeaderTimeout:  p.timeout,
-		MaxResponseHeaderBytes: maxHeader,
-		MaxConnsPerHost:        p.parallel,
-		MaxIdleConnsPerHost:    p.parallel,
-		IdleConnTimeout:        90 * time.Second,
-		DisableCompression:     true,
-		ForceAttemptHTTP2:      true,
-	}
-	p.client = &http.Client{Transport: p.transport, CheckRedirect: checkRedirect}
-}
-
-// checkRedirect follows only what repeats the request at the same host: a 302
-// would turn it into a GET without a body, another host was not asked for.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	first := via[0]
-	same := req.URL.Hostname() == first.URL.Hostname() &&
-		(req.URL.Scheme == first.URL.Scheme || req.URL.Scheme == "https")
-	if len(via) > maxRedirects || !same || req.Method != first.Method {
-		return http.ErrUseLastResponse
-	}
-	return nil
 }
 
 // Name is "http".
@@ -221,6 +167,6 @@ func (p *poster) Limits() plugins.Limits {
 
 // Close releases the idle connections.
 func (p *poster) Close() error {
-	p.transport.CloseIdleConnections()
+	p.client.Close()
 	return nil
 }

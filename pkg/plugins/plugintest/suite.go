@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// patience bounds every wait; a test that needs it has failed.
+	// patience is how long a wait may see no progress at all; a test that needs
+	// it has failed.
 	patience = 30 * time.Second
 	// troubled is how many paths change while a receiver misbehaves.
 	troubled = 40
@@ -119,18 +120,23 @@ func (b *bench) wait(what string, cond func() bool) {
 	})
 }
 
-// await waits until cond holds.
+// await waits until cond holds, for as long as the state goes on changing.
 func await(t *testing.T, what string, cond func() bool, state func() string) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for !cond() {
+	for last := state(); !cond(); {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("no %s; %s", what, state())
+			now := state()
+			if now == last {
+				t.Fatalf("no %s within %v; %s", what, patience, now)
+			}
+			last = now
+			deadline.Reset(patience)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package refreshcdn
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/sersync/sersync/pkg/safefile"
 )
@@ -21,9 +20,8 @@ const (
 type answerLog struct {
 	path string // immutable
 
-	mu        sync.Mutex
-	writes    int
-	complaint time.Time
+	mu     sync.Mutex
+	writes int
 }
 
 func (l *answerLog) write(entry string) (err error) {
@@ -51,15 +49,4 @@ func (l *answerLog) write(entry string) (err error) {
 	}
 	_, err = f.WriteString(entry)
 	return err
-}
-
-// complain lets one complaint per minute through.
-func (l *answerLog) complain(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.complaint) < time.Minute {
-		return false
-	}
-	l.complaint = now
-	return true
 }

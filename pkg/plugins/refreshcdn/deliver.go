@@ -47,7 +47,7 @@ func (p *refresher) Deliver(ctx context.Context, batch []plugins.Event) (int, er
 	}
 	answer, err := p.ask(ctx, request)
 	if errors.Is(err, errSilent) && batch[0].Attempt+1 >= silentTries {
-		p.log.Warn("CDN never answers, taken for told", zap.ByteString("path", []byte(batch[0].FullPath())), zap.Int("attempt", batch[0].Attempt+1))
+		p.troubles.Failed("silence", "", "CDN never answers, taken for told", zap.ByteString("path", []byte(batch[0].FullPath())), zap.Int("attempt", batch[0].Attempt+1))
 		return len(batch), nil
 	}
 	if err != nil {
@@ -125,8 +125,8 @@ func (p *refresher) keep(answer []byte, request string) {
 	if i := strings.Index(text, "whatsup"); i >= 0 {
 		text, _, _ = strings.Cut(text[i:], "\r")
 	}
-	if err := p.answers.write(p.hide(text) + " " + request + "\n"); err != nil && p.answers.complain(time.Now()) {
-		p.log.Warn("cannot keep the answers of the CDN", zap.String("path", p.answers.path), zap.NamedError("err", err))
+	if err := p.answers.write(p.hide(text) + " " + request + "\n"); err != nil {
+		p.troubles.Failed("answers", "", "cannot keep the answers of the CDN", zap.String("path", p.answers.path), zap.NamedError("err", err))
 	}
 }
 

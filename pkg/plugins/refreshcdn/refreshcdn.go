@@ -27,6 +27,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/logging"
 	"github.com/sersync/sersync/pkg/plugins"
 	"github.com/sersync/sersync/pkg/plugins/expression"
 )
@@ -46,7 +47,7 @@ const (
 
 // refresher is the plugin.
 type refresher struct {
-	log *zap.Logger
+	troubles *logging.Repeat
 
 	// Immutable after New.
 	host, port     string
@@ -66,7 +67,7 @@ type refresher struct {
 func New(conf confxml.Plugin, deps plugins.Deps) (plugins.Plugin, error) {
 	s := plugins.NewSettings(conf, deps)
 	p := &refresher{
-		log:       deps.Logger().Named("plugin").With(zap.String("plugin", Name)),
+		troubles:  logging.NewRepeat(deps.Logger().Named("plugin").With(zap.String("plugin", Name))),
 		host:      plain(s, "cdninfo/domainname", s.Required("cdninfo/domainname", "ccms.chinacache.com")),
 		user:      plain(s, "cdninfo/username", s.Required("cdninfo/username", "user")),
 		password:  plain(s, "cdninfo/passwd", s.Required("cdninfo/passwd", "password")),

@@ -83,7 +83,7 @@ func ended(conn net.Conn) bool {
 	}
 	var events int16
 	if cerr := raw.Control(func(fd uintptr) {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} //nolint:gosec // descriptors are small
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 		for {
 			_, err = unix.Poll(fds, 0)
 			if !errors.Is(err, unix.EINTR) {

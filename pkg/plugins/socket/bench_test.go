@@ -3,7 +3,6 @@ package socket_test
 import (
 	"testing"
 
-	"github.com/sersync/sersync/pkg/plugins"
 	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
@@ -17,5 +16,5 @@ func benchmark(b *testing.B, p plugintest.Protocol, attributes ...string) {
 func BenchmarkEvent(b *testing.B) { benchmark(b, whole) }
 
 func BenchmarkKept(b *testing.B) {
-	benchmark(b, terminated('\n', plugins.UnescapeLine), "deshost/keepalive=true", "deshost/ack=true")
+	benchmark(b, terminated('\n', plugintest.UnescapeLine), "deshost/keepalive=true", "deshost/ack=true")
 }

@@ -89,7 +89,7 @@ func TestSuiteUnix(t *testing.T) {
 }
 
 func TestSuiteKeptAck(t *testing.T) {
-	plugintest.Run(t, tcpSubject(terminated('\n', plugins.UnescapeLine), "deshost/keepalive=true", "deshost/ack=true"))
+	plugintest.Run(t, tcpSubject(terminated('\n', plugintest.UnescapeLine), "deshost/keepalive=true", "deshost/ack=true"))
 }
 
 // Without ack, a receiver that dies with acknowledged bytes unread has lost

@@ -1,14 +1,19 @@
 // Asks for the status once a second while somebody looks, and shows it.
 
-import { attr, el, keyed, text, visible } from "./dom.js";
-import { ago, lag, makeLane, seconds, troubled, updateLane, waiting } from "./lane.js";
-import { clock, lang, number, said, size, span, toggleLang, words } from "./words.js";
+import { attr, el, inAddress, keyed, text, visible } from "./dom.js";
+import { remedy, setRemedy } from "./copy.js";
+import { ago, condition, lag, seconds, sum, troubled, waiting } from "./facts.js";
+import * as lanes from "./lanes.js";
+import * as where from "./where.js";
+import { clock, lang, learn, number, said, size, span, toggleLang, words } from "./words.js";
 
 const every = 1000; // milliseconds between two answers and the next question
 const patience = 8000; // milliseconds until an answer is given up
+const searchPatience = 12000; // the same where remotes are asked
 const $ = (id) => document.getElementById(id);
 
 let last = null; // the last status
+let detail = null; // of the lane that is open
 let lastAt = null; // when it came
 let trouble = ""; // "", "gone" or "token"
 let timer = 0;
@@ -39,31 +44,55 @@ function askToken(wrong) {
 
 // ---- asking
 
+// get is one answer of the server. It throws what the server says against it.
+async function get(url) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(url, { headers, cache: "no-store", signal: AbortSignal.timeout(url.startsWith("api/where") ? searchPatience : patience) });
+  if (answer.status === 401) {
+    const wrong = token !== "";
+    setToken("");
+    askToken(wrong);
+    throw Object.assign(new Error(words().tokenTitle), { token: true });
+  }
+  if (!answer.ok) {
+    const said = await answer.json().catch(() => ({}));
+    throw new Error(said.error ?? answer.statusText);
+  }
+  const found = await answer.json();
+  learn(found);
+  return found;
+}
+
 async function ask() {
   clearTimeout(timer);
   if (asking || document.hidden) return;
   asking = true;
   try {
-    const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    const answer = await fetch("api/status", { headers, cache: "no-store", signal: AbortSignal.timeout(patience) });
-    if (answer.status === 401) {
-      trouble = "token";
-      const wrong = token !== "";
-      setToken("");
-      askToken(wrong);
-    } else if (answer.ok) {
-      last = await answer.json();
-      lastAt = new Date();
-      trouble = "";
-    } else {
-      trouble = "gone";
-    }
-  } catch {
-    trouble = "gone";
+    last = await get("api/status?brief");
+    lastAt = new Date();
+    trouble = "";
+    await askDetail();
+  } catch (err) {
+    trouble = err.token ? "token" : "gone";
   }
   asking = false;
   show();
   if (!document.hidden && !(trouble === "token" && $("token-dialog").open)) timer = setTimeout(ask, every);
+}
+
+// askDetail asks for what the opened lane shows.
+async function askDetail() {
+  const lane = last.lanes.find((l) => l.id === lanes.openedLane());
+  if (!lane) {
+    detail = null;
+    return;
+  }
+  try {
+    detail = await get(`api/lane?lane=${inAddress(lane.id, lane.id_bytes)}`);
+  } catch (err) {
+    if (err.token) throw err;
+    detail = null; // the lane has gone
+  }
 }
 
 // ---- showing
@@ -74,6 +103,7 @@ function show() {
   const w = words();
   document.documentElement.lang = lang() === "zh" ? "zh-CN" : "en";
   for (const e of document.querySelectorAll("[data-word]")) text(e, w[e.dataset.word]);
+  for (const e of document.querySelectorAll("[data-hint]")) attr(e, "placeholder", w[e.dataset.hint]);
   text($("lang"), w.other);
   attr($("lang"), "lang", w.otherLang);
   showVerdict(w);
@@ -82,7 +112,11 @@ function show() {
   text($("host"), visible(last.host ?? ""));
   $("unlock").hidden = last.names;
   showFacts(w, now);
-  showRoots(now);
+  showConfig(w);
+  showNotes(w);
+  showRoots(w);
+  lanes.show(last, detail, now);
+  where.show(last);
   showPlugins(w);
   const config = last.config_file ? `, ${visible(last.config_file, last.config_file_bytes)}` : "";
   text($("about"), `sersync ${visible(last.version)}, pid ${last.pid}${config}`);
@@ -123,9 +157,9 @@ function reasons(w) {
   }
   for (const l of last.lanes) {
     if (l.state === "in-sync" && !troubled(l)) continue;
-    const what = l.failing > 0 && l.state !== "backing-off" ? w.failing(number(l.failing)) : w.state[l.state] ?? l.state;
-    (troubled(l) ? bad : slow).push(w.about(visible(l.root, l.root_bytes), visible(l.remote, l.remote_bytes), what));
+    (troubled(l) ? bad : slow).push(w.about(visible(l.root, l.root_bytes), visible(l.remote, l.remote_bytes), condition(l)));
   }
+  for (const p of configProblems()) bad.push(w.configBad(configPlace(w, p)));
   if (last.watches.uncovered) slow.push(w.uncovered(number(last.watches.uncovered)));
   for (const p of last.plugins) if (pluginTrouble(p)) slow.push(w.pluginWaits(visible(p.name), number(p.pending)));
   const all = last.overall.level === 2 ? bad : [...bad, ...slow];
@@ -136,14 +170,13 @@ function reasons(w) {
 
 const pluginTrouble = (p) => p.pending > 0 && p.last_failure && !(p.last_success && Date.parse(p.last_success) >= Date.parse(p.last_failure));
 
-const sum = (list) => (list ?? []).reduce((a, b) => a + b, 0);
-
 function showFacts(w, now) {
   const lanes = last.lanes;
   const watches = last.watches;
   const oldest = Math.max(0, ...lanes.map((l) => lag(now, l)));
   const share = watches.limit > 0 ? watches.count / watches.limit : 0;
   const facts = [
+    { name: w.lanesTitle, value: number(lanes.length), note: last.roots.length > 1 ? w.rootsNote(number(last.roots.length)) : "" },
     { name: w.waiting, value: number(lanes.reduce((n, l) => n + waiting(l), 0)) },
     { name: w.lag, value: oldest ? span(oldest) : "–", tone: oldest > 60 ? "wait" : "" },
     { name: w.files10, value: number(lanes.reduce((n, l) => n + sum(l.series.files), 0)) },
@@ -154,7 +187,6 @@ function showFacts(w, now) {
     },
     { name: w.overflows, value: number(watches.overflows), tone: watches.overflows ? "wait" : "" },
     { name: w.uptime, value: last.started ? span(Math.floor(seconds(now, last.started))) : "–" },
-    { name: w.version, value: visible(last.version) },
   ];
   keyed($("facts"), facts.map((f, i) => ({ ...f, i })), (f) => String(f.i), makeFact, (e, f) => {
     attr(e, "data-tone", f.tone ?? "");
@@ -175,31 +207,54 @@ function makeFact() {
   return e;
 }
 
-function showRoots(now) {
-  const roots = last.roots.map((r) => ({ ...r, lanes: last.lanes.filter((l) => l.root === r.path && l.root_bytes === r.path_bytes) }));
-  keyed($("lanes"), roots, (r) => r.path_bytes ?? r.path, makeRoot, (e, r) => {
-    const w = words();
-    const good = r.state === "watched";
-    attr(e, "data-tone", good ? "good" : r.state === "starting" ? "wait" : "bad");
-    text(e.parts.path, visible(r.path, r.path_bytes));
-    text(e.parts.chip, w.state[r.state] ?? r.state);
-    text(e.parts.note, w.directories(number(r.directories)));
-    text(e.parts.why, visible(said(r.reason ?? "")));
-    text(e.parts.remedy, r.remedy ? `${w.remedy}: ${visible(said(r.remedy))}` : "");
-    e.parts.callout.hidden = good || !(r.reason || r.remedy);
-    keyed(e.parts.grid, r.lanes, (l) => l.id, makeLane, (c, l) => updateLane(c, l, last, now));
+const configProblems = () => last.config_problems ?? [];
+
+const configPlace = (w, p) => (p.line ? w.configLine(number(p.line), visible(p.element)) : visible(p.element));
+
+function showConfig(w) {
+  showRows(w, "config", "config-list", "bad", configProblems().map((p) => ({
+    what: configPlace(w, p), why: visible(p.message ?? w.configSee), remedy: p.remedy,
+  })));
+}
+
+function showNotes(w) {
+  showRows(w, "notes", "note-list", "wait", (last.notes ?? []).map((n) => ({
+    what: visible(said(n.subject)), why: visible(said(n.reason ?? "")), remedy: n.remedy,
+  })));
+}
+
+// showRows fills a panel with what a person should see to; without rows it is hidden.
+function showRows(w, panel, list, tone, rows) {
+  $(panel).hidden = rows.length === 0;
+  keyed($(list), rows.map((r, i) => ({ ...r, i })), (r) => String(r.i), () => {
+    const parts = { what: el("strong"), why: el("span"), remedy: remedy() };
+    const e = el("li", "plugin", parts.what, parts.why, parts.remedy);
+    attr(e, "data-tone", tone);
+    e.parts = parts;
+    return e;
+  }, (e, r) => {
+    text(e.parts.what, r.what);
+    text(e.parts.why, r.why);
+    setRemedy(e.parts.remedy, r.remedy, "", last.config_file);
   });
 }
 
-function makeRoot() {
-  const parts = {
-    path: el("bdi", "name"), chip: el("span", "chip"), note: el("span", "muted"),
-    why: el("p", "why"), remedy: el("p", "remedy"), grid: el("div", "grid"),
-  };
-  parts.callout = el("div", "callout", parts.why, parts.remedy);
-  const e = el("section", "root", el("header", "root-head", el("h2", "", parts.path), parts.chip, parts.note), parts.callout, parts.grid);
-  e.parts = parts;
-  return e;
+// showRoots shows the watch roots that are not as they should be.
+function showRoots(w) {
+  const odd = last.roots.filter((r) => r.state !== "watched");
+  $("roots").hidden = odd.length === 0;
+  keyed($("roots"), odd, (r) => r.path_bytes ?? r.path, () => {
+    const parts = { path: el("bdi", "name"), chip: el("span", "chip"), why: el("p", "why"), remedy: remedy() };
+    const e = el("li", "panel root", el("div", "root-head", parts.chip, parts.path), parts.why, parts.remedy);
+    e.parts = parts;
+    return e;
+  }, (e, r) => {
+    attr(e, "data-tone", r.state === "starting" ? "wait" : "bad");
+    text(e.parts.path, visible(r.path, r.path_bytes));
+    text(e.parts.chip, w.state[r.state] ?? r.state);
+    text(e.parts.why, visible(said(r.reason ?? "")));
+    setRemedy(e.parts.remedy, r.remedy, r.path, last.config_file);
+  });
 }
 
 function showPlugins(w) {
@@ -231,6 +286,11 @@ $("token-form").addEventListener("submit", (e) => {
   $("token-dialog").close();
 });
 document.addEventListener("visibilitychange", ask);
+lanes.watch((opened) => {
+  if (last) show();
+  if (opened) ask();
+});
+where.watch(get, () => last);
 
 show();
 ask();

@@ -70,6 +70,9 @@ function escape(c) {
   return code < 0x10000 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
 }
 
+// inAddress is a name as a part of an address, byte by byte where it is no UTF-8.
+export const inAddress = (name, base64) => (base64 ? Array.from(atob(base64), (c) => `%${hex(c.charCodeAt(0), 2)}`).join("") : encodeURIComponent(name));
+
 function visibleBytes(bytes) {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let out = "";

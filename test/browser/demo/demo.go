@@ -3,8 +3,10 @@
 package demo
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,7 +58,8 @@ func build(quiet time.Duration) *Source {
 
 func (s *Source) lane(root, remote string, now time.Time) {
 	r := status.NewRecorder()
-	random := rand.New(rand.NewPCG(uint64(len(s.records)+1), 7)) //nolint:gosec // a picture, no secret
+	random := rand.New(rand.NewPCG(uint64(len(s.records)+1), 7))
+	past(r, random, time.Now(), time.Since(now))
 	for i := range status.Buckets {
 		at := now.Add(-time.Duration(status.Buckets-i) * status.BucketSpan)
 		wave := 6 + 5*((i/9)%4) - random.IntN(6)
@@ -71,7 +74,7 @@ func (s *Source) lane(root, remote string, now time.Time) {
 	}
 	s.records = append(s.records, r)
 	s.snap.Lanes = append(s.snap.Lanes, status.Lane{
-		ID: status.LaneID(root, remote), Root: root, Remote: remote, State: status.LaneInSync, Since: now.Add(-4 * time.Second),
+		ID: root + "#" + remote, Root: root, Remote: remote, State: status.LaneInSync, Since: now.Add(-4 * time.Second),
 	})
 }
 
@@ -89,6 +92,122 @@ func (s *Source) Snapshot() status.Snapshot {
 	}
 	return out
 }
+
+// NewMany is a source of n lanes of ten watch roots, of which a few are in trouble.
+func NewMany(n int) *Source {
+	s := &Source{snap: status.Snapshot{
+		Version: "3.0.0", PID: 4711, Host: "edge-01", Started: time.Now().Add(-76 * time.Hour), Ready: true,
+		ConfigFile: "/etc/sersync/confxml.xml", Watches: status.Watches{Count: 203931, Limit: 524288},
+	}}
+	now := time.Now()
+	for i := range min(n, 10) {
+		s.snap.Roots = append(s.snap.Roots, status.Root{Path: fmt.Sprintf("/data/site-%02d", i), State: status.RootWatched, Directories: 20393})
+	}
+	for i := range n {
+		s.lane(s.snap.Roots[i%len(s.snap.Roots)].Path, fmt.Sprintf("10.0.%d.%d::www", i/100, i%100+1), now)
+	}
+	for i := 17; i < n; i += 41 {
+		s.Kill(i)
+	}
+	for i := 9; i < n; i += 67 {
+		s.FullSync(i)
+	}
+	return s
+}
+
+// Where implements statuspage.Inquiries: the file is as it is here on all remotes
+// but those in trouble, one that has an older one, and one that excludes it.
+func (s *Source) Where(_ context.Context, path string) (status.Whereabouts, error) {
+	snap := s.Snapshot()
+	out := status.Whereabouts{Path: path, Places: []status.Place{}}
+	for i, l := range snap.Lanes {
+		rel, in := strings.CutPrefix(path, l.Root+"/")
+		if !in {
+			continue
+		}
+		here := &status.Copy{Kind: "file", Size: 48213, Modified: snap.Now.Add(-3 * time.Minute)}
+		p := status.Place{Lane: l.ID, Number: i + 1, Root: l.Root, Remote: l.Remote, Path: rel, Verdict: status.Same, Here: here, There: here, Contents: true}
+		switch {
+		case l.State == status.LaneBackingOff:
+			p.Verdict, p.There, p.Reason, p.Detail, p.Remedy = status.Unasked, nil, l.Reason, l.Detail, l.Remedy
+			p.Waiting = &status.Wait{Path: rel, Since: snap.Now.Add(-3 * time.Minute)}
+		case i%7 == 3:
+			p.Verdict, p.There = status.Older, &status.Copy{Kind: "file", Size: 48001, Modified: snap.Now.Add(-26 * time.Hour)}
+		case i%7 == 5:
+			p.Verdict, p.There = status.Missing, nil
+			p.Excluded = &status.Exclusion{By: status.ByFilter, File: "/etc/sersync/confxml.xml", Line: 12, Text: `(.*)\.html`}
+		}
+		out.Places = append(out.Places, p)
+	}
+	if len(out.Places) == 0 {
+		return out, fmt.Errorf("%s: %w; the watch roots are: /data/www, /data/uploads", path, status.ErrNoRoot)
+	}
+	return out, nil
+}
+
+// Pending implements statuspage.Inquiries.
+func (s *Source) Pending(string, int) (status.Pending, error) {
+	return status.Pending{Waits: []status.Wait{}}, nil
+}
+
+// Detail implements statuspage.Inquiries.
+func (s *Source) Detail(lane string, names bool) (status.Detail, error) {
+	snap := s.Snapshot()
+	for i, l := range snap.Lanes {
+		if l.ID != lane {
+			continue
+		}
+		d := status.Detail{Now: snap.Now, Names: names, Lane: l, Deletions: []status.Deletion{}}
+		var failing []status.Wait
+		for k := range min(l.Pending, 40) {
+			w := status.Wait{Path: fmt.Sprintf("site/%c/page-%03d.html", 'a'+k%8, k*7), Since: l.OldestPending.Add(time.Duration(k) * 6 * time.Second)}
+			if k < 3 && l.State == status.LaneBackingOff {
+				w.Attempt, w.Reason, w.Remedy = 2, denied, deniedRemedy
+				w.Command = "cd " + l.Root + " && rsync -artuz -R ./" + w.Path + " " + l.Remote
+				failing = append(failing, w)
+			}
+			d.Pending.Waits = append(d.Pending.Waits, w)
+		}
+		d.Pending.Total = l.Pending
+		d.Causes = status.Causes(failing, s.records[i].Failures())
+		for k := range 6 {
+			d.Deletions = append(d.Deletions, status.Deletion{Time: snap.Now.Add(-time.Duration(k*k+1) * 11 * time.Minute), Path: fmt.Sprintf("site/old/archive-%02d.html", 12-k), Cause: "event"})
+		}
+		if i == 1 {
+			d.Lane.Verify = &status.Comparison{Time: snap.Now.Add(-7 * time.Hour), Differing: 2, OnlyOnTarget: 1, Names: []string{"site/c/page-017.html", "site/f/page-203.html"}, Extras: []string{"site/tmp/upload.part"}}
+		}
+		d.Hour, d.Day = s.records[i].Past(snap.Now)
+		return d, nil
+	}
+	return status.Detail{}, fmt.Errorf("%w: %q", status.ErrUnknownLane, lane)
+}
+
+const (
+	denied       = "rsync: mkstemp failed: Permission denied (13)"
+	deniedRemedy = "let the uid of [www] in the rsyncd.conf on 10.0.0.3 write there"
+)
+
+// past gives a lane a day of history.
+func past(r *status.Recorder, random *rand.Rand, now time.Time, quiet time.Duration) {
+	for i := range 24 * 60 {
+		at := now.Add(-time.Duration(24*60-i) * time.Minute)
+		if i > 500 && i < 540 {
+			continue // the program did not run
+		}
+		busy := 20 + 60*max(0, 10-abs(i-900)/60)
+		files := busy/3 + random.IntN(busy)
+		lag := time.Duration(40+random.IntN(400)) * time.Millisecond
+		if random.IntN(90) == 0 {
+			lag = time.Duration(random.IntN(40)) * time.Second
+		}
+		if now.Sub(at) < quiet {
+			files, lag = 0, quiet-now.Sub(at)
+		}
+		r.Earlier(at, files, int64(files)*int64(9000+random.IntN(20000)), lag)
+	}
+}
+
+func abs(n int) int { return max(n, -n) }
 
 // Change lets f change the state; recorder i belongs to lane i.
 func (s *Source) Change(f func(snap *status.Snapshot, records []*status.Recorder)) {
@@ -113,11 +232,11 @@ func (s *Source) Kill(i int) {
 		l.State, l.Since = status.LaneBackingOff, now.Add(-outage)
 		l.Reason = "the remote refuses the connection"
 		l.Detail = "rsync: [sender] failed to connect to 10.0.0.3 (10.0.0.3): Connection refused (111)"
-		l.Remedy = "start the rsync daemon (or sshd) there, check the port"
+		l.Remedy = "start the rsync daemon on 10.0.0.3, check the port 873"
 		l.Pending, l.OldestPending, l.NextTry = 1284, now.Add(-outage), now.Add(14*time.Second)
 		records[i].Failure(status.Failure{
-			Time: now.Add(-outage - 20*time.Second), Path: "site/b/locked.html", Reason: `rsync: [receiver] mkstemp "site/b/.locked.html.Xa81Kz" (in www) failed: Permission denied (13)`, Exit: 23,
-			Remedy: "let the remote's uid (rsyncd.conf: uid, or the ssh user) write there",
+			Time: now.Add(-outage - 20*time.Second), Path: "site/b/locked.html", Reason: denied, Exit: 23,
+			Detail: `rsync: [receiver] mkstemp "site/b/.locked.html.Xa81Kz" (in www) failed: Permission denied (13)`, Remedy: deniedRemedy,
 		})
 		for k := range 5 {
 			at := now.Add(-time.Duration(5-k) * 50 * time.Second)

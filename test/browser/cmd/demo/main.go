@@ -20,7 +20,7 @@ import (
 
 func main() {
 	port := flag.Int("port", 8008, "port on loopback")
-	show := flag.String("show", "good", "good, failing or empty")
+	show := flag.String("show", "good", "good, failing or many")
 	token := flag.String("tokenfile", "", "file with the token that unlocks names")
 	socket := flag.String("socket", "", "Unix socket")
 	flag.Parse()
@@ -41,9 +41,14 @@ func run(port int, show, token, socket string) error {
 	if show == "failing" {
 		source = demo.NewFailing()
 	}
+	if show == "many" {
+		source = demo.NewMany(200)
+	}
 	host := confxml.Host{Page: true, Port: port, TokenFile: token, Socket: socket}
 	done := make(chan error, 1)
-	go func() { done <- statuspage.New(statuspage.Options{Host: host, Log: log}, source).Run(ctx) }()
+	go func() {
+		done <- statuspage.New(statuspage.Options{Host: host, Inquiries: source, Log: log}, source).Run(ctx)
+	}()
 	tick := time.NewTicker(700 * time.Millisecond)
 	defer tick.Stop()
 	for n := 0; ; n++ {

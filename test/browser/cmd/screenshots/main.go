@@ -21,21 +21,31 @@ import (
 const token = "a-token-for-the-pictures"
 
 type picture struct {
-	name    string
-	look    chrome.Look
-	failing bool
-	open    bool // show the recent failures
+	name   string
+	look   chrome.Look
+	source func() *demo.Source
+	script string // what is done on the page before
+	clip   string // the part of the page that is shown; empty: all
 }
 
 func pictures() []picture {
 	const width, height = 1180, 900
+	const open = `document.querySelector("tr.lane[data-tone=bad] .open").click()`
+	const find = `document.querySelector("#find-path").value = "/data/www/site/a/page-017.html"; document.querySelector("#find button").click()`
+	many := func() *demo.Source { return demo.NewMany(200) }
+	english := chrome.Look{Width: width, Height: height, Language: "en-US"}
+	dark, chinese := english, english
+	dark.Dark, chinese.Language = true, "zh-CN"
+	phone := chrome.Look{Width: 390, Height: 1330, Language: "en-US"}
 	return []picture{
-		{"status-light", chrome.Look{Width: width, Height: height, Language: "en-US"}, false, false},
-		{"status-dark", chrome.Look{Width: width, Height: height, Dark: true, Language: "en-US"}, false, false},
-		{"status-chinese", chrome.Look{Width: width, Height: height, Language: "zh-CN"}, true, false},
-		{"status-failing", chrome.Look{Width: width, Height: height, Language: "en-US"}, true, true},
-		{"status-failing-dark", chrome.Look{Width: width, Height: height, Dark: true, Language: "en-US"}, true, false},
-		{"status-phone", chrome.Look{Width: 390, Height: 1500, Language: "en-US"}, true, false},
+		{"status-light", english, demo.New, "0", ""},
+		{"status-dark", dark, demo.New, "0", ""},
+		{"status-chinese", chinese, demo.NewFailing, open, ""},
+		{"status-failing", english, demo.NewFailing, open, ""},
+		{"status-failing-dark", dark, demo.NewFailing, open, ""},
+		{"status-many", english, many, "0", "top"},
+		{"status-where", english, demo.NewFailing, find, "top"},
+		{"status-phone", phone, demo.NewFailing, "0", "top"},
 	}
 }
 
@@ -55,10 +65,7 @@ func main() {
 func (p picture) take(ctx context.Context, file string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	source := demo.New()
-	if p.failing {
-		source = demo.NewFailing()
-	}
+	source := p.source()
 	port, tokenFile, err := place()
 	if err != nil {
 		return err
@@ -66,36 +73,32 @@ func (p picture) take(ctx context.Context, file string) error {
 	defer os.Remove(tokenFile)
 	host := confxml.Host{Page: true, Port: port, TokenFile: tokenFile}
 	done := make(chan error, 1)
-	go func() { done <- statuspage.New(statuspage.Options{Host: host}, source).Run(ctx) }()
+	go func() { done <- statuspage.New(statuspage.Options{Host: host, Inquiries: source}, source).Run(ctx) }()
 	tab, stop, err := chrome.Start(ctx, p.look)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	open := `0`
-	if p.open {
-		open = `for (const d of document.querySelectorAll(".lane[data-tone=bad] details:nth-last-of-type(2)")) d.open = true`
-	}
 	var png []byte
 	if err := chromedp.Run(tab,
 		chromedp.Navigate(fmt.Sprintf("http://127.0.0.1:%d/#token=%s", port, token)),
 		chromedp.WaitVisible(".lane .chip"),
-		chromedp.Evaluate(open, nil),
+		chromedp.Evaluate(p.script, nil),
 		chromedp.Sleep(1300*time.Millisecond), // one more answer, so that the picture is settled
 		p.capture(&png),
 	); err != nil {
 		return fmt.Errorf("take %s: %w", p.name, err)
 	}
-	if err := os.WriteFile(file, png, 0o644); err != nil { //nolint:gosec // a picture for everybody
+	if err := os.WriteFile(file, png, 0o644); err != nil {
 		return fmt.Errorf("write picture: %w", err)
 	}
 	cancel()
 	return <-done
 }
 
-// capture takes the whole page, of a phone what it shows at first.
+// capture takes the whole page, or what it shows at first.
 func (p picture) capture(png *[]byte) chromedp.Action {
-	if p.look.Width < 600 {
+	if p.clip == "top" {
 		return chromedp.CaptureScreenshot(png)
 	}
 	return chromedp.FullScreenshot(png, 100)

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/sersync/sersync/pkg/confxml"
+)
+
+// TestCheckInChinese: where the locale is Chinese, no sentence of the report is left
+// in English, whatever is wrong with the file.
+func TestCheckInChinese(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "confxml.xml")
+	text := `<?xml version="1.0" encoding="ISO-8859-1"?>
+<head version="2.5">
+    <host hostip="localhost" port="eighty"/>
+    <debug start="maybe"/>
+    <filter start="true"><exclude expression="*.log"/></filter>
+    <inotify><delete start="true"/></inotify>
+    <strange/>
+    <notify name="a"><webhook url="ftp://x"/></notify>
+    <notify name="b"><command run="` + dir + `/none"/></notify>
+    <sersync>
+	<localpath watch="` + dir + `/none">
+	    <remote ip="10.0.0.1,10.0.0.2" name="m"/>
+	    <remote ip="127.0.0.1" name="/srv/data"/>
+	    <remote ip="127.0.0.1" name="x" tls="yes"/>
+	    <remote ip="127.0.0.1" name="busy"><busy hours="22:00-06:00" days="fri" large="500"/><busy hours="8-9" full="70" large="free"/></remote>
+	    <busy hours="all"/>
+	    <remote ip="127.0.0.1" name="y" tls="true" ca="` + dir + `/none.pem"/>
+	</localpath>
+	<rsync><commonParams params="-artuz"/><auth start="true" users="u" passwordfile="` + dir + `/pas"/></rsync>
+	<crontab start="true" schedule="often"/>
+    </sersync>
+</head>
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := confxml.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := check(conf, true, nil)
+	report.Say = inChinese
+	var out strings.Builder
+	if err := report.WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"错误: ", "不是单个主机", "不存在; 创建它，或更正路径", "未知元素", "目前无法使用：请见以上错误", "每 600 分钟全量同步一次", "没有 TLS 就不发送", "TLS 所用的文件不可用", "不是网址：不会通知任何人", "安装该程序，或更正其名称", "\"all\" 不是时段：忽略该 <busy>", "22:00-06:00 fri ", "全量同步等待; 不小于 100 MiB 的文件每秒最多发送 500 KiB", "全量同步每秒最多发送 70 KiB"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+	english := regexp.MustCompile(`\b(is|are|the|write|missing|unknown|add)\b [a-z]`)
+	for line := range strings.SplitSeq(out.String(), "\n") {
+		if !strings.HasPrefix(line, "    ") && english.MatchString(line) {
+			t.Errorf("in English: %s", line)
+		}
+	}
+}

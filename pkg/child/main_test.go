@@ -1,0 +1,74 @@
+package child
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// helperEnv makes the test binary a parent that is to be killed.
+const helperEnv = "RSYNC_TEST_PARENT"
+
+// listEnv is the length of that parent's list for its child; 0: none.
+const listEnv = "RSYNC_TEST_LIST"
+
+func TestMain(m *testing.M) {
+	if script := os.Getenv(helperEnv); script != "" {
+		parent(script)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// parent starts a child that would never end, says its pid, and hangs.
+func parent(script string) {
+	l := NewLauncher([]string{"PATH=/usr/bin:/bin"}, nil)
+	go l.Run(context.Background())
+	c := Command{Program: "/bin/sh", Args: []string{"-c", script}, Dir: ".", Enclosed: true}
+	if n, _ := strconv.Atoi(os.Getenv(listEnv)); n > 0 {
+		c.Stdin = make([]byte, n)
+	}
+	p, err := l.Start(context.Background(), c)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(p.Pid())
+	p.Wait()
+	os.Exit(0)
+}
+
+// launcher runs a launcher for the test.
+func launcher(t *testing.T, env ...string) *Launcher {
+	t.Helper()
+	return serve(t, NewLauncher(append([]string{"PATH=" + os.Getenv("PATH")}, env...), nil))
+}
+
+func serve(t *testing.T, l *Launcher) *Launcher {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- l.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}

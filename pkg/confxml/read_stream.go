@@ -1,0 +1,33 @@
+package confxml
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/sersync/sersync/pkg/stream"
+)
+
+// readStream reads a <stream>. What keeps it from working is refused: edges that wait
+// for a tree nobody publishes would not tell.
+func readStream(r *reader, el *etree.Element) Stream {
+	const path = "sersync/localpath/stream"
+	name, creds := r.text(el, path, "name", false), r.text(el, path, "creds", false)
+	s := Stream{
+		Line: r.line(el), Name: name.text, Creds: creds.text,
+		URL: r.text(el, path, "url", false).text, CA: r.text(el, path, "ca", false).text,
+		Keep: time.Duration(r.count(el, path, "keep", 1)) * time.Hour, Size: int64(r.count(el, path, "size", 1)) << 20,
+		Replicas: r.count(el, path, "replicas", 1),
+	}
+	refuse := func(v value, message, remedy string) {
+		r.add(Problem{Line: v.line, Element: v.element, Message: message, Remedy: remedy, Severity: Refusal})
+	}
+	if err := stream.CheckName(s.Name); err != nil {
+		refuse(name, fmt.Sprintf("%q is no name of a tree", s.Name), `write letters, digits, - and _, such as name="web"`)
+	}
+	if s.Creds == "" {
+		refuse(creds, "missing or empty: no hub lets anybody publish without a key", `name the hub's source.nk, creds="FILE"`)
+	}
+	return s
+}

@@ -1,0 +1,77 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/sersync/sersync/pkg/child"
+	"github.com/sersync/sersync/pkg/edge/edgexml"
+	"github.com/sersync/sersync/pkg/edge/fetch"
+	"github.com/sersync/sersync/pkg/edge/hubclient"
+	"github.com/sersync/sersync/pkg/edge/place"
+	"github.com/sersync/sersync/pkg/edge/position"
+	"github.com/sersync/sersync/pkg/runcommand"
+)
+
+// check says whether the configuration can be used, and with connect whether what it
+// names works. It changes nothing.
+func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, warnings int) int {
+	_, _ = fmt.Fprintf(p.Stdout, "%s: edge %s, %d trees, %d warnings\n", conf.File, conf.Name, len(conf.Trees), warnings)
+	if !connect {
+		return exitOK
+	}
+	status := exitOK
+	say := func(what string, err error) {
+		if err == nil {
+			_, _ = fmt.Fprintf(p.Stdout, "ok    %s\n", what)
+			return
+		}
+		status = exitFailed
+		_, _ = fmt.Fprintf(p.Stdout, "ERROR %s: %v\n", what, err)
+	}
+	client, err := hubclient.Try(ctx, conf.Stream, conf.Name)
+	say("hub "+conf.Stream.URL, err)
+	if err == nil {
+		defer client.Close()
+	}
+	for _, t := range conf.Trees {
+		if client != nil {
+			b, err := client.Tree(t.Name).Bounds(ctx)
+			say(fmt.Sprintf("tree %s, messages %d to %d", t.Name, b.First, b.Last), err)
+		}
+		say(fmt.Sprintf("tree %s, directory %s", t.Name, t.Dir), checkDirectory(conf.State, t))
+		err := probe(ctx, t, func(u edgexml.Upstream, err error) { say(fmt.Sprintf("tree %s, upstream %s", t.Name, u.Name()), err) })
+		if err != nil {
+			say(fmt.Sprintf("tree %s, upstreams", t.Name), err)
+		}
+	}
+	return status
+}
+
+// checkDirectory looks at a directory as the start would.
+func checkDirectory(state string, t edgexml.Tree) error {
+	at, err := position.Look(state, t.Name)
+	switch {
+	case errors.Is(err, position.ErrNew):
+		_, err = place.New(t.Dir, t.Adopt)
+	case err == nil:
+		_, _, err = place.Known(t.Dir, at.Directory)
+	}
+	return err
+}
+
+// probe asks every upstream of a tree for the names at its top.
+func probe(ctx context.Context, t edgexml.Tree, say func(edgexml.Upstream, error)) error {
+	launcher := child.NewLauncher(runcommand.Environment(os.Environ()), nil)
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- launcher.Run(running) }()
+	p := &fetch.Puller{Launcher: launcher, Program: "rsync", Dir: t.Dir}
+	for _, u := range t.Upstreams {
+		say(u, p.Probe(ctx, u))
+	}
+	stop()
+	return <-ended
+}

@@ -1,0 +1,146 @@
+package edgestatus
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/sersync/sersync/pkg/edge/follow"
+	"github.com/sersync/sersync/pkg/stream"
+)
+
+// The states of a tree.
+const (
+	InSync    = "in sync"
+	Applying  = "applying"
+	Comparing = "comparing"
+	Trouble   = "trouble"
+)
+
+// Status is one edge.
+type Status struct {
+	Edge    string    `json:"edge"`
+	Version string    `json:"version"`
+	Now     time.Time `json:"now"`
+	Trees   []Tree    `json:"trees"`
+	Plugins []Plugin  `json:"plugins,omitempty"`
+}
+
+// Tree is one tree of an edge.
+type Tree struct {
+	Name  string `json:"name"`
+	Dir   string `json:"dir"`
+	State string `json:"state"`
+	// Trouble is why the state is "trouble", and what to do.
+	Trouble string `json:"trouble,omitempty"`
+	Epoch   string `json:"epoch,omitempty"`
+	// Sequence and Generation are of the last message up to which everything is here.
+	Sequence   uint64  `json:"sequence"`
+	Generation uint64  `json:"generation"`
+	Taken      uint64  `json:"taken"` // the last message that was read
+	Dirty      int     `json:"dirty"` // paths that are not as the stream says
+	Failing    int     `json:"failing"`
+	Lag        float64 `json:"lag"` // seconds
+	Applied    uint64  `json:"applied"`
+	Fetched    uint64  `json:"fetched"`
+	Removed    uint64  `json:"removed"`
+	Refused    uint64  `json:"refused"`
+	Unheld     uint64  `json:"unheld"`
+	Kept       uint64  `json:"kept"`
+}
+
+// Plugin is one plugin of an edge.
+type Plugin struct {
+	Name      string `json:"name"`
+	Pending   int    `json:"pending"`
+	Failing   bool   `json:"failing"`
+	LastError string `json:"last_error,omitempty"`
+}
+
+// Of is the tree of that name and directory with these figures.
+func Of(name, dir string, f follow.Figures, now time.Time) Tree {
+	t := Tree{
+		Name: name, Dir: dir, Sequence: f.Done.Sequence, Generation: f.Done.Generation, Taken: f.Taken.Sequence,
+		Dirty: f.Dirty, Failing: f.Failing, Applied: f.Applied, Fetched: f.Fetched, Removed: f.Removed,
+		Refused: f.Refused, Unheld: f.Unheld, Kept: f.Kept, Trouble: f.Trouble(),
+	}
+	if f.Known {
+		t.Epoch = stream.EpochText(f.Epoch)
+	}
+	if !f.Behind.IsZero() {
+		t.Lag = max(0, now.Sub(f.Behind).Seconds())
+	}
+	switch {
+	case t.Trouble != "":
+		t.State = Trouble
+	case f.InSync():
+		t.State = InSync
+	case f.Comparing:
+		t.State = Comparing
+	default:
+		t.State = Applying
+		if !f.Connected {
+			t.State, t.Trouble = Trouble, "the edge has not reached its hub yet"
+		}
+	}
+	return t
+}
+
+// Level is the worst of an edge: 0 everything is in sync, 1 something is being applied,
+// 2 there is trouble. It is also the exit status of --status.
+func (s Status) Level() int {
+	level := 0
+	for _, t := range s.Trees {
+		switch t.State {
+		case InSync:
+		case Trouble:
+			level = 2
+		default:
+			level = max(level, 1)
+		}
+	}
+	return level
+}
+
+// Text writes the status for people.
+func (s Status) Text(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "edge %s, version %s\n\n", s.Edge, s.Version); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "TREE\tSTATE\tSEQUENCE\tDIRTY\tFAILING\tLAG\tDIRECTORY")
+	for _, t := range s.Trees {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", t.Name, t.State, t.Sequence, t.Dirty, t.Failing,
+			(time.Duration(t.Lag * float64(time.Second))).Round(time.Second), line(t.Dir))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, t := range s.Trees {
+		if t.Trouble != "" {
+			_, _ = fmt.Fprintf(w, "\n%s: %s\n", t.Name, line(t.Trouble))
+		}
+		if t.Refused+t.Unheld+t.Kept > 0 {
+			_, _ = fmt.Fprintf(w, "\n%s: %d messages or entries refused, %d entries not taken over whole, %d deletions left out by configuration\n", t.Name, t.Refused, t.Unheld, t.Kept)
+		}
+	}
+	for _, p := range s.Plugins {
+		if p.Failing {
+			_, _ = fmt.Fprintf(w, "\nplugin %s: %d changes wait; %s\n", p.Name, p.Pending, line(p.LastError))
+		}
+	}
+	return nil
+}
+
+// line makes one line of printable text.
+func line(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}

@@ -1,0 +1,123 @@
+package edgexml
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sersync/sersync/pkg/confxml"
+)
+
+// Config is one edge.xml.
+type Config struct {
+	File string // as it was given
+	// Name is the edge's own: its reports stand under it, and mirrors are named by it.
+	Name    string
+	Stream  Stream
+	State   string // the directory that remembers what has been applied; absolute
+	Status  Status
+	Log     confxml.Log
+	Trees   []Tree
+	Plugins []confxml.Plugin
+}
+
+// Stream is where the messages come from.
+type Stream struct {
+	URL   string // one server or several, separated by commas
+	Creds string // file with the edge's key; empty: none
+	CA    string // file with the authority of the server's certificate; empty: the system's
+	Line  int
+}
+
+// Status is where the edge tells how it is.
+type Status struct {
+	Socket string // Unix socket; empty: none
+	Listen string // address of /metrics, /healthz and /status; empty: none
+}
+
+// Tree is one directory that follows one tree of the stream.
+type Tree struct {
+	Name string // of the tree, as the source publishes it
+	Dir  string // absolute
+	// Deletions is what may be deleted here.
+	Deletions Deletions
+	// Adopt lets a directory that holds something already become the tree.
+	Adopt bool
+	// Serves says in the reports that others may fetch from here.
+	Serves    bool
+	Upstreams []Upstream
+	Plugins   []string // names of the plugins that are told of changes
+	Line      int
+}
+
+// Upstream is a place to fetch from with rsync: the source, or an edge that serves.
+type Upstream struct {
+	Host         string
+	Port         int // 0: rsync's
+	Module       string
+	User         string // empty: the module asks for none
+	PasswordFile string
+	// Mirror is the name of the edge that serves there; empty: the source itself.
+	Mirror string
+	Line   int
+}
+
+// Name tells upstreams apart, for people and for the order in which they are tried.
+func (u Upstream) Name() string {
+	if u.Port != 0 {
+		return fmt.Sprintf("%s:%d/%s", u.Host, u.Port, u.Module)
+	}
+	return u.Host + "/" + u.Module
+}
+
+// Deletions is what may be deleted in a tree.
+type Deletions string
+
+// The deletion policies.
+const (
+	// DeleteAll: what the source has deleted, and what a comparison with the source
+	// finds only here.
+	DeleteAll Deletions = "all"
+	// DeleteSaid: only what the source says it has deleted.
+	DeleteSaid Deletions = "said"
+	// DeleteNone: nothing.
+	DeleteNone Deletions = "none"
+)
+
+// Problem is one mistake, or something that is noteworthy, in the file.
+type Problem struct {
+	File    string
+	Line    int // 0: the file as a whole
+	Element string
+	// Message is the cause, and Remedy what to do.
+	Message, Remedy string
+	// Warning says that the edge works all the same.
+	Warning bool
+}
+
+// String is the problem on one line.
+func (p Problem) String() string {
+	at := p.File
+	if p.Line > 0 {
+		at = fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	if p.Element != "" {
+		at += ": <" + strings.Replace(p.Element, "@", "> ", 1)
+		if !strings.Contains(p.Element, "@") {
+			at += ">"
+		}
+	}
+	return at + ": " + p.Message + "; " + p.Remedy
+}
+
+// Problems are all that were found in a file.
+type Problems []Problem
+
+// Fatal are those with which the edge cannot work.
+func (p Problems) Fatal() (fatal Problems) {
+	for _, one := range p {
+		if !one.Warning {
+			fatal = append(fatal, one)
+		}
+	}
+	return fatal
+}

@@ -1,0 +1,119 @@
+package follow
+
+import (
+	"os"
+	"time"
+
+	"github.com/sersync/sersync/pkg/change"
+	"github.com/sersync/sersync/pkg/edge/backlog"
+	"github.com/sersync/sersync/pkg/edge/fetch"
+	"github.com/sersync/sersync/pkg/fstree"
+)
+
+// Figures are how a Follower is.
+type Figures struct {
+	Epoch change.Epoch
+	Known bool // the epoch is
+	// Applied up to here is everything; Taken is the last message that was read.
+	Done, Taken backlog.Mark
+
+	// Newest is the last sequence that the stream held when the edge connected.
+	Newest uint64
+
+	Connected    bool
+	Disconnected string // why not
+	Directory    string // why nothing can be applied, and what to do; empty: it can
+	Position     string // why the position cannot be written; empty: it can
+	Failure      string // the latest failure of a path; empty: none waits
+
+	Dirty     int       // paths that are not as the stream says
+	Failing   int       // of these, those that have failed
+	Waiting   int       // messages that were read and not taken
+	Comparing bool      // the whole tree is being compared
+	Behind    time.Time // since when something that is known is not applied; zero: all is
+
+	Counts
+}
+
+// Counts are what a Follower has done since its start.
+type Counts struct {
+	Applied    uint64 // paths changed by messages
+	Fetched    uint64 // paths changed by runs
+	Removed    uint64 // paths removed by comparisons
+	Refused    uint64 // messages and entries that were refused
+	Unheld     uint64 // entries that could not be taken over whole
+	Obstructed uint64 // entries whose path led through something that is no directory
+	Kept       uint64 // deletions that are not carried out by configuration
+}
+
+// InSync tells whether everything that the stream has said is applied, and whether it
+// would be known if it had said more.
+func (f Figures) InSync() bool {
+	return f.Connected && f.Directory == "" && f.Dirty == 0 && f.Waiting == 0 && f.Taken.Sequence >= f.Newest
+}
+
+// Trouble is why the edge cannot go on; empty: it does.
+func (f Figures) Trouble() string {
+	for _, text := range []string{f.Directory, f.Disconnected, f.Failure, f.Position} {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// Figures are how it is. It may be called from any goroutine.
+func (f *Follower) Figures() Figures {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.said
+}
+
+// say makes the figures of this round known.
+func (f *Follower) say(waiting int) {
+	g := &f.figures
+	g.Epoch, g.Known, g.Taken = f.at.Epoch, f.at.Known, f.at.Taken
+	g.Done = g.Taken
+	if oldest, ok := f.backlog.Oldest(); ok {
+		g.Done = backlog.Mark{Sequence: max(oldest.Sequence, 1) - 1, Generation: max(oldest.Generation, 1) - 1}
+	}
+	g.Dirty, g.Failing, g.Waiting = f.backlog.Len(), f.backlog.Failing(), waiting
+	g.Comparing = f.backlog.Comparing()
+	g.Directory = ""
+	if f.dir.trouble != nil {
+		g.Directory = f.dir.trouble.Error()
+	}
+	if g.Failing == 0 {
+		g.Failure = ""
+	}
+	switch {
+	case g.Dirty == 0 && waiting == 0 && g.Directory == "":
+		g.Behind = time.Time{}
+	case g.Behind.IsZero():
+		g.Behind = time.Now()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.said = *g
+}
+
+// entries are the names in the root, without what this program itself puts there.
+func entries(root *fstree.Root) ([]string, error) {
+	fd, err := root.OpenList("")
+	if err != nil {
+		return nil, err
+	}
+	d := os.NewFile(uintptr(fd), root.Dir())
+	defer d.Close() //nolint:errcheck // read only
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	kept := names[:0]
+	for _, name := range names {
+		if name != fetch.Directory && name != "lost+found" {
+			kept = append(kept, name)
+		}
+	}
+	return kept, nil
+}

@@ -1,0 +1,268 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/change"
+	"github.com/sersync/sersync/pkg/edge/apply"
+	"github.com/sersync/sersync/pkg/edge/backlog"
+	"github.com/sersync/sersync/pkg/edge/edgexml"
+	"github.com/sersync/sersync/pkg/edge/fetch"
+	"github.com/sersync/sersync/pkg/fstree"
+)
+
+// work carries out what can be carried out now.
+func (f *Follower) work(ctx context.Context) {
+	f.unsure()
+	f.clock.wake = f.backlog.Wake(time.Now())
+	if f.backlog.Len() == 0 && f.dir.trouble == nil && f.dir.tidied && !f.dir.looked.IsZero() {
+		return
+	}
+	root, ok := f.enter(f.backlog.Removes())
+	if !ok {
+		return
+	}
+	defer root.Close()
+	f.tidy()
+	f.apply(ctx, root)
+	f.depart(ctx, root)
+	f.clock.wake = f.backlog.Wake(time.Now())
+}
+
+// more tells whether something can be applied at once.
+func (f *Follower) more() bool { return f.dir.trouble == nil && f.backlog.Applies() }
+
+// apply applies what needs no run.
+func (f *Follower) apply(ctx context.Context, root *fstree.Root) {
+	t := apply.New(root)
+	defer t.Close()
+	t.MayRemove = f.mayRemove
+	var dirs []change.Entry
+	for n := 0; n < round && ctx.Err() == nil; n++ {
+		i, ok := f.backlog.Local()
+		if !ok {
+			break
+		}
+		if f.one(t, i) && i.Entry.State == change.Dir {
+			dirs = append(dirs, i.Entry)
+		}
+	}
+	// What was applied in a directory has changed its time.
+	for _, e := range slices.Backward(dirs) {
+		if !f.backlog.Decides(e.Path) {
+			_, _ = t.Apply(e)
+		}
+	}
+}
+
+// one applies one item and tells whether it is as it is to be.
+func (f *Follower) one(t *apply.Tree, i *backlog.Item) bool {
+	var done, wiped apply.Done
+	var err error
+	if i.Wipe {
+		wiped, err = t.Apply(change.Entry{Path: i.Path(), State: change.Gone})
+	}
+	if err == nil {
+		done, err = t.Apply(i.Entry)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, apply.ErrName):
+		f.figures.Refused++
+		return false
+	case errors.Is(err, apply.ErrObstructed):
+		f.obstructed(i)
+		return false
+	default:
+		f.failed(i, err)
+		return false
+	}
+	if done.Unheld {
+		f.figures.Unheld++
+	}
+	if done.Changed || wiped.Changed {
+		f.figures.Applied++
+		f.opt.Changed(Changed{Path: i.Path(), Dir: i.Entry.State == change.Dir, Deleted: i.Entry.State == change.Gone})
+	}
+	return true
+}
+
+// obstructed has rsync bring an entry whose path leads through something that is no
+// directory here: it puts a directory there if the source has one, and follows no link.
+func (f *Follower) obstructed(i *backlog.Item) {
+	e := change.Entry{Path: i.Path(), State: change.Tree}
+	if i.Entry.State == change.File {
+		e = i.Entry
+		e.Content, e.Fetch = nil, true
+	}
+	f.figures.Obstructed++
+	f.backlog.Put(e, backlog.Mark{Sequence: i.Since.Sequence, Generation: i.Needs})
+}
+
+// failed lets an item be tried again later.
+func (f *Follower) failed(i *backlog.Item, err error) {
+	i.Attempt++
+	f.figures.Failure = explain(err, f.opt.Tree.Dir)
+	f.repeat.Failed("apply", f.figures.Failure, "an entry cannot be applied", zap.String("path", i.Path()), zap.Error(err))
+	f.backlog.Return(i, time.Now().Add(retry.Next(i.Attempt)))
+}
+
+// explain adds what to do to an error.
+func explain(err error, dir string) string {
+	var remedy string
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		remedy = "make room in " + dir
+	case errors.Is(err, unix.EROFS):
+		remedy = "mount " + dir + " with rw"
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		remedy = "let the user of this edge write there"
+	case errors.Is(err, apply.ErrHeld):
+		remedy = "see what is mounted there and what <tree deletions> allows"
+	case errors.Is(err, apply.ErrMount):
+		remedy = "unmount it, if the source is right"
+	default:
+		return err.Error()
+	}
+	return err.Error() + "; " + remedy + "; the edge goes on by itself"
+}
+
+// depart starts runs for what is to be fetched.
+func (f *Follower) depart(ctx context.Context, root *fstree.Root) {
+	for f.flights.count < runs && ctx.Err() == nil {
+		items := f.backlog.Fetch(batch)
+		if len(items) == 0 {
+			return
+		}
+		if f.flights.count == 0 && f.flights.rootTime == 0 {
+			var st unix.Stat_t
+			if unix.Fstat(root.FD(), &st) == nil {
+				f.flights.rootTime = st.Mtim.Nano()
+			}
+		}
+		f.dir.tidied = false
+		f.flights.count++
+		exact := items[0].Entry.Exact && f.opt.Tree.Deletions == edgexml.DeleteAll
+		f.flights.wg.Go(func() { f.flights.landed <- f.fly(ctx, items, exact) })
+	}
+}
+
+// fly is one run. While it works, nothing below what it fetches is applied: what it
+// finds to be only here has not come meanwhile.
+func (f *Follower) fly(ctx context.Context, items []*backlog.Item, exact bool) landing {
+	l := landing{items: items, result: f.opt.Fetcher.Pull(ctx, items)}
+	if !exact || len(l.result.Failed) > 0 {
+		return l
+	}
+	i := items[0]
+	l.extras, l.err = f.opt.Fetcher.Extras(ctx, i.Path(), i.Needs)
+	if l.err != nil || len(l.extras) == 0 {
+		return l
+	}
+	// A file that was renamed while the source was listed is in no list. So each is
+	// asked for again.
+	again, err := f.opt.Fetcher.Extras(ctx, i.Path(), i.Needs)
+	l.err = err
+	l.extras = slices.DeleteFunc(l.extras, func(path string) bool { return !slices.Contains(again, path) })
+	return l
+}
+
+// land takes the end of a run.
+func (f *Follower) land(l landing) {
+	f.flights.count--
+	f.clock.dirty = true
+	for _, c := range l.result.Changed {
+		f.figures.Fetched++
+		f.opt.Changed(Changed{Path: c.Path, Dir: c.Dir})
+	}
+	err := l.result.Err
+	if err == nil {
+		err = l.err
+	}
+	if err == nil && len(l.extras) > 0 {
+		err = f.removeExtras(l)
+	}
+	failed := l.result.Failed
+	if err != nil && l.result.Err == nil {
+		failed = l.items
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
+		f.figures.Failure = err.Error()
+		f.repeat.Failed("fetch", err.Error(), "not everything can be fetched", zap.Error(err))
+	} else if err == nil {
+		f.repeat.Recovered("fetch", "everything can be fetched again")
+	}
+	for _, i := range l.items {
+		if !slices.Contains(failed, i) {
+			i.Attempt = 0
+			f.backlog.Landed(i)
+			continue
+		}
+		i.Attempt++
+		if errors.Is(err, fetch.ErrNoUpstream) {
+			i.Attempt = 1 // a mirror announces what it has within seconds
+		}
+		f.backlog.Failed(i, time.Now().Add(retry.Next(i.Attempt)))
+	}
+}
+
+// removeExtras removes what a comparison has found to be only here, each path looked at
+// again.
+func (f *Follower) removeExtras(l landing) error {
+	root, ok := f.enter(true)
+	if !ok {
+		return f.dir.trouble
+	}
+	defer root.Close()
+	if err := f.spares(root, l); err != nil {
+		return err
+	}
+	t := apply.New(root)
+	defer t.Close()
+	for _, path := range l.extras {
+		if f.dir.verdict.Holds(path) {
+			return fmt.Errorf("%q is only here and is not removed: %s", path, f.dir.verdict)
+		}
+		done, err := t.RemoveOne(path)
+		if err != nil {
+			return err
+		}
+		if done.Changed {
+			f.figures.Removed++
+			f.log.Info("removed what only this edge had", zap.String("path", path))
+			f.opt.Changed(Changed{Path: path, Deleted: true})
+		}
+	}
+	return nil
+}
+
+// spares refuses to empty the directory: the upstream may have lost its disk.
+func (f *Follower) spares(root *fstree.Root, l landing) error {
+	if l.items[0].Path() != "" {
+		return nil
+	}
+	top := map[string]bool{}
+	for _, path := range l.extras {
+		if !strings.Contains(path, "/") {
+			top[path] = true
+		}
+	}
+	names, err := entries(root)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !top[name] {
+			return nil
+		}
+	}
+	return fmt.Errorf("the comparison with %s would remove all of %s: nothing is removed; see whether the upstream's disk is mounted, or empty %s by hand", l.result.From, f.opt.Tree.Dir, f.opt.Tree.Dir)
+}

@@ -1,0 +1,113 @@
+// Package place looks after the directory that a tree is applied to: whether it is the
+// one that it was, whether this edge may write there, and that no other edge does.
+package place
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/brake"
+)
+
+// TroubleError is why nothing can be applied to the directory now, and what to do.
+type TroubleError struct{ Cause, Remedy string }
+
+// Error is cause and remedy on one line.
+func (t *TroubleError) Error() string { return t.Cause + "; " + t.Remedy }
+
+// New checks a directory to which nothing has been applied yet. With adopt set it may
+// hold something.
+func New(dir string, adopt bool) (brake.Identity, error) {
+	now, err := take(dir)
+	if err != nil {
+		return brake.Identity{}, err
+	}
+	if now.Root.Entries > 0 && !adopt {
+		return brake.Identity{}, &TroubleError{
+			fmt.Sprintf("the directory %s is not empty, and nothing says that this edge has filled it", dir),
+			"empty it, name another one, or write adopt=\"true\" in <tree> if what the source does not have may be deleted there",
+		}
+	}
+	return now, nil
+}
+
+// Known checks a directory that the edge has filled before. verdict says where nothing
+// may be deleted; next is what to remember.
+func Known(dir string, remembered brake.Identity) (verdict brake.Verdict, next brake.Identity, err error) {
+	now, err := take(dir)
+	if err != nil {
+		return brake.Verdict{}, remembered, err
+	}
+	verdict = brake.Compare(remembered, now)
+	for _, held := range verdict.Held {
+		if held.Path == "" && held.Cause != brake.Empty {
+			return verdict, remembered, &TroubleError{
+				fmt.Sprintf("the directory %s is not the one that this edge has filled: %s", dir, held.Reason),
+				"mount it again; if it is to be filled anew, stop the edge, remove the tree's directory below <state dir> and start it",
+			}
+		}
+	}
+	return verdict, brake.Follow(remembered, now, true), nil
+}
+
+// take looks at a directory and tries whether it can be written.
+func take(dir string) (brake.Identity, error) {
+	st, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return brake.Identity{}, missing(dir)
+	case err != nil:
+		return brake.Identity{}, &TroubleError{fmt.Sprintf("the directory %s cannot be looked at: %v", dir, err), "let the user of this edge in"}
+	case !st.IsDir():
+		return brake.Identity{}, &TroubleError{fmt.Sprintf("%s is no directory", dir), "name a directory in <tree dir>"}
+	}
+	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return brake.Identity{}, unwritable(dir, st, err)
+	}
+	return brake.Take(dir)
+}
+
+func missing(dir string) error {
+	return &TroubleError{fmt.Sprintf("the directory %s does not exist", dir), "create or mount it; the edge goes on by itself"}
+}
+
+func unwritable(dir string, st os.FileInfo, err error) error {
+	if errors.Is(err, unix.EROFS) {
+		return &TroubleError{fmt.Sprintf("the directory %s is on a file system that is mounted read-only", dir), "mount it with rw; the edge goes on by itself"}
+	}
+	return &TroubleError{
+		fmt.Sprintf("this edge runs as user %d, which may not write to the directory %s (mode %04o): %v", os.Geteuid(), dir, st.Mode().Perm(), err),
+		fmt.Sprintf("chown %d %s, or run the edge as the directory's owner", os.Geteuid(), dir),
+	}
+}
+
+// Claim is the right of this edge to write to a directory. The kernel gives it back
+// when the process ends.
+type Claim struct{ fd int }
+
+// Take claims a directory; another edge that has it, with whatever configuration, is an
+// error.
+func Take(dir string) (*Claim, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, missing(dir)
+	}
+	if err != nil {
+		return nil, &TroubleError{fmt.Sprintf("the directory %s cannot be opened: %v", dir, err), "create it, and let the user of this edge read it"}
+	}
+	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil || errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.EOPNOTSUPP) {
+		return &Claim{fd: fd}, nil // some network file systems lock no directory
+	}
+	_ = unix.Close(fd)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, &TroubleError{fmt.Sprintf("another edge works in the directory %s", dir), "stop it, or give this one a directory of its own"}
+	}
+	return nil, &TroubleError{fmt.Sprintf("the directory %s cannot be locked: %v", dir, err), "look at its file system"}
+}
+
+// Release gives the directory back.
+func (c *Claim) Release() { _ = unix.Close(c.fd) }

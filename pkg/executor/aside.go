@@ -1,0 +1,30 @@
+package executor
+
+import "context"
+
+// Beside has something done on a goroutine of the lane, which does not end before it.
+// do's context ends with ctx and when the lane is told to stop.
+func Beside(ctx context.Context, l *Lane, do func(context.Context)) error {
+	err := ErrStopped
+	done := make(chan struct{})
+	asked := l.request(ctx, func() {
+		select {
+		case <-l.slots.Stopped():
+			close(done)
+			return
+		default:
+		}
+		l.loop.runs.Go(func() {
+			defer close(done)
+			bound, end := l.slots.Bound(ctx)
+			defer end()
+			do(bound)
+			err = nil
+		})
+	})
+	if asked != nil {
+		return asked
+	}
+	<-done
+	return err
+}

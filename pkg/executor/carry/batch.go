@@ -1,0 +1,144 @@
+package carry
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/executor/slots"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
+)
+
+// Scout looks at the paths of a batch, beside the lane's loop.
+type Scout struct {
+	Planner *plan.Planner
+	// NoDelete and big are those of facts, at the moment the batch was taken.
+	NoDelete bool
+	Big      int64
+
+	room   int    // for how many more entries of small trees the batch has room
+	buffer []byte // what directories are listed with
+}
+
+// Looked is a batch that was looked at.
+type Looked struct {
+	Works []plan.Work
+	Rest  []plan.Item  // not looked at: the watch root is gone, or the lane is told to stop
+	Gone  bool         // the watch root cannot be opened
+	Slot  *slots.Lease // of the run to come
+}
+
+// Look looks at the paths one after the other until ctx ends.
+func (s *Scout) Look(ctx context.Context, items []plan.Item) (l Looked) {
+	root := s.Planner.Open()
+	if root == nil {
+		return Looked{Rest: items, Gone: true}
+	}
+	defer root.Close()
+	looker := root.Looker()
+	defer looker.Close()
+	s.room = plan.MaxBatch
+	for i, it := range items {
+		if ctx.Err() != nil {
+			l.Rest = items[i:]
+			break
+		}
+		// Not when the batch was taken: what was marked since is in it, and who
+		// waits for a look after the mark would wait for ever.
+		w := plan.Work{Item: it, Taken: time.Now()}
+		w.Found = looker.Look(it.Path)
+		if s.leadsIntoTree(root, w) {
+			w.Way = plan.Followed
+		}
+		if s.mayBeSmall(w) {
+			w.Entries = s.few(ctx, root, w)
+		}
+		l.Works = append(l.Works, w)
+	}
+	return l
+}
+
+// mayBeSmall tells whether a path is a tree whose size decides how it goes.
+func (s *Scout) mayBeSmall(w plan.Work) bool {
+	p := s.Planner
+	return w.Found.Dir() && w.Flags&dirty.Tree != 0 && !p.ListsTrees() && !p.Surveyed(w, s.NoDelete) && !disk.TooLong(w.Path) && !p.Unwanted(w)
+}
+
+// leadsIntoTree: a link to a directory that the parameters follow is a directory
+// there, with all below it. rsync knows nothing of the filter's expressions, so
+// where one is on nothing behind a link is sent.
+func (s *Scout) leadsIntoTree(root *fstree.Root, w plan.Work) bool {
+	if !w.Found.Symlink() || !s.Planner.Terms.FollowLinks || s.Planner.ListsTrees() {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Stat(root.WorkingDir()+"/"+w.Path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
+}
+
+// fewEntries is up to how many entries a tree goes with the single files, one
+// by one: a new directory with what is in it needs no run of its own, and finds
+// the standby.
+const fewEntries = 256
+
+// few lists a small tree, the directory itself first; nil when it has to go as
+// a tree: it is not small, or what is in it needs more than a name on a list.
+func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []string {
+	p := s.Planner.Terms
+	if w.Path == "" || p.Update && w.Flags&(dirty.Unsure|dirty.Arrival) != 0 || w.Flags&dirty.Gone != 0 || p.HardLinks || p.Patterned || s.room <= 0 {
+		return nil
+	}
+	fd, err := root.OpenList(w.Path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if s.buffer == nil {
+		s.buffer = make([]byte, 32<<10)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	names, arrivals := []string{w.Path}, p.Update && w.MayHoldArrivals()
+	err = fstree.Walk(ctx, fd, w.Path, fstree.WalkOptions{
+		Workers: 1, Buffer: s.buffer,
+		Entries: func(d *fstree.Dir, batch []fstree.Entry) {
+			for _, e := range batch {
+				rel := d.RelOf(string(e.Name))
+				if len(names) > fewEntries || !s.plain(d.FD, e, rel, arrivals) {
+					stop()
+					return
+				}
+				names = append(names, rel)
+			}
+		},
+		Error: func(*fstree.Dir, string, error) { stop() }, // rsync says which and why
+	})
+	if err != nil {
+		return nil
+	}
+	s.room -= len(names)
+	return names
+}
+
+// plain tells whether an entry of a small tree can go with the single files. Where
+// arrivals may be among them, a file whose time was set after it was written is not
+// for a run that compares no times first.
+func (s *Scout) plain(dirfd int, e fstree.Entry, rel string, arrivals bool) bool {
+	if disk.TooLong(rel) || disk.Partial(rel) {
+		return false
+	}
+	if e.Type == unix.DT_DIR {
+		return true
+	}
+	if e.Type == unix.DT_LNK {
+		return !s.Planner.Terms.FollowLinks // there may be a tree behind it
+	}
+	var st unix.Stat_t
+	if e.Type != unix.DT_REG || unix.Fstatat(dirfd, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Size > s.Big {
+		return false
+	}
+	return !arrivals || st.Mtim == st.Ctim
+}

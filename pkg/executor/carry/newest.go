@@ -1,0 +1,180 @@
+package carry
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// With -u a receiver keeps its copy when that is newer, exits 0 and says
+// nothing: a file that was replaced by an older one (cp -p, tar, a roll-back)
+// would never arrive. The newest *action* wins here: what a content or
+// replacement event changed after the target's copy was written is sent again
+// without -u; what was written on the target later than that stays.
+
+// sinceSlack is how far the clock of ctime may lie behind the one of marks.
+const sinceSlack = 2 * time.Second
+
+// versions settles which of two versions of a file stays: the one here, or the
+// remote's copy. Its methods run beside the lane's loop, as part of a flight.
+type versions struct {
+	*runner
+	scratch string // as Options.Scratch
+}
+
+// newest resends what -u has held back, as part of the flight o; touched and
+// held are what may have been held back below its trees: what events have
+// touched there, and what a comparison without -u names.
+func (v *versions) newest(ctx context.Context, o *outcome.Outcome, touched, held []suspect) {
+	if !o.Flight.KeepsSecond {
+		touched = slices.DeleteFunc(touched, func(s suspect) bool { return !s.Replaced() })
+	}
+	v.resolve(ctx, o, slices.Concat(v.suspects(o), touched, held))
+}
+
+// suspects lists the files among the works of a flight that its run has not
+// listed as sent and that -u may have held back. A file that was simply written
+// is newer than any copy, unless that has a time in the future: then it is not
+// the version that the ledger knows.
+func (v *versions) suspects(o *outcome.Outcome) (out []suspect) {
+	var unknown []suspect
+	for _, w := range o.Works {
+		if w.Entries != nil && w.Flags&dirty.Unsure != 0 && o.Kind != plan.KindTree { // see heldInTrees
+			unknown = append(unknown, v.filesFound(byScan, o.NotSent(w.Entries))...)
+		}
+		if !w.Found.Regular() || o.WasSent(w.Path) {
+			continue
+		}
+		s := suspectOf(w.Path, &w.Found.Stat)
+		switch {
+		case w.Flags&dirty.Content != 0 && s.Replaced():
+			out = append(out, s)
+		case w.Flags&dirty.Content != 0:
+			unknown = append(unknown, s)
+		case w.Flags&dirty.Unsure != 0:
+			s.cause = byScan
+			unknown = append(unknown, s)
+		}
+	}
+	return append(out, v.notSentLast(unknown, o.Flight.KeepsSecond)...)
+}
+
+// notSentLast takes out the files of which the remote was sent this very version
+// last, by size and second. Without a ledger nothing is known of any, and nobody is
+// asked. Where a copy of the same second may have been kept, that tells nothing.
+func (v *versions) notSentLast(files []suspect, keepsSecond bool) (out []suspect) {
+	if keepsSecond {
+		return files
+	}
+	if v.ledger == nil {
+		return nil
+	}
+	for i, known := range v.sentLast(files, suspect.Version) {
+		if !known {
+			out = append(out, files[i])
+		}
+	}
+	return out
+}
+
+// sentLast tells of each file whether the version of it was sent last.
+func (v *versions) sentLast(files []suspect, version func(suspect) ledger.Version) []bool {
+	if v.ledger == nil {
+		return make([]bool, len(files))
+	}
+	versions := make([]ledger.Version, len(files))
+	for i, s := range files {
+		versions[i] = version(s)
+	}
+	sent, err := v.ledger.Sent(versions)
+	if err != nil {
+		v.log.Warn("not known what was sent before: an older file here takes no newer one's place on the remote", zap.Error(err))
+		return make([]bool, len(files))
+	}
+	return sent
+}
+
+// touchedInTrees looks below directories that absorbed content events for what
+// these may have touched and the run did not list as sent; the rename of a
+// directory above touches nothing.
+func (v *versions) touchedInTrees(ctx context.Context, o *outcome.Outcome) []suspect {
+	return v.changedInTrees(ctx, o, dirty.Content, func(w plan.Work) time.Time { return w.Since })
+}
+
+// scannedInTrees looks below directories that a scan has found for what has
+// changed itself since the time from which on the scan has looked.
+func (v *versions) scannedInTrees(ctx context.Context, o *outcome.Outcome) []suspect {
+	return v.changedInTrees(ctx, o, dirty.Unsure, o.Flight.StandsFor)
+}
+
+// changedInTrees returns the files below those trees that have the flag, which
+// have changed since and which the run did not list as sent.
+func (v *versions) changedInTrees(ctx context.Context, o *outcome.Outcome, flag dirty.Flags, since func(plan.Work) time.Time) (out []suspect) {
+	for _, w := range o.Works {
+		if both := flag | dirty.Tree; w.Flags&both != both || !w.Found.Dir() {
+			continue
+		}
+		from := since(w).Add(-sinceSlack)
+		unsent := func(rel string) bool { return !o.WasSent(rel) && !disk.TooLong(rel) && !v.Excludes(rel, false) }
+		v.RegularFiles(ctx, w.Path, unsent, func(rel string, st *unix.Stat_t) {
+			s := suspectOf(rel, st)
+			if s.Change.After(from) && (o.Run.MaxSize == 0 || st.Size <= o.Run.MaxSize) {
+				out = append(out, s)
+			}
+		})
+	}
+	return out
+}
+
+// twins compares the contents of what was written or replaced and has the size
+// and time of the remote's copy: the run before took the two for equal. Where
+// nanoseconds are compared, a file that was simply written has a time of its own.
+func (v *versions) twins(ctx context.Context, o *outcome.Outcome, touched []suspect) {
+	run := v.Base(transport.Send, o.Flight.Caps)
+	fine := !v.Terms.Update && !v.Terms.SizeOnly && o.Flight.Caps.Takes(transport.Nanoseconds) && o.Flight.Caps.Grain <= transport.GrainNanosecond
+	var names []string
+	for _, s := range touched {
+		if !fine || s.Change.Sub(s.Mtime).Abs() >= disk.ReplacedGap {
+			names = append(names, s.Path)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	run.Contents, run.Resume = true, o.Kind == plan.KindBig
+	v.further(ctx, o, run, names)
+}
+
+// further sends names in another run of the same flight.
+func (v *versions) further(ctx context.Context, o *outcome.Outcome, run transport.Batch, names []string) {
+	o.Join(v.execute(ctx, outcome.Flight{Kind: o.Kind, Works: o.Works, Caps: o.Flight.Caps, Lease: o.Flight.Lease, Most: o.Flight.Most}, run, names))
+}
+
+// suspect is a file that a run has not brought over, and that may differ from
+// the remote's copy all the same.
+type suspect struct {
+	disk.File
+	cause cause
+}
+
+func suspectOf(path string, st *unix.Stat_t) suspect { return suspect{File: disk.FileOf(path, st)} }
+
+// filesFound are the files among the names, and how they were found.
+func (r *runner) filesFound(by cause, names []string) []suspect {
+	files := r.Files(names)
+	suspects := make([]suspect, len(files))
+	for i, f := range files {
+		suspects[i] = suspect{f, by}
+	}
+	return suspects
+}

@@ -1,0 +1,65 @@
+package carry
+
+import (
+	"context"
+
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// A remote that mirrors back is a peer: people write there, too. What only it has, a
+// scan here must not take for what was deleted here: it may be new there and on its
+// way. So of a peer's entries those are deleted unasked alone of which the ledger says
+// that both sides have had that very version. Other entries are told.
+
+// findForeign finds among the entries that only a peer has those that it may have
+// got from somebody else, with all directories that hold one.
+func (v *versions) findForeign(ctx context.Context, o *outcome.Outcome) {
+	if !o.Flight.Peer || len(o.Extras) == 0 || o.Err != nil || o.Result.Class > transport.Again {
+		return
+	}
+	var files []suspect
+	for _, c := range o.Extras {
+		if !c.Dir {
+			files = append(files, suspect{File: disk.File{Path: c.Path}})
+		}
+	}
+	a, result := copiesThere{}, transport.Result{}
+	if len(files) > 0 && !o.Flight.Caps.NoList {
+		if a, result = v.copies(ctx, o.Flight, files); result.Class > transport.Again {
+			o.Result = result
+			return
+		}
+	}
+	ours := v.sentLast(files, func(s suspect) ledger.Version {
+		c := a.copies[s.Path]
+		return ledger.Version{Path: s.Path, Size: c.Size, Mtime: c.Mtime.Unix()}
+	})
+	o.Foreign = foreigners(o.Extras, files, ours)
+}
+
+// foreigners are the entries that are not ours, the directories with one of these
+// below them, and those with nothing of ours.
+func foreigners(extras []plan.Candidate, files []suspect, ours []bool) map[string]bool {
+	foreign, holds := map[string]bool{}, map[string]bool{}
+	for i, s := range files {
+		mark := holds
+		if !ours[i] {
+			mark = foreign
+		}
+		for p := s.Path; p != ""; p = disk.ParentOf(p) {
+			mark[p] = true
+		}
+	}
+	for _, c := range extras {
+		if c.Dir && !holds[c.Path] {
+			for p := c.Path; p != ""; p = disk.ParentOf(p) {
+				foreign[p] = true
+			}
+		}
+	}
+	return foreign
+}

@@ -1,0 +1,268 @@
+package carry
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// resolve asks the remote for its copies of the suspects of a flight, and sends
+// those that are to replace them.
+func (v *versions) resolve(ctx context.Context, o *outcome.Outcome, suspects []suspect) {
+	names := v.judge(ctx, o, suspects)
+	o.Newer = append(o.Newer, names[differ]...)
+	for _, which := range []verdict{offer, send, lift} {
+		if len(names[which]) == 0 || o.Err != nil || o.Result.Class > transport.Again {
+			continue
+		}
+		run := v.Base(transport.Send, o.Flight.Caps)
+		run.Resume = o.Kind == plan.KindBig || o.Kind == plan.KindFull                                 // a full sync has files of any size
+		run.Contents = (which != offer || o.Kind != plan.KindBig) && suspects[0].cause != byAttributes // an older copy differs; to read a big one through may take hours
+		run.KeepSecond, run.LiftUpdate = which == offer && run.Contents, which == lift
+		v.further(ctx, o, run, names[which])
+	}
+}
+
+// judge asks the remote for its copies of the suspects of a flight, and tells
+// what becomes of which: see standing. Those that are to wait are noted in o, and
+// so is an answer that tells nothing.
+func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []suspect) map[verdict][]string {
+	refused := o.RefusesThere()
+	suspects = slices.DeleteFunc(suspects, func(s suspect) bool { return refused(s.Path) })
+	if len(suspects) == 0 || o.Flight.Caps.NoList || o.Err != nil || o.Result.Class > transport.Again {
+		return nil
+	}
+	a, result := v.copies(ctx, o.Flight, suspects)
+	if result.Class <= transport.Again || result.Class == transport.Partly {
+		result = stamps{v.way, v.scratch, v.log}.order(ctx, o.Flight, v.Base(transport.Stamps, o.Flight.Caps), suspects, &a)
+	}
+	if result.Class > transport.Again && result.Class != transport.Partly {
+		o.Result = result // not asked is not answered: what -u has held back would stay so
+		return nil
+	}
+	if len(a.silent) > 0 && o.Asks() {
+		o.Result.Class, o.Result.Unclear, o.Result.Reason = transport.Partly, true, "the remote does not say what it has of some files"
+		return nil
+	}
+	ours := v.sentLast(suspects, func(s suspect) ledger.Version {
+		c := a.copies[s.Path]
+		return ledger.Version{Path: s.Path, Size: c.Size, Mtime: c.Mtime.Unix()}
+	})
+	now := time.Now()
+	names := map[verdict][]string{}
+	var same []ledger.Version
+	var twins []string
+	for i, s := range suspects {
+		c, ok := a.copies[s.Path]
+		becomes, until := standing{
+			cause: s.cause, size: s.Size, mtime: s.Mtime, change: s.Change, copy: ok && !c.Dir, thereSize: c.Size, there: c.Mtime,
+			fine: a.orders[s.Path], ours: ours[i], update: v.Terms.Update, keepsSecond: o.Flight.KeepsSecond,
+		}.decide(now)
+		if o.Kind == plan.KindFull && a.silent[s.Path] {
+			becomes, until = wait, s.Change // by its name it is asked about again
+		}
+		if a.orders[s.Path] == sameTime && c.Size == s.Size {
+			same = append(same, s.Version())
+			o.Met = o.Met || s.cause == byArrival
+		}
+		if becomes == differ && a.orders[s.Path] == later && c.Size == s.Size {
+			twins = append(twins, s.Path)
+		}
+		names[becomes] = append(names[becomes], s.Path)
+		o.Judge(s.Path)
+		if becomes == wait {
+			o.Wait(s.Path, until)
+		}
+	}
+	if v.ledger != nil && len(same) > 0 {
+		v.ledger.Add(same) // it has come from there: both sides have had this version
+	}
+	if len(twins) > 0 {
+		if answer, ok := v.differ(ctx, o, twins, o.Flight.Caps.Grain, true); ok { // nanoseconds alone are no difference
+			names[differ] = slices.DeleteFunc(names[differ], func(path string) bool { return slices.Contains(twins, path) && !answer[path].Sent })
+		}
+	}
+	return names
+}
+
+// newerThere takes those files out of what a comparison has found that -u keeps
+// on the remote: a full sync would not send them.
+func (v *versions) newerThere(ctx context.Context, o *outcome.Outcome) {
+	if !v.Terms.Update {
+		return
+	}
+	var files []string
+	for path, c := range o.Changed {
+		if c.Sent && !c.Dir {
+			files = append(files, path)
+		}
+	}
+	o.Newer = v.judge(ctx, o, v.filesFound(byComparison, files))[differ]
+	for _, path := range o.Newer {
+		delete(o.Changed, path)
+	}
+}
+
+// copiesThere is what a remote says of its copies of some files.
+type copiesThere struct {
+	copies map[string]transport.Copy
+	orders map[string]order // of those copies that are of the same second
+	// silent are the files of which it says nothing: neither that there is a copy, nor
+	// that there is none.
+	silent map[string]bool
+}
+
+// copies asks for the sizes and times of the remote's copies.
+func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []suspect) (a copiesThere, result transport.Result) {
+	run := v.Base(transport.Times, f.Caps)
+	a = copiesThere{copies: map[string]transport.Copy{}, orders: map[string]order{}, silent: map[string]bool{}}
+	names := make([]string, len(suspects))
+	for i, s := range suspects {
+		names[i], a.silent[s.Path] = s.Path, true
+	}
+	if err := f.Lease.Take(ctx); err != nil {
+		return a, transport.Result{Class: transport.Stopped}
+	}
+	trip, err := v.way.Do(ctx, transport.Call{Batch: run, Names: names, Copied: func(c transport.Copy) {
+		if !c.Other { // else no file stands there
+			a.copies[c.Path] = c
+		}
+		delete(a.silent, c.Path)
+	}})
+	if err != nil {
+		return a, transport.Result{Class: transport.Trouble}
+	}
+	result = trip.Result
+	for _, e := range result.Failed {
+		if e.Errno != unix.ENOENT && e.Errno != unix.ENOTDIR {
+			continue
+		}
+		for rest, ok := e.Path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
+			if delete(a.silent, rest); !e.Elsewhere {
+				break
+			}
+		}
+	}
+	if len(a.silent) == 0 && result.Class == transport.Trouble {
+		// When nothing of what was asked for is there, the end is a complaint about the
+		// connection.
+		result.Class = transport.Partly
+	}
+	return a, result
+}
+
+// asksFirst tells whether the remote is asked about a file before it is sent, and
+// why: another host's rsync has put it here, or may have done so while nobody saw it.
+// A receiver that writes in place leaves no trace but a time that was set afterwards;
+// where the user's parameters write in place, those of the other host will do so, too.
+func asksFirst(w plan.Work, p transport.Terms) (why cause, asks bool) {
+	if w.Found.Dir() || w.Flags&(dirty.Tree|dirty.Gone) != 0 {
+		return byEvent, false
+	}
+	switch {
+	case w.Flags&dirty.Unsure != 0:
+		// With -H the other names of a file have to go along.
+		return byScan, w.Flags&dirty.Content == 0 && p.Update && w.Found.Regular() && !(p.HardLinks && w.Found.Stat.Nlink > 1)
+	case w.Flags&dirty.Arrival != 0:
+		return byArrival, true
+	case w.Flags&dirty.Content == 0:
+		return byAttributes, p.Update && w.Found.Regular() && !(p.HardLinks && w.Found.Stat.Nlink > 1)
+	}
+	return byArrival, w.Flags&dirty.Content != 0 && p.Inplace && w.Found.Regular() && suspectOf(w.Path, &w.Found.Stat).Replaced()
+}
+
+// sendAsked sends of what may have arrived here what the remote has not, or has in
+// an older version. Its own -u compares whole seconds, and the remote may be
+// where the files have come from: what was written there since then, within the
+// same second, would be replaced by what was there before. So it is asked first.
+func (v *versions) sendAsked(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	o := outcome.NewOutcome(f)
+	o.Run = v.Base(transport.Send, f.Caps)
+	suspects := make([]suspect, 0, len(f.Works))
+	for _, w := range f.Works {
+		s := suspectOf(w.Path, &w.Found.Stat)
+		s.cause, _ = asksFirst(w, v.Terms)
+		suspects = append(suspects, s)
+	}
+	v.resolve(ctx, &o, suspects)
+	return o
+}
+
+// settleTree asks, after trees were sent under a -u that keeps copies of the same
+// second, about all files in them that this may have held back.
+func (v *versions) settleTree(ctx context.Context, o *outcome.Outcome, run transport.Batch) {
+	suspects := slices.Concat(v.scannedInTrees(ctx, o), v.touchedInTrees(ctx, o))
+	known := map[string]bool{}
+	for i := range suspects {
+		suspects[i].cause = byScan
+		known[suspects[i].Path] = true
+	}
+	held := v.heldInTrees(ctx, o, run)
+	suspects = append(suspects, slices.DeleteFunc(held, func(s suspect) bool { return known[s.Path] })...)
+	v.resolve(ctx, o, suspects)
+	v.sendTimes(ctx, o)
+}
+
+// heldInTrees asks, after trees have been sent of which no event tells all that
+// happened in them, which of the files below them are others on the remote:
+// without -u the same comparison names what -u has held back, and what it took
+// for equal because it counts whole seconds. A directory that the run has made
+// there holds nothing of that kind.
+func (v *versions) heldInTrees(ctx context.Context, o *outcome.Outcome, run transport.Batch) []suspect {
+	asked, _ := outcome.Split(o.Works, func(w plan.Work) bool {
+		return w.MayHoldArrivals() && !o.WasSent(w.Path)
+	})
+	if len(asked) == 0 {
+		return nil
+	}
+	run.Verify, run.LiftUpdate, run.Contents = true, true, false
+	return v.held(ctx, o, run, plan.NamesOf(asked))
+}
+
+// held runs a comparison without -u and returns the files that it names.
+func (v *versions) held(ctx context.Context, o *outcome.Outcome, run transport.Batch, names []string) []suspect {
+	ask := outcome.NewOutcome(o.Flight)
+	ask.Run = run
+	v.carry(ctx, names, v.newReader(&ask))
+	if ask.Err != nil || ask.Result.Class > transport.Again {
+		o.Err, o.Result = ask.Err, ask.Result
+		return nil
+	}
+	var files []string
+	for path, c := range ask.Changed {
+		switch {
+		case c.Sent && !c.Dir:
+			files = append(files, path)
+		case v.untimed(c):
+			o.Untimed = append(o.Untimed, path)
+		}
+	}
+	return v.filesFound(byComparison, files)
+}
+
+// untimed tells whether a comparison has found an entry without content of which only
+// the time differs. A killed receiver leaves such entries, and the window under which
+// -u keeps copies of the same second hides one second.
+func (r *runner) untimed(c transport.Change) bool {
+	return c.OnlyTime && !c.Sent && !c.Dir && r.Terms.Update && !r.Terms.SizeOnly && !r.Excludes(c.Path, false)
+}
+
+// sendTimes sends the entries of which a run under such a window may have left the time
+// as it was.
+func (v *versions) sendTimes(ctx context.Context, o *outcome.Outcome) {
+	if len(o.Untimed) == 0 || o.Err != nil || o.Result.Class > transport.Again {
+		return
+	}
+	run := v.Base(transport.Send, o.Flight.Caps)
+	run.Attributes = true // with their nanoseconds, or the next comparison names them again
+	v.further(ctx, o, run, o.Untimed)
+}

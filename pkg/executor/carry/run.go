@@ -1,0 +1,329 @@
+package carry
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// Carrier brings flights to the remote. It knows nothing of what the lane has dirty,
+// and all its methods run beside the lane's loop.
+type Carrier struct {
+	*runner
+	versions *versions
+	// held, names and mostExtras are those of Options.
+	held       func(path string, event bool) string
+	names      func(ctx context.Context, inodes map[uint64]bool) []string
+	mostExtras int
+}
+
+// Tools are what a carrier works with. They are immutable.
+type Tools struct {
+	Way       transport.Transport
+	MayDelete bool           // the delete switch
+	Ledger    *ledger.Ledger // may be nil
+	// Scratch is a directory of this program's own; empty: there is none.
+	Scratch string
+	// Held is the brake: why nothing may be deleted at a path, or "".
+	Held func(path string, event bool) string
+	// Names finds all names of files by their inode numbers; may be nil.
+	Names func(ctx context.Context, inodes map[uint64]bool) []string
+	// MostExtras bounds how many entries are taken up from one answer; 0: 200,000.
+	MostExtras int
+	Log        *zap.Logger
+}
+
+// NewCarrier is the carrier of a lane that looks at this disk.
+func NewCarrier(d *disk.Disk, t Tools) *Carrier {
+	if t.MostExtras == 0 {
+		t.MostExtras = 200_000
+	}
+	r := &runner{Disk: d, way: t.Way, mayDelete: t.MayDelete, ledger: t.Ledger, log: t.Log}
+	return &Carrier{runner: r, versions: &versions{r, t.Scratch}, held: t.Held, names: t.Names, mostExtras: t.MostExtras}
+}
+
+// sendRun sends files, single directories and small trees: through the standby
+// when there is one, else cold. Size and time alone do not tell two contents
+// apart: two writes within one tick of the kernel's clock have one time, and so
+// do two files of one archive, of which one may replace the other; and where the
+// user wants -u, only whole seconds are compared (see package rsync). So contents
+// are compared, except where an event says that nothing but attributes changed,
+// and for what another host has put here, or may have.
+func (c *Carrier) sendRun(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	root, entries := outcome.Split(f.Works, func(w plan.Work) bool { return w.Path == "" })
+	attributed, entries := outcome.Split(entries, func(w plan.Work) bool {
+		why, asks := asksFirst(w, c.Terms)
+		return asks && why == byAttributes && !f.Caps.NoList
+	})
+	asked, entries := outcome.Split(entries, func(w plan.Work) bool { _, asks := asksFirst(w, c.Terms); return asks && !f.Caps.NoList })
+	plain, touched := outcome.Split(entries, func(w plan.Work) bool { return w.Found.Regular() && !w.Touched() })
+	if !slices.ContainsFunc(touched, func(w plan.Work) bool { return w.Found.Regular() || w.Entries != nil }) {
+		plain, touched = entries, nil // one run is enough
+	}
+	attributes := c.Base(transport.Send, f.Caps)
+	attributes.Attributes = true
+	return outcome.InParts(f,
+		outcome.Part{Works: plain, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendList(ctx, f, attributes) }},
+		outcome.Part{Works: touched, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTouched(ctx, f) }},
+		outcome.Part{Works: attributed, Fly: func(f outcome.Flight) outcome.Outcome { return c.versions.sendAsked(ctx, f) }},
+		outcome.Part{Works: asked, Fly: func(f outcome.Flight) outcome.Outcome { return c.versions.sendAsked(ctx, f) }},
+		outcome.Part{Works: root, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendRoot(ctx, f) }},
+	)
+}
+
+// fewTouched is up to how many files are compared by their contents in the run
+// that sends them. Of more, and of big ones, mostly size or time differs, and
+// reading all of them through once more, on both sides, would be for nothing: a
+// second run compares those that the first one took for equal.
+const fewTouched = 64
+
+func (c *Carrier) sendTouched(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	names := plan.NamesOf(f.Works)
+	run := c.Base(transport.Send, f.Caps)
+	run.Contents = f.Kind != plan.KindBig && len(names) <= fewTouched
+	if run.Contents {
+		return c.sendNames(ctx, f, run, names)
+	}
+	o := c.sendNames(ctx, f, run, names)
+	if o.Err == nil && o.Result.Class <= transport.Again {
+		c.versions.twins(ctx, &o, c.filesFound(byEvent, o.NotSent(names)))
+	}
+	return o
+}
+
+// sendRoot sends the watch root itself and nothing that is in it.
+func (c *Carrier) sendRoot(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	run := c.Base(transport.Send, f.Caps)
+	run.RootAlone = true
+	return c.execute(ctx, f, run, []string{""})
+}
+
+// sendList sends works, and after it what -u has held back of them.
+func (c *Carrier) sendList(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
+	return c.sendNames(ctx, f, run, plan.NamesOf(f.Works))
+}
+
+func (c *Carrier) sendNames(ctx context.Context, f outcome.Flight, run transport.Batch, names []string) outcome.Outcome {
+	run.Resume, run.Patient = f.Kind == plan.KindBig && f.Works[0].Way == plan.Resumable, f.Kind == plan.KindSlow
+	if c.Terms.HardLinks && c.names != nil {
+		names = c.withOtherNames(ctx, f.Works, names)
+	}
+	o := c.executeAs(ctx, f, run, names, !c.ListsTrees())
+	if o.Err == nil && c.Terms.Update && o.Result.Class <= transport.Again {
+		c.versions.newest(ctx, &o, c.versions.touchedInTrees(ctx, &o), nil)
+	}
+	return o
+}
+
+// withOtherNames adds the other names of hard-linked files: with -H rsync can
+// link only what it sees in one run.
+func (c *Carrier) withOtherNames(ctx context.Context, works []plan.Work, names []string) []string {
+	linked := map[uint64]bool{}
+	for _, w := range works {
+		if w.Found.Regular() && w.Found.Stat.Nlink > 1 {
+			linked[w.Found.Stat.Ino] = true
+		}
+	}
+	if len(linked) == 0 {
+		return names
+	}
+	listed := make(map[string]bool, len(names))
+	for _, n := range names {
+		listed[n] = true
+	}
+	for _, n := range c.names(ctx, linked) {
+		if !listed[n] && !disk.TooLong(n) && !c.Filtered(n, false) && !c.Terms.Out(n, false) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// treeRun sends directories with all below them. What was deleted and stands
+// here again replaces what the target has: no equal size and time is believed.
+// Where deletions may go, it is as if this one had gone first: -u is lifted, and
+// the run deletes inside, unless what it is to delete there is asked for and
+// named. What follows no deletion must do none of that: they do not share a run.
+func (c *Carrier) treeRun(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	apart, unlisted := map[string]dirty.Flags(nil), []outcome.Unlisted(nil)
+	if c.ListsTrees() {
+		f.Works, apart, unlisted = c.listed(ctx, f.Works)
+	}
+	if len(f.Works) == 0 {
+		o := outcome.NewOutcome(f)
+		o.Unlisted = unlisted
+		return o
+	}
+	for i, w := range f.Works {
+		// Not when it was looked at: since then it has waited for its turn.
+		if w.DeletesInside() && c.mayDelete && c.held(w.Path, true) != "" {
+			f.Works[i].Way = plan.Braked
+		}
+	}
+	keeping := c.Base(transport.Tree, f.Caps)
+	keeping.KeepSecond = c.Terms.Update && !f.Caps.NoList
+	replaced, rest := outcome.Split(f.Works, func(w plan.Work) bool { return w.Flags&dirty.Gone != 0 })
+	unsure, rest := outcome.Split(rest, func(w plan.Work) bool { return keeping.KeepSecond && w.MayHoldArrivals() })
+	deleted, kept := outcome.Split(replaced, func(w plan.Work) bool { return w.Way != plan.Braked && c.mayDelete && !f.Caps.NoDelete })
+	inside, named := outcome.Split(deleted, plan.Work.DeletesInside)
+	plain := c.Base(transport.Tree, f.Caps)
+	comparing := plain
+	comparing.Contents = true
+	replacing := comparing
+	replacing.LiftUpdate = true
+	deleting := replacing
+	deleting.DeleteInside = true
+	o := outcome.InParts(f,
+		outcome.Part{Works: rest, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, plain) }},
+		outcome.Part{Works: unsure, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, keeping) }},
+		outcome.Part{Works: kept, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, comparing) }},
+		outcome.Part{Works: named, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, replacing) }},
+		outcome.Part{Works: inside, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, deleting) }},
+	)
+	o.Apart, o.Unlisted = apart, unlisted
+	return o
+}
+
+// listed are the trees with their entries, what has to go by its own name, and the
+// trees that could not be listed.
+func (c *Carrier) listed(ctx context.Context, trees []plan.Work) (works []plan.Work, apart map[string]dirty.Flags, failed []outcome.Unlisted) {
+	apart = map[string]dirty.Flags{}
+	for _, w := range trees {
+		list, err := c.Entries(ctx, w.Path)
+		maps.Copy(apart, list.Alone)
+		if err != nil {
+			failed = append(failed, outcome.Unlisted{Work: w, Err: err})
+			continue
+		}
+		w.Entries = list.Names
+		works = append(works, w)
+	}
+	return works, apart, failed
+}
+
+// sendTrees sends the trees of one run.
+func (c *Carrier) sendTrees(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
+	var names []string
+	for _, w := range f.Works {
+		if w.Entries != nil {
+			run.Kind = transport.Send
+			names = append(names, w.Entries...)
+			continue
+		}
+		names = append(names, w.Path)
+	}
+	run.MaxSize = Bound(c.Terms, f.Most)
+	o := c.execute(ctx, f, run, names)
+	if run.MaxSize > 0 && o.Err == nil && o.Result.Class <= transport.Again {
+		o.Left = c.leftOut(ctx, f, run.MaxSize) // again: one may have grown meanwhile
+	}
+	if o.Err != nil || run.LiftUpdate || o.Result.Class > transport.Again {
+		return o
+	}
+	if run.KeepSecond {
+		c.versions.settleTree(ctx, &o, run)
+		return o
+	}
+	touched := c.versions.touchedInTrees(ctx, &o)
+	if !run.Contents {
+		c.versions.twins(ctx, &o, slices.Concat(touched, c.versions.scannedInTrees(ctx, &o)))
+	}
+	if o.Err == nil && c.Terms.Update && o.Result.Class <= transport.Again {
+		c.versions.newest(ctx, &o, touched, c.versions.heldInTrees(ctx, &o, run))
+	}
+	return o
+}
+
+// deleteRun removes what is gone. Between the second look and this moment a
+// path may have come back: rsync lists what exists as sent, and it is looked at
+// again.
+func (c *Carrier) deleteRun(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	// Patterns for whole trees and for single names cannot share a run.
+	losing, rest := outcome.Split(f.Works, func(w plan.Work) bool { return w.Gone != nil })
+	exact, whole := outcome.Split(rest, func(w plan.Work) bool { return w.Entries != nil })
+	return outcome.InParts(f,
+		outcome.Part{Works: losing, Fly: func(f outcome.Flight) outcome.Outcome { return c.loseNames(ctx, f) }},
+		outcome.Part{Works: whole, Fly: func(f outcome.Flight) outcome.Outcome { return c.deleteTrees(ctx, f) }},
+		outcome.Part{Works: exact, Fly: func(f outcome.Flight) outcome.Outcome { return c.deleteNames(ctx, f) }},
+	)
+}
+
+func (c *Carrier) deleteTrees(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	names := make([]string, len(f.Works))
+	for i, w := range f.Works {
+		names[i] = w.Path
+	}
+	return c.execute(ctx, f, c.Base(transport.Delete, f.Caps), names)
+}
+
+// deleteNames removes single names. That a directory among them is not empty is
+// no failure: it holds what the filter keeps.
+func (c *Carrier) deleteNames(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	run := c.Base(transport.Delete, f.Caps)
+	run.Exact = true
+	var names []string
+	for _, w := range f.Works {
+		if w.Way == plan.Hiding {
+			run.Hidden = append(run.Hidden, w.Path)
+		}
+		names = append(names, w.Entries...)
+	}
+	o := c.execute(ctx, f, run, names)
+	o.Result.Failed = slices.DeleteFunc(o.Result.Failed, func(e transport.PathError) bool { return e.Errno == syscall.ENOTEMPTY })
+	return o
+}
+
+// loseNames deletes what is still gone of the names of its works.
+func (c *Carrier) loseNames(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	root := c.Open()
+	if root == nil {
+		return outcome.Outcome{Flight: f, Err: transport.ErrRootGone} // what is gone cannot be told
+	}
+	defer root.Close()
+	looker := root.Looker()
+	defer looker.Close()
+	var names []string
+	for _, w := range f.Works {
+		for _, c := range w.Gone {
+			if looker.Look(c.Path).State == fstree.Absent {
+				names = append(names, c.Path)
+			}
+		}
+	}
+	return c.execute(ctx, f, c.Base(transport.Delete, f.Caps), names)
+}
+
+// Fly brings one flight to its end.
+func (c *Carrier) Fly(ctx context.Context, f outcome.Flight) outcome.Outcome {
+	o := c.flyOnce(ctx, f)
+	if f.MayHunt && o.Err == nil && o.Result.Broken && len(f.Works) > 1 {
+		o.Hunt = outcome.HuntIn(ctx, f, func(f outcome.Flight) outcome.Outcome { return c.flyOnce(ctx, f) })
+	}
+	return o
+}
+
+func (c *Carrier) flyOnce(ctx context.Context, f outcome.Flight) (o outcome.Outcome) {
+	switch f.Kind {
+	case plan.KindSurvey:
+		o = c.survey(ctx, f)
+	case plan.KindDelete:
+		o = c.deleteRun(ctx, f)
+	case plan.KindTree:
+		o = c.treeRun(ctx, f)
+	default:
+		o = c.sendRun(ctx, f)
+	}
+	c.lookAround(ctx, &o)
+	return o
+}

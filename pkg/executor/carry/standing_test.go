@@ -1,0 +1,93 @@
+package carry
+
+import (
+	"testing"
+	"time"
+)
+
+func TestWhichVersionStays(t *testing.T) {
+	now := time.Unix(1_700_000_000, 400_000_000)
+	second := func(n int) time.Time { return now.Truncate(time.Second).Add(time.Duration(n) * time.Second) }
+	for name, c := range map[string]struct {
+		s     standing
+		want  verdict
+		until time.Duration // after now
+	}{
+		"event: the copy is older":                          {standing{cause: byEvent, copy: true, mtime: now, change: now, there: second(-1)}, stays, 0},
+		"event: no copy":                                    {standing{cause: byEvent, mtime: now, change: now}, stays, 0},
+		"event: put back an older one":                      {standing{cause: byEvent, copy: true, mtime: second(-99), change: now, there: second(-9)}, lift, 0},
+		"event: written there later":                        {standing{cause: byEvent, copy: true, mtime: second(-99), change: second(-9), there: second(-1)}, differ, 0},
+		"event: of the same second, compared there":         {standing{cause: byEvent, copy: true, ours: true, size: 3, thereSize: 3, mtime: now, change: now, there: second(0)}, stays, 0},
+		"event: of the same second, kept there":             {standing{cause: byEvent, copy: true, keepsSecond: true, size: 3, thereSize: 3, mtime: now, change: now, there: second(0)}, lift, 0},
+		"event: newer there, where a second is kept":        {standing{cause: byEvent, copy: true, keepsSecond: true, mtime: second(-99), change: second(-9), there: second(-1)}, differ, 0},
+		"scan: of the same second, kept there":              {standing{cause: byScan, copy: true, keepsSecond: true, mtime: now, change: now, there: second(0)}, lift, 0},
+		"arrival: of the same second, kept there":           {standing{cause: byArrival, copy: true, keepsSecond: true, size: 3, thereSize: 3, mtime: now, change: now, update: true, there: second(0)}, stays, 0},
+		"event: sent with a time in the future":             {standing{cause: byEvent, copy: true, ours: true, mtime: now, change: now, there: second(99)}, lift, 0},
+		"event: a time in the future that others have sent": {standing{cause: byEvent, copy: true, mtime: now, change: now, there: second(99)}, differ, 0},
+		"scan: rolled back, the copy is ours":               {standing{cause: byScan, copy: true, ours: true, mtime: second(-99), change: now, there: second(-9)}, lift, 0},
+		"scan: rolled back, the copy is another's":          {standing{cause: byScan, copy: true, mtime: second(-99), change: now, there: second(-9)}, differ, 0},
+		"scan: of one second, the copy is ours":             {standing{cause: byScan, copy: true, ours: true, mtime: now, change: now, there: second(0)}, lift, 0},
+		"comparison: rolled back, the copy is ours":         {standing{cause: byComparison, copy: true, ours: true, mtime: second(-99), change: now, there: second(-9)}, lift, 0},
+		"comparison: the copy is another's, and newer":      {standing{cause: byComparison, copy: true, mtime: second(-99), change: now, there: second(-9)}, differ, 0},
+		"comparison: others are there in the same second":   {standing{cause: byComparison, copy: true, mtime: now, change: now, there: second(0)}, send, 0},
+		"comparison: ours of the same second was kept":      {standing{cause: byComparison, copy: true, ours: true, mtime: now, change: now, there: second(0)}, lift, 0},
+		"comparison: written here since it was named":       {standing{cause: byComparison, copy: true, mtime: now, change: now, there: second(-1)}, offer, 0},
+		"scan: of one second":                               {standing{cause: byScan, copy: true, mtime: now, change: now, there: second(0)}, send, 0},
+		"scan: of the same time":                            {standing{cause: byScan, copy: true, ours: true, fine: sameTime, mtime: now, change: now, there: second(0)}, send, 0},
+		"scan: of one second, and later here":               {standing{cause: byScan, copy: true, ours: true, fine: earlier, mtime: now, change: now, there: second(0)}, wait, arrivalQuiet},
+		"scan: of one second, and later here, for long":     {standing{cause: byScan, copy: true, fine: earlier, mtime: now, change: second(-4), there: second(0)}, send, 0},
+		"scan: of one second, and later there":              {standing{cause: byScan, copy: true, ours: true, fine: later, mtime: now, change: now, there: second(0)}, differ, 0},
+		"scan: of one second, and later there, kept there":  {standing{cause: byScan, copy: true, keepsSecond: true, fine: later, mtime: now, change: now, there: second(0)}, differ, 0},
+		"comparison: of one second, and later there":        {standing{cause: byComparison, copy: true, fine: later, mtime: now, change: now, there: second(0)}, differ, 0},
+		"comparison: a copy that is much older":             {standing{cause: byComparison, copy: true, mtime: now, change: now, there: second(-2)}, stays, 0},
+		"comparison: one second older, where it is kept":    {standing{cause: byComparison, copy: true, keepsSecond: true, mtime: now, change: now, there: second(-1)}, lift, 0},
+		"comparison: no copy":                               {standing{cause: byComparison, mtime: now, change: now}, stays, 0},
+		"attributes: newer there, and ours":                 {standing{cause: byAttributes, copy: true, ours: true, mtime: second(-99), change: now, there: second(-9)}, lift, 0},
+		"attributes: newer there, and another's":            {standing{cause: byAttributes, copy: true, mtime: second(-99), change: now, there: second(-9)}, differ, 0},
+		"attributes: touched within one second":             {standing{cause: byAttributes, copy: true, fine: earlier, mtime: now, change: now, there: second(0)}, lift, 0},
+		"attributes: the same time":                         {standing{cause: byAttributes, copy: true, fine: sameTime, mtime: now, change: now, there: second(0)}, send, 0},
+		"scan: no copy":                                     {standing{cause: byScan, mtime: now, change: now}, offer, 0},
+
+		"arrival: no copy":       {standing{cause: byArrival, mtime: now, change: now}, offer, 0},
+		"arrival: an older copy": {standing{cause: byArrival, copy: true, mtime: now, change: now, there: second(-1)}, offer, 0},
+		"arrival: the very same, which is ours": {
+			standing{cause: byArrival, copy: true, ours: true, fine: sameTime, size: 3, thereSize: 3, mtime: now, change: now, update: true, there: second(0)}, stays, 0,
+		},
+		"arrival: of one second, and later here": {
+			standing{cause: byArrival, copy: true, fine: earlier, size: 3, thereSize: 3, mtime: now, change: now, update: true, there: second(0)}, wait, arrivalQuiet,
+		},
+		"arrival: of one second, and later here, for long": {
+			standing{cause: byArrival, copy: true, fine: earlier, size: 3, thereSize: 4, mtime: now, change: second(-4), update: true, there: second(0)}, send, 0,
+		},
+		"arrival: of one second, and later there": {
+			standing{cause: byArrival, copy: true, ours: true, fine: later, size: 3, thereSize: 3, mtime: now, change: second(-4), update: true, there: second(0)}, wait, ArrivalSettled - 4400*time.Millisecond,
+		},
+		"arrival: of one second, and later there, for long": {
+			standing{cause: byArrival, copy: true, ours: true, fine: later, mtime: now, change: second(-11), update: true, there: second(0)}, differ, 0,
+		},
+		"arrival: the same": {standing{cause: byArrival, copy: true, size: 3, thereSize: 3, mtime: now, change: now, there: second(0)}, stays, 0},
+		"arrival: others are there in the same second": {
+			standing{cause: byArrival, copy: true, size: 3, thereSize: 4, mtime: now, change: now, update: true, there: second(0)}, wait, ArrivalSettled,
+		},
+		"arrival: others are there in the same second for long": {
+			standing{cause: byArrival, copy: true, size: 3, thereSize: 4, mtime: now, change: second(-11), update: true, there: second(0)}, differ, 0,
+		},
+		"arrival: ours is there in the same second": {
+			standing{cause: byArrival, copy: true, ours: true, size: 3, thereSize: 3, mtime: now, change: now, update: true, there: second(0)}, wait, arrivalQuiet,
+		},
+		"arrival: ours is there in the same second for long": {
+			standing{cause: byArrival, copy: true, ours: true, size: 3, thereSize: 3, mtime: now, change: second(-4), update: true, there: second(0)}, send, 0,
+		},
+		"arrival: newer there":          {standing{cause: byArrival, copy: true, mtime: now, change: now, update: true, there: second(1)}, wait, ArrivalSettled},
+		"arrival: newer there for long": {standing{cause: byArrival, copy: true, mtime: now, change: second(-11), update: true, there: second(1)}, differ, 0},
+		"arrival: restored by rsync":    {standing{cause: byArrival, copy: true, ours: true, mtime: now, change: second(-11), update: true, there: second(1)}, lift, 0},
+		"arrival: newer there, and nobody wants -u": {
+			standing{cause: byArrival, copy: true, mtime: now, change: second(-11), there: second(1)}, lift, 0,
+		},
+	} {
+		got, until := c.s.decide(now)
+		if got != c.want || got == wait && until.Sub(now) != c.until {
+			t.Errorf("%s: %d until %v, want %d after %v", name, got, until, c.want, c.until)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package executor
+
+import (
+	"maps"
+	"time"
+
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/fstree"
+)
+
+// A file that rsync waits for in vain (see child.Command.OpenPatience) costs its
+// run a second. Who keeps changing a name into a fifo and back could take that
+// second from every run there is. So such a path goes with a queue of its own
+// from then on, where nobody waits but its like, and rsync is given more time for
+// it; and when many paths of one owner hang, so does everything of that owner.
+
+const (
+	// hangMemory is for how long a path that has hung is kept apart.
+	hangMemory = 10 * time.Minute
+	// fewHangs is how many paths of one owner may hang before all his are.
+	fewHangs = 8
+	// maxHangs bounds the paths that are remembered.
+	maxHangs = 1000
+)
+
+// hangs remembers which paths hang. Owned by the loop.
+type hangs struct {
+	paths  map[string]hang
+	owners map[uint32]int // how many of the paths are theirs
+	sweep  time.Time      // when the first of them may be forgotten
+}
+
+type hang struct {
+	owner uint32
+	last  time.Time
+}
+
+// note remembers that a path of that owner has hung.
+func (h *hangs) note(path string, owner uint32, now time.Time) {
+	h.forget(now)
+	before, known := h.paths[path]
+	switch {
+	case known:
+		h.leave(before.owner)
+	case len(h.paths) >= maxHangs:
+		return
+	case h.paths == nil:
+		h.paths, h.owners, h.sweep = map[string]hang{}, map[uint32]int{}, now.Add(hangMemory)
+	}
+	h.paths[path] = hang{owner, now}
+	h.owners[owner]++
+}
+
+// apart tells whether a file is to go with the queue of those that hang.
+func (h *hangs) apart(path string, owner uint32, now time.Time) bool {
+	if len(h.paths) == 0 {
+		return false
+	}
+	h.forget(now)
+	_, known := h.paths[path]
+	return known || h.owners[owner] > fewHangs
+}
+
+// forget drops what has not hung for long.
+func (h *hangs) forget(now time.Time) {
+	if now.Before(h.sweep) {
+		return
+	}
+	h.sweep = now.Add(hangMemory)
+	maps.DeleteFunc(h.paths, func(_ string, p hang) bool {
+		if now.Sub(p.last) < hangMemory {
+			h.sweep = minTime(h.sweep, p.last.Add(hangMemory))
+			return false
+		}
+		h.leave(p.owner)
+		return true
+	})
+}
+
+func (h *hangs) leave(owner uint32) {
+	if h.owners[owner]--; h.owners[owner] <= 0 {
+		delete(h.owners, owner)
+	}
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// noteHangs remembers the files that a run has waited for in vain.
+func (s *settler) noteHangs(o outcome.Outcome, now time.Time) {
+	for _, e := range o.Result.Races {
+		if !e.Hung() {
+			continue
+		}
+		path, f := o.ComplainedOf(e)
+		if f.State == fstree.Present {
+			s.hangs.note(path, f.Stat.Uid, now)
+		}
+	}
+}

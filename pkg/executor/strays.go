@@ -1,0 +1,35 @@
+package executor
+
+import (
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+)
+
+// strays are directories that the filter excludes and that this lane has made on
+// the remote all the same: when the lane looked a file had the name, which is not
+// excluded, and when rsync ran it had become a directory. What the filter keeps
+// on a remote is what somebody else has put there; these are not of that kind.
+type strays map[string]bool
+
+// mostStrays bounds them. One beyond it stays on the remote, empty.
+const mostStrays = 10_000
+
+// noteStrays finds those that a run has made.
+func (s *settler) noteStrays(o outcome.Outcome) {
+	if s.opt.Excluded == nil || o.Kind == plan.KindFull && s.full.Want.Verify {
+		return
+	}
+	for path, c := range o.Changed {
+		if c.Dir && c.Sent && path != "" && len(s.strays) < mostStrays && s.opt.Excluded(path, true) {
+			s.strays[path] = true
+		}
+	}
+}
+
+// lost forgets what a run has deleted.
+func (s strays) lost(w plan.Work) {
+	delete(s, w.Path)
+	for _, name := range w.Entries {
+		delete(s, name)
+	}
+}

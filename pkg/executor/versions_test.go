@@ -1,0 +1,176 @@
+package executor
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/transport/rsync"
+	"github.com/sersync/sersync/pkg/transport/rsync/session"
+)
+
+// keeping makes a lane keep versions in .old.
+func keeping(keep int) func(*setup) {
+	return func(o *setup) {
+		o.Way.Target.Versions = rsync.Versions{Dir: ".old", Keep: keep}
+		o.Way.Target.Params = o.Way.Target.Params.SparesVersions(".old")
+	}
+}
+
+// versions are the contents of what is kept under a name, oldest first.
+func (b *bed) versions(name string) (out []string) {
+	files, err := filepath.Glob(b.dst + "/.old/sersync-*/*/" + name)
+	must(b.T, err)
+	slices.Sort(files)
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		must(b.T, err)
+		out = append(out, string(text))
+	}
+	return out
+}
+
+// What is replaced or deleted is kept, every version of it, whichever way the change
+// goes; no full sync and no survey takes it away, and nothing of that name is sent.
+func TestVersionsAreKept(t *testing.T) {
+	for _, program := range []string{"", testkit.Bullseye.Install(t), testkit.Bookworm.Install(t)} {
+		for _, params := range []string{"-artuz", "-artuz --inplace", "-artuz --suffix=.bak -b"} {
+			b := newBed(t, with{program: program, params: params, options: keeping(30), files: []string{"a", "gone", "tree/x", "tree/in/y"}})
+			must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
+			for i, text := range []string{"second", "the third"} {
+				b.write("a", text)
+				b.arrives("a", text)
+				testkit.Eventually(t, patient, "the version is kept", func() bool { return len(b.versions("a")) == i+1 })
+			}
+			if got := b.versions("a"); !slices.Equal(got, []string{"old", "second"}) {
+				t.Errorf("%s: %q", params, got)
+			}
+			b.remove("gone")
+			b.remove("tree")
+			b.arrives("gone", "<none>")
+			b.arrives("tree/in/y", "<none>")
+			b.write("tree/new", "made again")
+			b.arrives("tree/new", "made again")
+			b.idle()
+			for _, name := range []string{"gone", "tree/x", "tree/in/y"} {
+				if got := b.versions(name); !slices.Equal(got, []string{"old"}) {
+					t.Errorf("%s: %s: %q", params, name, got)
+				}
+			}
+			put(t, b.dst, "theirs", "only there")
+			b.write(".old/mine", "here")
+			must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
+			b.idle()
+			if got := b.versions("theirs"); b.there("theirs") != "<none>" || !slices.Equal(got, []string{"only there"}) || b.there(".old/mine") != "<none>" || len(b.versions("a")) != 2 {
+				t.Errorf("%s: after a full sync: %q, %q, %q", params, got, b.there(".old/mine"), b.versions("a"))
+			}
+			if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || len(r.Extras)+len(r.Differing) > 0 {
+				t.Errorf("%s: %+v", params, r)
+			}
+			b.stop()
+		}
+	}
+}
+
+// Old days go by their names, and nothing else does: not what others put beside them,
+// not a day that is kept, nothing outside, and nothing of that name is brought there.
+func TestOldVersionsArePruned(t *testing.T) {
+	b := newBed(t, with{options: keeping(2), files: []string{"a"}})
+	must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
+	prune := func() (days []string) {
+		var err error
+		way := b.opt.Transport.(*session.Session)
+		must(t, Beside(t.Context(), b.Lane, func(ctx context.Context) { days, err = way.PruneVersions(ctx, time.Now()) }))
+		must(t, err)
+		return days
+	}
+	if days := prune(); len(days) > 0 {
+		t.Errorf("nothing is there yet: %q", days)
+	}
+	old := []string{"sersync-2001-01-01", "sersync-2001-01-02", "sersync-2001-01-03", "sersync-2001-01-04"}
+	for _, day := range old {
+		put(t, b.dst, ".old/"+day+"/01-02-03.000000/a/b", "kept")
+		put(t, b.src, day+"/mine", "here")
+	}
+	put(t, b.dst, ".old/2001-01-01/theirs", "of somebody")
+	put(t, b.dst, ".old/note", "of somebody")
+	must(t, os.Symlink("/etc", b.dst+"/.old/sersync-2000-01-01"))
+	days := prune()
+	left, err := os.ReadDir(b.dst + "/.old")
+	must(t, err)
+	var names []string
+	for _, e := range left {
+		names = append(names, e.Name())
+	}
+	if want := []string{"2001-01-01", "note", "sersync-2000-01-01", "sersync-2001-01-03", "sersync-2001-01-04"}; !slices.Equal(names, want) {
+		t.Errorf("left %q, want %q", names, want)
+	}
+	if b.there(".old/sersync-2001-01-03/01-02-03.000000/a/b") != "kept" || b.there("a") != "old" || b.there(old[0]+"/mine") != "<none>" {
+		t.Error("more was changed than two days")
+	}
+	if !slices.Equal(days, []string{".old/" + old[0], ".old/" + old[1]}) {
+		t.Errorf("it says that it has deleted %q", days)
+	}
+}
+
+// Where no version can be kept nothing is replaced or deleted. The lane says why, and
+// all of it arrives once the directory can be written to.
+func TestVersionsThatCannotBeKept(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("needs root, to have a daemon of another user")
+	}
+	b := newBed(t, with{options: keeping(30), files: []string{"a", "gone"}, module: []string{"uid = nobody", "gid = nogroup"}, prepare: func(b *bed) {
+		must(t, os.Mkdir(b.dst+"/.old", 0o755))
+		must(t, exec.Command("chown", "nobody", b.dst, b.dst+"/a", b.dst+"/gone").Run())
+	}})
+	must(t, b.fullSync(fullsync.Request{}).Err)
+	b.write("a", "new here")
+	testkit.Eventually(t, patient, "the lane says why", func() bool {
+		for _, f := range b.Snapshot(time.Now()).Failures {
+			if f.Reason == "the remote cannot keep the old versions" && strings.Contains(f.Remedy, "<backup>") {
+				return true
+			}
+		}
+		return false
+	})
+	b.remove("gone")
+	if b.there("a") != "old" || b.there("gone") != "old" {
+		t.Errorf("replaced or deleted without a version: %q %q", b.there("a"), b.there("gone"))
+	}
+	must(t, exec.Command("chown", "nobody", b.dst+"/.old").Run())
+	must(t, b.RetryNow(t.Context()))
+	b.arrives("a", "new here")
+	b.arrives("gone", "<none>")
+	testkit.Eventually(t, patient, "both are kept", func() bool { return len(b.versions("a")) == 1 && len(b.versions("gone")) == 1 })
+}
+
+// A receiver that leaves a file as it was without a word is found out. The client says
+// that it has sent the file, for it has.
+func TestASilentReceiverIsFoundOut(t *testing.T) {
+	client := filepath.Join(t.TempDir(), "rsync")
+	must(t, os.WriteFile(client, []byte(`#!/bin/sh
+test -e "$0.silent" || exec rsync "$@"
+case "$*" in *--backup-dir=*) ;; *) exec rsync "$@" ;; esac
+list=$(mktemp "$0.XXXXXX")
+cat >"$list"
+rsync -n "$@" <"$list" | grep ' held$'
+exec rsync --exclude=/held "$@" <"$list"
+`), 0o755))
+	must(t, os.WriteFile(client+".silent", nil, 0o644))
+	b := newBed(t, with{options: func(o *setup) { keeping(30)(o); o.Way.Program = client }, lane: func(l *Lane) { l.loop.remote.releaseDue = false }, files: []string{"held", "other"}})
+	must(t, b.fullSync(fullsync.Request{}).Err)
+	b.write("held", "new here")
+	b.write("other", "new here")
+	b.arrives("other", "new here")
+	testkit.Eventually(t, patient, "the file fails", func() bool { return b.Snapshot(time.Now()).Failing == 1 })
+	must(t, os.Remove(client+".silent"))
+	must(t, b.RetryNow(t.Context()))
+	b.arrives("held", "new here")
+}

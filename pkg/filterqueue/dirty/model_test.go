@@ -1,0 +1,428 @@
+package dirty
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// modelMark and model are the dirty set written down naively: maps, and a
+// full search for every question.
+type modelMark struct {
+	flags     Flags
+	since     time.Time
+	attempt   int
+	looked    bool
+	notBefore time.Time        // zero: not delayed
+	gone      map[string]Flags // deletions that wait by their names
+	deleted   map[string]Flags // and by hashes
+}
+
+type model struct{ pend, fly map[string]*modelMark }
+
+func under(path, dir string) bool {
+	return path != dir && (dir == "" || strings.HasPrefix(path, dir+"/"))
+}
+
+func older(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func (k *modelMark) absorbs() bool {
+	return k.flags&Tree != 0 && (k.notBefore.IsZero() || k.attempt == 0)
+}
+
+// takeOver returns what a tree takes over of the flags of what is below it.
+func (k *modelMark) takeOver(path string, f Flags) Flags {
+	if f&Gone == 0 || k.flags&Gone != 0 {
+		return f &^ Tree
+	}
+	if k.gone == nil {
+		k.gone = map[string]Flags{}
+	}
+	k.gone[path] |= f & (Tree | Gone)
+	return f &^ (Tree | Gone)
+}
+
+func (k *modelMark) inherit(o *modelMark) {
+	for p, f := range o.gone {
+		k.flags |= k.takeOver(p, f)
+	}
+	if len(o.deleted) > 0 && k.flags&Gone == 0 {
+		k.flags |= Extras
+		k.hash(o.deleted)
+	}
+	o.gone, o.deleted = nil, nil
+}
+
+func (k *modelMark) hash(names map[string]Flags) {
+	if k.deleted == nil {
+		k.deleted = map[string]Flags{}
+	}
+	maps.Copy(k.deleted, names)
+}
+
+// land marks the deletions that have waited for a tree.
+func (m *model) land(k *modelMark, now time.Time) {
+	if k.flags&Gone != 0 {
+		return
+	}
+	for p, f := range k.gone {
+		heir := m.mark(p, f, now)
+		m.pend[heir].since = older(m.pend[heir].since, k.since)
+	}
+}
+
+func (m *model) absorberOf(path string) (string, bool) {
+	for dir, k := range m.pend {
+		if under(path, dir) && k.absorbs() {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+func (m *model) absorbBelow(dir string) {
+	k := m.pend[dir]
+	if !k.absorbs() {
+		return
+	}
+	for p, o := range m.pend {
+		if under(p, dir) {
+			k.flags |= k.takeOver(p, o.flags)
+			k.inherit(o)
+			k.since = older(k.since, o.since)
+			delete(m.pend, p)
+		}
+	}
+}
+
+func (m *model) mark(path string, f Flags, now time.Time) string {
+	if dir, ok := m.absorberOf(path); ok {
+		path, f = dir, m.pend[dir].takeOver(path, f)
+	}
+	k := m.pend[path]
+	if k == nil {
+		k = &modelMark{since: now}
+		m.pend[path] = k
+		if fly := m.fly[path]; fly != nil {
+			f |= fly.flags & (Tree | Gone)
+		}
+	} else if k.attempt == 0 {
+		k.looked, k.notBefore = false, time.Time{}
+	}
+	k.flags |= f
+	m.absorbBelow(path)
+	return path
+}
+
+func (m *model) giveBack(it Item, notBefore time.Time) {
+	k := m.fly[it.Path]
+	delete(m.fly, it.Path)
+	k.flags, k.attempt, k.looked, k.notBefore = it.Flags, it.Attempt, it.Looked, notBefore
+	if o := m.pend[it.Path]; o != nil {
+		k.flags |= o.flags
+		k.inherit(o)
+		if k.attempt == 0 {
+			k.notBefore, k.looked = time.Time{}, false
+		}
+	}
+	if dir, ok := m.absorberOf(it.Path); ok {
+		delete(m.pend, it.Path)
+		m.pend[dir].since = older(m.pend[dir].since, k.since)
+		rest := m.pend[dir].takeOver(it.Path, k.flags)
+		m.pend[dir].inherit(k)
+		m.mark(dir, rest, k.since)
+		return
+	}
+	m.pend[it.Path] = k
+	m.absorbBelow(it.Path)
+}
+
+// takeable returns what a Take without limit may hand out.
+func (m *model) takeable(now time.Time) map[string]bool {
+	var due []string
+	for p, k := range m.pend {
+		if !k.notBefore.IsZero() && !k.notBefore.After(now) {
+			due = append(due, p)
+		}
+	}
+	for _, p := range due {
+		if k := m.pend[p]; k != nil {
+			k.notBefore = time.Time{}
+			m.absorbBelow(p)
+		}
+	}
+	out := map[string]bool{}
+	for p, k := range m.pend {
+		blocked := !k.notBefore.IsZero()
+		for f := range m.fly {
+			blocked = blocked || f == p || under(p, f) || under(f, p)
+		}
+		if !blocked {
+			out[p] = true
+		}
+	}
+	return out
+}
+
+type modelRun struct {
+	t      *testing.T
+	r      *rand.Rand
+	d      *Set
+	m      model
+	now    time.Time
+	flying []Item
+}
+
+func (x *modelRun) path() string {
+	depth := x.r.IntN(4)
+	parts := make([]string, depth)
+	for i := range parts {
+		// Some directories get more entries than are searched in order.
+		parts[i] = string(rune('a' + x.r.IntN([]int{2, 12, 3}[i])))
+	}
+	return strings.Join(parts, "/")
+}
+
+func (x *modelRun) flags() Flags {
+	f := Flags(x.r.IntN(16))
+	if x.r.IntN(3) > 0 {
+		f &^= Tree
+	}
+	return f
+}
+
+func (x *modelRun) pick() (Item, bool) {
+	if len(x.flying) == 0 {
+		return Item{}, false
+	}
+	i := x.r.IntN(len(x.flying))
+	it := x.flying[i]
+	x.flying = append(x.flying[:i], x.flying[i+1:]...)
+	return it, true
+}
+
+func (x *modelRun) take() {
+	limit := 1 + x.r.IntN(12)
+	can := x.m.takeable(x.now)
+	got := x.d.Take(x.now, limit)
+	if len(got) != min(limit, len(can)) {
+		x.t.Fatalf("took %q, of %d at most %d", paths(got), len(can), limit)
+	}
+	for i, it := range got {
+		if !can[it.Path] {
+			x.t.Fatalf("took %q, which is blocked or not pending", it.Path)
+		}
+		k := x.m.pend[it.Path]
+		if it.Flags != k.flags || it.Attempt != k.attempt || it.Looked != k.looked || !it.Since.Equal(k.since) {
+			x.t.Fatalf("took %+v, want %+v", it, *k)
+		}
+		for _, before := range got[:i] {
+			if under(before.Path, it.Path) {
+				x.t.Fatalf("%q came before its parent %q", before.Path, it.Path)
+			}
+			if it.Flags&Tree != 0 && under(before.Path, it.Path) || before.Flags&Tree != 0 && under(it.Path, before.Path) {
+				x.t.Fatalf("tree and entry together: %q and %q", before.Path, it.Path)
+			}
+		}
+	}
+	for _, it := range got {
+		k := x.m.pend[it.Path]
+		if k.flags&(Extras|Gone) == Extras {
+			k.hash(k.gone)
+			k.gone = nil
+		}
+		x.m.fly[it.Path] = k
+		delete(x.m.pend, it.Path)
+	}
+	x.flying = append(x.flying, got...)
+}
+
+func (x *modelRun) back() {
+	it, ok := x.pick()
+	if !ok {
+		return
+	}
+	switch x.r.IntN(4) {
+	case 0, 1:
+		x.done(it)
+	case 2:
+		it.Attempt, it.Looked = x.r.IntN(3), x.r.IntN(2) == 0
+		if x.r.IntN(3) == 0 {
+			it.Flags |= Tree
+		}
+		var until time.Time
+		if x.r.IntN(4) > 0 {
+			until = x.now.Add(time.Duration(x.r.IntN(200)) * time.Millisecond)
+		}
+		x.d.Return(it, until)
+		x.m.giveBack(it, until)
+	case 3:
+		heir, f := it.Path, x.flags()
+		if i := strings.LastIndexByte(heir, '/'); i >= 0 {
+			heir = heir[:i]
+		}
+		x.d.Drop(it, heir, f, x.now)
+		k := x.m.fly[it.Path]
+		delete(x.m.fly, it.Path)
+		heir = x.m.mark(heir, f, x.now)
+		x.m.pend[heir].since = older(x.m.pend[heir].since, k.since)
+		x.m.land(k, x.now)
+	}
+}
+
+func (x *modelRun) done(it Item) {
+	x.d.Done(it)
+	k := x.m.fly[it.Path]
+	delete(x.m.fly, it.Path)
+	x.m.land(k, x.now)
+}
+
+func (x *modelRun) step() {
+	x.now = x.now.Add(time.Duration(x.r.IntN(20)) * time.Millisecond)
+	switch n := x.r.IntN(100); {
+	case n < 55:
+		p, f := x.path(), x.flags()
+		x.d.Mark(p, f, x.now)
+		x.m.mark(p, f, x.now)
+	case n < 75:
+		x.take()
+	case n < 98:
+		x.back()
+	default:
+		x.d.RetryNow()
+		for p := range x.m.pend {
+			if k := x.m.pend[p]; k != nil {
+				k.notBefore = time.Time{}
+				x.m.absorbBelow(p)
+			}
+		}
+	}
+}
+
+// check compares the whole state and the counters.
+func (x *modelRun) check() {
+	x.t.Helper()
+	var oldest time.Time
+	failing := 0
+	note := func(k *modelMark) {
+		if oldest.IsZero() || k.since.Before(oldest) {
+			oldest = k.since
+		}
+		if k.attempt > 0 {
+			failing++
+		}
+	}
+	for p, k := range x.m.pend {
+		note(k)
+		n := x.d.root.find(p)
+		if n == nil || n.pend == nil || n.pend.item().Flags != k.flags || int(n.pend.attempt) != k.attempt ||
+			n.pend.item().Looked != k.looked || (n.pend.where == delayedUntil) != !k.notBefore.IsZero() {
+			x.t.Fatalf("%q is lost or differs from %+v", p, *k)
+		}
+		x.names(p, n.pend, k)
+	}
+	for p, k := range x.m.fly {
+		note(k)
+		x.names(p, x.d.root.find(p).fly, k)
+	}
+	want := Stats{Pending: len(x.m.pend), InFlight: len(x.m.fly), Delayed: failing, Oldest: oldest}
+	if got := x.d.Stats(); !got.Oldest.Equal(want.Oldest) || got.Pending != want.Pending ||
+		got.InFlight != want.InFlight || got.Delayed != want.Delayed {
+		x.t.Fatalf("stats %+v, want %+v", got, want)
+	}
+	if got := len(x.d.Failing(1000)); got != failing {
+		x.t.Fatalf("%d failing, want %d", got, failing)
+	}
+	checkCounts(x.t, x.d.root)
+}
+
+// names compares the deletions that wait for a tree.
+func (x *modelRun) names(path string, m *mark, k *modelMark) {
+	x.t.Helper()
+	if k.flags&Gone == 0 && !maps.Equal(topmost(x.d.gone.names[m]), topmost(k.gone)) {
+		x.t.Fatalf("for %q wait %v, want %v", path, x.d.gone.names[m], k.gone)
+	}
+	for p := range k.deleted {
+		if !x.d.gone.hashes[m].Has(p) {
+			x.t.Fatalf("for %q: %q is not known as deleted", path, p)
+		}
+	}
+}
+
+// topmost leaves out what goes with a deleted directory above it: whether it is
+// named as well depends on the order of things.
+func topmost(gone map[string]Flags) map[string]Flags {
+	out := maps.Clone(gone)
+	maps.DeleteFunc(out, func(p string, _ Flags) bool {
+		for dir, f := range gone {
+			if f&Tree != 0 && under(p, dir) {
+				return true
+			}
+		}
+		return false
+	})
+	return out
+}
+
+// checkCounts recounts what the nodes keep count of.
+func checkCounts(t *testing.T, n *node) (pend, fly int32) {
+	t.Helper()
+	var dirty int32
+	n.each(func(k *node) {
+		p, f := checkCounts(t, k)
+		if k.pend == nil && k.fly == nil && k.children == nil {
+			t.Fatalf("%q was not removed", k.path)
+		}
+		if p > 0 {
+			dirty++
+		}
+		pend, fly = pend+p, fly+f
+	})
+	if n.pendBelow != pend || n.flyBelow != fly || n.dirtyKids != dirty {
+		t.Fatalf("%q counts %d %d %d, has %d %d %d", n.path, n.pendBelow, n.flyBelow, n.dirtyKids, pend, fly, dirty)
+	}
+	if n.pend != nil {
+		pend++
+	}
+	if n.fly != nil {
+		fly++
+	}
+	return pend, fly
+}
+
+func TestAgainstModel(t *testing.T) {
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			x := &modelRun{
+				t: t, r: rand.New(rand.NewPCG(seed, 1)), d: New(t0, Limits{}), now: t0,
+				m: model{pend: map[string]*modelMark{}, fly: map[string]*modelMark{}},
+			}
+			for range 600 {
+				x.step()
+				x.check()
+			}
+			// Quiet: whatever is left must come out, each path once.
+			for left := 0; x.d.Stats().Pending+x.d.Stats().InFlight > 0; left++ {
+				if left > 1000 {
+					t.Fatalf("stuck with %+v", x.d.Stats())
+				}
+				for it, ok := x.pick(); ok; it, ok = x.pick() {
+					x.done(it)
+				}
+				x.now = x.now.Add(time.Second)
+				x.take()
+			}
+			if x.d.root.children != nil || len(x.d.delayed) > 0 || len(x.d.failing) > 0 {
+				t.Fatal("something is left behind")
+			}
+		})
+	}
+}

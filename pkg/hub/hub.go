@@ -1,0 +1,266 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/hub/identity"
+	"github.com/sersync/sersync/pkg/hub/roster"
+)
+
+// Options configure a hub. They are immutable.
+type Options struct {
+	Dir    string // everything that the hub keeps
+	Listen string // ADDR:PORT
+	// Names are further host names and addresses under which the hub is reached.
+	Names []string
+	// MaxStore bounds all streams together, in bytes; 0: three quarters of what is free
+	// on the disk.
+	MaxStore int64
+	Logger   *zap.Logger
+}
+
+// DefaultListen is where a hub listens unless it is told otherwise.
+const DefaultListen = "127.0.0.1:4222"
+
+const (
+	// every is how often roster and disk are looked at.
+	every = 500 * time.Millisecond
+	// enoughSpace is how many bytes must be free before streams are opened again
+	// after the disk was full.
+	enoughSpace = 32 << 20
+	readyWithin = 30 * time.Second
+)
+
+// Hub is a hub that has been prepared and does not run yet.
+type Hub struct {
+	opt   Options
+	log   *zap.Logger
+	state state
+}
+
+// New makes what is missing in the hub's directory, and checks the rest.
+func New(opt Options) (*Hub, error) {
+	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("directory of the hub: %w", err)
+	}
+	names, err := reached(opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := identity.Make(opt.Dir, names); err != nil {
+		return nil, err
+	}
+	source, err := identity.Key(filepath.Join(opt.Dir, identity.SourceKey))
+	if err != nil {
+		return nil, err
+	}
+	admin, err := identity.Key(filepath.Join(opt.Dir, identity.AdminKey))
+	if err != nil {
+		return nil, err
+	}
+	old, err := roster.Read(opt.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if old.Source != source || old.Admin != admin {
+		err = roster.Change(opt.Dir, func(r *roster.Roster) error {
+			r.Source, r.Admin = source, admin
+			return nil
+		})
+	}
+	return &Hub{opt: opt, log: opt.Logger}, ignore(err, fs.ErrNotExist)
+}
+
+func ignore(err, known error) error {
+	if errors.Is(err, known) {
+		return nil
+	}
+	return err
+}
+
+// reached are the names and addresses under which the hub is reached.
+func reached(opt Options) ([]string, error) {
+	host, _, err := net.SplitHostPort(opt.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: %w; write ADDR:PORT", opt.Listen, err)
+	}
+	names := append([]string{"localhost", "127.0.0.1", "::1"}, opt.Names...)
+	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified() && !ip.IsLoopback()) {
+		names = append(names, host)
+	}
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// Run serves until ctx ends. ready is called once edges and sources can connect; it may
+// be nil.
+func (h *Hub) Run(ctx context.Context, ready func(addr string)) error {
+	for {
+		err := h.serve(ctx, ready)
+		if !errors.Is(err, errFull) {
+			return err
+		}
+		ready = nil
+		if err := h.awaitSpace(ctx); err != nil {
+			return nil //nolint:nilerr // it was told to end
+		}
+		h.log.Info("there is space again on the hub's disk, streams are opened")
+	}
+}
+
+// errFull says that the server has closed its streams because the disk was full.
+var errFull = errors.New("the disk is full")
+
+// serve runs one server.
+func (h *Hub) serve(ctx context.Context, ready func(string)) error {
+	opts, seen, err := h.options()
+	if err != nil {
+		return err
+	}
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	s.SetLoggerV2(logger{h.log.Named("nats").Sugar()}, false, false, false)
+	s.Start()
+	defer func() {
+		h.state.set(nil, "")
+		s.Shutdown()
+		s.WaitForShutdown()
+	}()
+	if !s.ReadyForConnections(readyWithin) {
+		return fmt.Errorf("listen on %s: not ready within %v; see the log for the cause", h.opt.Listen, readyWithin)
+	}
+	h.state.set(s, "")
+	h.log.Info("hub is ready", zap.String("listen", s.Addr().String()), zap.String("dir", h.opt.Dir))
+	if ready != nil {
+		ready(s.Addr().String())
+	}
+	return h.attend(ctx, s, opts, seen)
+}
+
+// attend takes a changed roster over, and sees when the disk is full, until ctx ends.
+func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options, seen time.Time) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if !s.JetStreamEnabled() {
+			h.log.Error("the hub's disk is full: nothing is stored until there is space again", zap.String("dir", h.opt.Dir),
+				zap.String("remedy", "free space on it, or move the directory of the hub to a larger one"))
+			h.state.set(nil, "the hub's disk is full")
+			return errFull
+		}
+		if at := changedAt(h.opt.Dir); !at.Equal(seen) {
+			seen = at
+			h.reload(s, opts.Port)
+		}
+	}
+}
+
+// reload has the server take over a changed roster. Edges that were removed lose their
+// connections.
+func (h *Hub) reload(s *server.Server, port int) {
+	var err error
+	// The server connects the imports of an account that it did not have before only
+	// when it takes it over a second time (seen with 2.15.3).
+	for range 2 {
+		var opts *server.Options
+		if opts, _, err = h.options(); err != nil {
+			break
+		}
+		opts.Port = port // where any one was asked for
+		if err = s.ReloadOptions(opts); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		h.log.Error("the roster cannot be taken over, the one before is in force", zap.Error(err), zap.String("file", roster.Path(h.opt.Dir)))
+		h.state.set(s, "the roster cannot be taken over")
+		return
+	}
+	h.state.set(s, "")
+	h.log.Info("the roster was taken over", zap.String("file", roster.Path(h.opt.Dir)))
+}
+
+// options are those of the server, and when the roster that they hold was changed.
+func (h *Hub) options() (*server.Options, time.Time, error) {
+	seen := changedAt(h.opt.Dir)
+	r, err := roster.Read(h.opt.Dir)
+	if err != nil {
+		return nil, seen, err
+	}
+	opt := h.opt
+	if opt.MaxStore == 0 {
+		opt.MaxStore = max(free(opt.Dir)/4*3, enoughSpace)
+	}
+	text, err := config(opt, r)
+	if err != nil {
+		return nil, seen, err
+	}
+	o := &server.Options{NoSigs: true}
+	if err := o.ProcessConfigString(string(text)); err != nil {
+		return nil, seen, fmt.Errorf("configuration of the server: %w", err)
+	}
+	if o.Port == 0 {
+		o.Port = server.RANDOM_PORT
+	}
+	return o, seen, nil
+}
+
+func changedAt(dir string) time.Time {
+	info, err := os.Stat(roster.Path(dir))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// free is how many bytes are free on the disk of a directory.
+func free(dir string) int64 {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil {
+		return 0
+	}
+	return int64(st.Bavail) * st.Bsize //nolint:unconvert // the type differs between architectures
+}
+
+func (h *Hub) awaitSpace(ctx context.Context) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for free(h.opt.Dir) < enoughSpace {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return ctx.Err()
+}
+
+// logger hands the server's own lines over.
+type logger struct{ to *zap.SugaredLogger }
+
+func (l logger) Noticef(format string, v ...any) { l.to.Debugf(format, v...) }
+func (l logger) Warnf(format string, v ...any)   { l.to.Warnf(format, v...) }
+func (l logger) Fatalf(format string, v ...any)  { l.to.Errorf(format, v...) }
+func (l logger) Errorf(format string, v ...any)  { l.to.Errorf(format, v...) }
+func (l logger) Debugf(format string, v ...any)  { l.to.Debugf(format, v...) }
+func (l logger) Tracef(format string, v ...any)  { l.to.Debugf(format, v...) }

@@ -1,0 +1,266 @@
+// Package hubcmd is the command line of sersync-hub.
+package hubcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/hub"
+	"github.com/sersync/sersync/pkg/hub/identity"
+	"github.com/sersync/sersync/pkg/hub/roster"
+	"github.com/sersync/sersync/pkg/stream"
+	"github.com/sersync/sersync/pkg/stream/dial"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
+)
+
+const usage = `sersync-hub keeps the streams through which a sersync reaches many edges.
+
+  sersync-hub [run] [options]        serve until a signal ends it
+  sersync-hub add-edge NAME TREE...  let an edge follow trees; prints what it needs
+  sersync-hub remove-edge NAME       cut an edge off
+  sersync-hub list                   edges, their trees, and what they report
+  sersync-hub release TREE           let another source publish a tree
+
+Options:
+`
+
+// DefaultDir is where a hub keeps everything unless it is told otherwise.
+const DefaultDir = "/var/lib/sersync-hub"
+
+// The exit statuses.
+const (
+	exitDone  = 0
+	exitFails = 1
+	exitUsage = 2
+)
+
+type command struct {
+	out, errOut io.Writer
+	dir, listen string
+	metrics     string
+	names       []string
+	maxStore    int64
+}
+
+// Main carries out a command line and returns the exit status.
+func Main(args []string, out, errOut io.Writer) int {
+	c := command{out: out, errOut: errOut}
+	flags := pflag.NewFlagSet("sersync-hub", pflag.ContinueOnError)
+	flags.SetOutput(errOut)
+	flags.StringVar(&c.dir, "dir", DefaultDir, "the hub's directory: keys, roster and streams")
+	flags.StringVar(&c.listen, "listen", hub.DefaultListen, "ADDR:PORT to listen on")
+	flags.StringArrayVar(&c.names, "name", nil, "a host name or address under which edges reach the hub; any number")
+	flags.StringVar(&c.metrics, "metrics", "127.0.0.1:8010", "ADDR:PORT of /metrics and /healthz; empty: none")
+	flags.Int64Var(&c.maxStore, "max-store", 0, "MiB that all streams may take together; 0: three quarters of what is free on the disk")
+	flags.Usage = func() { fmt.Fprint(errOut, usage, flags.FlagUsages()) }
+	switch err := flags.Parse(args); {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitDone
+	case err != nil:
+		fmt.Fprintf(errOut, "sersync-hub: %v; see sersync-hub --help\n", err)
+		return exitUsage
+	}
+	verb, rest := "run", flags.Args()
+	if len(rest) > 0 {
+		verb, rest = rest[0], rest[1:]
+	}
+	err := c.do(verb, rest)
+	switch {
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(errOut, "sersync-hub: %v; see sersync-hub --help\n", err)
+		return exitUsage
+	case err != nil:
+		fmt.Fprintf(errOut, "sersync-hub: %v\n", err)
+		return exitFails
+	}
+	return exitDone
+}
+
+var errUsage = errors.New("the command line cannot be understood")
+
+func (c *command) do(verb string, args []string) error {
+	want := map[string]func(int) bool{
+		"run": func(n int) bool { return n == 0 }, "add-edge": func(n int) bool { return n >= 2 }, "remove-edge": func(n int) bool { return n == 1 },
+		"list": func(n int) bool { return n == 0 }, "release": func(n int) bool { return n == 1 },
+	}[verb]
+	if want == nil || !want(len(args)) {
+		return fmt.Errorf("%q: %w", strings.Join(append([]string{verb}, args...), " "), errUsage)
+	}
+	switch verb {
+	case "add-edge":
+		return c.addEdge(args[0], args[1:])
+	case "remove-edge":
+		return c.removeEdge(args[0])
+	case "list":
+		return c.list()
+	case "release":
+		return c.release(args[0])
+	default:
+		return c.run()
+	}
+}
+
+func (c *command) run() error {
+	log, err := zap.NewProductionConfig().Build()
+	if err != nil {
+		return fmt.Errorf("log: %w", err)
+	}
+	h, err := hub.New(hub.Options{Dir: c.dir, Listen: c.listen, Names: c.names, MaxStore: c.maxStore << 20, Logger: log})
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	page, err := servePage(ctx, c.metrics, h)
+	if err != nil {
+		return err
+	}
+	defer page()
+	return h.Run(ctx, func(addr string) {
+		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // not under systemd: nobody listens
+		fmt.Fprintf(c.out, "sersync-hub listens on %s; the source's key is %s\n", addr, filepath.Join(c.dir, identity.SourceKey))
+		_ = os.WriteFile(c.addrFile(), []byte(addr+"\n"), 0o600) // for commands beside it
+	})
+}
+
+// addrFile holds where the hub listens.
+func (c *command) addrFile() string { return filepath.Join(c.dir, "address") }
+
+// url is how edges reach the hub: by a name of its own, else by where it listens.
+func (c *command) url() string {
+	addr := c.listen
+	if data, err := os.ReadFile(c.addrFile()); err == nil {
+		addr = strings.TrimSpace(string(data))
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "nats://" + addr
+	}
+	switch ip := net.ParseIP(host); {
+	case len(c.names) > 0:
+		host = c.names[0]
+	case host == "" || ip != nil && ip.IsUnspecified():
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	return "nats://" + net.JoinHostPort(host, port)
+}
+
+func (c *command) addEdge(name string, trees []string) error {
+	for _, n := range append([]string{name}, trees...) {
+		if err := stream.CheckName(n); err != nil {
+			return fmt.Errorf("add-edge: %w", err)
+		}
+	}
+	ca, err := os.ReadFile(filepath.Join(c.dir, identity.CA))
+	if err != nil {
+		return fmt.Errorf("add-edge: %w; start the hub once before, or name its directory with --dir", err)
+	}
+	seed, public, err := identity.NewKey()
+	if err != nil {
+		return err
+	}
+	replaced := false
+	err = roster.Change(c.dir, func(r *roster.Roster) error {
+		replaced = slices.ContainsFunc(r.Edges, func(e roster.Edge) bool { return e.Name == name })
+		r.Put(roster.Edge{Name: name, Key: public, Trees: trees, Since: time.Now().UTC().Truncate(time.Second)})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if replaced {
+		fmt.Fprintf(c.errOut, "edge %s had a key before, which is not taken any more\n", name)
+	}
+	fmt.Fprintf(c.out, `# Edge %s may follow: %s. The key is kept nowhere else.
+# address
+%s
+# key: put this line into a file that only the edge's user can read (mode 0600)
+%s
+# ca: put these lines into a file
+%s`, name, strings.Join(trees, " "), c.url(), seed, ca)
+	return nil
+}
+
+func (c *command) removeEdge(name string) error {
+	return roster.Change(c.dir, func(r *roster.Roster) error { return r.Remove(name) })
+}
+
+// connect connects to the hub that runs, with its own key.
+func (c *command) connect(ctx context.Context) (*publish.Desk, error) {
+	addr, err := os.ReadFile(c.addrFile())
+	if err != nil {
+		return nil, fmt.Errorf("the hub of %s does not seem to run: %w", c.dir, err)
+	}
+	host, port, err := net.SplitHostPort(strings.TrimSpace(string(addr)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.addrFile(), err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return publish.OpenDesk(ctx, dial.Way{
+		URL: "nats://" + net.JoinHostPort(host, port), Creds: filepath.Join(c.dir, identity.AdminKey), CA: filepath.Join(c.dir, identity.CA), Client: "sersync-hub",
+	})
+}
+
+const askFor = 10 * time.Second
+
+func (c *command) list() error {
+	r, err := roster.Read(c.dir)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askFor)
+	defer cancel()
+	reports := map[string]publish.Edge{}
+	desk, err := c.connect(ctx)
+	if err == nil {
+		defer desk.Close()
+		reports, err = desk.Reports(ctx)
+	}
+	if err != nil {
+		fmt.Fprintf(c.errOut, "what edges report is not known: %v\n", err)
+	}
+	fmt.Fprintf(c.out, "%-24s %-16s %12s %8s %8s %s\n", "EDGE", "TREE", "SEQUENCE", "DIRTY", "FAILS", "LAST REPORT")
+	for _, e := range r.Edges {
+		for _, tree := range e.Trees {
+			said, ok := reports[e.Name+"."+tree]
+			when := "never"
+			if ok {
+				when = said.Heard.Local().Format(time.DateTime)
+			}
+			fmt.Fprintf(c.out, "%-24s %-16s %12d %8d %8d %s\n", e.Name, tree, said.Sequence, said.Dirty, said.Failures, when)
+		}
+	}
+	return nil
+}
+
+func (c *command) release(tree string) error {
+	if err := stream.CheckName(tree); err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askFor)
+	defer cancel()
+	desk, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	return desk.Release(ctx, tree)
+}

@@ -1,0 +1,75 @@
+package hubcmd
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/pkg/hub"
+	"github.com/sersync/sersync/pkg/hub/identity"
+	"github.com/sersync/sersync/pkg/hub/roster"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func run(args ...string) (status int, out, errOut string) {
+	var o, e bytes.Buffer
+	status = Main(args, &o, &e)
+	return status, o.String(), e.String()
+}
+
+func TestAddListAndRemove(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "hub")
+	if status, _, said := run("add-edge", "e1", "web", "--dir", dir); status != exitFails || !strings.Contains(said, "start the hub once") {
+		t.Errorf("without a hub: %d %s", status, said)
+	}
+	if _, err := hub.New(hub.Options{Dir: dir, Listen: hub.DefaultListen, Logger: zap.NewNop()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{identity.SourceKey, identity.AdminKey, identity.CertKey, "ca.key", filepath.Base(roster.Path(dir))} {
+		if info, err := os.Stat(filepath.Join(dir, secret)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", secret, info.Mode(), err)
+		}
+	}
+	status, out, said := run("add-edge", "e1", "web", "static", "web", "--dir", dir, "--name", "hub.example", "--listen", "0.0.0.0:4333")
+	if status != exitDone || !strings.Contains(out, "nats://hub.example:4333") || !strings.Contains(out, "\nSU") || !strings.Contains(out, "BEGIN CERTIFICATE") {
+		t.Errorf("%d %s%s", status, out, said)
+	}
+	r, err := roster.Read(dir)
+	if err != nil || len(r.Edges) != 1 || strings.Join(r.Edges[0].Trees, " ") != "static web" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if strings.Contains(out, r.Edges[0].Key) {
+		t.Error("the public key is printed in the place of the secret one")
+	}
+	if status, out, _ := run("list", "--dir", dir); status != exitDone || !strings.Contains(out, "e1") {
+		t.Errorf("list: %d %s", status, out)
+	}
+	if _, _, said := run("add-edge", "e1", "web", "--dir", dir); !strings.Contains(said, "had a key before") {
+		t.Errorf("added again: %s", said)
+	}
+	if status, _, said := run("remove-edge", "e1", "--dir", dir); status != exitDone {
+		t.Error(said)
+	}
+	if status, _, said := run("remove-edge", "e1", "--dir", dir); status != exitFails || !strings.Contains(said, "no such edge") {
+		t.Errorf("removed twice: %d %s", status, said)
+	}
+}
+
+func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
+	for _, line := range []string{"add-edge", "add-edge e1", "remove-edge", "release", "dance", "list x", "--nonsense", "run now"} {
+		if status, _, said := run(append(strings.Fields(line), "--dir", t.TempDir())...); status != exitUsage || strings.Count(said, "\n") > 30 {
+			t.Errorf("%s: %d %s", line, status, said)
+		}
+	}
+	for _, line := range []string{"add-edge a.b web", "add-edge e1 *", "release >"} {
+		if status, _, said := run(append(strings.Fields(line), "--dir", t.TempDir())...); status != exitFails || !strings.Contains(said, "letters, digits") {
+			t.Errorf("%s: %d %s", line, status, said)
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package hub
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/sersync/sersync/pkg/hub/roster"
+	"github.com/sersync/sersync/pkg/stream"
+	"github.com/sersync/sersync/pkg/stream/dial"
+	"github.com/sersync/sersync/pkg/transport"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
+)
+
+func send(t *testing.T, s source, names ...string) {
+	t.Helper()
+	trip, err := s.Do(t.Context(), transport.Call{Batch: transport.Batch{Kind: transport.Send}, Names: names})
+	if err != nil || trip.Result.Class != transport.Done {
+		t.Fatalf("%q: %v, %v %s: %s", names, err, trip.Result.Class, trip.Result.Reason, trip.Result.Detail)
+	}
+}
+
+// An edge follows its tree with the rights that it has: live, and what it has missed.
+func TestAnEdgeFollowsItsTree(t *testing.T) {
+	b := newBed(t)
+	s := b.source("web", nil)
+	way := b.edge("e1", "web")
+	write(t, s.dir, "before", "1")
+	send(t, s, "before")
+
+	c := b.connect(way)
+	live, err := c.SubscribeSync(stream.Live("web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s.dir, "after", "2")
+	send(t, s, "after")
+	m, err := live.NextMsg(60e9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sequence(m) != 3 { // the first one has begun the stream
+		t.Errorf("the live message has the sequence %d", sequence(m))
+	}
+	got, status := b.get(c, "web", 1, 10)
+	if len(got) != 3 || status != stream.EndOfBatch || sequence(got[0]) != 1 || sequence(got[2]) != 3 || string(got[2].Data) != string(m.Data) {
+		t.Errorf("%d messages, then %q", len(got), status)
+	}
+	if _, status = b.get(c, "web", 4, 10); status != stream.NotFound {
+		t.Errorf("what is not there yet: %q", status)
+	}
+	if _, err := c.Request(stream.InfoSubject("web"), nil, 60e9); err != nil {
+		t.Error("ask for the state of the stream:", err)
+	}
+
+	report, err := stream.Report{Edge: "e1", Tree: "web", Sequence: 3}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack, err := c.Request(stream.ReportSubject("e1", "web"), report, 60e9)
+	if err != nil || strings.Contains(string(ack.Data), "error") {
+		t.Fatalf("report: %v, %s", err, ack.Data)
+	}
+	b.await("the source sees the report", func() bool {
+		edges := s.Edges(time.Now()).List
+		return len(edges) == 1 && edges[0].Edge == "e1" && edges[0].Sequence == 3
+	})
+
+	mirror, err := stream.Mirror{Edge: "e1", Tree: "web", Epoch: strings.Repeat("0", 32), Generation: 7}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := b.connect(b.edge("e2", "web"))
+	mirrors, err := other.SubscribeSync(stream.MirrorsOf("web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Request(stream.MirrorSubject("e1", "web"), mirror, 60e9); err != nil {
+		t.Fatal("announce:", err)
+	}
+	if m, err := mirrors.NextMsg(60e9); err != nil || string(m.Data) != string(mirror) || !strings.HasSuffix(m.Subject, ".e1") {
+		t.Errorf("the announcement is not seen: %v", err)
+	}
+	if m, err := other.Request(stream.GetMirror("e1", "web"), nil, 60e9); err != nil || string(m.Data) != string(mirror) {
+		t.Errorf("the announcement cannot be asked for: %v", err)
+	}
+}
+
+func TestAnEdgesKeyHarmsNobody(t *testing.T) {
+	b := newBed(t)
+	web, secret := b.source("web", nil), b.source("secret", nil)
+	write(t, web.dir, "f", "1")
+	write(t, secret.dir, "f", "for others")
+	send(t, web, "f")
+	send(t, secret, "f")
+	b.edge("e2", "web", "secret")
+	way := b.edge("e1", "web")
+	stored := func() (n uint64) {
+		c := b.connect(b.sourceWay())
+		defer c.Close()
+		for _, s := range []string{stream.Name("web"), stream.Name("secret"), "KV_" + stream.Mirrors, "KV_" + stream.Claims} {
+			n += lastOf(b, c, s)
+		}
+		return n
+	}
+	before := stored()
+	spy := b.connect(b.sourceWay())
+	heard, err := spy.SubscribeSync("sersync.live.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := spy.Flush(); err != nil {
+		t.Fatal(err)
+	}
+
+	refused := make(chan error, 100)
+	c := b.connect(way, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	victims := []string{
+		stream.Subject("web", "f"), stream.Subject("web", ""), stream.Subject("secret", "f"), stream.ReportSubject("e2", "web"),
+		stream.ReportSubject("e1", "secret"), stream.MirrorSubject("e2", "web"), "$KV." + stream.Claims + ".web", "sersync.live.web.0",
+		"$JS.API.STREAM.DELETE." + stream.Name("web"), "$JS.API.STREAM.PURGE." + stream.Name("web"), "$JS.API.STREAM.UPDATE." + stream.Name("web"),
+		"$JS.API.STREAM.CREATE.x", "$JS.API.CONSUMER.CREATE." + stream.Name("web") + ".x", "$JS.API.STREAM.NAMES", stream.GetSubject("secret"),
+		stream.InfoSubject("secret"), "$JS.API.STREAM.MSG.GET." + stream.Name("secret"), "$SYS.REQ.USER.INFO",
+	}
+	for _, subject := range victims {
+		if err := c.Publish(subject, []byte("forged")); err != nil {
+			t.Fatal(err)
+		}
+		b.refused(c, refused, subject)
+	}
+	for _, subject := range []string{">", "*.>", "sersync.tree.web.*", "sersync.live.>", stream.Live("secret"), "$KV.>", "_INBOX.>", stream.Inbox("e2") + ".>", "$JS.>"} {
+		sub, err := c.SubscribeSync(subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.refused(c, refused, subject)
+		_ = sub.Unsubscribe()
+	}
+	// The server sends answers with rights of its own: it must not be talked into
+	// sending them to where the edge may not publish.
+	for _, victim := range victims {
+		for _, ask := range []string{stream.GetSubject("web"), stream.InfoSubject("web"), stream.ReportSubject("e1", "web"), stream.GetMirror("e2", "web")} {
+			if err := c.PublishRequest(ask, victim, []byte(`{"seq":1,"batch":10}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, status := b.get(c, "web", 1, 1); status == "" {
+		t.Error("the edge cannot do any more what it may")
+	}
+	if now := stored(); now != before {
+		t.Errorf("%d messages were stored", now-before)
+	}
+	if m, err := heard.NextMsg(patience); err == nil {
+		t.Errorf("%q has arrived at %s", m.Data, m.Subject)
+	}
+	if edges := web.Edges(time.Now()).List; slices.ContainsFunc(edges, func(e publish.Edge) bool { return e.Edge == "e2" }) {
+		t.Errorf("a report of another edge: %+v", edges)
+	}
+	if len(b.entries("secret")) != 2 {
+		t.Error("the other tree has changed")
+	}
+}
+
+// refused waits until the server has refused what was sent last.
+func (b *bed) refused(c *nats.Conn, said <-chan error, what string) {
+	b.Helper()
+	if err := c.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	select {
+	case err := <-said:
+		if !errors.Is(err, nats.ErrPermissionViolation) {
+			b.Errorf("%s: %v", what, err)
+		}
+	case <-time.After(time.Minute):
+		b.Errorf("%s is not refused", what)
+	}
+}
+
+func TestNobodyComesWithoutAKey(t *testing.T) {
+	b := newBed(t)
+	ca := b.sourceWay().CA
+	for name, login := range map[string]nats.Option{
+		"no login":   nats.Name("x"),
+		"a password": nats.UserInfo("admin", "admin"),
+		"a token":    nats.Token("x"),
+	} {
+		if c, err := nats.Connect(b.url, nats.RootCAs(ca), login); !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("%s: %v", name, err)
+			if err == nil {
+				c.Close()
+			}
+		}
+	}
+	foreign := b.sourceWay()
+	foreign.CA = newBed(t).sourceWay().CA
+	if _, err := dial.Connect(t.Context(), foreign); err == nil {
+		t.Error("a hub of another authority is believed")
+	} else if reason, _ := dial.Explain(err); reason != "the hub's certificate is not trusted" {
+		t.Errorf("%v is said to be: %s", err, reason)
+	}
+	foreign = b.sourceWay()
+	foreign.Creds = newBed(t).sourceWay().Creds
+	if _, err := dial.Connect(t.Context(), foreign); err == nil {
+		t.Error("a key of another hub is taken")
+	} else if reason, _ := dial.Explain(err); reason != "the hub refuses the key" {
+		t.Errorf("%v is said to be: %s", err, reason)
+	}
+}
+
+func TestARemovedEdgeIsCutOff(t *testing.T) {
+	b := newBed(t)
+	way := b.edge("e1", "web")
+	other := b.connect(b.edge("e2", "web"))
+	c := b.connect(way, nats.NoReconnect())
+	err := roster.Change(b.dir, func(r *roster.Roster) error { return r.Remove("e1") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.await("the connection is cut", c.IsClosed)
+	if _, err := dial.Connect(t.Context(), way); !errors.Is(err, nats.ErrAuthorization) {
+		t.Error("it comes back:", err)
+	}
+	if !other.IsConnected() {
+		t.Error("another edge was cut off, too")
+	}
+}

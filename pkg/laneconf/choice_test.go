@@ -1,0 +1,33 @@
+package laneconf
+
+import (
+	"testing"
+
+	"github.com/sersync/sersync/pkg/confxml"
+)
+
+// What a reload brings into the mirror that was left out before has to be
+// compared: the digest of the choice tells.
+func TestChoiceHoldsTheSwitches(t *testing.T) {
+	var conf confxml.Config
+	conf.Inotify = confxml.Switches{CreateFolder: true, CloseWrite: true, MoveTo: true}
+	of := func(change func(*confxml.Switches)) string {
+		c := conf
+		change(&c.Inotify)
+		return Choice(c, confxml.LocalPath{}, confxml.Remote{})
+	}
+	shipped := of(func(*confxml.Switches) {})
+	for name, change := range map[string]func(*confxml.Switches){
+		"createFolder": func(s *confxml.Switches) { s.CreateFolder = false },
+		"closeWrite":   func(s *confxml.Switches) { s.CloseWrite = false },
+		"moveTo":       func(s *confxml.Switches) { s.MoveTo = false },
+		"attrib":       func(s *confxml.Switches) { s.Attrib = true },
+	} {
+		if of(change) == shipped {
+			t.Errorf("%s makes no difference", name)
+		}
+	}
+	if of(func(s *confxml.Switches) { s.Delete = true }) != shipped {
+		t.Error("delete makes one: it has a memory of its own, and what is sent is the same")
+	}
+}

@@ -1,0 +1,95 @@
+package transport
+
+// Kind is what a run is for.
+type Kind uint8
+
+// The kinds of runs.
+const (
+	// Send brings the listed paths themselves over, directories without what
+	// is in them.
+	Send Kind = iota
+	// Tree brings the listed directories over with everything below.
+	Tree
+	// Delete removes the listed paths, which must not exist here.
+	Delete
+	// Full brings the whole tree over and deletes nothing.
+	Full
+	// Survey changes nothing: it tells what only the target has, in the whole
+	// tree; SurveyTrees below the listed directories, SurveyFlat directly in
+	// them, SurveyGone at and below listed paths that do not exist here.
+	Survey
+	SurveyTrees
+	SurveyFlat
+	SurveyGone
+	// Times asks for the sizes and modification times of the remote's copies, and
+	// which of them have the very time of the file in the working directory.
+	Times
+	// Stamps gives the listed files of the working directory the times of the
+	// remote's copies, to the nanosecond, where the sizes are equal; contents are
+	// left alone.
+	Stamps
+)
+
+func (k Kind) String() string {
+	return [...]string{"send", "tree", "delete", "full", "survey", "survey trees", "survey flat", "survey gone", "times", "stamps"}[k]
+}
+
+// Batch is what one run is to do with a list of paths, which goes beside it.
+type Batch struct {
+	Kind Kind
+	Caps Capabilities
+
+	// DeleteInside lets a Tree run remove what is on the target below the
+	// listed directories and not here.
+	DeleteInside bool
+	// MayDelete says that the localpath's delete switch is on. Without it
+	// nothing on the target makes way, not even a file for a directory.
+	MayDelete bool
+	Updating
+	// Contents compares what both sides have of a file, whatever its size and
+	// time are: a file that is equal is not sent.
+	Contents bool
+	// Excludes are further rsync patterns (crontabfilter).
+	Excludes []string
+	// Resume keeps what has arrived of a file when the run is interrupted.
+	Resume bool
+	// Progress has the client tell how far it is, where it can.
+	Progress bool
+	// MaxSize is the size above which files are left out; 0: none are.
+	MaxSize int64
+	// Patient gives a file that does not open at once more time than usual.
+	Patient bool
+	// Attributes says that nothing but attributes is known to have changed: times
+	// are to be equal to the nanosecond then, whatever that means to -u.
+	Attributes bool
+	// Pace bounds what the run takes of this host and of the link.
+	Pace Pace
+	// Verify makes a Full, Tree or Send run compare only (-n).
+	Verify bool
+	// Exact deletes the listed names alone, below directories that do not
+	// exist here, and nothing else that is in them.
+	Exact bool
+	// Hidden are directories here that an Exact run neither sees nor deletes
+	// on the target: it is about something else that has their name there.
+	Hidden []string
+	// RootAlone makes a Send run of the watch root leave out what is in it: with
+	// --dirs a list's "./" brings every entry of it over.
+	RootAlone bool
+}
+
+// Updating is what a batch makes of Terms.Update, where it holds.
+type Updating struct {
+	// LiftUpdate takes -u out of the user's parameters.
+	LiftUpdate bool
+	// KeepSecond has -u keep the remote's copy also when it is of the same second.
+	KeepSecond bool
+}
+
+// Pace is how much of this host and of the link a run may take.
+type Pace struct {
+	// BWLimit is how many KiB a second the run may send at most; 0: what the user's
+	// own parameters say.
+	BWLimit int
+	// Gentle gives the client the lowest priority for processor and disk.
+	Gentle bool
+}

@@ -1,0 +1,123 @@
+package transport
+
+import (
+	"syscall"
+	"time"
+)
+
+// Class says what a run's end means for the paths that were in it.
+type Class uint8
+
+// The classes of results.
+const (
+	// Done: everything is on the remote; complaints were about times,
+	// ownership or permissions which the target cannot hold.
+	Done Class = iota
+	// Partly: the paths in Result.Failed failed, the rest is done. When it
+	// could not be told which, Result.Unclear is set.
+	Partly
+	// Again: only files that changed here meanwhile; look again at once.
+	Again
+	// Refused: the receiver lacks an option; see Result.Missing.
+	Refused
+	// NoSpace: the target's disk is full, which aborts a whole run.
+	NoSpace
+	// Trouble: the remote cannot be reached or does not serve; the lane backs off.
+	Trouble
+	// Stopped: this program ended the run. Classify does not know; whoever
+	// stopped the run says so.
+	Stopped
+)
+
+func (c Class) String() string {
+	return [...]string{"done", "partly", "again", "refused", "no space", "trouble", "stopped"}[c]
+}
+
+// Missing names what a receiver refused.
+type Missing uint8
+
+// What can be missing.
+const (
+	MissingNothing Missing = iota
+	MissingNanoseconds
+	MissingDeleteArgs
+	MissingDelete
+	MissingList
+	MissingChecksum
+	MissingWindow
+	// MissingAnswer: the run broke off before the receiver had said a word. It
+	// may be that it refuses one of the options which the run had.
+	MissingAnswer
+)
+
+// PathError is one complaint about one path.
+type PathError struct {
+	Path   string // relative to the watch root; see Elsewhere
+	Remote bool   // the remote's complaint, not one about reading here
+	Errno  syscall.Errno
+	Text   string
+	// Elsewhere: Path may begin with something that is no part of it, such as
+	// the home directory on the remote.
+	Elsewhere bool
+	// Changed: the file changed here while it was being sent; looking again at
+	// once is what helps.
+	Changed bool
+}
+
+// Result is what became of a run.
+type Result struct {
+	Class   Class
+	Missing Missing
+	Failed  []PathError // Partly
+	Races   []PathError // changed here while being sent: look again
+	// Dangling are links that were to be followed and lead nowhere. There is
+	// nothing to send for them, but rsync leaves out its deletions.
+	Dangling []PathError
+	// Withheld are the complaints for which the deletions of the run were left out, all
+	// of them: what cannot be read here might be there.
+	Withheld []PathError
+	Unclear  bool // something failed that could not be assigned to a path
+	Broken   bool // Trouble: the run broke off, maybe through one of its paths
+	// Added are the options that the run had, Spared those that it was to do
+	// without.
+	Added, Spared Options
+	Reason        string // one line for people, without names of paths
+	Detail        string // what rsync said, clipped; may hold names
+	Remedy        string // one line for people, may be empty
+	// Exit is the status with which the program has ended that carried the batch, -1
+	// when a signal ended it, and WaitStatus the raw wait status, as 2.5.4 writes it
+	// into the fail log.
+	Exit, WaitStatus int
+	Inactive         bool // ended because nothing moved for too long
+	Took             time.Duration
+	// Unwanted are the first names that the remote's own configuration excludes,
+	// and Unnamed is how many there are beyond them.
+	Unwanted []string
+	Unnamed  int
+}
+
+// NotEmpty tells that a directory on the remote could not be removed because
+// something is left in it.
+func (e PathError) NotEmpty() bool { return e.Remote && e.Errno == syscall.ENOTEMPTY }
+
+// Reason is the complaint without the path it is about.
+func (e PathError) Reason() string {
+	where := "here"
+	if e.Remote {
+		where = "on the target"
+	}
+	if e.Errno == 0 {
+		return "failed " + where
+	}
+	if e.Hung() {
+		return "rsync waited in vain for it to open " + where
+	}
+	return e.Errno.Error() + " " + where
+}
+
+// Race tells that the complaint is about a file that changed here while it was
+// being sent: looking again at once is what helps.
+func (e PathError) Race() bool { return e.Changed }
+
+// Hung tells that rsync waited in vain for the file to open.
+func (e PathError) Hung() bool { return e.Changed && e.Errno == syscall.EINTR }

@@ -1,0 +1,65 @@
+package session
+
+import (
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/rsync"
+)
+
+// maxSkipped bounds the names that are remembered for having been passed over.
+const maxSkipped = 80_000
+
+// hearing reads what rsync prints for a call. line belongs to the reader of its
+// output, everything else to the call, once rsync has ended.
+type hearing struct {
+	call    *transport.Call
+	listed  map[string]bool // the call's names, once one of them may have been passed over
+	skipped []string
+}
+
+func (h *hearing) line(b []byte) {
+	c := h.call
+	if c.Batch.Kind == transport.Times {
+		h.copied(b)
+		return
+	}
+	if change, ok := rsync.ParseChange(b); ok {
+		if c.Changed != nil {
+			c.Changed(change)
+		}
+		return
+	}
+	if p, ok := rsync.ParseProgress(b); ok && c.Progressed != nil {
+		c.Progressed(p)
+	}
+	if name, ok := rsync.Skipped(b); ok {
+		h.skip(name)
+	}
+}
+
+func (h *hearing) copied(b []byte) {
+	if h.call.Copied == nil {
+		return
+	}
+	if there, ok := rsync.ParseCopy(b); ok {
+		h.call.Copied(there)
+	} else if name, ok := rsync.Skipped(b); ok {
+		h.call.Copied(transport.Copy{Path: name, Other: true})
+	}
+}
+
+// skip takes a name that the receiver has passed over. One that was not listed stands
+// in a tree: a symlink or a fifo that the parameters do not carry.
+func (h *hearing) skip(name string) {
+	if !h.call.Batch.Caps.Takes(transport.MissingArgs) || len(h.skipped) >= maxSkipped {
+		return
+	}
+	if h.listed == nil {
+		h.listed = make(map[string]bool, len(h.call.Names))
+		for _, n := range h.call.Names {
+			h.listed[n] = true
+		}
+	}
+	if h.listed[name] {
+		h.skipped = append(h.skipped, name)
+	}
+}

@@ -1,0 +1,306 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/rsync"
+)
+
+// standby keeps one rsync started ahead: connected, authenticated and waiting
+// for names. A single change then costs two round trips instead of a process,
+// a connection and a handshake. It belongs to the session's owner, except for
+// use, which the one run calls that claimed it.
+//
+// What a waiting rsync cannot notice is checked here: its working directory is
+// the one it was started in, whatever stands at the path now; it sees the mounts
+// of the thread that started it; its session may have been ended by the
+// daemon's timeout, which shows only on use.
+type standby struct {
+	session *Session
+
+	mu      sync.Mutex
+	warm    *warm         // waiting for use
+	maxAge  time.Duration // learned: sessions older than this have died
+	restart time.Time     // when to start the next one
+	used    time.Time     // last use
+	usual   time.Duration // learned: how long its runs take, falling slowly
+	off     bool          // the remote has no room for it
+	turn    bool          // restart is its turn to connect
+}
+
+// warm is one waiting child.
+type warm struct {
+	process *rsync.Process
+	hearing atomic.Pointer[hearing] // of the call that it carries; nil: none yet
+	caps    transport.Capabilities
+	most    int64 // the size above which it leaves files out
+	root    identity
+	born    time.Time
+}
+
+// identity is the device and inode of a watch root.
+type identity struct{ dev, ino uint64 }
+
+// identity tells which directory stands at the watch root now.
+func (s *Session) identity() (id identity, ok bool) {
+	root := s.opt.Root()
+	if root == nil {
+		return id, false
+	}
+	defer root.Close()
+	id.dev, id.ino = root.Identity()
+	return id, true
+}
+
+const (
+	// settle is how long after a run the next standby is started: not beside
+	// the run, whose end it would delay.
+	settle = 75 * time.Millisecond
+	// standbyAge is the age at which a standby is replaced, as long as no
+	// shorter life has been seen: rsyncd.conf's timeout is often 600.
+	standbyAge = 280 * time.Second
+	// standbyIdle is for how long after its last use a session keeps one.
+	standbyIdle = 30 * time.Minute
+	// renewable is the life below which a session that has aged is not replaced
+	// before the next use: an idle session would start processes without end.
+	renewable = 15 * time.Second
+	// quickDeath is how soon a session that died while waiting shows it.
+	quickDeath = time.Second
+	// hungTimes is how many times its usual time a standby may move no byte,
+	// and hungLeast the least of it.
+	hungTimes = 16
+	hungLeast = 2 * time.Second
+)
+
+func newStandby(s *Session) *standby {
+	return &standby{session: s, maxAge: standbyAge, off: !s.opt.Standby, restart: time.Now(), used: time.Now()}
+}
+
+// due is when keep has something to do.
+func (s *standby) due() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.off:
+		return time.Time{}
+	case s.warm != nil:
+		return s.warm.born.Add(s.maxAge)
+	case time.Since(s.used) > standbyIdle:
+		return time.Time{}
+	default:
+		return s.restart
+	}
+}
+
+// keep starts a standby when none waits, and replaces one that is too old. idle
+// says that no run is under way that could use one.
+func (s *standby) keep(ctx context.Context, now time.Time, run rsync.Run, idle bool) {
+	s.mu.Lock()
+	old := s.warm
+	if old != nil && now.Sub(old.born) < s.maxAge && old.caps == run.Caps {
+		s.mu.Unlock()
+		return
+	}
+	s.warm = nil
+	if old != nil && s.maxAge < renewable && old.caps == run.Caps {
+		s.restart = now.Add(standbyIdle) // the next use brings it forward
+	}
+	start := !s.off && !now.Before(s.restart) && now.Sub(s.used) <= standbyIdle && idle
+	s.mu.Unlock()
+	s.end(old)
+	if start && s.mayConnect(now) {
+		s.start(ctx, now, run)
+	}
+}
+
+// mayConnect tells whether it is this session's turn to connect, and else waits for
+// it.
+func (s *standby) mayConnect(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.session.masterThere():
+	case s.session.masterComes(now):
+		s.restart = now.Add(settle)
+		return false
+	case !s.turn:
+		if at := s.session.connects.turn(now); at.After(now) {
+			s.restart, s.turn = at, true
+			return false
+		}
+	}
+	s.turn = false
+	return true
+}
+
+func (s *standby) start(ctx context.Context, now time.Time, run rsync.Run) {
+	root, ok := s.session.identity()
+	if !ok {
+		s.later(now, time.Second)
+		return
+	}
+	w := &warm{caps: run.Caps, most: run.MaxSize, root: root, born: now}
+	process, err := s.session.start(ctx, run, nil, func(b []byte) {
+		if h := w.hearing.Load(); h != nil {
+			h.line(b)
+		}
+	})
+	if err != nil {
+		s.later(now, 10*time.Second)
+		return
+	}
+	w.process = process
+	s.mu.Lock()
+	s.warm = w
+	s.mu.Unlock()
+}
+
+func (s *standby) later(now time.Time, d time.Duration) {
+	s.mu.Lock()
+	s.restart = now.Add(d)
+	s.mu.Unlock()
+}
+
+// waits tells whether a child is waiting for use.
+func (s *standby) waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.warm != nil
+}
+
+// take claims the waiting child, if it can still be trusted.
+func (s *standby) take() *warm {
+	now := time.Now()
+	s.mu.Lock()
+	w := s.warm
+	s.warm, s.used, s.restart, s.turn = nil, now, now.Add(settle), false
+	s.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	root, ok := s.session.identity()
+	if now.Sub(w.born) >= s.maxAge || !ok || w.root != root || w.process.Outdated() || !w.process.Alive() {
+		s.end(w)
+		return nil
+	}
+	return w
+}
+
+// use carries a call through the standby. False means that nothing was done and
+// the run has to go cold; the trip then tells whether the standby was found dead.
+func (s *standby) use(c *transport.Call) (t transport.Trip, done bool) {
+	w := s.take()
+	if w == nil {
+		return t, false
+	}
+	if w.caps != c.Batch.Caps {
+		s.end(w)
+		return t, false
+	}
+	fed := time.Now()
+	h := &hearing{call: c}
+	w.hearing.Store(h)
+	w.process.SetInactivity(s.patience(s.session.run(c.Batch)))
+	w.process.Feed(s.session.list(s.session.run(c.Batch), c))
+	t = s.session.read(w.process, h)
+	s.later(time.Now(), settle)
+	age, class := fed.Sub(w.born), t.Result.Class
+	if class == transport.Trouble || class == transport.Stopped || t.Result.Missing == transport.MissingAnswer {
+		s.died(age, t.Result)
+		if time.Since(fed) < quickDeath || t.Result.Inactive {
+			return transport.Trip{Lost: true}, false
+		}
+	}
+	s.lived(age, class, time.Since(fed))
+	t.Warm, t.MaxSize = true, w.most
+	return t, true
+}
+
+// patience is how long a standby that is used may move no byte before its
+// batch goes cold: a firewall may have forgotten its session, and drops what it
+// sends without a word, while a new one would pass.
+func (s *standby) patience(run rsync.Run) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	whole := s.session.patience(run)
+	if run.Target.Params.Checksum {
+		return whole
+	}
+	return min(max(hungLeast, hungTimes*s.usual), whole)
+}
+
+// slow learns from the cold run that a batch took after its standby had hung:
+// where that is slow as well, the remote was.
+func (s *standby) slow(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.usual = max(s.usual, took)
+}
+
+// lived lets the age grow again that a session of its half has outlived: the
+// one that died may have met a restart of the remote, not its timeout.
+func (s *standby) lived(age time.Duration, c transport.Class, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.usual = max(took, s.usual-s.usual/8)
+	if c <= transport.Again && age > s.maxAge/2 {
+		s.maxAge = min(2*s.maxAge, standbyAge)
+	}
+}
+
+// died learns from a session that was dead when it was needed.
+func (s *standby) died(age time.Duration, r transport.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Exit == 5 {
+		s.off = true // max connections: a waiting session keeps others out
+		return
+	}
+	if age > 2*time.Second && age < s.maxAge*2 {
+		s.maxAge = max(2*time.Second, age/2)
+	}
+}
+
+// end gives up a waiting child without its reading the end of an empty list as
+// the end of its work.
+func (s *standby) end(w *warm) {
+	if w == nil {
+		return
+	}
+	w.process.Discard()
+	s.session.ending.Go(func() {
+		w.process.Wait()
+	})
+}
+
+// close gives up the waiting child, for good.
+func (s *standby) close() {
+	s.mu.Lock()
+	w := s.warm
+	s.warm, s.off = nil, true
+	s.mu.Unlock()
+	s.end(w)
+}
+
+// crowded gives it up for good when a run was refused for the number of
+// connections while it held one.
+func (s *standby) crowded(r transport.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Exit == 5 && s.warm != nil {
+		s.off = true
+	}
+}
+
+// drop ends the waiting child: the root it was started in is gone.
+func (s *standby) drop() {
+	s.mu.Lock()
+	w := s.warm
+	s.warm, s.restart, s.turn = nil, time.Now().Add(settle), false
+	s.mu.Unlock()
+	s.end(w)
+}

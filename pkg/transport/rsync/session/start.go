@@ -1,0 +1,130 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sersync/sersync/pkg/child"
+	"github.com/sersync/sersync/pkg/shellwords"
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/rsync"
+)
+
+// slowOpen is how long a file of a Patient run may take to open at first.
+const slowOpen = 5 * time.Second
+
+// start starts rsync for a run; without a list it waits for one.
+func (s *Session) start(ctx context.Context, run rsync.Run, list []byte, line func([]byte)) (*rsync.Process, error) {
+	return s.startWith(ctx, run, rsync.Run.Args, list, line)
+}
+
+// startWith is start with an argument vector made otherwise.
+func (s *Session) startWith(ctx context.Context, run rsync.Run, vector func(rsync.Run) []string, list []byte, line func([]byte)) (*rsync.Process, error) {
+	c := command(ctx, s, run, vector, list, line)
+	root := s.opt.Root()
+	if root == nil {
+		return nil, transport.ErrRootGone
+	}
+	defer root.Close()
+	c.Dir = root.WorkingDir()
+	if run.Scratch != "" {
+		return rsync.Start(ctx, s.opt.Plain, c) // it writes elsewhere, and opens nothing in the tree
+	}
+	c.ConfinedDir = s.opt.Dir // only by its path does a child get the confined mount
+	return rsync.Start(ctx, s.opt.Launcher, c)
+}
+
+// command is the command of a run, but for its working directory.
+func command(ctx context.Context, s *Session, run rsync.Run, vector func(rsync.Run) []string, list []byte, line func([]byte)) child.Command {
+	run.RemoteShell = s.remoteShell()
+	env := []string{"TZ=UTC"}
+	if run.Target.SSH {
+		env = append(env, noPassword()...) // it is for daemons
+	}
+	env = append(env, run.Target.Environment()...)
+	if run.Confinable() {
+		env = s.confine(&run, env)
+	}
+	args := vector(run)
+	if s.opt.Commands != nil {
+		s.opt.Commands(s.commandLine(args))
+	}
+	patience := time.Duration(0)
+	if run.Patient {
+		patience = slowOpen
+	}
+	inactivity := s.patience(run)
+	answers := alive(ctx, s, run.Caps)
+	if inactivity < time.Minute {
+		answers = nil // silence says enough
+	}
+	return child.Command{
+		Program: s.opt.Program, Args: args,
+		Env: env, Inactivity: inactivity, Answers: answers, OpenPatience: patience, Stdin: list, Line: line,
+		Gentle: run.Pace.Gentle,
+		// Receiving takes rsync two processes, and the second one waits for the
+		// daemon, which waits for the first. And a remote shell of the user's
+		// would outlive this program as long as its remote is frozen.
+		Enclosed: run.Pulls() || run.Target.Params.RemoteShell && os.Geteuid() == 0,
+	}
+}
+
+// commandLine is a command as a person would type it.
+func (s *Session) commandLine(args []string) string {
+	return shellwords.CommandIn(s.opt.Dir, append([]string{s.opt.Program}, args...))
+}
+
+// Command implements transport.Transport.
+func (s *Session) Command(b transport.Batch) string {
+	run := s.run(b)
+	run.RemoteShell = s.remoteShell()
+	return s.commandLine(run.Args())
+}
+
+// ByHand implements transport.Transport.
+func (s *Session) ByHand(b transport.Batch, path string) []string {
+	run := s.run(b)
+	return run.Target.ByHand(append([]string{s.opt.Program}, run.ByHand(path)...))
+}
+
+// confine keeps the run below the watch root, if its password can be given
+// another way than by a file outside.
+func (s *Session) confine(run *rsync.Run, env []string) []string {
+	if file := run.Target.PasswordFile; file != "" {
+		password, err := rsync.ReadPassword(file)
+		if err != nil {
+			return env
+		}
+		env = append(env, "RSYNC_PASSWORD="+password)
+	}
+	run.Confine = s.opt.Dir
+	return env
+}
+
+// remoteShell makes ssh use the one connection, never ask, and leave out
+// what is no error: a banner stands between rsync's complaints otherwise.
+func (s *Session) remoteShell() string {
+	if !s.opt.Target.SSH {
+		return ""
+	}
+	shell := "ssh -o BatchMode=yes -o LogLevel=ERROR -o ConnectTimeout=10 -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
+	if s.opt.Target.SSHPort != 0 {
+		shell += fmt.Sprintf(" -p %d", s.opt.Target.SSHPort)
+	}
+	if s.opt.ControlPath != "" {
+		shell += " -o ControlMaster=no -o ControlPath=" + s.opt.ControlPath
+	}
+	return shell
+}
+
+// patience is how long a child may move no byte. A receiver that computes
+// checksums of huge files (-c) is silent for long.
+func (s *Session) patience(run rsync.Run) time.Duration {
+	d := 20 * time.Second
+	if run.Target.Params.Checksum && !run.Pulls() || run.Contents && (run.Resume || run.Kind == transport.Tree) || run.Kind == transport.Full || run.Kind == transport.Survey {
+		d = 10 * time.Minute
+	}
+	return d << min(s.patienceShift.Load(), 8)
+}

@@ -1,0 +1,41 @@
+package session
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/transport/transporttest"
+)
+
+// remote is a bed for the suite of every transport, which closes it.
+func remote(t *testing.T, change func(*Options)) transporttest.Remote {
+	t.Helper()
+	b := newBed(t, change)
+	if b.opt.Target.SSH {
+		b.dst = b.opt.Target.Name
+	}
+	return transporttest.Remote{Transport: b.Session, Here: b.src, Looks: true, There: func(path string) bool {
+		_, err := os.Lstat(filepath.Join(b.dst, path))
+		return err == nil
+	}}
+}
+
+func TestRsyncToADaemonIsATransport(t *testing.T) {
+	transporttest.Suite(t, func(t *testing.T) transporttest.Remote { return remote(t, nil) })
+}
+
+func TestRsyncOverSSHIsATransport(t *testing.T) {
+	s := testkit.Sshd(t)
+	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
+	remotes := 0
+	transporttest.Suite(t, func(t *testing.T) transporttest.Remote {
+		remotes++
+		return remote(t, func(o *Options) {
+			o.Target.SSH, o.Target.Port, o.Target.Name = true, 0, filepath.Join(s.Dir, fmt.Sprint("t", remotes))
+			o.ControlPath = filepath.Join(t.TempDir(), "s")
+		})
+	})
+}

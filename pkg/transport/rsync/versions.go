@@ -1,0 +1,133 @@
+package rsync
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// Versions is where a remote keeps what is replaced or deleted there: below the
+// destination Dir/sersync-DATE/TIME/, under the name that it had. Each run has a
+// directory of its own, so that no version takes the place of another one.
+type Versions struct {
+	Dir  string // right below the destination; empty: old versions are not kept
+	Keep int    // of how many days with changes they stay
+	Run  string // the directory of a run, as At makes it
+}
+
+// dayPrefix makes the directories of a day ours: another program's are never deleted.
+const dayPrefix = "sersync-"
+
+// At is v for a run that begins now, in local time, which people look for.
+func (v Versions) At(now time.Time) Versions {
+	if v.Dir != "" {
+		v.Run = dayPrefix + now.Format("2006-01-02/15-04-05.000000")
+	}
+	return v
+}
+
+// args make a run keep versions. The suffix is reset: the user's own would be added to
+// the names.
+func (v Versions) args() []string {
+	if v.Run == "" {
+		return nil
+	}
+	return []string{"--backup", "--suffix=", "--backup-dir=" + v.Dir + "/" + v.Run}
+}
+
+// keeps tells whether the run puts something in the place of something else.
+func (r Run) keeps() bool {
+	switch r.Kind {
+	case transport.Send, transport.Tree, transport.Delete, transport.Full:
+		return !r.Verify
+	case transport.Survey, transport.SurveyTrees, transport.SurveyFlat, transport.SurveyGone, transport.Times, transport.Stamps:
+	}
+	return false
+}
+
+// SparesVersions returns the parameters with the directory of old versions left alone,
+// before every rule of the user's own.
+func (p Params) SparesVersions(dir string) Params {
+	if dir == "" {
+		return p
+	}
+	p.args = slices.Concat([]string{"--exclude=/" + dir}, p.args)
+	own := p.Rules.list
+	p.Rules.list = nil
+	p.Rules.pattern(Pattern{Text: "/" + dir}, false)
+	p.Rules.list = append(p.Rules.list, own...)
+	return p
+}
+
+var listedDay = regexp.MustCompile(`^d\S+ +[\d,.]+ \d{4}/\d\d/\d\d \d\d:\d\d:\d\d (` + dayPrefix + `\d{4}-\d\d-\d\d)$`)
+
+// ParseDay reads a line of a ListVersions run.
+func ParseDay(line []byte) (day string, ok bool) {
+	m := listedDay.FindSubmatch(line)
+	if m == nil {
+		return "", false
+	}
+	if _, err := time.Parse(time.DateOnly, strings.TrimPrefix(string(m[1]), dayPrefix)); err != nil {
+		return "", false
+	}
+	return string(m[1]), true
+}
+
+// Old are the days that are not kept any more. Today and later stay whatever there is,
+// so that a clock that was set back, or forth, deletes no more than one day at a time.
+func (v Versions) Old(days []string, now time.Time) []string {
+	days = slices.Clone(days)
+	slices.Sort(days)
+	days = slices.Compact(days)
+	days = days[:max(0, len(days)-v.Keep)]
+	today := dayPrefix + now.Format(time.DateOnly)
+	return slices.DeleteFunc(days, func(d string) bool { return d >= today })
+}
+
+// ListArgs is the argument vector that asks for the days of old versions.
+func (r Run) ListArgs() []string {
+	args := append(r.Target.Params.Connection(), r.transport()...)
+	return append(args, "--no-motd", "--no-human-readable", "--dirs", "--list-only", r.versionsThere())
+}
+
+// PruneArgs is the argument vector that deletes days of old versions by their names.
+// Nothing of this host is seen by that run, and nothing else may go.
+func (r Run) PruneArgs(days []string) []string {
+	args := append(r.Target.Params.Connection(), r.transport()...)
+	args = append(args, "--no-motd", "-r", "--delete", "--force", "--filter=H *")
+	for _, day := range days {
+		args = append(args, "--filter=R /"+day, "--filter=R /"+day+"/**")
+	}
+	return append(args, "--filter=P *", "./", r.versionsThere())
+}
+
+func (r Run) versionsThere() string {
+	return strings.TrimSuffix(r.Target.Dest(), "/") + "/" + r.Target.Versions.Dir + "/"
+}
+
+// loud are the releases that end a run when they cannot keep an old version.
+var loud = regexp.MustCompile(`^rsync (3\.1\.[3-9]|3\.[2-9]\.|3\.2\.7 or|3\.4 or|[4-9])`)
+
+// Silent tells whether a receiver of that release, as a greeting or rsync itself tells
+// it, may leave a file as it is without a word when this run cannot keep the old version.
+func (r Run) Silent(release string) bool {
+	return r.keeps() && r.Kind != transport.Delete && r.Target.Versions.Run != "" && !loud.MatchString(release)
+}
+
+// KeptOut notes a file in a result that a receiver has left as it was because it could
+// not keep the old version.
+func (t Target) KeptOut(r *transport.Result, path string) {
+	if r.Class == transport.Done || r.Class == transport.Again {
+		r.Class = transport.Partly
+	}
+	r.Reason, r.Remedy = noVersions, t.fill(noVersionsRemedy, nil)
+	r.Failed = append(r.Failed, transport.PathError{Path: path, Remote: true, Text: noVersions})
+}
+
+const (
+	noVersions       = "the remote cannot keep the old versions"
+	noVersionsRemedy = "let the user of rsync on {host} make the directory that dir= of <backup> names, and write in it"
+)

@@ -1,0 +1,312 @@
+package watchroot
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/executor"
+	"github.com/sersync/sersync/pkg/filterqueue"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fsevent"
+	"github.com/sersync/sersync/pkg/hardlinks"
+	"github.com/sersync/sersync/pkg/inotify"
+	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport/rsync/session"
+)
+
+// Options are what a Root is made from. They do not change.
+type Options struct {
+	Local confxml.LocalPath
+	Dir   string // the directory: absolute, the links of the watch path resolved
+	// Number counts the localpaths before this one that name the same directory.
+	Number   int
+	Switches confxml.Switches
+	Filter   *filterqueue.Filter // nil: nothing is filtered
+	// Alone: a plugin runs without a sync, so there are no lanes.
+	Alone bool
+	Ticks *Ticks
+	// Env is the environment of the children that lanes start, and Needed are the
+	// files outside of the directory that those open.
+	Env    []string
+	Needed []string
+	Logger *zap.Logger
+}
+
+// Root is one localpath: New, then Add for each lane, Open, and Run. Its exported
+// methods may be called from any goroutine once Open has returned.
+type Root struct {
+	opt   Options
+	log   *zap.Logger
+	lanes lanes
+	links *hardlinks.Links
+	guard *guard
+	scans *scanner
+	kids  *children
+	queue *filterqueue.Queue
+	watch *Watch
+
+	watched chan struct{} // closed once the watches stand for the first time
+	// unmarked: the state of a lane was saved without a watermark, because a part
+	// of the tree could not be seen.
+	unmarked atomic.Bool
+	// bridged: a watch before this one has ended, and what was changed between
+	// the two has no event. Set before Run.
+	bridged bool
+
+	mu        sync.Mutex
+	uncovered map[string]bool // directories without a watch; guarded by mu
+}
+
+// New makes a root without lanes; nothing of it runs yet.
+func New(o Options) *Root {
+	log := o.Logger.Named("root").With(zap.String("root", o.Dir))
+	r := &Root{
+		opt: o, log: log, guard: newGuard(o.Dir, o.Local.Recreated, log), kids: newChildren(o, log), watched: make(chan struct{}), uncovered: map[string]bool{},
+	}
+	r.scans = newScanner(r.guard, log)
+	r.links = hardlinks.New(hardlinks.Options{
+		Root: r.guard.open, Mark: func(path string, f dirty.Flags) { r.lanes.mark(path, f) }, Switches: o.Switches, Logger: r.log, Files: watchFiles,
+		Skip: func(path string, dir bool) bool { return r.Skip(path, dir, false) },
+	})
+	return r
+}
+
+// watchFiles watches single files for hardlinks.
+func watchFiles(modify bool) (fsevent.Files, error) { return inotify.NewFiles(modify) }
+
+// Equip gives a lane that is to be made, and its way to the remote, what they have to
+// know of the root.
+func (r *Root) Equip(opt *executor.Options, way *session.Options) {
+	way.Dir, way.Root, way.Launcher, way.Plain = r.opt.Dir, r.guard.open, r.kids.confined, r.kids.plain
+	if way.Target.Params.FollowLinks {
+		way.Launcher = r.kids.plain
+	}
+	opt.Dir = r.opt.Dir
+	opt.Temp = r.Temp
+	opt.Held, opt.Withheld = r.guard.held, r.guard.withhold
+	opt.Root, opt.Gone = r.guard.open, r.guard.gone
+	opt.Entries = func() int64 { return r.WatchStats().Entries }
+	opt.Linked, opt.Names = meet(r.links), r.links.Names
+}
+
+// Add has the root hand what changes to one lane more.
+func (r *Root) Add(l *executor.Lane) { r.lanes = append(r.lanes, l) }
+
+// Open connects the root once it has its lanes: what w sees goes to them and to
+// notify, which tells the plugins and may be nil. Serve lets it begin.
+func (r *Root) Open(w *Watch, notify filterqueue.Notify) {
+	r.watch = w
+	r.scans.lanes, r.scans.notify = r.lanes, notify
+	r.scans.skip = func(path string, dir bool) bool { return r.Skip(path, dir, false) }
+	opt := filterqueue.Options{
+		Switches: r.opt.Switches, DotFiles: r.opt.Local.DotFiles, Filter: r.opt.Filter, Root: r.guard.descriptor, Notify: notify,
+		Logger: r.opt.Logger.Named("filterqueue"),
+	}
+	if !r.opt.Alone {
+		opt.Dropped = r.links.Dropped
+		met := meet(r.links)
+		opt.Several = func(path string, st *unix.Stat_t) { met(path, st, time.Now(), false) }
+	}
+	for _, l := range r.lanes {
+		opt.Sinks = append(opt.Sinks, l)
+	}
+	r.queue = filterqueue.New(opt)
+}
+
+// Run serves the root until ctx ends. The error is why the watcher has ended.
+func (r *Root) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.queue.Run(ctx) })
+	group.Go(func() error { return r.scans.run(ctx) })
+	group.Go(func() error { return r.watch.failure(ctx) })
+	if !r.opt.Alone {
+		group.Go(func() error { return r.links.Run(ctx) })
+		group.Go(func() error { return r.kids.refresh(ctx, r.lanes) })
+	}
+	return group.Wait()
+}
+
+// Begin waits for the watches, and has the brake look at what stands there; false
+// when ctx has ended before.
+func (r *Root) Begin(ctx context.Context) bool {
+	select {
+	case <-r.watched:
+	case <-ctx.Done():
+		return false
+	}
+	if !r.opt.Alone {
+		r.guard.judge(time.Now(), true)
+	}
+	if r.bridged {
+		r.scans.ask()
+	}
+	return true
+}
+
+// Dir is the directory that is watched.
+func (r *Root) Dir() string { return r.opt.Dir }
+
+// WatchPath is the directory as the configuration names it.
+func (r *Root) WatchPath() string { return r.opt.Local.Watch }
+
+// Lanes are those of the root; the slice is not to be changed.
+func (r *Root) Lanes() []*executor.Lane { return r.lanes }
+
+// Same tells whether both stand for the same localpath, in two readings of the
+// configuration.
+func (r *Root) Same(o *Root) bool { return r.opt.Dir == o.opt.Dir && r.opt.Number == o.opt.Number }
+
+// Skip tells whether a path is left out of the mirror; listed says that it was
+// found by a listing and not by an event.
+func (r *Root) Skip(path string, dir, listed bool) bool { return r.queue.Skip(path, dir, listed) }
+
+// Temp tells whether events of a file are dropped for its name.
+func (r *Root) Temp(path string) bool { return r.queue.Temp(path) }
+
+// Unsettled tells whether a path is a created file that is still being written, or
+// at which nobody has looked yet.
+func (r *Root) Unsettled(path string) bool { return r.queue.Unsettled(path) }
+
+// meet returns what a lane or the queue calls for a file with several names.
+func meet(links *hardlinks.Links) func(path string, st *unix.Stat_t, since time.Time, written bool) {
+	return func(path string, st *unix.Stat_t, since time.Time, written bool) {
+		links.Met(path, fsevent.FileID{Dev: st.Dev, Ino: st.Ino}, since, written)
+	}
+}
+
+// event takes what the watcher has seen. A directory that came here may hold
+// files with several names.
+func (r *Root) event(e fsevent.Event) {
+	if e.Dir && e.Covered && len(r.lanes) > 0 {
+		r.links.Arrived(e.Path, time.Now())
+	}
+	r.queue.Event(e)
+}
+
+// rootState follows what happens to the watch root itself.
+func (r *Root) rootState(s fsevent.RootState) {
+	switch s {
+	case fsevent.RootWatched:
+		r.guard.identify()
+		r.guard.set(status.RootWatched, "", "")
+		r.links.Arrived("", time.Now())
+		close(r.watched)
+	case fsevent.RootGone:
+		r.lost("the watched directory is gone", "bring it back; nothing is deleted on the targets meanwhile")
+	case fsevent.RootBack:
+		r.guard.identify()
+		r.kids.renew()
+		r.guard.set(status.RootWatched, "", "")
+		r.guard.judge(time.Now(), true)
+		// Everything may be different: what is here is compared, and what only
+		// the targets have is deleted only if it is the same root as before.
+		r.scans.suspect(everything)
+		r.scans.ask()
+		r.links.Arrived("", time.Now())
+	}
+}
+
+// lost notes that the directory cannot be mirrored, with the reason and remedy.
+func (r *Root) lost(reason, remedy string) {
+	r.guard.set(status.RootGone, reason, remedy)
+	r.guard.miss()
+	r.kids.renew() // do not hold on to a file system that is gone
+}
+
+// mount follows file systems that appear or disappear below the root.
+func (r *Root) mount(path string, appeared bool) {
+	r.log.Info("mount changed below the watch root", zap.String("path", path), zap.Bool("appeared", appeared))
+	r.guard.doubt()
+	r.kids.renew() // the children's mount namespace was made before
+}
+
+// notCovered remembers directories that have no watch; rescans cover them.
+func (r *Root) notCovered(path string, err error) {
+	r.mu.Lock()
+	if err == nil {
+		delete(r.uncovered, path)
+	} else {
+		r.uncovered[path] = true
+	}
+	n := len(r.uncovered)
+	r.mu.Unlock()
+	if err != nil && n <= 3 {
+		r.log.Warn("directory cannot be watched, it is compared every minute", zap.String("path", path), zap.Error(err))
+	}
+}
+
+// WatchStats are the watcher's figures.
+func (r *Root) WatchStats() fsevent.Stats { return r.watch.watcher.Stats() }
+
+// Snapshot is the root as an operator sees it.
+func (r *Root) Snapshot() status.Root {
+	q := r.queue.Stats()
+	s := r.guard.snapshot()
+	s.Path, s.Directories = r.opt.Dir, int(r.WatchStats().Watches)
+	s.Undecided, s.Writing = q.Unsettled-q.Writing+r.links.Pending(), q.Writing
+	return s
+}
+
+// overflow freezes the watermarks: from the last good moment on, changes may
+// have gone unseen.
+func (r *Root) overflow() {
+	since := r.opt.Ticks.LastGood()
+	r.log.Warn("kernel event queue overflowed, a scan will find what was lost", zap.Time("since", since))
+	r.guard.miss()
+	r.links.Arrived("", since)
+	r.scans.suspect(since)
+}
+
+// Rescan compares the directories that cannot be watched.
+func (r *Root) Rescan() {
+	r.mu.Lock()
+	paths := make([]string, 0, len(r.uncovered))
+	for p := range r.uncovered {
+		paths = append(paths, p)
+	}
+	r.mu.Unlock()
+	for _, p := range paths {
+		r.lanes.mark(p, dirty.Tree|dirty.Extras)
+	}
+}
+
+// SelfCheck looks for changes since then that no event has told of.
+func (r *Root) SelfCheck(since, now time.Time) {
+	r.scans.suspect(since)
+	r.scans.ask()
+	r.links.Arrived("", now)
+}
+
+// Strange are the places that are others than those that the lanes' watermarks
+// were written for; "" is the whole root.
+func (r *Root) Strange() []string { return r.guard.strange() }
+
+// CatchUp finds what changed since, for lanes of which it is known what they have
+// brought over before. Strange places (see Strange) are compared whole.
+func (r *Root) CatchUp(ctx context.Context, known []*executor.Lane, since time.Time, strange []string) {
+	r.scans.resume(ctx, known, since, strange)
+}
+
+// OpenBelow opens a directory of the root for listing, following no link.
+func (r *Root) OpenBelow(path string) (int, error) { return r.guard.openBelow(path) }
+
+// Accept is the operator's word that what stands there now is right.
+func (r *Root) Accept() error { return r.guard.accept() }
+
+// Rejudge has the brake look again where something is held. Once nothing is held
+// any more, what the brake has kept is looked for again.
+func (r *Root) Rejudge(ctx context.Context) {
+	if r.guard.free() && r.guard.withheld.CompareAndSwap(true, false) && r.Compare(ctx) != nil {
+		r.guard.withheld.Store(true)
+	}
+}
+
+// Compare has every lane compare everything.
+func (r *Root) Compare(ctx context.Context) error { return r.lanes.compare(ctx, false) }

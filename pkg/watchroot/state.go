@@ -1,0 +1,87 @@
+package watchroot
+
+import (
+	"time"
+
+	"github.com/sersync/sersync/pkg/executor"
+	"github.com/sersync/sersync/pkg/lanestate"
+	"github.com/sersync/sersync/pkg/status"
+)
+
+// choiceKey is the name under which the digest of what the configuration selects
+// is remembered, beside what was learnt of the remote.
+const choiceKey = "choice"
+
+// peerKey is the name under which it is remembered that a remote mirrors back.
+const peerKey = "peer"
+
+// Chosen is the digest (laneconf.Choice) under which a lane's state was saved;
+// empty: it is not known.
+func Chosen(state lanestate.State) string { return state.Capabilities[choiceKey] }
+
+// Recall gives a lane of the root that is to be made what it has remembered over a
+// restart, and the brake what it has.
+func (r *Root) Recall(opt *executor.Options, state lanestate.State) {
+	r.guard.recall(state.RootIdentity)
+	opt.Caps = opt.Caps.Recall(state.Capabilities)
+	opt.Mirrored, opt.MirrorScope = state.MirrorDone, state.MirrorScope
+	opt.Peer = state.Capabilities[peerKey] != ""
+	opt.Differences = nil
+	for _, d := range state.Differences {
+		opt.Differences = append(opt.Differences, status.Difference{Kind: status.DifferenceKind(d.Kind), Count: d.Count, Since: d.Since, Names: d.Names})
+	}
+}
+
+// StateOf is what a lane of the root has to know after a restart at now; choice is
+// laneconf.Choice.
+func (r *Root) StateOf(l *executor.Lane, choice string, now time.Time) lanestate.State {
+	mark := earliest(now, r.queue.Stats().Oldest, r.links.Oldest())
+	// A program that was stopped (SIGSTOP), and is ended as soon as it goes on,
+	// has not read what changed meanwhile.
+	if read := r.opt.Ticks.LastGood(); read.Before(mark) {
+		mark = read
+	}
+	m := l.Remember(now)
+	switch {
+	case r.guard.hidden():
+		m.Watermark = time.Time{}
+		r.unmarked.Store(true)
+	case m.Watermark.After(mark):
+		m.Watermark = mark
+	}
+	learnt := m.Caps.Remember()
+	learnt[choiceKey] = choice
+	if m.Peer {
+		learnt[peerKey] = peerKey
+	}
+	state := lanestate.State{
+		Lane: l.ID(), Watermark: m.Watermark, MirrorDone: m.Mirrored, MirrorScope: m.MirrorScope,
+		RootIdentity: r.guard.remembered(), Capabilities: learnt, LastSuccess: m.LastOK,
+		History: l.History(now),
+	}
+	for _, d := range m.Differences {
+		state.Differences = append(state.Differences, lanestate.Difference{Kind: string(d.Kind), Count: d.Count, Since: d.Since, Names: d.Names})
+	}
+	return state
+}
+
+// Reappeared tells once that the lanes' states are to be saved again: one was
+// saved without a watermark, because a part of the tree could not be seen, and now
+// all of it can. Without a watermark nothing but size and time tells after a crash
+// what has changed.
+func (r *Root) Reappeared() bool { return !r.guard.hidden() && r.unmarked.CompareAndSwap(true, false) }
+
+// earliest is the earliest time that something may carry which is not marked yet:
+// what has waited since the times in oldest, of which zero ones stand for nothing.
+func earliest(now time.Time, oldest ...time.Time) time.Time {
+	first := now
+	for _, then := range oldest {
+		if then.IsZero() {
+			continue
+		}
+		if t := OnFiles(then, now); t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}

@@ -1,0 +1,31 @@
+package watchroot
+
+import (
+	"testing"
+	"time"
+	"unsafe"
+)
+
+// setBack is what time.Now returns at the moment of t when the clock has been
+// set back: the wall time is another, the monotonic one goes on.
+func setBack(t time.Time, hours uint64) time.Time {
+	*(*uint64)(unsafe.Pointer(&t)) -= hours * 3600 << 30 // seconds stand above 30 bits of nanoseconds
+	return t
+}
+
+func TestOnFiles(t *testing.T) {
+	then := time.Now()
+	for _, c := range []struct {
+		name string
+		now  time.Time
+		want time.Duration // after then
+	}{
+		{"steady", then.Add(time.Minute), 0},
+		{"set back", setBack(then.Add(time.Minute), 1), -time.Hour},
+		{"set ahead", then.Add(time.Minute).Round(0).Add(time.Hour), 0},
+	} {
+		if got := OnFiles(then, c.now); got.Round(0).Sub(then.Round(0)) != c.want {
+			t.Errorf("%s: %v after, want %v", c.name, got.Round(0).Sub(then.Round(0)), c.want)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package convergence
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/status"
+)
+
+// forgiven are the differences that the rules allow, by name.
+type forgiven struct {
+	newer     []string // files that -u holds because the target's copy is newer
+	leftovers []string // what killed receivers have left
+	killed    int      // how many rsync processes the plan has killed
+}
+
+func (f forgiven) String() string {
+	return fmt.Sprintf("newer on the target and kept by -u: %q; left by the %d rsyncs that were killed: %q", f.newer, f.killed, f.leftovers)
+}
+
+// forgive takes out what the rules allow. More than that stays a difference.
+func (s *scene) forgive(diff []testkit.Difference) ([]testkit.Difference, forgiven) {
+	f := forgiven{killed: s.kills + s.rsyncd.Killed()}
+	diff, f.leftovers = s.leftByReceiver(diff, f.killed)
+	if len(diff) > 0 {
+		diff, f.newer = s.keptByUpdate(diff)
+	}
+	return diff, f
+}
+
+// leftByReceiver takes out the temporary file, or the partial directory, that a
+// receiver leaves when it is killed, or when its sender is. Nobody can remove it
+// at that moment. Each process that was killed leaves one at most.
+func (s *scene) leftByReceiver(diff []testkit.Difference, most int) (rest []testkit.Difference, left []string) {
+	for _, d := range diff {
+		within := len(left) > 0 && strings.HasPrefix(d.Path, left[len(left)-1]+"/")
+		switch {
+		case d.Kind != "leftover", !within && len(left) == most:
+			rest = append(rest, d)
+		case !within:
+			left = append(left, d.Path)
+		}
+	}
+	return rest, left
+}
+
+// mostNewer is how many files a kill -9 may leave that are newer on the target:
+// what its last runs had sent and it had not written down, and what an older file
+// replaced before the next start. It is rare: dozens of seeds have none.
+const mostNewer = 2
+
+// keptByUpdate takes out the files that -u asks to keep, as far as the program
+// says that so many are newer on the remote. Nobody but this host writes
+// there, and what it has sent it knows, unless it was killed before it could
+// write that down.
+func (s *scene) keptByUpdate(diff []testkit.Difference) (rest []testkit.Difference, kept []string) {
+	if !s.m.update() || s.sudden == 0 {
+		return diff, nil
+	}
+	most := min(s.toldNewer(), s.sudden*mostNewer)
+	for _, d := range diff {
+		switch {
+		case slices.Contains(kept, d.Path): // -u keeps the whole file: content, mode and time
+		case len(kept) < most && s.newer(d.Path):
+			kept = append(kept, d.Path)
+		default:
+			rest = append(rest, d)
+		}
+	}
+	return rest, kept
+}
+
+// newer says whether a path is a file on both sides, and newer on the target.
+func (s *scene) newer(path string) bool {
+	a, errA := os.Lstat(filepath.Join(s.src, path))
+	b, errB := os.Lstat(filepath.Join(s.dst, path))
+	return errA == nil && errB == nil && a.Mode().IsRegular() && b.Mode().IsRegular() && b.ModTime().After(a.ModTime())
+}
+
+// toldNewer is of how many files the status says that they are newer on the
+// remote.
+func (s *scene) toldNewer() (n int) {
+	now, _ := s.status()
+	for _, lane := range now.Lanes {
+		for _, d := range lane.Differences {
+			if d.Kind == status.Newer {
+				n += d.Count
+			}
+		}
+	}
+	return n
+}
+
+// status is what the program says of itself; false: it does not answer yet.
+func (s *scene) status() (now status.Snapshot, ok bool) {
+	out, _ := exec.Command(testkit.Build(s.t), "--status", "--json", "-o", s.app.File).Output() // its exit status is the level
+	err := json.Unmarshal(out, &now)
+	return now, err == nil
+}

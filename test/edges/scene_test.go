@@ -1,0 +1,283 @@
+package edges
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/edge"
+	"github.com/sersync/sersync/pkg/edge/edgestatus"
+	"github.com/sersync/sersync/pkg/fstree"
+	"github.com/sersync/sersync/pkg/hub"
+	"github.com/sersync/sersync/pkg/hub/identity"
+	"github.com/sersync/sersync/pkg/hub/roster"
+	"github.com/sersync/sersync/pkg/stream/dial"
+	"github.com/sersync/sersync/pkg/transport"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
+)
+
+// patience is how long anything may take on a machine that is busy with other things.
+const patience = 2 * time.Minute
+
+// role makes the test binary a hub or an edge: so both can be killed.
+const role = "EDGES_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "edge":
+		os.Exit(edge.Program{Argv: os.Args, Stdout: os.Stdout, Stderr: os.Stderr}.Main())
+	case "hub":
+		os.Exit(runHub(os.Args[1], os.Args[2]))
+	}
+	testkit.Main(m)
+}
+
+func runHub(dir, listen string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	h, err := hub.New(hub.Options{Dir: dir, Listen: listen, MaxStore: 1 << 30, Logger: zap.NewNop()})
+	if err == nil {
+		err = h.Run(ctx, func(string) {})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// process is this test binary in a role.
+type process struct {
+	t    *testing.T
+	role string
+	args []string
+	cmd  *exec.Cmd
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	p.cmd = exec.Command(os.Args[0], p.args...)
+	p.cmd.Env = append(os.Environ(), role+"="+p.role)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.Stderr = &lines{t: p.t, role: p.role}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// end ends it with a signal and waits.
+func (p *process) end(sig syscall.Signal) {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(sig)
+	_ = p.cmd.Wait()
+	p.cmd = nil
+}
+
+// lines keeps what a process says for a test that fails.
+type lines struct {
+	t    *testing.T
+	role string
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.t.Logf("%s: %s", l.role, strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// scene is a hub, a source and edges.
+type scene struct {
+	*testing.T
+	base   string
+	port   int
+	hub    *process
+	source string // directory
+	rsyncd *testkit.RsyncDaemon
+	pub    *publish.Publisher
+	edges  []*edgeHost
+}
+
+// edgeHost is one edge.
+type edgeHost struct {
+	*process
+	name string
+	dir  string
+	base string
+}
+
+func newScene(t *testing.T, streamBytes int64) *scene {
+	t.Helper()
+	s := &scene{T: t, base: t.TempDir(), port: testkit.FreePort(t)}
+	for dir := s.base; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		_ = os.Chmod(dir, 0o755)
+	}
+	s.source = s.base + "/source"
+	s.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "tree", Path: s.source, Options: []string{"read only = yes"}}}})
+	s.hub = &process{t: t, role: "hub", args: []string{s.base + "/hub", fmt.Sprintf("127.0.0.1:%d", s.port)}}
+	s.startHub()
+	t.Cleanup(func() { s.hub.end(syscall.SIGKILL) })
+	s.pub = publish.New(publish.Options{
+		Tree: "www", Way: s.way(), Limits: publish.Limits{Age: time.Hour, Bytes: streamBytes}, Dir: s.source, Host: "here", Source: "test",
+		Root: func() *fstree.Root {
+			root, err := fstree.Open(s.source)
+			if err != nil {
+				return nil
+			}
+			return root
+		},
+		Held: func(string) string { return "" }, Logger: zap.NewNop(),
+	})
+	t.Cleanup(s.pub.Close)
+	return s
+}
+
+func (s *scene) way() dial.Way {
+	return dial.Way{
+		URL: fmt.Sprintf("nats://127.0.0.1:%d", s.port), Creds: filepath.Join(s.base, "hub", identity.SourceKey),
+		CA: filepath.Join(s.base, "hub", identity.CA), Client: "source",
+	}
+}
+
+func (s *scene) startHub() {
+	s.Helper()
+	s.hub.start()
+	s.await("the hub answers", func() bool {
+		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", s.port), time.Second)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+}
+
+// tree is the <tree> of an edge; attributes are further ones.
+func (s *scene) tree(dir, attributes, upstreams string) string {
+	if upstreams == "" {
+		upstreams = fmt.Sprintf(`<upstream host="127.0.0.1" port="%d" module="tree"/>`, s.rsyncd.Port())
+	}
+	return fmt.Sprintf(`<tree name="www" dir="%s" %s>%s</tree>`, dir, attributes, upstreams)
+}
+
+// add makes an edge with that directory, and starts it.
+func (s *scene) add(name, dir, attributes, upstreams string) *edgeHost {
+	s.Helper()
+	e := &edgeHost{name: name, dir: dir, base: filepath.Join(s.base, name)}
+	for _, d := range []string{e.base, dir} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			s.Fatal(err)
+		}
+	}
+	seed, public, err := identity.NewKey()
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.write(e.base+"/key", seed, 0o600)
+	err = roster.Change(s.base+"/hub", func(r *roster.Roster) error {
+		r.Put(roster.Edge{Name: name, Key: public, Trees: []string{"www"}})
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	config := fmt.Sprintf(`<edge name="%s"><stream url="tls://127.0.0.1:%d" creds="%s/key" ca="%s/hub/%s"/><state dir="%s/state"/><status socket="%s/socket"/>%s</edge>`,
+		name, s.port, e.base, s.base, identity.CA, e.base, e.base, s.tree(dir, attributes, upstreams))
+	s.write(e.base+"/edge.xml", config, 0o644)
+	e.process = &process{t: s.T, role: "edge", args: []string{"-o", e.base + "/edge.xml"}}
+	e.start()
+	s.Cleanup(func() { e.end(syscall.SIGKILL) })
+	s.edges = append(s.edges, e)
+	return e
+}
+
+func (s *scene) write(path, content string, mode os.FileMode) {
+	s.Helper()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *scene) await(what string, is func() bool) {
+	s.Helper()
+	testkit.Eventually(s.T, patience, what, is)
+}
+
+// publish sends what a call names, until the hub has it: as a lane does.
+func (s *scene) publish(kind transport.Kind, names ...string) {
+	s.Helper()
+	s.await("the hub takes a change", func() bool {
+		trip, err := s.pub.Do(s.Context(), transport.Call{Batch: transport.Batch{Kind: kind, MayDelete: true}, Names: names})
+		return err == nil && trip.Result.Class == transport.Done
+	})
+}
+
+// put writes a file at the source and publishes it with the directories above it.
+func (s *scene) put(path, content string) {
+	s.Helper()
+	at := filepath.Join(s.source, path)
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		s.Fatal(err)
+	}
+	s.write(at, content, 0o644)
+	var names []string
+	for dir := filepath.Dir(path); dir != "."; dir = filepath.Dir(dir) {
+		names = append([]string{dir}, names...)
+	}
+	s.publish(transport.Send, append(names, path)...)
+}
+
+func (s *scene) remove(path string) {
+	s.Helper()
+	if err := os.RemoveAll(filepath.Join(s.source, path)); err != nil {
+		s.Fatal(err)
+	}
+	s.publish(transport.Delete, path)
+}
+
+// status asks an edge.
+func (e *edgeHost) status(ctx context.Context) (edgestatus.Tree, bool) {
+	st, err := edgestatus.Get(ctx, e.base+"/socket")
+	if err != nil || len(st.Trees) != 1 {
+		return edgestatus.Tree{}, false
+	}
+	return st.Trees[0], true
+}
+
+// says waits until the status of an edge fulfils a condition.
+func (s *scene) says(e *edgeHost, what string, is func(edgestatus.Tree) bool) {
+	s.Helper()
+	var last edgestatus.Tree
+	defer func() {
+		if s.Failed() {
+			s.Logf("%s: %+v", e.name, last)
+		}
+	}()
+	s.await(e.name+" says "+what, func() bool {
+		t, ok := e.status(s.Context())
+		if ok {
+			last = t
+		}
+		return ok && is(t)
+	})
+}
+
+// equal waits until every edge has what the source has, and says so.
+func (s *scene) equal() {
+	s.Helper()
+	for _, e := range s.edges {
+		s.says(e, "in sync", func(t edgestatus.Tree) bool {
+			return t.State == edgestatus.InSync && len(testkit.Equal(s.source, e.dir, testkit.CompareFor("-a"))) == 0
+		})
+	}
+}
