@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
+	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/change"
 	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/hub/identity"
@@ -112,11 +113,7 @@ func (b *bed) connect(w dial.Way, more ...nats.Option) *nats.Conn {
 
 func (b *bed) await(what string, is func() bool) {
 	b.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			b.Fatal("in vain: ", what)
-		}
-	}
+	testkit.Eventually(b, time.Minute, what, is)
 }
 
 // source is a publisher of a directory of its own.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/sersync/sersync/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -86,10 +88,8 @@ func TestFollow(t *testing.T) {
 	}()
 	wait := func(text string) {
 		t.Helper()
-		for end := time.Now().Add(time.Minute); !out.has(text); time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("no %q in %q", text, out.b.String())
-			}
+		if !testkit.Poll(time.Minute, func() bool { return out.has(text) }) {
+			t.Fatalf("no %q in %q", text, out.b.String())
 		}
 	}
 	wait("first!\n")

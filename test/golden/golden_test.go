@@ -165,7 +165,7 @@ func (s *scene) config() string {
 	// The recorded daemon listened on 873; ours is named for each remote, as
 	// the program may also try a connection of its own.
 	if !strings.Contains(c, `<ssh start="true"`) && !strings.Contains(c, `<userDefinedPort start="true"`) {
-		c = strings.ReplaceAll(c, `<remote ip="127.0.0.1" `, fmt.Sprintf(`<remote ip="127.0.0.1" port="%d" `, s.port))
+		c = strings.ReplaceAll(c, `<remote ip="127.0.0.1" `, fmt.Sprintf(`<remote ip="127.0.0.1" port="%d" `, s.remote.Port()))
 	}
 	return c
 }

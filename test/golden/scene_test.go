@@ -19,16 +19,16 @@ import (
 // scene is the surroundings of one run: a fresh @ROOT@, a daemon with the
 // recorded modules, a recording rsync, and perhaps a listener.
 type scene struct {
-	t     *testing.T
-	r     recorded
-	w     want
-	root  string
-	fill  *strings.Replacer
-	rsync *testkit.Recorder
-	port  int // of the rsync daemon
-	tree  *testkit.Tree
-	app   *testkit.Sersync
-	tcp   *listener
+	t      *testing.T
+	r      recorded
+	w      want
+	root   string
+	fill   *strings.Replacer
+	rsync  *testkit.Recorder
+	remote *testkit.RsyncDaemon
+	tree   *testkit.Tree
+	app    *testkit.Sersync
+	tcp    *listener
 
 	before map[string]testkit.Entry // src after the setup
 	kept   map[string]testkit.Entry // dst after the setup
@@ -60,12 +60,11 @@ func newScene(t *testing.T, r recorded, w want) *scene {
 		}
 		modules = append(modules, m)
 	}
-	rsyncd := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: modules, Secrets: map[string]string{"bob": "pw"}})
+	s.remote = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: modules, Secrets: map[string]string{"bob": "pw"}})
 	s.tcp = newListener(t)
-	s.fill = strings.NewReplacer("@ROOT@", root, "@PORT@", strconv.Itoa(rsyncd.Port()), "@TCP@", strconv.Itoa(s.tcp.port))
+	s.fill = strings.NewReplacer("@ROOT@", root, "@PORT@", strconv.Itoa(s.remote.Port()), "@TCP@", strconv.Itoa(s.tcp.port))
 	s.file("pass", "pw\n", 0o600)
 	s.file("plugcmd", s.fill.Replace(plugCommand), 0o755)
-	s.port = rsyncd.Port()
 	s.rsync = testkit.NewRecorder(t, s.recorder())
 	s.tree = &testkit.Tree{Src: filepath.Join(root, "src"), Other: s.otherOp}
 	return s
@@ -166,11 +165,20 @@ func sum(tree map[string]testkit.Entry) uint64 {
 	return total
 }
 
-// quiet is how long nothing may change before a step counts as done: longer than one run
-// takes on a busy machine, since a run shows nothing until it ends.
-const quiet = 600 * time.Millisecond
+// quiet is how long nothing may change before a step counts as done.
+const quiet = 300 * time.Millisecond
 
-func (s *scene) settle() { testkit.Settled(quiet, 30*time.Second, s.traces) }
+// settle waits until the program has nothing more to do: nothing has changed for quiet,
+// and neither the program nor the remote works at something that has left no trace yet.
+// A run shows nothing until it ends, and takes seconds on a busy machine.
+func (s *scene) settle() {
+	testkit.Poll(30*time.Second, func() bool {
+		testkit.Settled(quiet, 30*time.Second, s.traces)
+		working := func() bool { return s.app.Working() || s.remote.Working() }
+		// Between two processes that hand work to each other neither may run.
+		return !testkit.Within(30*time.Millisecond, working)
+	})
+}
 
 // listener is the receiver of the socket and refreshCDN plugins.
 type listener struct {
