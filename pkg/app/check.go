@@ -22,6 +22,7 @@ import (
 	"github.com/sersync/sersync/pkg/shellwords"
 	"github.com/sersync/sersync/pkg/transport"
 	"github.com/sersync/sersync/pkg/transport/rsync"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
 	"github.com/sersync/sersync/pkg/words"
 )
 
@@ -140,6 +141,7 @@ func problems(conf confxml.Config, sync bool) []confxml.Problem {
 		all = append(all, leftOut(conf, filter)...)
 		all = append(all, unnotified(conf)...)
 		all = append(all, unsecured(conf)...)
+		all = append(all, unkeyed(conf)...)
 	}
 	return all
 }
@@ -166,6 +168,34 @@ func unsecured(conf confxml.Config) (all []confxml.Problem) {
 			default:
 				continue // said elsewhere
 			}
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// unkeyed is what keeps a stream from being published: files that cannot be used. Nothing
+// is connected.
+func unkeyed(conf confxml.Config) (all []confxml.Problem) {
+	for _, local := range conf.LocalPaths {
+		for _, to := range local.Streams {
+			if to.Creds == "" {
+				continue // the reader has said so
+			}
+			way := laneconf.Way(to)
+			key := way
+			key.CA = ""
+			p := confxml.Problem{File: conf.File, Line: to.Line, Element: "sersync/localpath/stream@creds", Severity: confxml.Fault}
+			file, err := way.Creds, key.Check()
+			if err == nil {
+				p.Element = "sersync/localpath/stream@ca"
+				file, err = way.CA, way.Check()
+			}
+			if err == nil {
+				continue
+			}
+			p.Message, p.Remedy = publish.Explain(err)
+			p.Message = file + ": " + p.Message
 			all = append(all, p)
 		}
 	}
@@ -259,6 +289,11 @@ func (c *checker) local(local confxml.LocalPath) {
 			described.Busy = busy(r.Busy)
 			l.Lanes = append(l.Lanes, described)
 		}
+	}
+	for _, to := range local.Streams {
+		l.Lanes = append(l.Lanes, checkreport.Lane{Remote: publish.Remote(to.Name), Stream: &checkreport.Stream{
+			Hub: to.URL, KeepHours: int(to.Keep.Hours()), SizeMiB: to.Size >> 20, Replicas: to.Replicas,
+		}})
 	}
 	c.report.LocalPaths = append(c.report.LocalPaths, l)
 }

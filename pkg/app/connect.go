@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/daemon"
 	"github.com/sersync/sersync/pkg/laneconf"
 	"github.com/sersync/sersync/pkg/lanestate"
 	"github.com/sersync/sersync/pkg/lock"
@@ -23,6 +24,7 @@ func connect(ctx context.Context, conf confxml.Config, chinese bool) (*preflight
 		return nil, err
 	}
 	stateDirs := append([]string{wanted}, others...)
+	source, _ := daemon.SourceName(wanted) // without one the host and the directory tell
 	lanes := map[string]bool{}
 	for _, local := range conf.LocalPaths {
 		dir, err := laneconf.Dir(local.Watch)
@@ -37,6 +39,14 @@ func connect(ctx context.Context, conf confxml.Config, chinese bool) (*preflight
 			}
 			lanes[lane.ID] = true
 			root.Targets = append(root.Targets, lane.Target)
+		}
+		for _, to := range local.Streams {
+			id := laneconf.StreamID(dir, to)
+			if lanes[id] {
+				continue
+			}
+			lanes[id] = true
+			root.Streams = append(root.Streams, preflight.Stream{Options: laneconf.Publishing(dir, to, source), Holder: holder(stateDirs, id)})
 		}
 		site.Roots = append(site.Roots, root)
 	}

@@ -47,7 +47,16 @@ type Lane struct {
 	Remote   string
 	Release  string // what the remote says about its rsync; empty: nothing
 	Busy     []Busy
-	Commands []Command
+	Commands []Command // none to a stream
+	Stream   *Stream   // nil: to a remote
+}
+
+// Stream is how a lane publishes.
+type Stream struct {
+	Hub       string `json:"hub"`        // its servers
+	KeepHours int    `json:"keep_hours"` // how long changes are kept
+	SizeMiB   int64  `json:"size_mib"`   // how much of them
+	Replicas  int    `json:"replicas"`   // on how many servers
 }
 
 // Busy is what holds at some hours of the week.
@@ -152,6 +161,10 @@ func (t *text) local(l LocalPath) {
 		if lane.Release != "" {
 			t.line("    %-12s %s", t.say("remote")+":", printable(t.release(lane.Release)))
 		}
+		if s := lane.Stream; s != nil {
+			t.line("    %-12s %s", t.say("hub")+":", printable(s.Hub))
+			t.line("    %-12s %s", t.say("kept")+":", t.say(fmt.Sprintf("changes of %d hours, at most %d MiB", s.KeepHours, s.SizeMiB)))
+		}
 		for _, b := range lane.Busy {
 			var rules []string
 			for _, r := range b.Rules {
@@ -209,6 +222,7 @@ type wireLane struct {
 	Release  string              `json:"release,omitempty"`
 	Busy     []wireBusy          `json:"busy,omitempty"`
 	Commands map[string][]string `json:"commands"`
+	Stream   *Stream             `json:"stream,omitempty"`
 }
 
 type wireBusy struct {
@@ -235,7 +249,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 			for _, b := range lane.Busy {
 				busy = append(busy, wireBusy(b))
 			}
-			local.Lanes = append(local.Lanes, wireLane{lane.Remote, lane.Release, busy, commands})
+			local.Lanes = append(local.Lanes, wireLane{lane.Remote, lane.Release, busy, commands, lane.Stream})
 		}
 		out.LocalPaths = append(out.LocalPaths, local)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -59,9 +60,11 @@ func (s *site) make(ctx context.Context, old *site) (err error) {
 		return err
 	}
 	s.buildNotifiers(old)
-	caps, err := client(ctx, s.conf.Rsync.Program, s.log)
-	if err != nil {
-		return err
+	var caps transport.Capabilities
+	if pushes(s.conf) {
+		if caps, err = client(ctx, s.conf.Rsync.Program, s.log); err != nil {
+			return err
+		}
 	}
 	if old != nil {
 		old.stores.failLog.Close(ctx)
@@ -96,6 +99,11 @@ func filterExpressions(conf confxml.Config) []confxml.Expression {
 		return nil
 	}
 	return conf.Filter.Exclude
+}
+
+// pushes tells whether anything goes to a remote by rsync: streams alone need none.
+func pushes(conf confxml.Config) bool {
+	return slices.ContainsFunc(conf.LocalPaths, func(l confxml.LocalPath) bool { return len(l.Remotes) > 0 })
 }
 
 // client looks at the rsync on this host and returns what runs can do with it.

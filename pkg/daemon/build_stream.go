@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -36,12 +35,10 @@ func (b *builder) stream(r *watchroot.Root, local confxml.LocalPath, to confxml.
 	r.Equip(&opt, &way)
 	r.Recall(&opt, start.state)
 	opt.Caps = publish.Capabilities()
-	host, _ := os.Hostname() // a claim without it is told apart by its directory
-	start.stream = publish.New(publish.Options{
-		Tree: to.Name, Way: laneconf.Way(to), Limits: publish.Limits{Age: to.Keep, Bytes: to.Size, Replicas: to.Replicas},
-		Dir: way.Dir, Root: way.Root, Held: func(path string) string { return opt.Held(path, false) },
-		Host: host, Source: s.stores.sourceName(s.log), Logger: opt.Logger.With(zap.String("lane", id)),
-	})
+	publishing := laneconf.Publishing(way.Dir, to, s.stores.sourceName(s.log))
+	publishing.Root, publishing.Held = way.Root, func(path string) string { return opt.Held(path, false) }
+	publishing.Logger = opt.Logger.With(zap.String("lane", id))
+	start.stream = publish.New(publishing)
 	opt.Transport = start.stream
 	b.add(start, opt, choice, b.rules(r, local, confxml.Remote{}, rsync.Target{}))
 }
@@ -51,21 +48,31 @@ const (
 	sourceLength = 16
 )
 
-// sourceName is the name by which hubs know this program's state; empty: none can be
-// kept. A host that gets another name keeps its trees by it.
+// SourceName is the name by which hubs know the program with a state directory; empty:
+// it has none yet.
+func SourceName(dir string) (string, error) {
+	name, err := safefile.ReadTrusted(filepath.Join(dir, sourceFile), 2*sourceLength)
+	if err != nil || len(name) != 2*sourceLength {
+		return "", err
+	}
+	return string(name), nil
+}
+
+// sourceName is SourceName of these stores, and makes one first where there is none;
+// empty: none can be kept. A host that gets another name keeps its trees by it.
 func (st *stores) sourceName(log *zap.Logger) string {
 	if st.dir == "" {
 		return ""
 	}
 	file := filepath.Join(st.dir, sourceFile)
-	name, err := safefile.ReadTrusted(file, 2*sourceLength)
-	if err == nil && len(name) == 2*sourceLength {
-		return string(name)
+	known, err := SourceName(st.dir)
+	if known != "" {
+		return known
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		made := make([]byte, sourceLength)
 		_, _ = rand.Read(made) // never fails
-		name = []byte(hex.EncodeToString(made))
+		name := []byte(hex.EncodeToString(made))
 		if err = safefile.WriteAtomic(file, name, 0o600); err == nil {
 			return string(name)
 		}

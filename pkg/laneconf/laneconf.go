@@ -61,6 +61,15 @@ func Way(s confxml.Stream) dial.Way {
 	return dial.Way{URL: s.URL, Creds: s.Creds, CA: s.CA, Client: "sersync " + s.Name}
 }
 
+// Publishing is what the publisher of a stream is told by the configuration. source is
+// the name of this program's state.
+func Publishing(dir string, s confxml.Stream, source string) publish.Options {
+	host, _ := os.Hostname() // a claim without it is told apart by its directory
+	return publish.Options{
+		Tree: s.Name, Way: Way(s), Limits: publish.Limits{Age: s.Keep, Bytes: s.Size, Replicas: s.Replicas}, Dir: dir, Host: host, Source: source,
+	}
+}
+
 // ErrShell is about a remote that asks for TLS and for a remote shell.
 var ErrShell = errors.New("tls= of <remote> and -e in the parameters exclude each other")
 

@@ -6,10 +6,10 @@ var verdictWords = [...]phrase{Good: {"ok", "正常"}, Remark: {"note", "提示"
 
 var topicWords = [topicCount]phrase{
 	TopicRsync: {"rsync", "rsync"}, TopicLimits: {"limits", "内核限制"}, TopicTree: {"tree", "目录"}, TopicServed: {"served", "占用"},
-	TopicName: {"name", "主机名"}, TopicPort: {"port", "端口"}, TopicHostKey: {"host key", "主机密钥"}, TopicKey: {"key", "密钥"},
+	TopicName: {"name", "主机名"}, TopicPort: {"port", "端口"}, TopicTLS: {"TLS", "TLS"}, TopicHostKey: {"host key", "主机密钥"}, TopicKey: {"key", "密钥"},
 	TopicRelease: {"release", "版本"}, TopicModule: {"module", "模块"}, TopicAccess: {"access", "访问"}, TopicLogin: {"login", "认证"},
 	TopicDirectory: {"directory", "目录"}, TopicDelete: {"delete", "删除"}, TopicWrite: {"write", "写入"}, TopicTimes: {"times", "时间"},
-	TopicOptions: {"options", "选项"},
+	TopicOptions: {"options", "选项"}, TopicStream: {"stream", "流"}, TopicRoom: {"room", "空间"},
 }
 
 // The frame of the report.
@@ -103,6 +103,22 @@ var (
 	optionsTaken   = phrase{"all options are taken", "所有选项都可用"}.of()
 	optionsWithout = phrase{"done without what its rsync does not take: %s", "远端 rsync 不支持的选项改用其他方式：%s"}
 	installSSH     = phrase{"install ssh on this host", "在本机安装 ssh"}.of()
+)
+
+// A hub on the way to it.
+var (
+	correctURL    = phrase{"correct url= of <stream>, or let this host resolve the name", "更正 <stream> 的 url=，或让本机能解析该名称"}.of()
+	startHub      = phrase{"start sersync-hub there, or correct url= of <stream>", "在该处启动 sersync-hub，或更正 <stream> 的 url="}.of()
+	hubOther      = phrase{"%s is no NATS server, it says %q", "%s 不是 NATS 服务器，它返回 %q"}
+	tlsNone       = phrase{"none: whoever is on the way can read what is published", "未使用：途中的任何人都能读到发布的内容"}.of()
+	tlsUntil      = phrase{"%s, the hub's certificate ends on %s", "%s，hub 的证书到期日 %s"}
+	hubTakesKey   = phrase{"the hub takes the key in %s", "hub 接受 %s 中的密钥"}
+	streamThere   = phrase{"the stream is there and fits; messages: %d", "流已存在且符合要求；消息数：%d"}
+	streamMade    = phrase{"the stream is not there yet, and can be made: one like it was made and removed again", "流尚不存在，可以创建：已试建同样的流并删除"}.of()
+	streamUntried = phrase{"the stream is not there yet, and whether it can be made could not be tried", "流尚不存在，无法检测能否创建"}.of()
+	allowStreams  = phrase{"let the key make streams whose names begin with SERSYNC-, or make the stream beforehand", "允许该密钥创建名称以 SERSYNC- 开头的流，或预先创建该流"}.of()
+	roomTaken     = phrase{"%d MiB of %d are in use", "已使用 %d MiB（上限 %d MiB）"}
+	roomThere     = phrase{"there is room for %d MiB", "有 %d MiB 的空间可用"}
 )
 
 // Where lines that mend something go.

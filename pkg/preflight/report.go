@@ -31,6 +31,7 @@ const (
 	TopicServed // who serves the watch root already
 	TopicName
 	TopicPort
+	TopicTLS
 	TopicHostKey
 	TopicKey
 	TopicRelease
@@ -42,13 +43,15 @@ const (
 	TopicWrite
 	TopicTimes
 	TopicOptions
+	TopicStream
+	TopicRoom
 	topicCount
 )
 
 // String is the word for programs.
 func (t Topic) String() string {
-	return [...]string{"rsync", "limits", "tree", "served", "name", "port", "host-key", "key", "release", "module", "access",
-		"login", "directory", "delete", "write", "times", "options"}[t]
+	return [...]string{"rsync", "limits", "tree", "served", "name", "port", "tls", "host-key", "key", "release", "module", "access",
+		"login", "directory", "delete", "write", "times", "options", "stream", "room"}[t]
 }
 
 // Step is one thing that was tried.

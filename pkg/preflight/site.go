@@ -15,6 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/child"
 	"github.com/sersync/sersync/pkg/transport"
 	"github.com/sersync/sersync/pkg/transport/rsync"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
 )
 
 // Site is what a configuration says, as far as it can be tried.
@@ -31,6 +32,7 @@ type Site struct {
 type WatchRoot struct {
 	Dir     string // where it really is
 	Targets []rsync.Target
+	Streams []Stream
 	// Holder tells which process serves a lane of it with this program; 0: none.
 	Holder func(rsync.Target) int
 }
@@ -47,7 +49,12 @@ const (
 // probes deleted. The error is about this host: nothing could be tried.
 func (s *Site) Run(ctx context.Context) (*Report, error) {
 	r := &Report{Language: s.Language}
-	caps, ok := s.client(ctx, r)
+	var caps transport.Capabilities
+	pushes := slices.ContainsFunc(s.Roots, func(root WatchRoot) bool { return len(root.Targets) > 0 })
+	runs := false
+	if pushes {
+		caps, runs = s.client(ctx, r)
+	}
 	scratch, err := os.MkdirTemp("", "sersync-check-")
 	if err != nil {
 		return r, fmt.Errorf("make a directory for probes: %w", err)
@@ -55,9 +62,7 @@ func (s *Site) Run(ctx context.Context) (*Report, error) {
 	defer os.RemoveAll(scratch) //nolint:errcheck // below the system's directory for temporary files
 	var work sync.WaitGroup
 	work.Go(func() { s.trees(ctx, r) })
-	if ok {
-		s.lanes(ctx, r, scratch, caps)
-	}
+	s.lanes(ctx, r, scratch, caps, runs)
 	work.Wait()
 	r.Interrupted = ctx.Err() != nil
 	return r, nil
@@ -82,31 +87,39 @@ func (s *Site) client(ctx context.Context, r *Report) (caps transport.Capabiliti
 	return caps, true
 }
 
-// lanes tries all of them, some at a time.
-func (s *Site) lanes(ctx context.Context, r *Report, scratch string, caps transport.Capabilities) {
+// lanes tries all of them, some at a time; those to remotes only where rsync runs here.
+func (s *Site) lanes(ctx context.Context, r *Report, scratch string, caps transport.Capabilities, runs bool) {
 	launcher := child.NewLauncher(s.Env, nil)
 	serving, end := context.WithCancel(context.WithoutCancel(ctx)) // probes are deleted also when ctx has ended
 	var served, work sync.WaitGroup
 	served.Go(func() { _ = launcher.Run(serving) })
 	turns := turns{all: make(chan struct{}, lanesAtOnce), at: map[string]chan struct{}{}}
-	var trials []*trial
+	var tried []*Lane
 	for _, root := range s.Roots {
 		for _, target := range root.Targets {
+			if !runs {
+				break
+			}
 			t := &trial{
 				site: s, given: target, watch: root.Dir, delete: s.Delete, lane: Lane{Watch: root.Dir, Remote: target.Dest()},
 				session: session{launcher: launcher, program: s.Program, password: s.password(), target: target, caps: caps},
 			}
 			t.target.Params = target.Params.ForTrial()
-			trials = append(trials, t)
-			place, turn := filepath.Join(scratch, strconv.Itoa(len(trials))), turns.of(target)
+			tried = append(tried, &t.lane)
+			place, turn := filepath.Join(scratch, strconv.Itoa(len(tried))), turns.of(target)
 			work.Go(func() { t.inTurn(ctx, place, turn, turns.all) })
+		}
+		for _, to := range root.Streams {
+			t := &streamTrial{given: to, lane: Lane{Watch: root.Dir, Remote: publish.Remote(to.Tree)}}
+			tried = append(tried, &t.lane)
+			work.Go(func() { t.inTurn(ctx, turns.all) })
 		}
 	}
 	work.Wait()
 	end()
 	served.Wait()
-	for _, t := range trials {
-		r.Lanes = append(r.Lanes, t.lane)
+	for _, lane := range tried {
+		r.Lanes = append(r.Lanes, *lane)
 	}
 }
 
@@ -133,6 +146,15 @@ func (t *trial) inTurn(ctx context.Context, place string, turns ...chan struct{}
 		return
 	}
 	t.all(ctx)
+}
+
+func (t *streamTrial) inTurn(ctx context.Context, turn chan struct{}) {
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+		t.all(ctx)
+	case <-ctx.Done():
+	}
 }
 
 // turns bound what is tried at a time.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/fstree"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
 )
 
 // countTime bounds the counting of all trees together.
@@ -63,11 +64,17 @@ func (r *Root) count(ctx context.Context) {
 // servers says who serves a root already: this program by its locks, others by their watches.
 func (s *Site) servers(found *Root, root WatchRoot, id fileID, procs processes) {
 	ours := map[int]bool{}
-	for _, target := range root.Targets {
-		if pid := root.Holder(target); pid > 0 {
+	served := func(pid int, remote string) {
+		if pid > 0 {
 			ours[pid] = true
-			found.Steps = append(found.Steps, Step{Topic: TopicServed, Verdict: Remark, Said: servedByUs.of(pid, target.Dest())})
+			found.Steps = append(found.Steps, Step{Topic: TopicServed, Verdict: Remark, Said: servedByUs.of(pid, remote)})
 		}
+	}
+	for _, target := range root.Targets {
+		served(root.Holder(target), target.Dest())
+	}
+	for _, to := range root.Streams {
+		served(to.Holder, publish.Remote(to.Tree))
 	}
 	for _, p := range procs.list {
 		if p.watches(id) && p.mirrors() && !ours[p.pid] {

@@ -10,6 +10,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,6 +36,36 @@ type Way struct {
 	Client string
 	// Inbox is the beginning of the subjects for answers; empty: NATS's own.
 	Inbox string
+}
+
+// Check tells whether the files that are named can be used. It connects to nothing.
+func (w Way) Check() error {
+	_, err := w.login()
+	if err == nil && w.CA != "" {
+		_, err = w.secure()
+	}
+	return err
+}
+
+// Servers are the servers of the URL, each as HOST:PORT.
+func (w Way) Servers() ([]string, error) {
+	var list []string
+	for one := range strings.SplitSeq(w.URL, ",") {
+		one = strings.TrimSpace(one)
+		if !strings.Contains(one, "://") {
+			one = "nats://" + one
+		}
+		u, err := url.Parse(one)
+		if err != nil || u.Hostname() == "" {
+			return nil, fmt.Errorf("address %q: %w", one, ErrURL)
+		}
+		port := u.Port()
+		if port == "" {
+			port = strconv.Itoa(nats.DefaultPort)
+		}
+		list = append(list, net.JoinHostPort(u.Hostname(), port))
+	}
+	return list, nil
 }
 
 const (
@@ -107,8 +141,9 @@ func (w Way) secure() (nats.Option, error) {
 	return nats.Secure(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}), nil
 }
 
-// What is wrong with the files that a Way names.
+// What is wrong with what a Way names.
 var (
 	ErrKey = errors.New("the file holds no key of a NATS user")
 	ErrCA  = errors.New("the file holds no certificate")
+	ErrURL = errors.New("not of the form nats://HOST:PORT")
 )

@@ -20,6 +20,13 @@ const (
 	noMaxBytes  jetstream.ErrorCode = 10028 // the account's limits
 )
 
+// Reasons that tell which part of a connection has failed.
+const (
+	Distrusted = "the hub's certificate is not trusted"
+	Unagreed   = "hub and configuration do not agree on TLS"
+	NoRoom     = "the hub has no room left for the stream"
+)
+
 // Explain says why something that was asked of a server has failed, and what to do, each
 // in one line for people. An error that is not known has the reason "the hub has refused
 // it", whatever it says itself.
@@ -33,12 +40,12 @@ func Explain(err error) (reason, remedy string) {
 		errors.Is(err, nats.ErrAccountAuthExpired), errors.Is(err, nats.ErrPermissionViolation):
 		return "the hub refuses the key", "name the key in creds= that sersync-hub has made for this host"
 	case distrusted(err):
-		return "the hub's certificate is not trusted", "name the hub's ca.pem in ca=, and the hub in url= by a name that it was started with (--name)"
+		return Distrusted, "name the hub's ca.pem in ca=, and the hub in url= by a name that it was started with (--name)"
 	case errors.Is(err, nats.ErrSecureConnWanted), errors.Is(err, nats.ErrSecureConnRequired):
-		return "hub and configuration do not agree on TLS", "name the hub's ca.pem in ca=, or remove ca= where the server has no TLS"
+		return Unagreed, "name the hub's ca.pem in ca=, or remove ca= where the server has no TLS"
 	case errors.As(err, &api) && (api.ErrorCode == noResources || api.ErrorCode == noStorage || api.ErrorCode == noMaxBytes),
 		err != nil && strings.Contains(err.Error(), "no space left"):
-		return "the hub has no room left for the stream", "free space on the hub's disk, or lower size= of the stream"
+		return NoRoom, "free space on the hub's disk, or lower size= of the stream"
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return "the hub stores nothing at the moment", "look at the hub's log and at the space on its disk; it goes on by itself"
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, nats.ErrNoResponders),

@@ -65,15 +65,19 @@ func claim(ctx context.Context, claims jetstream.KeyValue, opt Options) (claimed
 	case err != nil:
 		return c, err
 	}
-	same := c.Host == opt.Host && c.Dir == opt.Dir
-	if !same && (opt.Source == "" || c.Source != opt.Source) {
+	if !c.by(opt) {
 		return c, &ClaimedError{Tree: opt.Tree, By: c}
 	}
-	if same && c.Source == opt.Source {
+	if c.Host == opt.Host && c.Dir == opt.Dir && c.Source == opt.Source {
 		return c, nil
 	}
 	c.Host, c.Dir, c.Source = opt.Host, opt.Dir, opt.Source
 	return c, c.write(ctx, claims)
+}
+
+// by tells whether the claim is that of a source.
+func (c claimed) by(opt Options) bool {
+	return c.Host == opt.Host && c.Dir == opt.Dir || opt.Source != "" && c.Source == opt.Source
 }
 
 func readClaim(ctx context.Context, claims jetstream.KeyValue, tree string) (claimed, error) {

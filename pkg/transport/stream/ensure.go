@@ -63,10 +63,27 @@ func ensure(ctx context.Context, js jetstream.JetStream, tree string, most Limit
 		return false, fmt.Errorf("ask for stream %s: %w", want.Name, err)
 	}
 	have := s.CachedInfo().Config
+	if err := fits(have, want); err != nil {
+		return false, err
+	}
+	if have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas {
+		return false, nil
+	}
+	have.MaxAge, have.MaxBytes, have.Replicas = want.MaxAge, want.MaxBytes, want.Replicas
+	have.Duplicates = min(have.Duplicates, have.MaxAge)
+	if _, err := js.UpdateStream(ctx, have); err != nil {
+		return false, fmt.Errorf("set the limits of stream %s: %w", want.Name, err)
+	}
+	return false, nil
+}
+
+// fits tells whether edges can follow the stream that is there in the place of the
+// wanted one. Its limits may differ: they are set.
+func fits(have, want jetstream.StreamConfig) error {
 	what := ""
 	switch {
-	case !slices.Contains(have.Subjects, stream.Subjects(tree)) || len(have.Subjects) != 1:
-		what = fmt.Sprintf("the subjects %q instead of %s", have.Subjects, stream.Subjects(tree))
+	case !slices.Contains(have.Subjects, want.Subjects[0]) || len(have.Subjects) != 1:
+		what = fmt.Sprintf("the subjects %q instead of %s", have.Subjects, want.Subjects[0])
 	case !have.AllowDirect:
 		what = "no direct access (allow_direct)"
 	case have.RePublish == nil || have.RePublish.Destination != want.RePublish.Destination || have.RePublish.HeadersOnly:
@@ -79,17 +96,9 @@ func ensure(ctx context.Context, js jetstream.JetStream, tree string, most Limit
 		what = "another policy than limits that discard the oldest"
 	}
 	if what != "" {
-		return false, &UnfitError{want.Name, what}
+		return &UnfitError{want.Name, what}
 	}
-	if have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas {
-		return false, nil
-	}
-	have.MaxAge, have.MaxBytes, have.Replicas = want.MaxAge, want.MaxBytes, want.Replicas
-	have.Duplicates = min(have.Duplicates, have.MaxAge)
-	if _, err := js.UpdateStream(ctx, have); err != nil {
-		return false, fmt.Errorf("set the limits of stream %s: %w", want.Name, err)
-	}
-	return false, nil
+	return nil
 }
 
 // buckets makes the buckets that are missing, and returns that of the claims.

@@ -111,18 +111,22 @@ func trouble(ctx context.Context, err error) transport.Result {
 		return transport.Result{Class: transport.Stopped}
 	}
 	r := transport.Result{Class: transport.Trouble, Detail: err.Error()}
-	var clash *ClaimedError
-	if errors.As(err, &clash) {
-		r.Reason, r.Remedy = clash.Reason(), clash.Remedy()
-		return r
-	}
-	var unfit *UnfitError
-	if errors.As(err, &unfit) {
-		r.Reason, r.Remedy = "the stream is there, and does not fit", unfit.Remedy()
-		return r
-	}
-	r.Reason, r.Remedy = dial.Explain(err)
+	r.Reason, r.Remedy = Explain(err)
 	return r
+}
+
+// Explain says why a tree cannot be published, and what to do, each in one line for
+// people.
+func Explain(err error) (reason, remedy string) {
+	var clash *ClaimedError
+	var unfit *UnfitError
+	switch {
+	case errors.As(err, &clash):
+		return clash.Reason(), clash.Remedy()
+	case errors.As(err, &unfit):
+		return "the stream is there, and does not fit", unfit.Remedy()
+	}
+	return dial.Explain(err)
 }
 
 // Probe implements transport.Transport.
