@@ -218,8 +218,13 @@ func TestSocketsOfOthers(t *testing.T) {
 	if _, err := openSocket(t.Context(), path); !errors.Is(err, errAnswers) {
 		t.Errorf("a live socket: %v", err)
 	}
-	first.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = first.Close()
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	_ = stale.Close()
 	second, err := openSocket(t.Context(), path)
 	if err != nil {
 		t.Fatalf("a stale socket: %v", err)

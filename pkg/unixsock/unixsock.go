@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,37 +27,68 @@ const maxName = maxAddress - len("/proc/self/fd/123456789/")
 // errNoProc says why a long path cannot be used here.
 var errNoProc = errors.New("its path is longer than 107 bytes, and /proc is not mounted")
 
-// Listen listens on a socket made at path, which Close removes again.
+// removeTime is how long Close waits for the file system of the socket.
+const removeTime = time.Second
+
+// Listen listens on a socket made at path, which Close removes again. Close waits at most
+// a second for the file system that holds the socket: one that does not answer must not
+// keep a program from ending.
 func Listen(ctx context.Context, lc net.ListenConfig, path string) (net.Listener, error) {
-	if len(path) <= maxAddress {
-		return lc.Listen(ctx, "unix", path)
+	at, closeDir := path, func() error { return nil }
+	if len(path) > maxAddress {
+		dir, name := filepath.Split(path)
+		if len(name) > maxName {
+			return nil, fmt.Errorf("listen on %s: the file name is longer than %d bytes", path, maxName)
+		}
+		fd, short, err := reach(dir, unix.O_DIRECTORY)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", path, err)
+		}
+		at, closeDir = short+"/"+name, func() error { return unix.Close(fd) }
 	}
-	dir, name := filepath.Split(path)
-	if len(name) > maxName {
-		return nil, fmt.Errorf("listen on %s: the file name is longer than %d bytes", path, maxName)
-	}
-	fd, at, err := reach(dir, unix.O_DIRECTORY)
+	l, err := lc.Listen(ctx, "unix", at)
 	if err != nil {
+		_ = closeDir()
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	l, err := lc.Listen(ctx, "unix", at+"/"+name)
-	if err != nil {
-		_ = unix.Close(fd)
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	unlink := func() error { return unix.Unlink(at) }
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
 	}
-	return &listener{l, sync.OnceValue(func() error { return unix.Close(fd) })}, nil
+	return &listener{Listener: l, remove: sync.OnceValue(func() error { return within(removeTime, unlink, closeDir) })}, nil
 }
 
-// listener keeps the descriptor that its address names, for Close to remove the
-// socket by it.
+// listener removes its socket before it stops to listen, so that it never removes one
+// that another has made since.
 type listener struct {
 	net.Listener
-	closeDir func() error // once
+	remove func() error // once
 }
 
 // Close implements net.Listener.
 func (l *listener) Close() error {
-	return errors.Join(l.Listener.Close(), l.closeDir())
+	return errors.Join(l.remove(), l.Listener.Close())
+}
+
+// within has the socket unlinked, and then its directory closed. When d is over it
+// returns; what hangs in the kernel goes on by itself.
+func within(d time.Duration, unlink, closeDir func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		err := unlink()
+		if errors.Is(err, unix.ENOENT) {
+			err = nil // somebody else has removed it
+		}
+		done <- errors.Join(err, closeDir())
+	}()
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-late.C:
+		return errors.New("the socket is not removed: its file system does not answer")
+	}
 }
 
 // Dial connects to the socket at path. Its errors are those of net.Dialer.

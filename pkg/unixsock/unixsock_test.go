@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -122,4 +124,22 @@ func TestDialErrors(t *testing.T) {
 	if _, err := Listen(t.Context(), net.ListenConfig{}, long); err == nil || !strings.Contains(err.Error(), "the file name is longer than") {
 		t.Errorf("a name that does not fit: %v", err)
 	}
+}
+
+// TestAFileSystemThatHangs: a socket that cannot be removed holds nobody up.
+func TestAFileSystemThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers := make(chan struct{})
+		closed := false
+		begin := time.Now()
+		err := within(removeTime, func() error { <-answers; return nil }, func() error { closed = true; return nil })
+		if err == nil || time.Since(begin) != removeTime {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		close(answers)
+		synctest.Wait()
+		if !closed {
+			t.Error("the descriptor of the directory is left open")
+		}
+	})
 }
