@@ -101,7 +101,7 @@ func wrapped(t testing.TB, binary, namespace, prepare string) string {
 	}
 	file := filepath.Join(t.TempDir(), "sersync")
 	text := fmt.Sprintf("#!/bin/sh\nexec %s sh -c '%s && exec \"$@\"' sh '%s' \"$@\"\n", namespace, prepare, binary)
-	writeProgram(t, file, text)
+	WriteProgram(t, file, text)
 	return file
 }
 

@@ -73,7 +73,7 @@ func (r DebianRsync) Install(t testing.TB) (program string) {
 	if len(libraries) > 0 {
 		script += "export LD_LIBRARY_PATH=" + libraries[0] + "\n"
 	}
-	writeProgram(t, program, script+"exec "+dir+"/usr/bin/rsync \"$@\"\n")
+	WriteProgram(t, program, script+"exec "+dir+"/usr/bin/rsync \"$@\"\n")
 	return program
 }
 

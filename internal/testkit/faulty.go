@@ -35,7 +35,7 @@ func NewFaulty(t testing.TB) *Faulty {
 	must(t, os.WriteFile(f.control, nil, 0o666))
 	real, err := exec.LookPath("rsync")
 	must(t, err)
-	writeProgram(t, f.Program, faultyScript(real, f.log, f.control, f.poison))
+	WriteProgram(t, f.Program, faultyScript(real, f.log, f.control, f.poison))
 	OpenToAll(t, base)
 	return f
 }

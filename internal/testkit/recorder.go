@@ -63,7 +63,7 @@ func NewRecorder(t testing.TB, c RecorderConf) *Recorder {
 		real, err = exec.LookPath("rsync")
 		must(t, err)
 	}
-	writeProgram(t, r.Program, r.script(real, c))
+	WriteProgram(t, r.Program, r.script(real, c))
 	OpenToAll(t, base)
 	return r
 }

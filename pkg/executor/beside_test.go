@@ -14,6 +14,7 @@ import (
 
 // A full sync fails for one path in its first half, and as a whole in its second.
 func TestAFullSyncThatBreaksOffAtItsQuestion(t *testing.T) {
+	t.Parallel()
 	once := filepath.Join(t.TempDir(), "once")
 	b := newBed(t, with{options: program(scripted(t, `
 case " $* " in *' --delete '*) [ -e `+once+` ] || { touch `+once+`; echo 'rsync error: error in rsync protocol data stream (code 12) at io.c(1)' >&2; exit 12; };;
@@ -26,6 +27,7 @@ case " $* " in *' --delete '*) [ -e `+once+` ] || { touch `+once+`; echo 'rsync 
 // What is given to a target beside a full sync that ends first, and that sends it
 // once more because it finds that the contents differ.
 func TestAFullSyncThatEndsBeforeARunBesideIt(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := newBed(t, with{files: []string{"f"}, options: func(o *setup) {
 		o.Way.Program = scripted(t, `
@@ -52,6 +54,7 @@ esac`)
 
 // The same content length and time, beside a full sync.
 func TestAFullSyncOverATwin(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := time.Unix(1, 0)
 	b := newBed(t, with{files: []string{"f"}, options: func(o *setup) {
@@ -85,6 +88,7 @@ esac`)
 
 // With a filter, a directory goes while a full sync is about to make it.
 func TestADirectoryGoesBesideAFullSync(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := newBed(t, with{options: func(o *setup) {
 		o.Excluded = func(p string, _ bool) bool { return p == "nothing" }
@@ -112,6 +116,7 @@ esac`)
 
 // A full sync that is never clear.
 func TestAFullSyncThatIsNeverClear(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: program(scripted(t, `
 case " $* " in *' --delete '*) ;; *' --recursive '*) [ -e /nowhere ]; echo 'strange: bad' >&2; exit 23;; esac`))})
 	put(t, b.src, "bad", "1")
@@ -121,6 +126,7 @@ case " $* " in *' --delete '*) ;; *' --recursive '*) [ -e /nowhere ]; echo 'stra
 
 // The root goes while a question is under way.
 func TestTheRootGoesBesideAQuestion(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := newBed(t, with{files: []string{"d/keep"}, there: []string{"d/gone"}, options: func(o *setup) {
 		o.Mirrored, o.MirrorScope = true, Scope{}
@@ -141,6 +147,7 @@ func TestTheRootGoesBesideAQuestion(t *testing.T) {
 
 // A comparison that is never clear has not found everything equal.
 func TestAComparisonThatIsNeverClearFails(t *testing.T) {
+	t.Parallel()
 	testkit.Long(t)
 	b := newBed(t, with{files: []string{"f"}, options: program(scripted(t, `case " $* " in *' --delete '*) ;; *' --recursive '*) echo strange >&2; exit 23;; esac`))})
 	if r := b.fullSync2(fullsync.Request{Verify: true}); r.Err == nil {

@@ -34,6 +34,7 @@ func (b *bed) differing(kind status.DifferenceKind) (n int, names []string) {
 // What a comparison has found shows until it is settled, path by path or by a
 // full sync, and over a restart.
 func TestWhatAComparisonFindsIsKnown(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"a", "d/b", "d/c"}, there: []string{"only/x"}})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
@@ -66,6 +67,7 @@ func TestWhatAComparisonFindsIsKnown(t *testing.T) {
 // A daemon that refuses deletions does not tell what only it has: a comparison
 // that found nothing else is not one without a difference.
 func TestAComparisonWithADaemonThatRefusesDeletions(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{module: []string{"refuse options = delete"}, files: []string{"a"}, there: []string{"only"}})
 	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
 	testkit.Eventually(t, patient, "the refusal is known", func() bool { return b.Snapshot(time.Now()).Reason == "the daemon refuses deletions" })
@@ -77,6 +79,7 @@ func TestAComparisonWithADaemonThatRefusesDeletions(t *testing.T) {
 // A receiver gives a new link the time of the link here only where its own clock
 // is in another second.
 func TestTheTimeOfALinkIsNoDifference(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	must(t, os.Symlink("to", b.src+"/l"))
 	must(t, os.Symlink(testkit.MungePrefix+"to", b.dst+"/l"))
@@ -95,6 +98,7 @@ func TestTheTimeOfALinkIsNoDifference(t *testing.T) {
 // What -u keeps on the remote is not among what a full sync would send: another
 // remedy helps. An older file that takes the place of one that was sent is.
 func TestAComparisonTellsWhatIsNewerThere(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"theirs", "older"}})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	b.write("ours", "new")
@@ -122,6 +126,7 @@ func TestAComparisonTellsWhatIsNewerThere(t *testing.T) {
 // A scan names a file that was sent long ago; with -u the run says nothing of the
 // copy that was made newer on the remote since then.
 func TestARunThatDidNotAskLeavesWhatIsNewerThere(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	b.write("ours", "sent")
@@ -151,6 +156,7 @@ func TestARunThatDidNotAskLeavesWhatIsNewerThere(t *testing.T) {
 // Where nothing is to be deleted, what only the remote has is no difference that
 // anybody has to act upon.
 func TestExtrasOfALaneThatDeletesNothing(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{there: []string{"only"}, options: func(o *setup) {
 		o.MayDelete = false
 		o.Differences = []status.Difference{{Kind: status.Extras, Count: 1, Since: time.Now()}}
@@ -165,6 +171,7 @@ func TestExtrasOfALaneThatDeletesNothing(t *testing.T) {
 }
 
 func TestAFullSyncSettlesWhatAComparisonHasFound(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"a"}, params: "-artz"})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	put(t, b.dst, "a", "changed on the remote")
@@ -181,6 +188,7 @@ func TestAFullSyncSettlesWhatAComparisonHasFound(t *testing.T) {
 // Who asks for a comparison gets an answer, also from a lane that cannot make
 // one now, whatever else is asked for.
 func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
+	t.Parallel()
 	ask := func(b *bed) error {
 		done := make(chan fullsync.Result, 2)
 		must(t, b.FullSync(t.Context(), fullsync.Request{Verify: true, Done: func(r fullsync.Result) { done <- r }}))
@@ -235,6 +243,7 @@ func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
 
 // A full sync that was asked for is owed to the remote until it is done.
 func TestAWantedFullSyncIsNotInSync(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"f"}})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	testkit.Eventually(t, patient, "in sync", func() bool {
@@ -258,6 +267,7 @@ func TestAWantedFullSyncIsNotInSync(t *testing.T) {
 }
 
 func TestAFullSyncCountsWhatItSends(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"same"}})
 	put(t, b.src, "a", "12345")
 	put(t, b.src, "d/b", "678")
@@ -276,6 +286,7 @@ func TestAFullSyncCountsWhatItSends(t *testing.T) {
 
 // A try that has nothing left to do takes no time, and not less than that.
 func TestHowLongAFullSyncTook(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	run := carry.FullRun{Carrier: b.carrier}
 	o := run.Fly(t.Context(), outcome.Flight{Kind: plan.KindFull, Caps: transport.Capabilities{NoDelete: true}}, true)
@@ -286,6 +297,7 @@ func TestHowLongAFullSyncTook(t *testing.T) {
 
 // What could not be delivered is neither counted as sent nor called done.
 func TestAFullSyncThatDeliversNothing(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{module: []string{"uid = nobody", "gid = nogroup"}})
 	must(t, os.Chmod(b.dst, 0o755))
 	put(t, b.src, "a", "1")
@@ -309,6 +321,7 @@ func TestAFullSyncThatDeliversNothing(t *testing.T) {
 
 // With -u a path that is only looked at again still differs.
 func TestWhatMinusULeavesStillDiffers(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"a", "d/b"}})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	for _, f := range []string{"a", "d/b"} {
@@ -330,6 +343,7 @@ func TestWhatMinusULeavesStillDiffers(t *testing.T) {
 // A directory here that an expression for directories excludes would be made there:
 // nothing has said that the remote has something of its name.
 func TestAnExcludedDirectoryIsNoDifference(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"a"}, options: func(o *setup) {
 		o.Excluded = func(path string, dir bool) bool { return dir && path == "skip" }
 	}})
@@ -346,6 +360,7 @@ func TestAnExcludedDirectoryIsNoDifference(t *testing.T) {
 // A comparison that repairs brings over what differs, deletes what an automatic full
 // sync would delete, and leaves alone what -u does.
 func TestAComparisonRepairs(t *testing.T) {
+	t.Parallel()
 	for _, mirrored := range []bool{false, true} {
 		b := newBed(t, with{files: []string{"size", "same", "newer", "fine"}})
 		b.fullSync(fullsync.Request{Mirror: mirrored})

@@ -34,6 +34,7 @@ func asNobody(t *testing.T, do func()) {
 // With a filter every entry is named. A directory that cannot be listed must not
 // pass for an empty one: it fails by its name.
 func TestWhatCannotBeListedIsNotEmpty(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: func(o *setup) { o.Excluded = excludeLog }})
 	must(t, b.Pause(t.Context(), true))
 	put(t, b.src, "d/f", "1")
@@ -97,6 +98,7 @@ func TestWhatAScanCouldNotListIsDirty(t *testing.T) {
 // Naming every entry of an empty root must not become naming the root, from
 // where rsync would send everything.
 func TestAnEmptyRootIsNotSentAsAWhole(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: func(o *setup) { o.Excluded = excludeLog }})
 	b.Mark("", dirty.Tree)
 	b.idle()

@@ -14,6 +14,7 @@ import (
 // What the module excludes is left out there: nothing fails, it is counted, and
 // said once. A directory goes but for what the remote hides in it.
 func TestWhatTheRemoteExcludesIsNotWanted(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		module: []string{"exclude = lost+found/ *.log"}, files: []string{"d/x", "e/x", "f/x"}, there: []string{"d/lost+found/kept", "only"},
 	})

@@ -29,6 +29,7 @@ func (b *bed) logged() string {
 // An outage of the ordinary kind shows in the fail log, as with 2.5.4, whose
 // size monitors look at; it is empty again when all is through.
 func TestTheFailLogDuringAnOutage(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	b.daemon.Stop()
@@ -46,6 +47,7 @@ func TestTheFailLogDuringAnOutage(t *testing.T) {
 // A person can run the fail log: it brings over and deletes what waits, with the
 // user's options and without those that only this program needs.
 func TestTheFailLogCanBeRun(t *testing.T) {
+	t.Parallel()
 	for name, caps := range map[string]transport.Capabilities{"by name": {}, "by patterns": transport.Capabilities{}.Lacking(transport.MissingArgs)} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t, with{
@@ -85,6 +87,7 @@ func TestTheFailLogCanBeRun(t *testing.T) {
 // A full sync that finds no remote is what the fail log lists when nothing else
 // is dirty.
 func TestTheFailLogOfAFullSync(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"f"}})
 	b.daemon.Stop()
 	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
@@ -94,6 +97,7 @@ func TestTheFailLogOfAFullSync(t *testing.T) {
 }
 
 func TestTheFailLogIsBoundedDuringAnOutage(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.daemon.Stop()
 	for i := range maxOutage + 50 {
@@ -105,6 +109,7 @@ func TestTheFailLogIsBoundedDuringAnOutage(t *testing.T) {
 // Many paths that fail of one cause are one line, then a counted one a minute,
 // and one when it is over.
 func TestManyFailingPathsAreFewLines(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{module: []string{"uid = nobody", "gid = nogroup"}})
 	must(t, os.Mkdir(b.dst+"/locked", 0o755))
 	const many = 100
@@ -122,6 +127,7 @@ func TestManyFailingPathsAreFewLines(t *testing.T) {
 
 // A run that cannot even be started is a failed run.
 func TestARunThatCannotBeStartedIsCounted(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: func(o *setup) { o.Way.Program = "/nonexistent/rsync" }})
 	b.write("f", "1")
 	testkit.Eventually(t, patient, "it is counted and shown", func() bool {

@@ -11,6 +11,7 @@ import (
 // A new directory with a few entries takes no run of its own; a larger one, one
 // with a big file in it or with what rsync has to look at itself, does.
 func TestASmallTreeGoesWithTheFiles(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"keep"}})
 	b.idle()
 	before := b.ran("--recursive")

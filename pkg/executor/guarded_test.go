@@ -12,6 +12,7 @@ import (
 // TestFullSyncPatterns: what the patterns of a full sync leave out stays on the
 // target, in directories that are gone here, too; all else there goes.
 func TestFullSyncPatterns(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		files: []string{"f", "here/f"},
 		there: []string{

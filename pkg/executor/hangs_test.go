@@ -63,6 +63,7 @@ func (b *bed) lease(name string) (giveBack func()) {
 
 // A file that does not open is alone from then on, and arrives when it does.
 func TestAFileThatDoesNotOpenWaitsAlone(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	put(t, b.src, "leased", "1")
 	giveBack := b.lease("leased")
@@ -83,6 +84,7 @@ func TestAFileThatDoesNotOpenWaitsAlone(t *testing.T) {
 
 // So it is in a tree and in a full sync, which both go on with what is left.
 func TestAFileThatDoesNotOpenEndsNoFullSync(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	for _, name := range []string{"a", "d/leased", "d/z", "z"} {
 		put(t, b.src, name, "1")
@@ -107,6 +109,7 @@ func TestAFileThatDoesNotOpenEndsNoFullSync(t *testing.T) {
 }
 
 func TestAFileThatDoesNotOpenIsTakenOutOfItsTree(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artuzH"}) // with -H no tree goes with the single files
 	for _, name := range []string{"d/a", "d/leased", "d/z"} {
 		put(t, b.src, name, "1")

@@ -23,6 +23,7 @@ import (
 )
 
 func TestInheritTakesWhatIsDirty(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.Complete()
 	must(t, b.Pause(t.Context(), true))
@@ -41,6 +42,7 @@ func TestInheritTakesWhatIsDirty(t *testing.T) {
 // A lane that carries something else than the one before knows what is dirty, and
 // nothing of what the target has.
 func TestInheritOfAnotherChoiceKnowsNothing(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.Complete()
 	b.stop()
@@ -56,11 +58,11 @@ func held(t *testing.T) (change func(*setup), begun func() int, release func()) 
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "rsync")
-	must(t, os.WriteFile(program, []byte(fmt.Sprintf(`#!/bin/sh
+	testkit.WriteProgram(t, program, fmt.Sprintf(`#!/bin/sh
 : >'%[1]s'/begun.$$
 while [ ! -e '%[1]s'/go ]; do sleep 0.02; done
 exec rsync "$@"
-`, dir)), 0o755))
+`, dir))
 	begun = func() int {
 		found, _ := filepath.Glob(dir + "/begun.*")
 		return len(found)
@@ -82,6 +84,7 @@ func (b *bed) stopping(meanwhile func()) {
 // TestInheritTakesWhatWaitedForItsKind: what was claimed and had found no slot
 // when the lane was stopped is dirty in the next one.
 func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
+	t.Parallel()
 	change, begun, release := held(t)
 	b := newBed(t, with{options: change})
 	b.Complete()
@@ -115,6 +118,7 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 // TestRequestsWhileStopping: what is asked for while a lane ends, and after it,
 // is carried out by the one that inherits.
 func TestRequestsWhileStopping(t *testing.T) {
+	t.Parallel()
 	change, begun, release := held(t)
 	b := newBed(t, with{options: change})
 	b.Complete()

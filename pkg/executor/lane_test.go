@@ -16,6 +16,7 @@ import (
 )
 
 func TestChangesArriveAndDeletionsFollow(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"keep", "d/gone", "d/keep", "tree/a/b", "tree/c"}})
 	b.write("new", "1")
 	b.write("deep/er/new", "2")
@@ -40,6 +41,7 @@ func TestChangesArriveAndDeletionsFollow(t *testing.T) {
 }
 
 func TestOnlyTheTopmostMissingIsDeleted(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"a/b/c/d", "a/b/e", "a/f"}})
 	must(t, os.RemoveAll(b.src+"/a/b"))
 	for _, p := range []string{"a/b/c/d", "a/b/c", "a/b/e"} {
@@ -49,6 +51,7 @@ func TestOnlyTheTopmostMissingIsDeleted(t *testing.T) {
 }
 
 func TestADeletionIsLookedAtTwice(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"f"}})
 	must(t, os.Remove(b.src+"/f"))
 	b.Mark("f", dirty.Gone)
@@ -62,6 +65,7 @@ func TestADeletionIsLookedAtTwice(t *testing.T) {
 
 // mv d e; mkdir d gives no event for what was in d.
 func TestAReplacedDirectoryLosesItsOldEntries(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"d/old", "d/sub/old"}})
 	must(t, os.Rename(b.src+"/d", b.src+"/e"))
 	put(t, b.src, "d/new", "n")
@@ -72,6 +76,7 @@ func TestAReplacedDirectoryLosesItsOldEntries(t *testing.T) {
 }
 
 func TestTypesThatChangePlaces(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"f", "d/x"}})
 	must(t, os.Remove(b.src+"/f"))
 	put(t, b.src, "f/in", "1")
@@ -87,6 +92,7 @@ func TestTypesThatChangePlaces(t *testing.T) {
 }
 
 func TestWithoutDeleteNothingMakesWay(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"d/x", "gone"}, options: func(o *setup) { o.MayDelete = false }})
 	must(t, os.RemoveAll(b.src+"/d"))
 	put(t, b.src, "d", "file")
@@ -106,6 +112,7 @@ func TestWithoutDeleteNothingMakesWay(t *testing.T) {
 func excludeLog(path string, _ bool) bool { return strings.HasSuffix(path, ".log") }
 
 func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		files:   []string{"d/a.log", "d/b", "d/sub/c", "e/x", "e/y.log"},
 		options: func(o *setup) { o.Excluded = excludeLog },
@@ -130,6 +137,7 @@ func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
 
 // An expression with a slash at its end is about directories alone.
 func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		files: []string{"a/skip", "skip", "b/skip/in"},
 		options: func(o *setup) {
@@ -153,6 +161,7 @@ func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 
 // The same found by a scan: what stands here now is brought over by nobody else.
 func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		files: []string{"4913/f1", "skip", "d/4913/f1", "d/skip"},
 		options: func(o *setup) {
@@ -175,6 +184,7 @@ func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
 }
 
 func TestTheUsersOwnExcludesHold(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artuz --exclude=/priv/ --exclude=*.bak", files: []string{"priv/x", "d/a.bak", "d/b"}})
 	b.write("priv/y", "1")
 	b.write("z.bak", "1")
@@ -190,6 +200,7 @@ func TestTheUsersOwnExcludesHold(t *testing.T) {
 }
 
 func TestLostEntriesAreOnlyReportedBeforeAMirrorRun(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"d/x"}, there: []string{"d/only"}})
 	b.Mark("d", dirty.Extras)
 	b.idle()
@@ -215,6 +226,7 @@ func TestLostEntriesAreOnlyReportedBeforeAMirrorRun(t *testing.T) {
 }
 
 func TestVerifyChangesNothing(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"same"}, there: []string{"only"}})
 	put(t, b.src, "differs", "1")
 	r := b.fullSync(fullsync.Request{Verify: true})
@@ -227,6 +239,7 @@ func TestVerifyChangesNothing(t *testing.T) {
 }
 
 func TestChangesDuringAFullSyncSurvive(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artu --bwlimit=2000"})
 	put(t, b.src, "big", strings.Repeat("x", 4<<20))
 	for _, f := range []string{"early", "zz/late", "gone"} {
@@ -249,6 +262,7 @@ func TestChangesDuringAFullSyncSurvive(t *testing.T) {
 }
 
 func TestTheNewestActionWins(t *testing.T) {
+	t.Parallel()
 	for name, caps := range map[string]transport.Capabilities{"new": {}, "old": transport.Capabilities{}.Lacking(transport.Nanoseconds)} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t, with{files: []string{"replaced", "theirs", "chmodded"}, options: func(o *setup) { o.Caps = caps }})
@@ -277,6 +291,7 @@ func TestTheNewestActionWins(t *testing.T) {
 }
 
 func TestTwoWritesWithinASecond(t *testing.T) {
+	t.Parallel()
 	for _, caps := range []transport.Capabilities{{}, transport.Capabilities{}.Lacking(transport.Nanoseconds)} {
 		b := newBed(t, with{options: func(o *setup) { o.Caps = caps }})
 		at := time.Now().Truncate(time.Second)
@@ -293,6 +308,7 @@ func TestTwoWritesWithinASecond(t *testing.T) {
 // Two files of one archive have one time, and two writes within a tick of the
 // kernel's clock as well: equal size and time say nothing about the content.
 func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"f", "d/f", "other"}})
 	at := time.Now().Add(-time.Hour)
 	for _, p := range []string{"f", "d/f", "other"} {
@@ -316,6 +332,7 @@ func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
 }
 
 func TestReceiversThatRefuseAnOption(t *testing.T) {
+	t.Parallel()
 	testkit.Long(t)
 	for _, c := range []struct {
 		refuse, without string
@@ -369,6 +386,7 @@ func (b *bed) fullSync2(f fullsync.Request) fullsync.Result {
 }
 
 func TestAWriteOnlyModuleIsServed(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{module: []string{"write only = yes"}, files: []string{"f"}})
 	old := time.Now().Add(-time.Hour)
 	put(t, b.src, "f", "older")
@@ -381,6 +399,7 @@ func TestAWriteOnlyModuleIsServed(t *testing.T) {
 }
 
 func TestUnreadableHereIsNoDeletion(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"f"}})
 	must(t, os.Remove(b.src+"/f"))
 	must(t, os.Symlink(b.dst, b.src+"/link"))

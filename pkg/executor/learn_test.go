@@ -60,6 +60,7 @@ const bySecond, byPatterns = "times compared by the second", "deletions by patte
 // Whatever kind of run is the first, it is repeated at once without what the
 // remote does not take, and the remote is at no time in trouble.
 func TestEveryKindOfRunLearnsWhatARemoteTakes(t *testing.T) {
+	t.Parallel()
 	for name, first := range map[string]func(*bed){
 		"a file":       func(b *bed) { b.write("f", "new") },
 		"a big file":   func(b *bed) { b.write("big", strings.Repeat("x", bigFile)) },

@@ -15,6 +15,7 @@ import (
 // What only the remote has, and nobody may delete, is in the status until it has
 // come here, was deleted there, or may be deleted.
 func TestWhatWasLeftAloneIsKnown(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"keep", "d/keep", "e/keep"}, there: []string{"top", "d/a", "d/sub/b", "e/c"}})
 	all := []string{"d/a", "d/sub", "d/sub/b", "e/c", "top"}
 	shows := func(what string, names ...string) {

@@ -34,6 +34,7 @@ func (b *bed) begun(dir, name string) bool {
 // A file without end holds up neither the tree that it is in nor other trees, and
 // is sent by its own name.
 func TestAFileWithoutEndIsTakenOutOfItsTree(t *testing.T) {
+	t.Parallel()
 	for name, options := range map[string]func(*setup){"plain": nil, "with a filter": func(o *setup) { o.Excluded = excludeLog }} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t, with{params: "-artuS --bwlimit=20000", options: options})
@@ -58,6 +59,7 @@ func TestAFileWithoutEndIsTakenOutOfItsTree(t *testing.T) {
 // A file grows without end after it was looked at, and before rsync looks at it. It is
 // left out, and sent by its own name.
 func TestAFileThatGrowsBeforeItsRunHoldsUpNothing(t *testing.T) {
+	t.Parallel()
 	for name, flags := range map[string]dirty.Flags{
 		"file": dirty.Content, "asked about": dirty.Unsure, "in a small tree": dirty.Tree, "in a tree": dirty.Tree | dirty.Arrival,
 	} {
@@ -97,6 +99,7 @@ func TestAFileThatGrowsBeforeItsRunHoldsUpNothing(t *testing.T) {
 }
 
 func TestAFileWithoutEndEndsNoFullSync(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artuS --bwlimit=20000"})
 	b.long("d/huge")
 	must(t, os.MkdirAll(b.dst+"/d", 0o777))
@@ -123,6 +126,7 @@ func TestAFileWithoutEndEndsNoFullSync(t *testing.T) {
 
 // A full sync brings over what fits.
 func TestAFullSyncOntoAFullDiskTakesWhatFits(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: a small file system of its own")
 	}

@@ -23,6 +23,7 @@ import (
 )
 
 func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"gone"}})
 	b.daemon.Stop()
 	b.write("f", "1")
@@ -43,6 +44,7 @@ func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
 // A host in a form, or from a source, that only the system's resolver knows is found
 // again after an outage, too.
 func TestAHostThatOnlyRsyncResolvesComesBack(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: func(o *setup) { o.Way.Target.Host = "127.1" }})
 	b.daemon.Stop()
 	b.write("f", "1")
@@ -60,6 +62,7 @@ func (b *bed) looks(d time.Duration) int64 {
 }
 
 func TestAFrozenDaemonHoldsOnlyItsOwnLane(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.write("before", "1")
 	b.arrives("before", "1")
@@ -74,6 +77,7 @@ func TestAFrozenDaemonHoldsOnlyItsOwnLane(t *testing.T) {
 }
 
 func TestLanesShareSlotsInTurn(t *testing.T) {
+	t.Parallel()
 	slots := slots.NewSlots(1, slots.NewTotal(1))
 	share := func(o *setup) { o.Slots = slots }
 	a, b := newBed(t, with{options: share}), newBed(t, with{options: share})
@@ -92,6 +96,7 @@ func TestLanesShareSlotsInTurn(t *testing.T) {
 }
 
 func TestStoppingDoesNotWaitForASlot(t *testing.T) {
+	t.Parallel()
 	slots := slots.NewSlots(1, slots.NewTotal(1))
 	must(t, slots.Acquire(t.Context()))
 	defer slots.Release()
@@ -113,6 +118,7 @@ func TestStoppingDoesNotWaitForASlot(t *testing.T) {
 }
 
 func TestStoppingIsBounded(t *testing.T) {
+	t.Parallel()
 	testkit.Long(t)
 	b := newBed(t, with{params: "-a --bwlimit=1"})
 	b.write("f", strings.Repeat("x", 1<<20))
@@ -132,6 +138,7 @@ func standbyOn(o *setup) { o.Way.Standby = true }
 func (b *bed) standing() bool { return b.opt.Transport.Waits() }
 
 func TestAStandbyIsUsed(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: standbyOn})
 	for i := range 5 {
 		testkit.Eventually(t, patient, "a standby waits", b.standing)
@@ -147,6 +154,7 @@ func TestAStandbyIsUsed(t *testing.T) {
 }
 
 func TestADeadStandbyCostsNothing(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: standbyOn, module: []string{"timeout = 1"}})
 	testkit.Eventually(t, patient, "a standby waits", b.standing)
 	testkit.Eventually(t, patient, "its session has died", func() bool { return strings.Contains(b.daemon.Log(), "timeout") })
@@ -162,6 +170,7 @@ func TestADeadStandbyCostsNothing(t *testing.T) {
 }
 
 func TestMaxConnectionsGivesUpTheStandby(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: standbyOn, module: []string{"max connections = 1", "lock file = " + t.TempDir() + "/lock"}})
 	for i := range 3 {
 		name := fmt.Sprint("f", i)
@@ -173,6 +182,7 @@ func TestMaxConnectionsGivesUpTheStandby(t *testing.T) {
 }
 
 func TestTheOldRootIsNeverUsedAgain(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: standbyOn, files: []string{"keep"}})
 	for i := range 3 {
 		testkit.Eventually(t, patient, "a standby waits", b.standing)
@@ -187,6 +197,7 @@ func TestTheOldRootIsNeverUsedAgain(t *testing.T) {
 }
 
 func TestALostRootSendsAndDeletesNothing(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"f", "d/x"}})
 	b.gone.Store(true)
 	must(t, b.RootChanged(t.Context()))
@@ -211,6 +222,7 @@ func TestALostRootSendsAndDeletesNothing(t *testing.T) {
 }
 
 func TestSmallFilesPassABigOne(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artu --bwlimit=3000"})
 	b.write("big", strings.Repeat("x", 12<<20))
 	testkit.Eventually(t, patient, "the big one is on its way", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran("rsync") > 0 })
@@ -226,6 +238,7 @@ func TestSmallFilesPassABigOne(t *testing.T) {
 }
 
 func TestOneBadPathDoesNotHoldTheRest(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{module: []string{"uid = nobody", "gid = nogroup"}})
 	must(t, os.Mkdir(b.dst+"/locked", 0o755))
 	put(t, b.src, "locked/f", "1")
@@ -257,6 +270,7 @@ func TestOneBadPathDoesNotHoldTheRest(t *testing.T) {
 }
 
 func TestAFullDiskTakesWhatIsSmall(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: a small file system of its own")
 	}
@@ -278,6 +292,7 @@ func TestAFullDiskTakesWhatIsSmall(t *testing.T) {
 // A large file of which the part is kept when its run is interrupted leaves none
 // where it does not fit: that would take the room from all others.
 func TestWhatDoesNotFitLeavesNoPart(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: a small file system of its own")
 	}
@@ -307,6 +322,7 @@ func TestWhatDoesNotFitLeavesNoPart(t *testing.T) {
 }
 
 func TestPauseCollects(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	must(t, b.Pause(t.Context(), true))
 	b.write("f", "1")

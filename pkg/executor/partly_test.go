@@ -29,6 +29,7 @@ func (b *bed) named(path string) (n int) {
 // A path that failed first in a batch that failed as a whole is named when it
 // is found, once.
 func TestAPathOutOfAnUnclearBatchIsNamed(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: program(scripted(t, `if grep -qaz '^bad$' "$list"; then echo strange >&2; exit 23; fi`))})
 	must(t, b.Pause(t.Context(), true))
 	for _, dir := range []string{"good", "bad", "other"} {
@@ -55,6 +56,7 @@ func TestAPathOutOfAnUnclearBatchIsNamed(t *testing.T) {
 // Some batches take two runs. What the second was for is not done when the
 // first has failed for one of its paths.
 func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
+	t.Parallel()
 	refuse := `if grep -qaz '^/*bad$' "$list"; then echo 'rsync: [receiver] mkstemp ".bad.AbCdEf" (in m) failed: Permission denied (13)' >&2; exit 23; fi`
 	for name, c := range map[string]struct {
 		with
@@ -134,6 +136,7 @@ func (b *bed) deeper(dir string) string {
 // fail, and takes nothing with it: not even the deletions beside it, which
 // rsync withholds when it cannot read everything.
 func TestATreeTooDeepFailsByItsName(t *testing.T) {
+	t.Parallel()
 	for name, filtered := range map[string]bool{"plain": false, "filtered": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t, with{files: []string{"d/old", "e/old"}, options: func(o *setup) {
@@ -188,6 +191,7 @@ func TestATreeTooDeepFailsByItsName(t *testing.T) {
 
 // A full sync, too, names what it cannot carry, and still deletes the rest.
 func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{there: []string{"d/old", "gone"}})
 	put(t, b.src, "d/new", "1")
 	b.deeper("d")
@@ -216,6 +220,7 @@ func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
 // Of two trees one has an entry that is called like the other: a complaint about
 // the entry says nothing of the other tree.
 func TestAComplaintIsNotOfWhatHasTheSameEnd(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{there: []string{"da/db/x"}, options: func(o *setup) { o.MayDelete = false }})
 	put(t, b.src, "da/db", "1")
 	put(t, b.src, "db/f", "1")
@@ -237,6 +242,7 @@ func TestAComplaintIsNotOfWhatHasTheSameEnd(t *testing.T) {
 // What a full sync could not send stays dirty, under the name that it has here:
 // the receiver names it by its module.
 func TestWhatAFullSyncCouldNotSendIsFoundBelowTheModule(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{module: []string{"uid = nobody"}, options: func(o *setup) { o.Way.Target.Name = "m/sub" }})
 	must(t, os.MkdirAll(b.dst+"/sub/d", 0o755))
 	must(t, os.Chmod(b.dst+"/sub", 0o777))
@@ -258,6 +264,7 @@ func TestWhatAFullSyncCouldNotSendIsFoundBelowTheModule(t *testing.T) {
 
 // A full sync of which nobody knows what it has left out is done again.
 func TestAnUnclearFullSyncIsRepeated(t *testing.T) {
+	t.Parallel()
 	once := filepath.Join(t.TempDir(), "once")
 	b := newBed(t, with{options: program(scripted(t, `
 case " $* " in *' --recursive '*) [ -e `+once+` ] || { touch `+once+`; echo strange >&2; exit 23; };; esac`))})

@@ -10,6 +10,7 @@ import (
 
 // An include of the user's stands before the patterns of a deletion.
 func TestIncludesAndADeletedDirectory(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artuz --include=*/ --include=*.jpg --exclude=*", files: []string{"d/a.jpg"}, there: []string{"other/x.jpg", "y.jpg"}})
 	b.remove("d")
 	b.arrives("d/a.jpg", "<none>")
@@ -23,6 +24,7 @@ func TestIncludesAndADeletedDirectory(t *testing.T) {
 
 // A long path full of wildcards.
 func TestALongPathOfWildcards(t *testing.T) {
+	t.Parallel()
 	deep := strings.Repeat(strings.Repeat("*", 250)+"/", 12)
 	b := newBed(t, with{options: func(o *setup) { o.Caps = o.Caps.Lacking(transport.MissingArgs) }})
 	put(t, b.src, "x", "1")

@@ -15,6 +15,7 @@ import (
 // The remote mirrors back. What a scan finds only there may be new and on its way
 // here: only what both sides have had is deleted, and the rest is told.
 func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
+	t.Parallel()
 	for name, find := range map[string]func(*bed){
 		"directories": func(b *bed) { b.Mark("", dirty.Extras); b.Mark("d", dirty.Extras) },
 		"trees":       func(b *bed) { b.Mark("", dirty.Tree|dirty.Extras|dirty.Unsure) },

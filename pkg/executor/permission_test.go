@@ -26,6 +26,7 @@ func manyFiles(dir string, n int) (names []string) {
 // While the remote is down more is deleted in a directory than is kept by name.
 // What another source has put there stays, what was here goes.
 func TestCollapsedDeletionsTakeNothingOfOthers(t *testing.T) {
+	t.Parallel()
 	names := append(manyFiles("d", manyGone+200), "d/sub/x", "d/keep")
 	b := newBed(t, with{files: names, there: []string{"d/foreign", "d/other/foreign"}, lane: narrow})
 	must(t, b.Pause(t.Context(), true))
@@ -48,6 +49,7 @@ func TestCollapsedDeletionsTakeNothingOfOthers(t *testing.T) {
 
 // The same beside a full sync, which remembers what is pushed meanwhile.
 func TestWhatIsRememberedBesideAFullSyncWidensNothing(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: append(manyFiles("d", 60), "d/keep"), there: []string{"d/foreign"}})
 	must(t, b.Pause(t.Context(), true))
 	b.stop()
@@ -70,6 +72,7 @@ func TestWhatIsRememberedBesideAFullSyncWidensNothing(t *testing.T) {
 
 // What is known to be gone without an event goes, and nothing beside it.
 func TestKnownDeletionsGo(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"d/gone", "d/keep", "gone/x", "gone/y/z"}, there: []string{"d/foreign", "foreign/x"}})
 	must(t, os.Remove(b.src+"/d/gone"))
 	must(t, os.RemoveAll(b.src+"/gone"))

@@ -13,6 +13,7 @@ import (
 
 // A full sync says how far it is, of how many: also while it sends nothing.
 func TestHowFarAFullSyncIs(t *testing.T) {
+	t.Parallel()
 	const files = 300
 	b := newBed(t, with{params: "-art --bwlimit=300", options: func(o *setup) {
 		o.Caps = transport.Capabilities{Progress: true}

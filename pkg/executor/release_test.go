@@ -17,6 +17,7 @@ func (b *bed) has(release string) {
 }
 
 func TestTheReleaseOfADaemonIsNamed(t *testing.T) {
+	t.Parallel()
 	b, old := oldBed(t, testkit.Rsync309, with{})
 	b.has("rsync 3.0")
 	old.Become(testkit.RsyncDead)
@@ -36,6 +37,7 @@ func TestTheReleaseBehindSSHIsNamed(t *testing.T) {
 
 // A stop does not wait for a remote that does not say which rsync it has.
 func TestStoppingDoesNotWaitForTheRelease(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.daemon.Freeze()
 	defer b.daemon.Thaw()

@@ -90,6 +90,7 @@ func TestMirrorRunsOneAfterTheOther(t *testing.T) {
 // The configuration was edited since the mirror run: what it had left alone
 // stays, also inside of a directory that is gone here, and is counted.
 func TestWhatAMirrorRunLeftAloneStays(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		files: []string{"keep", "d/keep"},
 		there: []string{"lost", "d/lost", "d/theirs.log", "gone/lost", "gone/sub/theirs.log", "gone2/lost"},
@@ -119,6 +120,7 @@ func TestWhatAMirrorRunLeftAloneStays(t *testing.T) {
 // What crontabfilter leaves out of a mirror run is left alone by automatic full
 // syncs and scans, too, until a run without it.
 func TestCrontabfilterHoldsForAutomaticSyncs(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"keep", "d/keep"}, there: []string{"a.iso", "d/b.iso", "lost", "gone/c.iso", "gone/lost"}})
 	b.fullSync(fullsync.Request{Mirror: true, Excludes: []string{"*.iso"}})
 	b.arrives("lost", "<none>")
@@ -139,6 +141,7 @@ func TestCrontabfilterHoldsForAutomaticSyncs(t *testing.T) {
 
 // While nothing may be deleted what is deleted here stays there on purpose.
 func TestWithoutDeleteAMirrorRunIsForgotten(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: func(o *setup) { o.Mirrored, o.MirrorScope, o.MayDelete = true, Scope{}, false }})
 	if r := b.Remember(time.Now()); r.Mirrored {
 		t.Error("deletions are allowed once delete is on again")

@@ -15,6 +15,7 @@ import (
 // keeps nothing alive there once it, or the directory above it, is gone here.
 // What somebody else has there under such a name stays.
 func TestStrayDirectoryGoes(t *testing.T) {
+	t.Parallel()
 	for name, gone := range map[string]string{"it goes": "p/cache", "its parent goes": "p"} {
 		t.Run(name, func(t *testing.T) {
 			filter, bad := filterqueue.Compile([]confxml.Expression{{Text: `(.*)cache/`}})

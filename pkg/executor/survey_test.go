@@ -15,6 +15,7 @@ import (
 // Two directories change places (RENAME_EXCHANGE), and what is in them has one
 // size and one time: the content has to follow, whatever else holds the run back.
 func TestWhatWasReplacedIsComparedByNothing(t *testing.T) {
+	t.Parallel()
 	for name, option := range map[string]func(*setup){
 		"plain":             func(*setup) {},
 		"with a filter":     func(o *setup) { o.Excluded = excludeLog },
@@ -46,6 +47,7 @@ func TestWhatWasReplacedIsComparedByNothing(t *testing.T) {
 // A question that ends in an error which names nothing has not been answered:
 // what the target has is asked for again.
 func TestAnUnclearAnswerIsNone(t *testing.T) {
+	t.Parallel()
 	script := scripted(t, `case " $* " in *" -n "*)
 	n=$(cat "$0.n" 2>/dev/null || echo 0)
 	echo $((n+1)) > "$0.n"
@@ -65,6 +67,7 @@ esac`)
 
 // What a killed receiver has left in a directory does not keep it there.
 func TestPartialFilesGoWithTheirDirectory(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		files:   []string{"d/x", "e/x"},
 		there:   []string{"d/.sersync-partial/x", "e/.sersync-partial/x", "e/kept.log"},
@@ -86,6 +89,7 @@ func TestPartialFilesGoWithTheirDirectory(t *testing.T) {
 // An expression about directories lets a file of that name through: when it is
 // gone it goes on the target, whatever stood here in between; a directory stays.
 func TestAnExpressionAboutDirectoriesKeepsNoFile(t *testing.T) {
+	t.Parallel()
 	skip := func(path string, dir bool) bool { return dir && path == "skip" || strings.HasPrefix(path, "skip/") }
 	for _, flags := range []dirty.Flags{dirty.Gone, dirty.Gone | dirty.Tree} {
 		b := newBed(t, with{files: []string{"keep"}, there: []string{"skip"}, options: func(o *setup) { o.Excluded = skip }})
@@ -103,6 +107,7 @@ func TestAnExpressionAboutDirectoriesKeepsNoFile(t *testing.T) {
 
 // A question that the target cannot answer for want of a right is asked again.
 func TestAQuestionTheTargetCannotAnswer(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		module: []string{"uid = nobody"}, files: []string{"d/keep", "t/sub/keep"}, there: []string{"d/gone", "t/sub/gone"},
 		options: func(o *setup) { o.Mirrored, o.MirrorScope = true, Scope{} },
@@ -124,6 +129,7 @@ func TestAQuestionTheTargetCannotAnswer(t *testing.T) {
 // What has a name like a receiver's temporary file is let be while one could be
 // under way, and no longer.
 func TestANameLikeAReceiversTemporaryFile(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"d/keep"}, there: []string{"d/.data.sqlite", "d/.plain"}, options: func(o *setup) { o.Mirrored, o.MirrorScope = true, Scope{} }})
 	b.Mark("d", dirty.Extras)
 	b.arrives("d/.plain", "<none>")
@@ -132,6 +138,7 @@ func TestANameLikeAReceiversTemporaryFile(t *testing.T) {
 
 // However much a remote says, only so much of it is remembered at a time.
 func TestALongAnswerIsTakenInParts(t *testing.T) {
+	t.Parallel()
 	testkit.Long(t)
 	var there []string
 	for i := range 100 {
@@ -160,6 +167,7 @@ func TestALongAnswerIsTakenInParts(t *testing.T) {
 
 // What -u may have held back is looked for in a tree without what is excluded.
 func TestNothingExcludedIsSentAgain(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"d/x.log", "d/f"}, options: func(o *setup) { o.Excluded = excludeLog }})
 	old := time.Now().Add(-time.Hour)
 	for _, name := range []string{"d/x.log", "d/f"} {

@@ -25,6 +25,7 @@ func (b *bed) paused(do func()) {
 
 // A new directory in which something came and went.
 func TestANewDirectoryInWhichAFileCameAndWent(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{there: []string{"day/other"}})
 	b.paused(func() {
 		put(t, b.src, "day/mine", "1")
@@ -40,6 +41,7 @@ func TestANewDirectoryInWhichAFileCameAndWent(t *testing.T) {
 
 // A tree that waits for its turn behind another, while a mount goes.
 func TestAQueuedTreeAndTheBrake(t *testing.T) {
+	t.Parallel()
 	flag := filepath.Join(t.TempDir(), "go")
 	var held atomic.Bool
 	b := newBed(t, with{files: []string{"mnt/d/f"}, options: func(o *setup) {
@@ -73,6 +75,7 @@ func TestAQueuedTreeAndTheBrake(t *testing.T) {
 
 // What is asked for and deletes inside passes by the brake.
 func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
+	t.Parallel()
 	var held atomic.Bool
 	held.Store(true)
 	b := newBed(t, with{files: []string{"d/f"}, there: []string{"d/mnt/x"}, options: func(o *setup) {
@@ -92,6 +95,7 @@ func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 
 // The brake holds what a tree deletes, and one entry of it fails.
 func TestABrakedTreeOfWhichAnEntryFails(t *testing.T) {
+	t.Parallel()
 	var held atomic.Bool
 	held.Store(true)
 	b := newBed(t, with{module: []string{"uid = nobody"}, files: []string{"d/old"}, options: func(o *setup) {
@@ -120,6 +124,7 @@ func TestABrakedTreeOfWhichAnEntryFails(t *testing.T) {
 
 // A directory took another's place, and the target cannot list one in it.
 func TestAReplacedTreeNarrowed(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{module: []string{"uid = nobody"}, there: []string{"d/sub/old", "d/gone"}})
 	must(t, os.Chmod(b.dst+"/d", 0o777))
 	must(t, os.Chown(b.dst+"/d", 65534, 65534))
@@ -139,6 +144,7 @@ func TestAReplacedTreeNarrowed(t *testing.T) {
 
 // A file of a large dirty tree is replaced by a twin.
 func TestATwinInATree(t *testing.T) {
+	t.Parallel()
 	var files []string
 	for i := range 300 {
 		files = append(files, fmt.Sprint("d/", i))
@@ -161,6 +167,7 @@ func TestATwinInATree(t *testing.T) {
 // A file is replaced by a twin while nobody looks, in a directory that is new to
 // the scan as well: its tree is compared, and equal size and time are no answer.
 func TestATwinThatAScanFindsInATree(t *testing.T) {
+	t.Parallel()
 	var files []string
 	for i := range 300 {
 		files = append(files, fmt.Sprint("d/", i))
@@ -192,6 +199,7 @@ func TestATwinThatAScanFindsInATree(t *testing.T) {
 
 // -L sends what is behind a link.
 func TestALinkToADirectoryThatIsFollowed(t *testing.T) {
+	t.Parallel()
 	out := t.TempDir()
 	put(t, out, "in/f", "1")
 	b := newBed(t, with{params: "-artuzL"})
@@ -212,6 +220,7 @@ func TestALinkToADirectoryThatIsFollowed(t *testing.T) {
 
 // A link that leads nowhere in a directory that took another's place.
 func TestADanglingLinkAndAReplacedDirectory(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artuzL", files: []string{"d/old"}})
 	must(t, os.RemoveAll(b.src+"/d"))
 	put(t, b.src, "d/new", "1")

@@ -127,6 +127,7 @@ func TestWhenRoomIsMade(t *testing.T) {
 // A file that takes for ever delays neither small files nor big ones, whoever
 // owns it, although there is one slot for all.
 func TestAFileWithoutEndDelaysNoOther(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artuS --bwlimit=20000", options: func(o *setup) { o.Slots = slots.NewSlots(1, slots.NewTotal(1)) }})
 	put(t, b.src, "evil/huge", "x")
 	must(t, os.Truncate(b.src+"/evil/huge", 1<<42))
@@ -150,6 +151,7 @@ func TestAFileWithoutEndDelaysNoOther(t *testing.T) {
 
 // On a slow link small files pass one of some megabytes, from the first time on.
 func TestSmallFilesPassOnASlowLink(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{params: "-artu --bwlimit=60"})
 	put(t, b.src, "d/large", strings.Repeat("x", 6<<20))
 	b.Mark("d/large", dirty.Content)

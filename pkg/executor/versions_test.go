@@ -40,9 +40,16 @@ func (b *bed) versions(name string) (out []string) {
 // What is replaced or deleted is kept, every version of it, whichever way the change
 // goes; no full sync and no survey takes it away, and nothing of that name is sent.
 func TestVersionsAreKept(t *testing.T) {
-	for _, program := range []string{"", testkit.Bullseye.Install(t), testkit.Bookworm.Install(t)} {
-		for _, params := range []string{"-artuz", "-artuz --inplace", "-artuz --suffix=.bak -b"} {
-			b := newBed(t, with{program: program, params: params, options: keeping(30), files: []string{"a", "gone", "tree/x", "tree/in/y"}})
+	t.Parallel()
+	programs := map[string]string{"here": "", "3.2.3": testkit.Bullseye.Install(t), "3.2.7": testkit.Bookworm.Install(t)}
+	const plain, inplace, suffix = "-artuz", "-artuz --inplace", "-artuz --suffix=.bak -b"
+	for _, c := range testkit.Few([]struct{ program, params string }{
+		{"here", plain}, {"3.2.3", inplace}, {"3.2.7", suffix},
+		{"here", inplace}, {"here", suffix}, {"3.2.3", plain}, {"3.2.3", suffix}, {"3.2.7", plain}, {"3.2.7", inplace},
+	}, 3) {
+		t.Run(c.program+" "+c.params, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, with{program: programs[c.program], params: c.params, options: keeping(30), files: []string{"a", "gone", "tree/x", "tree/in/y"}})
 			must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
 			for i, text := range []string{"second", "the third"} {
 				b.write("a", text)
@@ -50,7 +57,7 @@ func TestVersionsAreKept(t *testing.T) {
 				testkit.Eventually(t, patient, "the version is kept", func() bool { return len(b.versions("a")) == i+1 })
 			}
 			if got := b.versions("a"); !slices.Equal(got, []string{"old", "second"}) {
-				t.Errorf("%s: %q", params, got)
+				t.Errorf("%q", got)
 			}
 			b.remove("gone")
 			b.remove("tree")
@@ -61,7 +68,7 @@ func TestVersionsAreKept(t *testing.T) {
 			b.idle()
 			for _, name := range []string{"gone", "tree/x", "tree/in/y"} {
 				if got := b.versions(name); !slices.Equal(got, []string{"old"}) {
-					t.Errorf("%s: %s: %q", params, name, got)
+					t.Errorf("%s: %q", name, got)
 				}
 			}
 			put(t, b.dst, "theirs", "only there")
@@ -69,19 +76,19 @@ func TestVersionsAreKept(t *testing.T) {
 			must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
 			b.idle()
 			if got := b.versions("theirs"); b.there("theirs") != "<none>" || !slices.Equal(got, []string{"only there"}) || b.there(".old/mine") != "<none>" || len(b.versions("a")) != 2 {
-				t.Errorf("%s: after a full sync: %q, %q, %q", params, got, b.there(".old/mine"), b.versions("a"))
+				t.Errorf("after a full sync: %q, %q, %q", got, b.there(".old/mine"), b.versions("a"))
 			}
 			if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || len(r.Extras)+len(r.Differing) > 0 {
-				t.Errorf("%s: %+v", params, r)
+				t.Errorf("%+v", r)
 			}
-			b.stop()
-		}
+		})
 	}
 }
 
 // Old days go by their names, and nothing else does: not what others put beside them,
 // not a day that is kept, nothing outside, and nothing of that name is brought there.
 func TestOldVersionsArePruned(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: keeping(2), files: []string{"a"}})
 	must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
 	prune := func() (days []string) {
@@ -123,6 +130,7 @@ func TestOldVersionsArePruned(t *testing.T) {
 // Where no version can be kept nothing is replaced or deleted. The lane says why, and
 // all of it arrives once the directory can be written to.
 func TestVersionsThatCannotBeKept(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root, to have a daemon of another user")
 	}
@@ -154,15 +162,16 @@ func TestVersionsThatCannotBeKept(t *testing.T) {
 // A receiver that leaves a file as it was without a word is found out. The client says
 // that it has sent the file, for it has.
 func TestASilentReceiverIsFoundOut(t *testing.T) {
+	t.Parallel()
 	client := filepath.Join(t.TempDir(), "rsync")
-	must(t, os.WriteFile(client, []byte(`#!/bin/sh
+	testkit.WriteProgram(t, client, `#!/bin/sh
 test -e "$0.silent" || exec rsync "$@"
 case "$*" in *--backup-dir=*) ;; *) exec rsync "$@" ;; esac
 list=$(mktemp "$0.XXXXXX")
 cat >"$list"
 rsync -n "$@" <"$list" | grep ' held$'
 exec rsync --exclude=/held "$@" <"$list"
-`), 0o755))
+`)
 	must(t, os.WriteFile(client+".silent", nil, 0o644))
 	b := newBed(t, with{options: func(o *setup) { keeping(30)(o); o.Way.Program = client }, lane: func(l *Lane) { l.loop.remote.releaseDue = false }, files: []string{"held", "other"}})
 	must(t, b.fullSync(fullsync.Request{}).Err)

@@ -16,6 +16,7 @@ import (
 // watermark stays where the scan began: a program that is killed during an
 // outage, twice, would lose it otherwise.
 func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.daemon.Stop()
 	b.Complete()
@@ -34,6 +35,7 @@ func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
 
 // What only the target has may have been deleted here at any time.
 func TestTheWatermarkWaitsForTheDeletionsOfAFullSync(t *testing.T) {
+	t.Parallel()
 	var released atomic.Bool
 	b := newBed(t, with{files: []string{"keep"}, there: []string{"only/a"}, options: func(o *setup) {
 		o.Held = func(_ string, event bool) string {

@@ -25,13 +25,14 @@ func scripted(t *testing.T, script string) string {
 	must(t, err)
 	dir := t.TempDir()
 	text := fmt.Sprintf("#!/bin/sh\nlist='%s'/list.$$\ncat > \"$list\"\n%s\nexec %s \"$@\" < \"$list\"\n", dir, script, real)
-	must(t, os.WriteFile(dir+"/rsync", []byte(text), 0o755))
+	testkit.WriteProgram(t, dir+"/rsync", text)
 	return dir + "/rsync"
 }
 
 func program(file string) func(*setup) { return func(o *setup) { o.Way.Program = file } }
 
 func TestAnUnclearFailureIsSplitDownToItsPath(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: program(scripted(t, `if grep -qaz '^bad$' "$list"; then echo strange >&2; exit 23; fi`))})
 	must(t, b.Pause(t.Context(), true))
 	for i := range 40 {
@@ -49,6 +50,7 @@ func TestAnUnclearFailureIsSplitDownToItsPath(t *testing.T) {
 }
 
 func TestAMissingRsyncIsTroubleWithARemedy(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{options: program("/no/such/rsync")})
 	b.write("f", "1")
 	testkit.Eventually(t, patient, "the lane says so", func() bool {
@@ -59,6 +61,7 @@ func TestAMissingRsyncIsTroubleWithARemedy(t *testing.T) {
 
 // A path changes while the run for it is under way: it stays dirty.
 func TestAChangeDuringTheRunIsSentAgain(t *testing.T) {
+	t.Parallel()
 	hold := filepath.Join(t.TempDir(), "hold")
 	must(t, os.WriteFile(hold, nil, 0o644))
 	b := newBed(t, with{options: program(scripted(t, `while [ -e '`+hold+`' ]; do sleep 0.02; done`))})
@@ -110,7 +113,7 @@ func TestSSHIsToldNoPassword(t *testing.T) {
 	told := filepath.Join(t.TempDir(), "told")
 	ssh, err := os.ReadFile(s.Bin + "/ssh")
 	must(t, err)
-	must(t, os.WriteFile(s.Bin+"/ssh", []byte(strings.Replace(string(ssh), "exec ", "echo \"$*:$RSYNC_PASSWORD:\" >> "+told+"\nexec ", 1)), 0o755))
+	testkit.WriteProgram(t, s.Bin+"/ssh", strings.Replace(string(ssh), "exec ", "echo \"$*:$RSYNC_PASSWORD:\" >> "+told+"\nexec ", 1))
 	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
 	t.Setenv("RSYNC_PASSWORD", "secret")
 	b := newBed(t, with{options: func(o *setup) {
@@ -153,6 +156,7 @@ func TestAPathTheSSHTargetCannotTakeIsNamed(t *testing.T) {
 }
 
 func TestCatchUpFindsWhatChanged(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"same", "d/changed", "d/gone", "moved/a/b"}, options: func(o *setup) { o.Mirrored, o.MirrorScope = true, Scope{} }})
 	since := time.Now()
 	testkit.Eventually(t, patient, "the clock of the file system has moved on", func() bool {
@@ -171,6 +175,7 @@ func TestCatchUpFindsWhatChanged(t *testing.T) {
 }
 
 func TestCatchUpWithoutARoot(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.gone.Store(true)
 	if _, err := CatchUp(t.Context(), time.Now(), []*Lane{b.Lane}, nil); !errors.Is(err, transport.ErrRootGone) {
@@ -181,6 +186,7 @@ func TestCatchUpWithoutARoot(t *testing.T) {
 
 // A deletion that the brake holds waits; what is sent does not.
 func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
+	t.Parallel()
 	held := true
 	b := newBed(t, with{files: []string{"f", "d/x"}, options: func(o *setup) {
 		o.Held = func(string, bool) string {
@@ -207,6 +213,7 @@ func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 
 // What was deleted in a tree that is dirty as a whole waits for the brake, too.
 func TestTheBrakeForgetsNoDeletionInATree(t *testing.T) {
+	t.Parallel()
 	var held atomic.Bool
 	held.Store(true)
 	b := newBed(t, with{files: []string{"d/x", "d/y"}, options: func(o *setup) {

@@ -16,6 +16,7 @@ import (
 
 // TestWhere: one path is compared with a real daemon, and nothing is changed there.
 func TestWhere(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{
 		params: "-artuz --exclude=*.tmp", files: []string{"same", "old", "new", "size", "dir/", "other-time/", "kept.tmp", "attributes"}, there: []string{"only", "onlydir/"},
 		prepare: func(b *bed) {
@@ -99,6 +100,7 @@ func TestWhere(t *testing.T) {
 // TestWhereTellsWhatWaits: what waits, with what, and why it fails, comes with the
 // answer; and a lane that has ended answers, too.
 func TestWhereTellsWhatWaits(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{files: []string{"d/f"}})
 	must(t, b.Pause(t.Context(), true))
 	b.write("d/f", "changed")
@@ -127,6 +129,7 @@ func TestWhereTellsWhatWaits(t *testing.T) {
 // TestWhereOfARemoteInTrouble: a remote that does not serve is not asked, and the
 // reason is that of the lane.
 func TestWhereOfARemoteInTrouble(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, with{})
 	b.daemon.Stop()
 	b.write("f", "x")
