@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,18 +33,22 @@ func FreePort(t testing.TB) int {
 	t.Helper()
 	for range ports {
 		port := firstPort + int(nextPort.Add(1)%ports)
-		if !reserve(t, port) {
-			continue
+		if reserve(t, port) && isFree(port) {
+			return port
 		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		return port
 	}
 	t.Fatal("no free loopback port")
 	return 0
+}
+
+// isFree tells whether nothing listens on a port. No other goroutine may start a process
+// meanwhile: it would inherit the listener, and until it has become another program the
+// port would accept connections although the server of the test cannot bind it.
+func isFree(port int) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	return err == nil && l.Close() == nil
 }
 
 // reserve takes a port for this process. The lock is an abstract Unix socket: it
