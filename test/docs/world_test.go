@@ -55,13 +55,19 @@ var worlds = map[string]world{
 	"docs/containers.zh.md":         {skip: true},
 	"docs/fleets.zh.md":             {skip: true},
 	"docs/configuration.md":         {before: installed + target},
-	"docs/migrate-from-2.5.4.md":    {before: installed + target},
-	"docs/troubleshooting.md":       {before: installed + target + started},
-	"docs/service.md":               {before: installed + target, after: "test -e /data/www-copy/only-root"},
-	"docs/tuning.md":                {before: installed + target + started},
-	"docs/security.md":              {before: installed + target + started},
-	"docs/remote-side.md":           {before: installed + "mkdir -p /data/www\n"},
-	"docs/api.md":                   {before: installed + target + started},
+	"docs/first-hour.md": {
+		before: installed,
+		after: "diff -r /data/www /data/www-copy\n" +
+			"grep '^lane problem' /var/log/sersync/told && grep '^lane over' /var/log/sersync/told && grep '^verify problem' /var/log/sersync/told",
+	},
+	"docs/first-hour.zh.md":      {skip: true},
+	"docs/migrate-from-2.5.4.md": {before: installed + target},
+	"docs/troubleshooting.md":    {before: installed + target + started},
+	"docs/service.md":            {before: installed + target, after: "test -e /data/www-copy/only-root"},
+	"docs/tuning.md":             {before: installed + target + started},
+	"docs/security.md":           {before: installed + target + started},
+	"docs/remote-side.md":        {before: installed + "mkdir -p /data/www\n"},
+	"docs/api.md":                {before: installed + target + started},
 	"docs/quiet-hours.md": {
 		before: installed + target + `sed -i 's#<remote ip="192.168.1.41" name="www"/>#&<busy hours="08:00-20:00" days="mon-fri" large="2000"/>#' /etc/sersync/confxml.xml` + "\n",
 		after:  "sersync --check -o /etc/sersync/confxml.xml | grep -E 'busy: *08:00-20:00 mon-fri [A-Z+0-9-]+: full syncs wait; files of 100 MiB and more are sent at no more than 2000 KiB per second'",
@@ -162,6 +168,24 @@ func pageScript(list []block, w world) string {
 	}
 	b.WriteString("echo '" + marker + "the end'\n" + w.after + "\n")
 	return b.String()
+}
+
+// TestTranscript: the transcript of docs/first-hour.md is that of the page as it is.
+// test/packages makes it, which needs a Debian mirror.
+func TestTranscript(t *testing.T) {
+	rest := read(t, "docs/first-hour.txt")
+	for _, b := range blocks(t, "docs/first-hour.md") {
+		for line := range strings.Lines(b.text) {
+			var ok bool
+			if _, rest, ok = strings.Cut(rest, "\n$ "+line); !ok {
+				t.Fatalf("%s: the transcript has no %q at its place; renew it: go test -tags packages -run TestFirstHour ./test/packages -update", b, line)
+			}
+			rest = "\n" + rest
+		}
+	}
+	if !strings.HasSuffix(rest, "\n# everything held\n") {
+		t.Errorf("the transcript does not come to its end: %q", rest)
+	}
 }
 
 // TestWorldsArePages: a renamed page must not lose its world.

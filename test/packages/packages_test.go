@@ -27,7 +27,7 @@ const (
 // sersync and as its target.
 const included = "rsync,openssh-client,openssh-server,logrotate,init-system-helpers,systemd,systemd-sysv,dbus"
 
-var update = flag.Bool("update", false, "write the transcript to docs/package-test.txt")
+var update = flag.Bool("update", false, "write the transcripts to docs/package-test.txt and docs/first-hour.txt")
 
 // TestDebian goes through the life of the .deb in a Debian root.
 func TestDebian(t *testing.T) {
@@ -152,7 +152,7 @@ func build(t *testing.T) string {
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	for _, dir := range []string{built, root} {
+	for _, dir := range []string{built, root, bareRoot} {
 		if dir != "" {
 			os.RemoveAll(dir)
 		}

@@ -1,0 +1,104 @@
+//go:build packages
+
+package packages
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+)
+
+// TestFirstHour goes the way of docs/first-hour.md on a Debian that has nothing but its
+// base: every command of the page, those that install included. What it prints, with
+// the time of each block, is docs/first-hour.txt.
+func TestFirstHour(t *testing.T) {
+	dist, empty := build(t), bare(t)
+	page, err := os.ReadFile(filepath.Join(testkit.Repository(), "docs", "first-hour.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte(transcript(string(page))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stage, err := filepath.Abs("testdata/stage.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := run(t, "unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child",
+		"sh", stage, t.TempDir(), empty, dist, script)
+	out = progress.ReplaceAllString(strings.ReplaceAll(out, "\r\n", "\n"), "") // apt runs dpkg at a terminal
+	held(t, out)
+	if *update {
+		if err := os.WriteFile(filepath.Join(testkit.Repository(), "docs", "first-hour.txt"), []byte(out), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var (
+	part  = regexp.MustCompile("(?ms)^## (.*?)$|^```sh (.*?)$\n(.*?)^```$")
+	exits = regexp.MustCompile(`\bexit=(\d+)`)
+	// progress is what dpkg writes over itself.
+	progress = regexp.MustCompile(`(?m)^.*\r`)
+)
+
+// transcript is a script of the page's blocks, one after the other in one shell. It says
+// what is run and how long it took, and ends where a block ends otherwise than the page says.
+func transcript(page string) string {
+	var b strings.Builder
+	b.WriteString("set -e\ncd /packages\nnow() { date +%s%N; }\nbegan=$(now)\n" +
+		"took() { awk \"BEGIN { printf \\\"# %.1f s\\\\n\\\", ($(now) - $1) / 1e9 }\"; }\n")
+	for _, m := range part.FindAllStringSubmatch(page, -1) {
+		heading, info, block := m[1], m[2], m[3]
+		if heading != "" {
+			fmt.Fprintf(&b, "printf '\\n# %%s\\n' '%s'\n", heading)
+			continue
+		}
+		block = strings.ReplaceAll(block, "_amd64.deb", "_"+runtime.GOARCH+".deb")
+		fmt.Fprintf(&b, "cat <<'SHOWN'\n$ %s\nSHOWN\nsince=$(now)\n", strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n$ "))
+		if status := exits.FindStringSubmatch(info); status != nil {
+			fmt.Fprintf(&b, "set +e; (\n%s); status=$?; set -e\n[ $status = %s ]\necho \"# status $status\"\n", block, status[1])
+		} else {
+			b.WriteString(block)
+		}
+		b.WriteString("took $since\n")
+	}
+	b.WriteString("diff -r /data/www /data/www-copy\nprintf '\\n# all of it: '; took $began | cut -c3-\nprintf '\\n# everything held\\n'\n")
+	return b.String()
+}
+
+// bareRoot is where the empty Debian is.
+var bareRoot string
+
+// bare returns the directory of a Debian with nothing but its base. The packages that the
+// page installs from Debian lie in its cache: the network of the test is its own.
+func bare(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("SERSYNC_BARE_DEBIAN_ROOT"); dir != "" {
+		return dir
+	}
+	dir, err := os.MkdirTemp("", "sersync-bare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bareRoot = dir
+	run(t, "debootstrap", "--variant=minbase", "bookworm", dir, "http://deb.debian.org/debian")
+	for _, file := range []string{"/etc/resolv.conf", "/etc/hosts"} {
+		run(t, "cp", "--dereference", file, filepath.Join(dir, file))
+	}
+	for _, args := range [][]string{{"update"}, {"install", "-y", "--download-only", "rsync"}} {
+		cmd := exec.CommandContext(t.Context(), "chroot", append([]string{dir, "apt-get", "-q"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", cmd, err, out)
+		}
+	}
+	return dir
+}
