@@ -1,16 +1,13 @@
 package executor
 
 import (
-	"slices"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/executor/disk"
 	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/executor/plan"
-	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/transport"
 )
 
@@ -88,24 +85,4 @@ func (d *desk) showUnwanted() {
 	d.mu.Lock()
 	d.state.unwanted = d.excludedThere.count()
 	d.mu.Unlock()
-}
-
-// keepsInside tells whether all that a deletion complains of is that directories are
-// not empty after it.
-func keepsInside(w plan.Work, o outcome.Outcome, errs []transport.PathError) bool {
-	return o.Kind == plan.KindDelete && w.Flags&dirty.Tree != 0 &&
-		!slices.ContainsFunc(errs, func(e transport.PathError) bool { return !e.NotEmpty() })
-}
-
-// leftInside settles such a deletion. What somebody else has put there meanwhile is
-// gone with the second try; what is left then is hidden by the remote's own
-// configuration, which does not want it deleted.
-func (s *settler) leftInside(w plan.Work, o outcome.Outcome, now time.Time) {
-	if w.Attempt > 0 {
-		s.done(w, o, now)
-		return
-	}
-	it := w.Item
-	it.Attempt++
-	s.dirty.Return(it, time.Time{})
 }

@@ -1,16 +1,10 @@
 package executor
 
 import (
-	"slices"
-	"strings"
-	"syscall"
 	"time"
 
-	"github.com/sersync/sersync/pkg/executor/disk"
 	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/executor/plan"
-	"github.com/sersync/sersync/pkg/filterqueue/dirty"
-	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/transport"
 )
 
@@ -21,22 +15,37 @@ func (s *settler) partlyDone(o outcome.Outcome, now time.Time) {
 		s.surveys.surveyedInPart(o, now)
 		return
 	}
-	bad := o.Assign()
-	if bad == nil {
+	verdicts := o.Verdicts(s.terms.FollowLinks)
+	if verdicts == nil {
 		s.unclear(o, now)
 		return
 	}
 	for i, w := range o.Works {
-		switch errs := bad[i]; {
-		case len(errs) > 0:
-			s.failedWork(w, o, errs, now)
-		case len(o.Withheld) > 0 && o.Kind == plan.KindDelete:
-			s.failedWork(w, o, o.Withheld, now)
-		case len(o.Withheld) > 0 && w.DeletesInside() && w.Way != plan.Braked:
-			s.surveys.askInside(w)
-		default:
-			s.done(w, o, now)
+		s.apply(verdicts[i], w, o, now)
+	}
+}
+
+// apply carries out the verdict on a work.
+func (s *settler) apply(v outcome.Verdict, w plan.Work, o outcome.Outcome, now time.Time) {
+	switch v.Fate {
+	case outcome.Arrived:
+		s.done(w, o, now)
+	case outcome.AtOnce:
+		it := w.Item
+		it.Attempt++
+		s.dirty.Return(it, time.Time{})
+	case outcome.AskInside:
+		s.surveys.askInside(w)
+	case outcome.Narrowed:
+		for path, f := range v.Places {
+			s.dirty.Mark(path, f, now)
 		}
+		s.owe(w.Since)
+		s.touch(w, o.Fulls, now)
+		s.dirty.Done(w.Item)
+		s.settled(w, true)
+	case outcome.Failed:
+		s.fail(w.Item, now, v.Failure)
 	}
 }
 
@@ -45,68 +54,6 @@ func (s *settler) partlyDone(o outcome.Outcome, now time.Time) {
 func (s *surveys) askInside(w plan.Work) {
 	w.Way = plan.Named
 	s.queue[plan.KindSurvey] = append(s.queue[plan.KindSurvey], w)
-}
-
-// failedWork gives one path back, to be looked at again at once when it only
-// changed here meanwhile, else after a wait.
-func (s *settler) failedWork(w plan.Work, o outcome.Outcome, errs []transport.PathError, now time.Time) {
-	race := !slices.ContainsFunc(errs, func(e transport.PathError) bool { return !e.Race() })
-	if slices.ContainsFunc(errs, transport.PathError.Hung) && w.Tree(o.Kind) && s.narrow(w, o, errs, now) {
-		return // another run of all of it would wait again
-	}
-	if race && w.Attempt < 3 {
-		it := w.Item
-		it.Attempt++
-		s.dirty.Return(it, time.Time{})
-		return
-	}
-	if race && s.terms.FollowLinks && o.Seen[w.Path].Symlink() {
-		s.done(w, o, now) // it leads nowhere: there is nothing that -L could send
-		return
-	}
-	if keepsInside(w, o, errs) {
-		s.leftInside(w, o, now)
-		return
-	}
-	if w.Tree(o.Kind) && s.narrow(w, o, errs, now) {
-		return
-	}
-	s.fail(w.Item, now, plan.Failure{
-		Reason: errs[0].Reason(), Detail: errs[0].Text, Remedy: o.Result.Remedy, Wait: o.Result.WaitStatus,
-		Lasting: errs[0].Errno == syscall.ENAMETOOLONG,
-	})
-}
-
-// narrow replaces a tree that failed in a few places by these places, so that
-// the rest is not sent over and over. What the brake holds stays as it is: its
-// places tell nothing of the deletions beside them.
-func (s *settler) narrow(w plan.Work, o outcome.Outcome, errs []transport.PathError, now time.Time) bool {
-	if w.Way == plan.Braked {
-		return false
-	}
-	flags := make(map[string]dirty.Flags, len(errs))
-	for _, e := range errs {
-		f := o.Seen[e.Path]
-		if e.Path == w.Path || f.State != fstree.Present || w.Path != "" && !strings.HasPrefix(e.Path, w.Path+"/") {
-			return false
-		}
-		flags[e.Path] = disk.FlagsOfEntry(w.Flags)
-		if f.Dir() {
-			flags[e.Path] = dirty.Tree | w.Flags&(dirty.Content|dirty.Gone|dirty.Arrival|dirty.Unsure)
-		}
-	}
-	if len(o.Withheld) > 0 && w.DeletesInside() {
-		s.surveys.askInside(w)
-		return true
-	}
-	for path, f := range flags {
-		s.dirty.Mark(path, f, now)
-	}
-	s.owe(w.Since)
-	s.touch(w, o.Fulls, now)
-	s.dirty.Done(w.Item)
-	s.settled(w, true)
-	return true
 }
 
 // unclear handles complaints that name no path of the batch: the batch is
