@@ -2,6 +2,7 @@ package confxml_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +63,13 @@ func TestBusy(t *testing.T) {
 			}
 		})
 	}
-	conf, err := confxml.Parse("c.xml", []byte(`<head><sersync><rsync><busy hours="8-20"/></rsync></sersync></head>`))
+	const alone = `<head><sersync><localpath watch="/d"><busy hours="8-20"/><stream name="d" creds="/c"/></localpath></sersync></head>`
+	conf, err := confxml.Parse("c.xml", []byte(alone))
+	if said := "there is no <remote> here that could wait"; err != nil ||
+		!slices.ContainsFunc(conf.Warnings, func(w confxml.Problem) bool { return w.Element == path && strings.HasPrefix(w.Message, said) }) {
+		t.Errorf("%v, %q, want %q", err, conf.Warnings, said)
+	}
+	conf, err = confxml.Parse("c.xml", []byte(`<head><sersync><rsync><busy hours="8-20"/></rsync></sersync></head>`))
 	if err != nil || len(conf.LocalPaths) > 0 {
 		t.Error(err, conf.LocalPaths)
 	}

@@ -167,6 +167,10 @@ func (r *reader) localPath(el *etree.Element, base Remote) LocalPath {
 	for _, el := range r.children(el, path+"/stream") {
 		l.Streams = append(l.Streams, readStream(r, el))
 	}
+	if len(l.Remotes) == 0 && len(l.Streams) > 0 && base.Busy != nil {
+		r.warn(r.line(r.children(el, path+"/busy")[0]), path+"/busy", "there is no <remote> here that could wait: a <stream> publishes names at any hour, and edges fetch large files when they have them",
+			"take <busy> out; --bwlimit of the rsync daemon from which edges fetch bounds them")
+	}
 	return l
 }
 

@@ -93,8 +93,8 @@ func localpathDefinitions() []definition {
 		{"sersync/localpath/stream", "replicas", kindNumber, "1", optional, true, "Servers of a cluster that keep each change: 1, 3 or 5.", "集群中保存每个变化的服务器数：1、3 或 5。"},
 	}
 	t = append(t, busyDefinitions("sersync/localpath/remote", "Hours for this remote, instead of those of the localpath; any number.", "该远端的时段，代替 localpath 的时段；可以有任意多个。")...)
-	return append(t, busyDefinitions("sersync/localpath", "Hours at which full syncs and large files wait or go slowly; any number. They hold for the remotes that have none of their own.",
-		"全量同步和大文件在其中等待或限速的时段，可以有任意多个；适用于没有自己时段的远端。")...)
+	return append(t, busyDefinitions("sersync/localpath", "Hours at which full syncs and large files wait or go slowly; any number. They hold for the remotes that have none of their own, and for no <stream>.",
+		"全量同步和大文件在其中等待或限速的时段，可以有任意多个；适用于没有自己时段的远端，不适用于 <stream>。")...)
 }
 
 // busyDefinitions are <busy> in an element, with what it is for there.

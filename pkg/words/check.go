@@ -228,6 +228,8 @@ var check = [][2]string{
 	{`write them like days="mon-fri" or days="sat,sun"`, `写成 days="mon-fri" 或 days="sat,sun" 这样的形式`},
 	{"{1} is neither wait nor free nor a number of KiB per second: wait is taken", "{1} 既不是 wait 或 free，也不是每秒 KiB 数：按 wait 处理"},
 	{"write wait, free, or a number like 2000", "写 wait、free，或像 2000 这样的数字"},
+	{"there is no <remote> here that could wait: a <stream> publishes names at any hour, and edges fetch large files when they have them", "此处没有可以等待的 <remote>：<stream> 随时发布名称，边缘节点得到名称就去取大文件"},
+	{"take <busy> out; --bwlimit of the rsync daemon from which edges fetch bounds them", "去掉 <busy>；用边缘节点所取的 rsync 守护进程的 --bwlimit 来限速"},
 	{"full syncs would wait at every hour of the week: no <busy> here holds", "全量同步在一周的任何时候都要等待：此处的 <busy> 均不生效"},
 	{"large files would wait at every hour of the week: no <busy> here holds", "大文件在一周的任何时候都要等待：此处的 <busy> 均不生效"},
 	{"leave some hours, or give a number of KiB per second instead of wait", "留出一些时段，或用每秒 KiB 数代替 wait"},
