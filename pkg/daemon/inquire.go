@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -63,7 +64,7 @@ func (q *inquiries) Pending(lane string, limit int) (status.Pending, error) {
 			return
 		}
 		found = true
-		waits, total := l.Pending(limit)
+		waits, total := pendingOf(l, limit, time.Now())
 		for i := range waits {
 			waits[i].Number = number
 		}
@@ -73,6 +74,22 @@ func (q *inquiries) Pending(lane string, limit int) (status.Pending, error) {
 		return all, fmt.Errorf("%w: %q", status.ErrUnknownLane, lane)
 	}
 	return all.Oldest(limit), nil
+}
+
+// fullSyncOwed is why a whole tree waits.
+const fullSyncOwed = "the full sync is not done"
+
+// pendingOf is what waits on a lane. A full sync that was asked for and is not done is
+// one of these, also where no single path is known to differ.
+func pendingOf(l *executor.Lane, limit int, now time.Time) (waits []status.Wait, total int) {
+	waits, total = l.Pending(limit)
+	s := l.Snapshot(now)
+	held := slices.ContainsFunc(waits, func(w status.Wait) bool { return w.Path == "" && w.Reason != "" && w.Attempt == 0 })
+	if s.FullSyncSince.IsZero() || held {
+		return waits, total
+	}
+	whole := status.Wait{Tree: true, Since: s.FullSyncSince, InFlight: s.Progress != nil, Reason: fullSyncOwed, LaneID: s.ID, Root: s.Root}
+	return append(waits, whole), total + 1
 }
 
 // Detail implements statuspage.Inquiries.
@@ -86,7 +103,7 @@ func (q *inquiries) Detail(lane string, names bool) (d status.Detail, err error)
 		d = status.Detail{Now: now, Names: names, Lane: l.Snapshot(now), Causes: l.Causes(), Deletions: []status.Deletion{}}
 		d.Lane.Verify = q.daemon.lastVerify(lane)
 		d.Hour, d.Day = l.Past(now)
-		d.Pending.Waits, d.Pending.Total = l.Pending(status.DefaultPending)
+		d.Pending.Waits, d.Pending.Total = pendingOf(l, status.DefaultPending, now)
 		if names && s.stores.audit != nil {
 			d.Deletions = s.deletionsOf(lane)
 		}

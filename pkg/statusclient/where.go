@@ -242,6 +242,8 @@ func waitText(w status.Wait, path string, lang status.Lang) string {
 	}
 	next := w.NextTry.Sub(now)
 	switch {
+	case w.Attempt == 0 && w.Reason != "" && w.NextTry.IsZero():
+		text += phrase(lang, ", ", "，") + status.Printable(w.Reason)
 	case w.NextTry.IsZero() || next <= 0:
 	case w.Attempt == 0 && w.Reason != "":
 		text += fmt.Sprintf(phrase(lang, ", %s, until %s", "，%s，直到 %s"), status.Printable(w.Reason), status.Moment(w.NextTry))

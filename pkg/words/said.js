@@ -206,6 +206,7 @@ const table = new Map(Object.entries({
   "set-or-remove-stream": ["set that with the tool of your NATS servers, or remove the stream {stream}: it is made again", "请用 NATS 服务器的管理工具修改设置，或删除流 {stream}：它会自动重新创建"],
   "some-unreadable": ["some paths could not be read here", "有些路径在本机无法读取"],
   "let-user-read-them": ["let the user that runs sersync read them, or exclude them", "请允许运行 sersync 的用户读取，或将其排除"],
+  "full-sync-owed": ["the full sync is not done", "全量同步尚未完成"],
   "lane-stopped": ["the lane has been stopped", "该通道已停止"],
 }));
 

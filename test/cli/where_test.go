@@ -65,6 +65,13 @@ func TestWhereAndPending(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &p); err != nil || code != 1 || p.Total != 1 || p.Waits[0].Path != "d/new" || p.Waits[0].Number != 1 {
 		t.Errorf("--pending: %v %d %s", err, code, out)
 	}
+	if out, code := s.ask("--resync"); code != 0 {
+		t.Errorf("--resync: %d %q", code, out)
+	}
+	testkit.Eventually(t, limit, "the full sync that is owed waits, too", func() bool {
+		out, code := s.ask("--pending")
+		return code == 1 && strings.Contains(out, ", the full sync is not done\n")
+	})
 }
 
 // TestWhereOverSSH: a remote that is reached over ssh answers as a daemon does.

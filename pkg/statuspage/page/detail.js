@@ -219,8 +219,9 @@ function updatePending(s, detail, now) {
     if (e.deletion) notes.push(w.deletion);
     if (e.attempt) notes.push(w.attempts(number(e.attempt), visible(said(e.reason ?? ""))));
     const next = e.next_try ? (Date.parse(e.next_try) - now) / 1000 : 0;
-    if (next > 0 && e.reason && !e.attempt) notes.push(visible(said(e.reason)), w.heldUntil(moment(new Date(e.next_try))));
-    else if (next > 0) notes.push(w.nextTry(span(Math.ceil(next))));
+    const held = e.reason && !e.attempt;
+    if (held) notes.push(visible(said(e.reason)));
+    if (next > 0) notes.push(held ? w.heldUntil(moment(new Date(e.next_try))) : w.nextTry(span(Math.ceil(next))));
     text(li.parts.note, notes.join(" · "));
   });
 }
