@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sersync/sersync/pkg/busyhours"
@@ -19,7 +20,9 @@ import (
 	"github.com/sersync/sersync/pkg/notify"
 	"github.com/sersync/sersync/pkg/plugins"
 	"github.com/sersync/sersync/pkg/plugins/registry"
+	"github.com/sersync/sersync/pkg/safefile"
 	"github.com/sersync/sersync/pkg/shellwords"
+	"github.com/sersync/sersync/pkg/stream/dial"
 	"github.com/sersync/sersync/pkg/transport"
 	"github.com/sersync/sersync/pkg/transport/rsync"
 	publish "github.com/sersync/sersync/pkg/transport/stream"
@@ -174,15 +177,40 @@ func unsecured(conf confxml.Config) (all []confxml.Problem) {
 	return all
 }
 
-// unkeyed is what keeps a stream from being published: files that cannot be used. Nothing
-// is connected.
+// unusable is why a file cannot be used, without its name.
+func unusable(err error) string {
+	var untrusted *safefile.UntrustedError
+	var system syscall.Errno
+	switch {
+	case errors.As(err, &untrusted):
+		return untrusted.Reason
+	case errors.As(err, &system):
+		return system.Error()
+	}
+	for _, known := range []error{dial.ErrKey, dial.ErrCA} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return err.Error()
+}
+
+// unkeyed is what keeps a stream from being published: an address that is none, files
+// that cannot be used. Nothing is connected.
 func unkeyed(conf confxml.Config) (all []confxml.Problem) {
 	for _, local := range conf.LocalPaths {
 		for _, to := range local.Streams {
+			way := laneconf.Way(to)
+			if _, err := way.Servers(); err != nil {
+				all = append(all, confxml.Problem{
+					File: conf.File, Line: to.Line, Element: "sersync/localpath/stream@url", Severity: confxml.Fault,
+					Message: fmt.Sprintf("%q is no address of NATS servers", to.URL),
+					Remedy:  "write nats://HOST:PORT or tls://HOST:PORT, several with commas between them",
+				})
+			}
 			if to.Creds == "" {
 				continue // the reader has said so
 			}
-			way := laneconf.Way(to)
 			key := way
 			key.CA = ""
 			p := confxml.Problem{File: conf.File, Line: to.Line, Element: "sersync/localpath/stream@creds", Severity: confxml.Fault}
@@ -194,8 +222,8 @@ func unkeyed(conf confxml.Config) (all []confxml.Problem) {
 			if err == nil {
 				continue
 			}
-			p.Message, p.Remedy = publish.Explain(err)
-			p.Message = file + ": " + p.Message
+			reason, remedy := publish.Explain(err)
+			p.Message, p.Remedy = fmt.Sprintf("%s: %s (%s)", file, reason, unusable(err)), remedy
 			all = append(all, p)
 		}
 	}

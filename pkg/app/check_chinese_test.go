@@ -32,13 +32,20 @@ func TestCheckInChinese(t *testing.T) {
 	    <remote ip="127.0.0.1" name="busy"><busy hours="22:00-06:00" days="fri" large="500"/><busy hours="8-9" full="70" large="free"/></remote>
 	    <busy hours="all"/>
 	    <remote ip="127.0.0.1" name="y" tls="true" ca="` + dir + `/none.pem"/>
+	    <stream name="a b" url="http://x" creds="` + dir + `/none" replicas="2"/>
+	    <stream name="c"/>
+	    <stream name="d" creds="` + dir + `/open"/>
 	</localpath>
+	<verify cron="61 * * * *"/>
 	<rsync><commonParams params="-artuz"/><auth start="true" users="u" passwordfile="` + dir + `/pas"/></rsync>
 	<crontab start="true" schedule="often"/>
     </sersync>
 </head>
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "open"), nil, 0o644); err != nil { //nolint:gosec // what is refused
 		t.Fatal(err)
 	}
 	conf, err := confxml.Load(file)
@@ -51,7 +58,8 @@ func TestCheckInChinese(t *testing.T) {
 	if err := report.WriteText(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"错误: ", "不是单个主机", "不存在; 创建它，或更正路径", "未知元素", "目前无法使用：请见以上错误", "每 600 分钟全量同步一次", "没有 TLS 就不发送", "TLS 所用的文件不可用", "不是网址：不会通知任何人", "安装该程序，或更正其名称", "\"all\" 不是时段：忽略该 <busy>", "22:00-06:00 fri ", "全量同步等待; 不小于 100 MiB 的文件每秒最多发送 500 KiB", "全量同步每秒最多发送 70 KiB"} {
+	for _, want := range []string{"错误: ", "不是单个主机", "不存在; 创建它，或更正路径", "未知元素", "目前无法使用：请见以上错误", "每 600 分钟全量同步一次", "没有 TLS 就不发送", "TLS 所用的文件不可用", "不是网址：不会通知任何人", "安装该程序，或更正其名称", "\"all\" 不是时段：忽略该 <busy>", "22:00-06:00 fri ", "全量同步等待; 不小于 100 MiB 的文件每秒最多发送 500 KiB", "全量同步每秒最多发送 70 KiB",
+		"\"a b\" 不能作为目录树的名称", "\"http://x\" 不是 NATS 服务器的地址", "2 不是 1、3、5 之一：取 1", "（文件不存在）", "（其他用户可以访问它，权限为 0644）", "没有密钥，hub 不允许发布", "表示每天三点"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

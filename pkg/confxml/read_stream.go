@@ -2,6 +2,7 @@ package confxml
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/beevik/etree"
@@ -29,5 +30,13 @@ func readStream(r *reader, el *etree.Element) Stream {
 	if s.Creds == "" {
 		refuse(creds, "missing or empty: no hub lets anybody publish without a key", `name the hub's source.nk, creds="FILE"`)
 	}
+	if !slices.Contains(replicas, s.Replicas) {
+		r.fault(s.Line, path+"@replicas", fmt.Sprintf("%d is none of 1, 3, 5: 1 is taken", s.Replicas), "write one of these")
+		s.Replicas = 1
+	}
 	return s
 }
+
+// replicas are how many servers of a cluster may keep a change: an even number survives
+// no more failures than the odd one below it.
+var replicas = []int{1, 3, 5}

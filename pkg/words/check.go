@@ -5,6 +5,23 @@ package words
 // {2}, ... stand for what the configuration holds; of two texts that fit, the first
 // counts.
 var check = [][2]string{
+	// streams
+	{"{1} is no name of a tree", "{1} 不能作为目录树的名称"},
+	{`write letters, digits, - and _, such as name="web"`, `只用字母、数字、- 和 _，例如 name="web"`},
+	{"missing or empty: no hub lets anybody publish without a key", "缺少或为空：没有密钥，hub 不允许发布"},
+	{`name the hub's source.nk, creds="FILE"`, `指定 hub 的 source.nk：creds="文件"`},
+	{"{1} is none of 1, 3, 5: 1 is taken", "{1} 不是 1、3、5 之一：取 1"},
+	{"write one of these", "写其中之一"},
+	{"{1} is no address of NATS servers", "{1} 不是 NATS 服务器的地址"},
+	{"write nats://HOST:PORT or tls://HOST:PORT, several with commas between them", "写 nats://主机:端口 或 tls://主机:端口，多个之间用逗号分隔"},
+	{"a file of the stream's key or authority cannot be used (the file holds no key of a NATS user)", "流的密钥文件或机构证书文件无法使用（文件中没有 NATS 用户的密钥）"},
+	{"a file of the stream's key or authority cannot be used (the file holds no certificate)", "流的密钥文件或机构证书文件无法使用（文件中没有证书）"},
+	{"a file of the stream's key or authority cannot be used (it is open to other users (mode {1}))", "流的密钥文件或机构证书文件无法使用（其他用户可以访问它，权限为 {1}）"},
+	{"a file of the stream's key or authority cannot be used (no such file or directory)", "流的密钥文件或机构证书文件无法使用（文件不存在）"},
+	{"a file of the stream's key or authority cannot be used ({1})", "流的密钥文件或机构证书文件无法使用（{1}）"},
+	// what is open to others, and schedules
+	{"{1} is not trusted: it is open to other users (mode {2}): nobody is told", "{1} 不可信：其他用户可以访问它（权限为 {2}）：不会通知任何人"},
+	{`correct it: cron="0 3 * * *" is every day at three`, `更正它：例如 cron="0 3 * * *" 表示每天三点`},
 	// watch roots
 	{"missing: nothing is watched", "缺少：没有任何目录被监控"},
 	{`add <localpath watch="/DIR"> with a <remote> in it to <sersync>`, `在 <sersync> 中添加 <localpath watch="/目录">，其中要有 <remote>`},

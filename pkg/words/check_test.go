@@ -45,10 +45,14 @@ func TestWhatCheckSaysIsInChinese(t *testing.T) {
 		}
 		ast.Inspect(parsed, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
-			if !ok || !slices.Contains([]string{"warn", "fault", "warnOnce", "say", "add", "note"}, name(call.Fun)) || len(call.Args) < 3 {
+			if !ok || !slices.Contains([]string{"warn", "fault", "warnOnce", "say", "add", "note", "refuse"}, name(call.Fun)) || len(call.Args) < 2 {
 				return true
 			}
-			for _, arg := range call.Args[2:] {
+			texts := call.Args
+			if name(call.Fun) != "refuse" { // whose first one may be a text already
+				texts = texts[2:]
+			}
+			for _, arg := range texts {
 				text := sentence(arg)
 				if strings.Trim(text, "{} ") == "" || slices.Contains([]string{"passwordfile", "missing: {}", "write one of {}"}, text) {
 					continue

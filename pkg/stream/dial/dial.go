@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,17 +57,23 @@ func (w Way) Servers() ([]string, error) {
 			one = "nats://" + one
 		}
 		u, err := url.Parse(one)
-		if err != nil || u.Hostname() == "" {
+		if err != nil || u.Hostname() == "" || !slices.Contains(schemes, u.Scheme) {
 			return nil, fmt.Errorf("address %q: %w", one, ErrURL)
 		}
 		port := u.Port()
 		if port == "" {
 			port = strconv.Itoa(nats.DefaultPort)
 		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("address %q: %w", one, ErrURL)
+		}
 		list = append(list, net.JoinHostPort(u.Hostname(), port))
 	}
 	return list, nil
 }
+
+// schemes are those that NATS knows.
+var schemes = []string{"nats", "tls", "ws", "wss"}
 
 const (
 	dialTimeout  = 5 * time.Second
