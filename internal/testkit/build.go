@@ -52,22 +52,52 @@ func BuildPlain(t testing.TB) string {
 	return plain.path
 }
 
-func compile(race bool) (dir, path string, err error) {
+// others are the binaries of Program, by name.
+var others struct {
+	mu    sync.Mutex
+	dirs  []string
+	paths map[string]string
+}
+
+// Program returns the path of another binary of this repository, such as sersync-hub. It
+// is compiled once per test process, as Build does.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	others.mu.Lock()
+	defer others.mu.Unlock()
+	if path := others.paths[name]; path != "" {
+		return path
+	}
+	dir, path, err := compileProgram(name, raceEnabled)
+	others.dirs = append(others.dirs, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if others.paths == nil {
+		others.paths = map[string]string{}
+	}
+	others.paths[name] = path
+	return path
+}
+
+func compile(race bool) (dir, path string, err error) { return compileProgram("sersync", race) }
+
+func compileProgram(name string, race bool) (dir, path string, err error) {
 	if dir, err = os.MkdirTemp("", "sersync-bin"); err != nil {
 		return "", "", err
 	}
 	if err = os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
 		return dir, "", err
 	}
-	path = filepath.Join(dir, "sersync")
+	path = filepath.Join(dir, name)
 	args := []string{"build", "-o", path}
 	if race {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, "./cmd/sersync")...)
+	cmd := exec.Command("go", append(args, "./cmd/"+name)...)
 	cmd.Dir = Repository()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, "", fmt.Errorf("go build ./cmd/sersync: %w\n%s", err, out)
+		return dir, "", fmt.Errorf("go build ./cmd/%s: %w\n%s", name, err, out)
 	}
 	return dir, path, nil
 }
@@ -76,7 +106,7 @@ func compile(race bool) (dir, path string, err error) {
 // made and fails the run when a goroutine is left over. Use it as TestMain.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		for _, dir := range []string{built.dir, plain.dir} {
+		for _, dir := range append(others.dirs, built.dir, plain.dir) {
 			if dir != "" {
 				os.RemoveAll(dir)
 			}

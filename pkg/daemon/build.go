@@ -25,6 +25,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 	"github.com/sersync/sersync/pkg/transport/rsync"
 	"github.com/sersync/sersync/pkg/transport/rsync/session"
+	publish "github.com/sersync/sersync/pkg/transport/stream"
 	"github.com/sersync/sersync/pkg/watchroot"
 	"github.com/sersync/sersync/pkg/whereabouts"
 )
@@ -33,7 +34,7 @@ import (
 // site it replaces, whose watches and locks it takes over where they still fit.
 func (d *Daemon) build(ctx context.Context, conf confxml.Config, old *site) (*site, error) {
 	s := &site{
-		daemon: d, conf: conf, log: d.log, lanes: map[string]*executor.Lane{}, rules: map[string]whereabouts.Rules{},
+		daemon: d, conf: conf, log: d.log, lanes: map[string]*executor.Lane{}, rules: map[string]whereabouts.Rules{}, streams: map[string]*publish.Publisher{},
 		requests: newRequests(),
 	}
 	err := s.make(ctx, old)

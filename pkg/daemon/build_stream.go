@@ -40,6 +40,7 @@ func (b *builder) stream(r *watchroot.Root, local confxml.LocalPath, to confxml.
 	publishing.Logger = opt.Logger.With(zap.String("lane", id))
 	start.stream = publish.New(publishing)
 	opt.Transport = start.stream
+	s.streams[id] = start.stream
 	b.add(start, opt, choice, b.rules(r, local, confxml.Remote{}, rsync.Target{}))
 }
 

@@ -33,7 +33,11 @@ func (q *inquiries) Where(ctx context.Context, path string) (status.Whereabouts,
 			root := whereabouts.Root{Dir: r.Dir(), Watch: r.WatchPath(), Writing: r.Unsettled}
 			for _, l := range r.Lanes() {
 				number++
-				root.Lanes = append(root.Lanes, whereabouts.Lane{Number: number, Rules: s.rules[l.ID()], Where: l.Where})
+				where := l.Where
+				if p := s.streams[l.ID()]; p != nil {
+					where = onEdges(where, p)
+				}
+				root.Lanes = append(root.Lanes, whereabouts.Lane{Number: number, Rules: s.rules[l.ID()], Where: where})
 			}
 			roots = append(roots, root)
 		}
@@ -102,6 +106,7 @@ func (q *inquiries) Detail(lane string, names bool) (d status.Detail, err error)
 		now := time.Now()
 		d = status.Detail{Now: now, Names: names, Lane: l.Snapshot(now), Causes: l.Causes(), Deletions: []status.Deletion{}}
 		d.Lane.Verify = q.daemon.lastVerify(lane)
+		d.Lane.Edges = s.edgesOf(lane, now, status.EdgesLimit)
 		d.Hour, d.Day = l.Past(now)
 		d.Pending.Waits, d.Pending.Total = pendingOf(l, status.DefaultPending, now)
 		if names && s.stores.audit != nil {

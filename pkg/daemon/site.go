@@ -32,7 +32,8 @@ type site struct {
 	stores    stores
 	roots     []*watchroot.Root
 	lanes     map[string]*executor.Lane
-	rules     map[string]whereabouts.Rules // by the lane's id
+	rules     map[string]whereabouts.Rules  // by the lane's id
+	streams   map[string]*publish.Publisher // by the lane's id
 	starts    []*laneStart
 	plugins   *listeners.Set
 	notifiers *notifiers

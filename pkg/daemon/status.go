@@ -38,6 +38,7 @@ func (d *Daemon) Snapshot() status.Snapshot {
 		for _, l := range r.Lanes() {
 			lane := l.Snapshot(now)
 			lane.Verify = d.lastVerify(l.ID())
+			lane.Edges = current.edgesOf(l.ID(), now, status.EdgesShown)
 			s.Lanes = append(s.Lanes, lane)
 		}
 		w := r.WatchStats()

@@ -34,8 +34,8 @@ type Options struct {
 const DefaultListen = "127.0.0.1:4222"
 
 const (
-	// every is how often roster and disk are looked at.
-	every = 500 * time.Millisecond
+	// RosterEvery is how often a hub looks whether the roster has changed, and at its disk.
+	RosterEvery = 500 * time.Millisecond
 	// enoughSpace is how many bytes must be free before streams are opened again
 	// after the disk was full.
 	enoughSpace = 32 << 20
@@ -154,7 +154,7 @@ func (h *Hub) serve(ctx context.Context, ready func(string)) error {
 
 // attend takes a changed roster over, and sees when the disk is full, until ctx ends.
 func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options, seen time.Time) error {
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(RosterEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -243,7 +243,7 @@ func free(dir string) int64 {
 }
 
 func (h *Hub) awaitSpace(ctx context.Context) error {
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(RosterEvery)
 	defer tick.Stop()
 	for free(h.opt.Dir) < enoughSpace {
 		select {

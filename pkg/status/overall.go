@@ -182,6 +182,9 @@ func (v *verdict) root(r Root) {
 
 func (v *verdict) lane(l Lane, now time.Time) {
 	name := LaneName(l, v.lang)
+	if n := l.Edges.amiss(); n > 0 {
+		v.add(Lagging, "%s: %d of %d edges are in trouble or silent", name, n, l.Edges.Known)
+	}
 	state := v.word(string(l.State))
 	if v.lang == English {
 		state = strings.ReplaceAll(state, "-", " ")

@@ -41,6 +41,7 @@ func redactedLane(l Lane) Lane {
 	l.Transfers, l.Detail = nil, ""
 	l.Reason = withoutNames(l.Reason, "")
 	l.Failures = redactFailures(l.Failures)
+	l.Edges = l.Edges.redacted()
 	l.Differences = slices.Clone(l.Differences)
 	for k := range l.Differences {
 		l.Differences[k].Names = nil

@@ -213,6 +213,7 @@ func (t *table) laneNotes(l Lane) {
 		t.line("    %s", t.paint(red, count(l.Failing)+" "+t.word("failing paths")))
 	}
 	t.receiver(l)
+	t.edges(l.Edges)
 	if l.Verify != nil {
 		t.verify(*l.Verify)
 	}

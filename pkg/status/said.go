@@ -47,6 +47,11 @@ func (s Sentences) lane(l Lane) {
 	if l.Verify != nil {
 		s.add(l.Verify.Error)
 	}
+	if l.Edges != nil {
+		for _, e := range l.Edges.List {
+			s.add(e.Reason, e.Remedy)
+		}
+	}
 }
 
 func (s Sentences) wait(w *Wait) {

@@ -117,6 +117,9 @@ type Lane struct {
 	// instead, one entry each.
 	Without []string `json:"without,omitempty"`
 
+	// Edges are those of the lane's stream; nil: the lane goes to a remote.
+	Edges *Edges `json:"edges,omitempty"`
+
 	Runs       uint64 `json:"runs"`        // rsync runs since the start
 	FailedRuns uint64 `json:"failed_runs"` // of these, without success
 	Files      uint64 `json:"files"`       // paths brought to the remote

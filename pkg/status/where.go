@@ -83,13 +83,26 @@ type Place struct {
 	Contents bool       `json:"contents"` // contents were compared, not only size and time
 	Excluded *Exclusion `json:"excluded,omitempty"`
 	Waiting  *Wait      `json:"waiting,omitempty"`
-	Below    int        `json:"below,omitempty"`   // changes that wait below it
-	Writing  bool       `json:"writing,omitempty"` // a new file that a program still writes: it goes after its close
+	// Edges are, of a lane to a stream, those that have it; nil: not known.
+	Edges   *PlaceEdges `json:"edges,omitempty"`
+	Below   int         `json:"below,omitempty"`   // changes that wait below it
+	Writing bool        `json:"writing,omitempty"` // a new file that a program still writes: it goes after its close
 	// Reason, Detail and Remedy are why the remote could not be asked.
 	Reason string  `json:"reason,omitempty"`
 	Detail string  `json:"detail,omitempty"`
 	Remedy string  `json:"remedy,omitempty"`
 	Took   Seconds `json:"took_seconds"`
+}
+
+// PlaceEdges says which edges of a stream have what was published of a path, as they
+// report it.
+type PlaceEdges struct {
+	Known   int      `json:"known"`
+	Lacking int      `json:"lacking"`
+	Names   []string `json:"names,omitempty"` // the first that lack it
+	// Exact is false where the path was published so long ago that only the time
+	// before which it was is known: those that lack something may still have it.
+	Exact bool `json:"exact"`
 }
 
 // Settled tells that the remote has the path as it is here, and that nothing of

@@ -138,6 +138,9 @@ func placeText(p status.Place, lang status.Lang) string {
 	if p.There != nil && !p.There.Modified.IsZero() {
 		there = " (" + copyText(p.There, lang) + ")"
 	}
+	if e := p.Edges; e != nil {
+		return edgesText(*e, lang)
+	}
 	switch p.Verdict {
 	case status.Same:
 		switch {
@@ -160,6 +163,21 @@ func placeText(p status.Place, lang status.Lang) string {
 	default: // status.Unasked
 		return phrase(lang, "not asked", "未能查询") + ": " + status.Printable(p.Reason)
 	}
+}
+
+// edgesText says which edges lack a path.
+func edgesText(e status.PlaceEdges, lang status.Lang) string {
+	if e.Lacking == 0 {
+		return fmt.Sprintf(phrase(lang, "on all %d edges", "%d 个边缘节点都已有"), e.Known)
+	}
+	names := strings.Join(e.Names, ", ")
+	if more := e.Lacking - len(e.Names); more > 0 {
+		names += fmt.Sprintf(phrase(lang, ", and %d more", "，另有 %d 个"), more)
+	}
+	if !e.Exact {
+		return fmt.Sprintf(phrase(lang, "perhaps not yet on %d of %d edges: %s", "%d 个边缘节点可能还没有（共 %d 个）：%s"), e.Lacking, e.Known, status.Printable(names))
+	}
+	return fmt.Sprintf(phrase(lang, "not yet on %d of %d edges: %s", "%d 个边缘节点还没有（共 %d 个）：%s"), e.Lacking, e.Known, status.Printable(names))
 }
 
 // placeNotes are what else is known of a path and one remote.

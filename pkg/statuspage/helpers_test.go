@@ -55,6 +55,7 @@ func newFake() *fake {
 			ID: "/data#h::m", Root: "/data", Remote: "h::m", State: status.LaneSyncing, Pending: 5,
 			Transfers: []status.Transfer{{Time: now, Path: "dir/secret\n\x1b[31m\xff<b>.txt", Operation: status.Sent}},
 			Failures:  []status.Failure{{Time: now, Path: "dir/other-secret", Reason: "permission denied", Exit: 23}},
+			Edges:     status.EdgesOf([]status.Edge{{Name: "e1", State: status.EdgeTroubled, Reason: "no space", Remedy: "make room", Heard: now, Version: "3.0.0"}}, 0, status.EdgesShown),
 		}},
 		Plugins: []status.Plugin{{Name: "http", Pending: 1, LastError: "post dir/secret: refused"}},
 	}}

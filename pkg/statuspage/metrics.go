@@ -35,7 +35,7 @@ type collector struct {
 	lanes    []metric[laneAt]
 	plugins  []metric[pluginAt]
 
-	build, rootInfo, rootState, laneInfo, laneState, laneLatency, laneDifferences *prometheus.Desc
+	build, rootInfo, rootState, laneInfo, laneState, laneLatency, laneDifferences, laneEdges, laneEdgesLag *prometheus.Desc
 }
 
 type laneAt struct {
@@ -88,6 +88,8 @@ func newCollector(snapshot func() status.Snapshot) *collector {
 		rootState:       desc("root_state", "1 for the state the watch root is in, 0 for the others.", "root", "state"),
 		laneState:       desc("lane_state", "1 for the state the lane is in, 0 for the others.", "lane", "remote", "state"),
 		laneLatency:     desc("lane_latency_seconds", "Time from a change to its arrival on the remote: quantiles of the last five minutes, count and sum since the start.", "lane", "remote"),
+		laneEdges:       desc("lane_edges", "Edges of the lane's stream, by the state that their last reports tell.", "lane", "remote", "state"),
+		laneEdgesLag:    desc("lane_edges_max_lag_seconds", "For how long the slowest edge of the lane's stream has known something that it has not applied.", "lane", "remote"),
 		laneDifferences: desc("lane_known_differences", "Paths that are known to differ on the remote although nothing of them is on its way.", "lane", "remote", "kind"),
 	}
 }
@@ -149,7 +151,7 @@ func pluginMetrics(labels []string) []metric[pluginAt] {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.rootInfo, c.rootState, c.laneInfo, c.laneState, c.laneLatency, c.laneDifferences} {
+	for _, d := range []*prometheus.Desc{c.build, c.rootInfo, c.rootState, c.laneInfo, c.laneState, c.laneLatency, c.laneDifferences, c.laneEdges, c.laneEdgesLag} {
 		ch <- d
 	}
 	describe(ch, c.program)
@@ -206,6 +208,12 @@ func (c *collector) lane(ch chan<- prometheus.Metric, l status.Lane, now time.Ti
 		send(ch, c.laneDifferences, float64(differing[kind]), number, remote, string(kind))
 	}
 	ch <- latency(c.laneLatency, l.Latency, number, remote)
+	if e := l.Edges; e != nil {
+		for _, state := range status.EdgeStates() {
+			send(ch, c.laneEdges, float64(e.ByState[state]), number, remote, string(state))
+		}
+		send(ch, c.laneEdgesLag, time.Duration(e.MaxLag).Seconds(), number, remote)
+	}
 }
 
 // latency is the summary of a lane; without arrivals in the last minutes its

@@ -197,8 +197,31 @@ func (c *command) addEdge(name string, trees []string) error {
 	return nil
 }
 
+// removeEdge cuts an edge off, and has the hub forget what it has reported: nobody should
+// look for an edge that is no more.
 func (c *command) removeEdge(name string) error {
-	return roster.Change(c.dir, func(r *roster.Roster) error { return r.Remove(name) })
+	removed := roster.Change(c.dir, func(r *roster.Roster) error { return r.Remove(name) })
+	if removed != nil && !errors.Is(removed, roster.ErrUnknown) {
+		return removed
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askFor)
+	defer cancel()
+	desk, err := c.connect(ctx)
+	if err == nil {
+		defer desk.Close()
+		if removed == nil {
+			// Until the hub has read the roster again the edge may report once more.
+			select {
+			case <-time.After(2 * hub.RosterEvery):
+			case <-ctx.Done():
+			}
+		}
+		err = desk.Forget(ctx, name)
+	}
+	if err != nil {
+		fmt.Fprintf(c.errOut, "what edge %s has reported stays until this is done again while the hub runs: %v\n", name, err)
+	}
+	return removed
 }
 
 // connect connects to the hub that runs, with its own key.

@@ -3,20 +3,21 @@
 import { attr, el, keyed, text, visible } from "./dom.js";
 import { chart, draw } from "./chart.js";
 import { byHand, remedy, setRemedy } from "./copy.js";
-import { ago, differences, differs, lag, seconds, waiting } from "./facts.js";
+import { ago, differences, differs, edgesText, lag, seconds, waiting } from "./facts.js";
 import { clock, moment, number, said, size, span, words } from "./words.js";
 
-const factNames = ["pending", "laneLag", "lastSuccess", "latency", "sentTotal", "runs", "receiver"];
+const factNames = ["pending", "laneLag", "lastSuccess", "latency", "sentTotal", "runs", "receiver", "edges"];
 const ranges = ["hour", "day"];
 
 let range = "hour"; // of the charts
+let edge = ""; // text that the names of shown edges hold
 
 export function makeDetail() {
   const parts = {
     why: el("p", "why"), said: el("p", "detail"), remedy: remedy(), differing: el("ul", "differing"),
     bar: el("progress", ""), progressText: el("p", "muted"), facts: el("dl", "lane-facts"), values: {}, names: {},
     ranges: el("div", "kinds"), files: chart("files"), bytes: chart("bytes"), lag: chart("lag"),
-    causes: section("causes"), pending: section("pending"), transfers: section("transfers"), deletions: section("deletions"), verify: section("verify"),
+    edges: section("edges"), find: el("input", "edge-find"), causes: section("causes"), pending: section("pending"), transfers: section("transfers"), deletions: section("deletions"), verify: section("verify"),
     hidden: el("p", "muted note"),
   };
   parts.callout = el("div", "callout", parts.why, parts.said, parts.remedy, parts.differing);
@@ -28,7 +29,10 @@ export function makeDetail() {
   }
   const box = el("div", "lane-detail", parts.callout, parts.progress, parts.facts, parts.ranges,
     el("div", "charts", parts.files, parts.bytes, parts.lag),
-    el("div", "lists", parts.causes.box, parts.pending.box, parts.transfers.box, parts.deletions.box, parts.verify.box), parts.hidden);
+    el("div", "lists", parts.edges.box, parts.causes.box, parts.pending.box, parts.transfers.box, parts.deletions.box, parts.verify.box), parts.hidden);
+  parts.find.type = "search";
+  parts.find.addEventListener("input", () => { edge = parts.find.value.trim().toLowerCase(); again(box); });
+  parts.edges.box.insertBefore(parts.find, parts.edges.rows);
   for (const r of ranges) {
     const b = el("button", "kind");
     b.type = "button";
@@ -60,6 +64,7 @@ export function updateDetail(box, lane, detail, last, now) {
   updateProgress(p, lane, now);
   updateFacts(p, lane, now);
   updateCharts(p, detail);
+  updateEdges(p, known, now);
   updateCauses(p.causes, detail, last, now);
   updatePending(p.pending, detail, now);
   updateTransfers(p.transfers, known, last.names);
@@ -133,6 +138,8 @@ function updateFacts(p, lane, now) {
   const receiver = [lane.release, ...(lane.without ?? [])].filter(Boolean).map((s) => visible(said(s)));
   if (lane.excluded) receiver.push(w.excluded(number(lane.excluded)));
   text(p.values.receiver, receiver.join(w.list) || "–");
+  p.names.edges.parentElement.hidden = !lane.edges;
+  if (lane.edges) text(p.values.edges, edgesText(lane.edges));
 }
 
 function updateCharts(p, detail) {
@@ -166,7 +173,7 @@ function fill(s, title, total, entries, make, update) {
 function withKeys(entries) {
   const seen = new Map();
   return entries.map((e) => {
-    const k = `${e.time ?? e.since ?? ""} ${e.path ?? ""} ${e.operation ?? e.reason ?? ""}`;
+    const k = `${e.time ?? e.since ?? ""} ${e.name ?? ""} ${e.path ?? ""} ${e.operation ?? e.reason ?? ""}`;
     const n = seen.get(k) ?? 0;
     seen.set(k, n + 1);
     return { ...e, key: `${k} ${n}` };
@@ -205,6 +212,26 @@ function updateCauses(s, detail, last, now) {
     text(li.parts.hand.parts.code, c.command ?? "");
     li.parts.hand.hidden = !c.command;
   });
+}
+
+function updateEdges(p, lane, now) {
+  const w = words();
+  const list = lane.edges?.list ?? [];
+  const shown = list.filter((e) => e.name.toLowerCase().includes(edge));
+  fill(p.edges, w.edges, lane.edges?.known ?? 0, shown, makeLine, (li, e) => {
+    const notes = [w.edgeState[e.state] ?? e.state];
+    if (e.lag_seconds) notes.push(span(e.lag_seconds));
+    if (e.failures) notes.push(w.failing(number(e.failures)));
+    if (e.reason) notes.push(visible(said(e.reason)));
+    if (e.remedy) notes.push(visible(said(e.remedy)));
+    attr(li, "data-state", e.state);
+    text(li.parts.time, w.edgeHeard(ago(now, e.heard)));
+    text(li.parts.name, visible(e.name));
+    text(li.parts.note, notes.join(" · "));
+  });
+  p.edges.box.hidden = list.length === 0;
+  attr(p.find, "placeholder", w.edgesFind);
+  attr(p.find, "aria-label", w.edgesFind);
 }
 
 function updatePending(s, detail, now) {

@@ -18,7 +18,18 @@ export function condition(lane) {
 
 export function tone(lane) {
   if (troubled(lane)) return "bad";
+  if (amiss(lane) > 0) return "wait";
   return lane.state === "in-sync" ? "good" : lane.state === "syncing" ? "busy" : "wait";
+}
+
+// amiss is how many edges of a lane's stream a person should look at.
+export const amiss = (lane) => (lane.edges?.by_state.trouble ?? 0) + (lane.edges?.by_state.silent ?? 0);
+
+// edgesText says how many edges are how.
+export function edgesText(edges) {
+  const w = words();
+  if (edges.known === 0) return w.noEdges;
+  return ["in-sync", "behind", "comparing", "silent", "trouble"].filter((s) => edges.by_state[s]).map((s) => `${number(edges.by_state[s])} ${w.edgeState[s]}`).join(w.list);
 }
 
 // severity orders the table: what fails comes first, then what waits.

@@ -3,7 +3,7 @@
 
 import { attr, el, keyed, text, visible } from "./dom.js";
 import { drawSpark, spark } from "./chart.js";
-import { ago, condition, destination, lag, severity, sum, tone, troubled, waiting } from "./facts.js";
+import { ago, amiss, condition, destination, lag, severity, sum, tone, troubled, waiting } from "./facts.js";
 import { makeDetail, updateDetail } from "./detail.js";
 import { moment, number, said, span, words } from "./words.js";
 
@@ -106,7 +106,7 @@ function updateRow(row, lane, now, several) {
   p.root.parentElement.classList.toggle("several", several);
   text(p.remote, lane.remote_bytes ? visible(lane.remote, lane.remote_bytes) : visible(destination(lane.id, lane.root, lane.remote)));
   const until = lane.reason && lane.next_try && lane.state !== "backing-off" ? `, ${w.heldUntil(moment(new Date(lane.next_try)))}` : "";
-  const why = lane.reason ? visible(said(lane.reason)) + until : troubled(lane) ? condition(lane) : "";
+  const why = lane.reason ? visible(said(lane.reason)) + until : troubled(lane) ? condition(lane) : amiss(lane) ? w.edgesAmiss(number(amiss(lane)), number(lane.edges.known)) : "";
   text(p.why, why);
   const label = (cell, name, value) => {
     attr(cell, "data-label", name);

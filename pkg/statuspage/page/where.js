@@ -84,6 +84,7 @@ function updatePlace(li, e, last) {
   text(p.chip, absent ? w.verdictAbsent : w.whereVerdict[e.verdict] ?? e.verdict);
   text(p.remote, e.remote_bytes ? visible(e.remote, e.remote_bytes) : visible(destination(e.lane, e.root, e.remote)));
   text(p.there, e.there?.modified && e.verdict !== "same" ? copyText(e.there, w) : e.verdict === "same" && e.here ? (e.contents ? w.byContents : w.byTimes) : "");
+  if (e.edges) text(p.there, onEdges(e.edges, w));
   const notes = [];
   if (e.verdict === "unknown") notes.push(visible(said(e.reason ?? "")), visible(e.detail ?? ""));
   if (e.excluded) notes.push(excludedText(e.excluded, w));
@@ -95,6 +96,14 @@ function updatePlace(li, e, last) {
   setRemedy(p.remedy, e.waiting?.remedy || e.remedy, e.lane, last?.config_file);
   text(p.hand.parts.code, e.waiting?.command ?? "");
   p.hand.hidden = !e.waiting?.command;
+}
+
+// onEdges says which edges of a stream lack a path.
+function onEdges(e, w) {
+  if (e.lacking === 0) return w.onEdges(number(e.known));
+  const names = (e.names ?? []).map((n) => visible(n));
+  if (e.lacking > names.length) names.push(w.more(number(e.lacking - names.length)));
+  return (e.exact ? w.notOnEdges : w.perhapsNotOnEdges)(number(e.lacking), number(e.known), names.join(", "));
 }
 
 function excludedText(x, w) {

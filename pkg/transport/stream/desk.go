@@ -68,6 +68,29 @@ func (d *Desk) Reports(ctx context.Context) (map[string]Edge, error) {
 	}
 }
 
+// Forget removes what an edge has reported and announced.
+func (d *Desk) Forget(ctx context.Context, edge string) error {
+	for bucket, keys := range map[string]string{stream.Reports: edge + ".*", stream.Mirrors: "*." + edge} {
+		kv, err := d.js.KeyValue(ctx, bucket)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("bucket %s: %w", bucket, err)
+		}
+		list, err := kv.ListKeysFiltered(ctx, keys)
+		if err != nil {
+			return fmt.Errorf("list what edge %s has reported: %w", edge, err)
+		}
+		for key := range list.Keys() {
+			if err := kv.Purge(ctx, key); err != nil {
+				return fmt.Errorf("forget what edge %s has reported: %w", edge, err)
+			}
+		}
+	}
+	return nil
+}
+
 // Release lets whatever source comes next publish a tree. Its edges compare their
 // copies with that one then.
 func (d *Desk) Release(ctx context.Context, tree string) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,9 +24,19 @@ type Edge struct {
 
 // Edges are all edges that have reported about a tree.
 type Edges struct {
-	List    []Edge // by name
-	Epoch   string // of the stream
-	Refused uint64 // reports that could not be read
+	List []Edge // by name
+	// Epoch and Generation are those of the last message that the hub was sent, at
+	// Published; zero before the hub was reached.
+	Epoch      string
+	Generation uint64
+	Published  time.Time
+	Refused    uint64 // reports that could not be read
+}
+
+// head is how far the source is.
+type head struct {
+	epoch      string
+	generation uint64
 }
 
 // mostEdges bounds what is kept of reports: who writes keys without end fills no
@@ -35,6 +46,7 @@ const mostEdges = 20_000
 // edges follows the reports of a tree.
 type edges struct {
 	tree string
+	head atomic.Pointer[head]
 
 	mu      sync.Mutex
 	known   map[string]Edge
@@ -107,6 +119,10 @@ func (e *edges) snapshot(now time.Time) Edges {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	all := Edges{List: make([]Edge, 0, len(e.known)), Refused: e.refused}
+	if h := e.head.Load(); h != nil {
+		// A generation is the time of its message, unless several had one time.
+		all.Epoch, all.Generation, all.Published = h.epoch, h.generation, time.Unix(0, int64(h.generation)) //nolint:gosec // until 2262
+	}
 	for _, edge := range e.known {
 		edge.Silent = now.Sub(edge.Heard) > stream.Silent
 		all.List = append(all.List, edge)

@@ -33,6 +33,7 @@ type link struct {
 	opt   Options
 	log   *zap.Logger
 	edges *edges
+	sent  *recent
 
 	mu      sync.Mutex
 	current *line // nil: there is none, or it has failed
@@ -47,6 +48,8 @@ type line struct {
 	js    jetstream.JetStream
 	epoch change.Epoch
 	gen   generations
+	edges *edges
+	sent  *recent
 
 	mu     sync.Mutex
 	looked time.Time // at the claim
@@ -117,7 +120,7 @@ func (k *link) prepare(ctx context.Context) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
-	l := &line{opt: k.opt, conn: k.conn, js: js, looked: time.Now()}
+	l := &line{opt: k.opt, conn: k.conn, js: js, looked: time.Now(), edges: k.edges, sent: k.sent}
 	claims, err := buckets(ctx, js, k.opt.Limits)
 	if err != nil {
 		return nil, err
@@ -135,6 +138,8 @@ func (k *link) prepare(ctx context.Context) (*line, error) {
 		return nil, err
 	}
 	l.epoch, l.gen.last = c.epoch(), last
+	k.sent.began(last)
+	k.edges.head.Store(&head{stream.EpochText(l.epoch), last})
 	if made || !began {
 		if err := k.begin(ctx, l, claims, c); err != nil {
 			return nil, err
@@ -181,6 +186,8 @@ func (l *line) publish(ctx context.Context, subject string, m change.Message) (a
 		return ack{}, fmt.Errorf("publish to %s: %w", subject, err)
 	}
 	l.gen.last = m.Generation
+	l.sent.published(m)
+	l.edges.head.Store(&head{stream.EpochText(l.epoch), m.Generation})
 	return ack{future, subject}, nil
 }
 

@@ -40,6 +40,7 @@ type Publisher struct {
 	log   *zap.Logger
 	link  link
 	edges *edges
+	sent  recent
 }
 
 var _ transport.Transport = (*Publisher)(nil)
@@ -47,7 +48,7 @@ var _ transport.Transport = (*Publisher)(nil)
 // New returns a publisher that has connected to nothing yet.
 func New(opt Options) *Publisher {
 	p := &Publisher{opt: opt, log: opt.Logger, edges: newEdges(opt.Tree)}
-	p.link = link{opt: opt, log: opt.Logger, edges: p.edges}
+	p.link = link{opt: opt, log: opt.Logger, edges: p.edges, sent: &p.sent}
 	return p
 }
 
@@ -204,6 +205,10 @@ func (p *Publisher) Command(b transport.Batch) string {
 
 // Edges are the edges that have reported about the tree, as of now.
 func (p *Publisher) Edges(now time.Time) Edges { return p.edges.snapshot(now) }
+
+// Published is the generation of the last message about a path. exact: it is that one;
+// else the path was told of not later than in that one.
+func (p *Publisher) Published(path string) (generation uint64, exact bool) { return p.sent.of(path) }
 
 // generations gives each message its number, in the order in which messages are
 // published.
