@@ -120,15 +120,20 @@ type Lane struct {
 	// Edges are those of the lane's stream; nil: the lane goes to a remote.
 	Edges *Edges `json:"edges,omitempty"`
 
-	Runs       uint64 `json:"runs"`        // rsync runs since the start
-	FailedRuns uint64 `json:"failed_runs"` // of these, without success
-	Files      uint64 `json:"files"`       // paths brought to the remote
-	BytesSent  uint64 `json:"bytes_sent"`  // content bytes of these
+	Totals
 
 	Latency   Latency    `json:"latency"`
 	Series    Series     `json:"series"`
 	Transfers []Transfer `json:"transfers,omitempty"` // newest first
 	Failures  []Failure  `json:"failures,omitempty"`  // newest first
+}
+
+// Totals are what a lane has done since the start.
+type Totals struct {
+	Runs       uint64 `json:"runs"`        // rsync runs since the start
+	FailedRuns uint64 `json:"failed_runs"` // of these, without success
+	Files      uint64 `json:"files"`       // paths brought to the remote
+	BytesSent  uint64 `json:"bytes_sent"`  // content bytes of these
 }
 
 // Held tells whether busy hours hold a full sync or large files.
