@@ -24,6 +24,9 @@ type Remote struct {
 	// Looks says that the transport sees the watch root: it carries trees, and answers
 	// what only the remote has and which copies it has. Fake does not.
 	Looks bool
+	// Copies is the directory of the copies, where the transport compares, replaces and
+	// deletes by the rules of rsync; empty: by others.
+	Copies string
 }
 
 // Suite holds a transport against what package transport says of every one. make gives
@@ -56,6 +59,15 @@ func Suite(t *testing.T, make func(t *testing.T) Remote) {
 			r := make(t)
 			t.Cleanup(r.Close)
 			if r.Looks {
+				test(&bench{T: t, Remote: r})
+			}
+		})
+	}
+	for name, test := range mirrors {
+		t.Run(name, func(t *testing.T) {
+			r := make(t)
+			t.Cleanup(r.Close)
+			if r.Copies != "" {
 				test(&bench{T: t, Remote: r})
 			}
 		})

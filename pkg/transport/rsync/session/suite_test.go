@@ -17,7 +17,7 @@ func remote(t *testing.T, change func(*Options)) transporttest.Remote {
 	if b.opt.Target.SSH {
 		b.dst = b.opt.Target.Name
 	}
-	return transporttest.Remote{Transport: b.Session, Here: b.src, Looks: true, There: func(path string) bool {
+	return transporttest.Remote{Transport: b.Session, Here: b.src, Looks: true, Copies: b.dst, There: func(path string) bool {
 		_, err := os.Lstat(filepath.Join(b.dst, path))
 		return err == nil
 	}}

@@ -1,0 +1,269 @@
+package transporttest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// mirrors is what a transport does that compares, replaces and deletes by the rules of
+// rsync.
+var mirrors = map[string]func(*bench){
+	"a copy that is newer stays":                      (*bench).newer,
+	"contents are compared where they are to be":      (*bench).twins,
+	"what makes way, and what does not":               (*bench).way,
+	"a tree loses what it is to lose":                 (*bench).inside,
+	"what is gone here is named, and deleted by name": (*bench).gone,
+	"what went before its turn is no failure":         (*bench).raced,
+	"files get the times of the copies":               (*bench).stamps,
+	"a comparison of everything changes nothing":      (*bench).compares,
+	"what is too large is left out":                   (*bench).sizes,
+	"a link is sent as a link":                        (*bench).links,
+}
+
+// time gives a file or link a time.
+func (b *bench) time(dir, name string, at time.Time) {
+	b.Helper()
+	if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) write(dir, name, text string) {
+	b.Helper()
+	file := filepath.Join(dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// is fails the test unless the remote has that text, or nothing of that name ("").
+func (b *bench) is(name, text string) {
+	b.Helper()
+	data, err := os.ReadFile(filepath.Join(b.Copies, name))
+	if err != nil && !os.IsNotExist(err) {
+		b.Error(err)
+	}
+	if string(data) != text {
+		b.Errorf("%s is %q, want %q", name, data, text)
+	}
+}
+
+// do carries a call that need not come to its end, and returns what was told.
+func (b *bench) do(batch transport.Batch, names ...string) (transport.Result, map[string]transport.Change) {
+	b.Helper()
+	told := map[string]transport.Change{}
+	trip, err := b.Do(b.Context(), transport.Call{
+		Batch: batch, Names: names, Changed: func(c transport.Change) { told[c.Path] = c }, Void: func() { clear(told) },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return trip.Result, told
+}
+
+// newer: where the terms say so a copy that is newer stays, unless the batch lifts that.
+func (b *bench) newer() {
+	if !b.Terms().Update {
+		b.Fatal("for a remote whose terms have Update")
+	}
+	then := time.Unix(1_600_000_000, 100)
+	for name, there := range map[string]time.Duration{"older": -time.Second, "earlier": -50, "later": 50, "newer": time.Second} {
+		b.write(b.Here, name, "here")
+		b.write(b.Copies, name, "copy")
+		b.time(b.Here, name, then)
+		b.time(b.Copies, name, then.Add(there))
+	}
+	all := []string{"older", "earlier", "later", "newer"}
+	batch := send()
+	batch.KeepSecond = true
+	b.do(batch, "earlier", "later", "newer")
+	b.is("earlier", "copy")
+	b.is("later", "copy")
+	b.is("newer", "copy")
+	b.do(send(), all...)
+	b.is("older", "here")
+	b.is("earlier", "here")
+	b.is("later", "here")
+	b.is("newer", "copy")
+	batch.LiftUpdate = true
+	b.do(batch, all...)
+	b.is("newer", "here")
+}
+
+// twins: of equal size and time, other contents show only where contents are compared,
+// and what is equal is not sent.
+func (b *bench) twins() {
+	then := time.Unix(1_600_000_000, 0)
+	for _, name := range []string{"twin", "equal"} {
+		b.write(b.Here, name, "here")
+		b.write(b.Copies, name, map[string]string{"twin": "copy", "equal": "here"}[name])
+		b.time(b.Here, name, then)
+		b.time(b.Copies, name, then)
+	}
+	batch := send()
+	batch.Contents = false
+	if _, told := b.do(batch, "twin", "equal"); len(told) > 0 {
+		b.Errorf("told of %v", told)
+	}
+	b.time(b.Copies, "equal", then.Add(-time.Hour))
+	if _, told := b.do(send(), "twin", "equal"); !told["twin"].Sent || told["equal"].Sent || !told["equal"].OnlyTime {
+		b.Errorf("told of %+v", told)
+	}
+	b.is("twin", "here")
+	if info, err := os.Stat(filepath.Join(b.Copies, "equal")); err != nil || !info.ModTime().Equal(then) {
+		b.Errorf("the time of what is equal was not set: %v", err)
+	}
+}
+
+// way: a directory makes way for a file where deletions may, else it is a complaint
+// about that path; a file makes way for a directory in any case.
+func (b *bench) way() {
+	b.write(b.Here, "d", "a file")
+	b.write(b.Copies, "d/in", "copy")
+	b.write(b.Here, "f/in", "here")
+	b.write(b.Copies, "f", "copy")
+	batch := send()
+	batch.MayDelete = false
+	r, _ := b.do(batch, "d", "f/in")
+	if r.Class != transport.Partly || len(r.Failed) != 1 || r.Failed[0].Path != "d" || !r.Failed[0].Remote {
+		b.Errorf("%v %+v", r.Class, r.Failed)
+	}
+	b.is("d/in", "copy")
+	b.is("f/in", "here")
+	if r, told := b.do(send(), "d"); r.Class != transport.Done || !told["d"].Sent || !told["d/in"].Deleted {
+		b.Errorf("%v %+v, told %+v", r.Class, r.Failed, told)
+	}
+	b.is("d", "a file")
+}
+
+// inside: a tree loses what is gone here only where it is to.
+func (b *bench) inside() {
+	b.write(b.Here, "d/stays", "1")
+	b.write(b.Copies, "d/gone/x", "1")
+	b.do(transport.Batch{Kind: transport.Tree, MayDelete: true}, "d")
+	b.is("d/gone/x", "1")
+	_, told := b.do(transport.Batch{Kind: transport.Tree, MayDelete: true, DeleteInside: true}, "d")
+	if !told["d/gone"].Deleted || !told["d/gone/x"].Deleted {
+		b.Errorf("told %+v", told)
+	}
+	b.is("d/gone/x", "")
+	b.is("d/stays", "1")
+}
+
+// gone: below what is gone here all is named; a deletion of names alone leaves a
+// directory in which something is left.
+func (b *bench) gone() {
+	b.write(b.Copies, "d/a", "1")
+	b.write(b.Copies, "d/b", "1")
+	r, told := b.do(transport.Batch{Kind: transport.SurveyGone}, "d", "never")
+	if r.Class > transport.Again || !told["d"].Deleted || !told["d/a"].Deleted || !told["d/b"].Deleted || told["never"].Deleted {
+		b.Errorf("%v, told %+v", r.Class, told)
+	}
+	r, _ = b.do(transport.Batch{Kind: transport.Delete, Exact: true, MayDelete: true}, "d/a", "d")
+	left := slices.ContainsFunc(r.Failed, func(e transport.PathError) bool { return e.Path != "d" || !e.NotEmpty() })
+	if r.Class > transport.Again || left {
+		b.Errorf("%v %+v", r.Class, r.Failed)
+	}
+	b.is("d/a", "")
+	b.is("d/b", "1")
+	if _, told := b.do(transport.Batch{Kind: transport.Delete, MayDelete: true}, "d"); !told["d"].Deleted || !told["d/b"].Deleted {
+		b.Errorf("told %+v", told)
+	}
+	if b.There("d") {
+		b.Error("d is there")
+	}
+}
+
+// raced: what went here before its turn is no failure, and the rest arrives.
+func (b *bench) raced() {
+	b.write(b.Here, "f", "1")
+	if r, _ := b.do(send(), "went", "f"); r.Class != transport.Again || len(r.Failed) > 0 {
+		b.Errorf("%v %+v", r.Class, r.Failed)
+	}
+	b.is("f", "1")
+}
+
+// stamps: files of a scratch directory get the times of the copies of their size.
+func (b *bench) stamps() {
+	then := time.Unix(1_600_000_000, 123_000_000)
+	b.write(b.Copies, "d/same", "four")
+	b.write(b.Copies, "d/other", "longer")
+	b.time(b.Copies, "d/same", then)
+	b.time(b.Copies, "d/other", then)
+	dir := b.TempDir()
+	for _, name := range []string{"d/same", "d/other"} {
+		b.write(dir, name, "    ")
+		b.time(dir, name, time.Unix(1, 0))
+	}
+	trip, err := b.Do(b.Context(), transport.Call{
+		Batch: transport.Batch{Kind: transport.Stamps, MaxSize: 4}, Names: []string{"d/same", "d/other"}, Scratch: dir,
+	})
+	if err != nil || trip.Result.Class > transport.Again && trip.Result.Class != transport.Partly {
+		b.Errorf("%v, %v", trip.Result.Class, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "d/same")); err != nil || !info.ModTime().Equal(then) {
+		b.Errorf("%v, %v, want %v", info.ModTime(), err, then)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "d/other")); err != nil || info.ModTime().Equal(then) {
+		b.Errorf("another size got the time: %v", err)
+	}
+}
+
+// compares: a comparison of everything names what differs and changes nothing.
+func (b *bench) compares() {
+	b.write(b.Here, "new", "1")
+	b.write(b.Here, "d/other", "12")
+	b.write(b.Copies, "d/other", "1")
+	b.write(b.Copies, "d/only/x", "1")
+	for _, batch := range []transport.Batch{
+		{Kind: transport.Full, Verify: true, MayDelete: true, Updating: transport.Updating{LiftUpdate: true}},
+		{Kind: transport.Survey, MayDelete: true, Updating: transport.Updating{LiftUpdate: true}},
+	} {
+		r, told := b.do(batch)
+		if r.Class != transport.Done || !told["new"].Sent || !told["new"].New || !told["d/other"].Sent || told["d/other"].New {
+			b.Errorf("%v: %v, told %+v", batch.Kind, r.Class, told)
+		}
+		if asks := batch.Kind == transport.Survey; told["d/only"].Deleted != asks || told["d/only/x"].Deleted != asks {
+			b.Errorf("%v: told %+v", batch.Kind, told)
+		}
+	}
+	b.is("new", "")
+	b.is("d/other", "1")
+	b.is("d/only/x", "1")
+}
+
+// sizes: what is larger than the batch takes is left out without a word.
+func (b *bench) sizes() {
+	b.write(b.Here, "small", "1")
+	b.write(b.Here, "large", "12345")
+	batch := send()
+	batch.MaxSize = 4
+	if r, told := b.do(batch, "small", "large"); r.Class != transport.Done || !told["small"].Sent || told["large"].Sent {
+		b.Errorf("%v, told %+v", r.Class, told)
+	}
+	b.is("small", "1")
+	b.is("large", "")
+}
+
+// links: a link is sent as what it is, and replaces what stands there.
+func (b *bench) links() {
+	if err := os.Symlink("to", filepath.Join(b.Here, "l")); err != nil {
+		b.Fatal(err)
+	}
+	b.write(b.Copies, "l", "copy")
+	if r, told := b.do(send(), "l"); r.Class != transport.Done || !told["l"].Link || !told["l"].Sent {
+		b.Errorf("%v, told %+v", r.Class, told)
+	}
+	if to, err := os.Readlink(filepath.Join(b.Copies, "l")); err != nil || !strings.HasSuffix(to, "to") {
+		b.Errorf("%q, %v", to, err)
+	}
+	if _, told := b.do(send(), "l"); told["l"].Sent {
+		b.Errorf("again: %+v", told)
+	}
+}
