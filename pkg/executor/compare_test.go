@@ -1,14 +1,13 @@
 package executor
 
 import (
+	"context"
 	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/audit"
@@ -34,164 +33,132 @@ func (b *bed) differing(kind status.DifferenceKind) (n int, names []string) {
 // What a comparison has found shows until it is settled, path by path or by a
 // full sync, and over a restart.
 func TestWhatAComparisonFindsIsKnown(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"a", "d/b", "d/c"}, there: []string{"only/x"}})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
-	if n, names := b.differing(status.Extras); n != 2 || !slices.Equal(names, []string{"only", "only/x"}) {
-		t.Errorf("extras: %d %q", n, names)
-	}
-	for _, f := range []string{"a", "d/b", "d/c"} {
-		put(t, b.dst, f, "changed on the remote")
-		at(t, b.dst+"/"+f, time.Now().Add(-time.Hour))
-	}
-	must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
-	s := b.Snapshot(time.Now())
-	if n, names := b.differing(status.Differing); n != 3 || !slices.Equal(names, []string{"a", "d/b", "d/c"}) || s.State != status.LaneDegraded {
-		t.Errorf("%s, differing: %d %q", s.State, n, names)
-	}
-	var again known
-	again.restore(b.Remember(time.Now()).Differences)
-	if got := again.told.List(); len(got) != 2 || got[1].Count != 3 || len(again.kinds[status.Differing].paths) != 3 {
-		t.Errorf("after a restart: %+v", got)
-	}
-	b.write("a", "written here")
-	testkit.Eventually(t, patient, "one less differs", func() bool { n, _ := b.differing(status.Differing); return n == 2 })
-	b.remove("d")
-	testkit.Eventually(t, patient, "none differs", func() bool { n, _ := b.differing(status.Differing); return n == 0 })
-	must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
-	b.equal()
-	testkit.Eventually(t, patient, "in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
-}
-
-// A daemon that refuses deletions does not tell what only it has: a comparison
-// that found nothing else is not one without a difference.
-func TestAComparisonWithADaemonThatRefusesDeletions(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{module: []string{"refuse options = delete"}, files: []string{"a"}, there: []string{"only"}})
-	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
-	testkit.Eventually(t, patient, "the refusal is known", func() bool { return b.Snapshot(time.Now()).Reason == "the daemon refuses deletions" })
-	if r := b.fullSync(fullsync.Request{Verify: true}); !errors.Is(r.Err, errCannotAsk) {
-		t.Errorf("%+v", r)
-	}
-}
-
-// A receiver gives a new link the time of the link here only where its own clock
-// is in another second.
-func TestTheTimeOfALinkIsNoDifference(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	must(t, os.Symlink("to", b.src+"/l"))
-	must(t, os.Symlink(testkit.MungePrefix+"to", b.dst+"/l"))
-	at := unix.NsecToTimespec(1e18)
-	must(t, unix.UtimesNanoAt(unix.AT_FDCWD, b.dst+"/l", []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW))
-	if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || slices.Contains(r.Differing, "l") {
-		t.Errorf("%+v", r)
-	}
-	must(t, os.Remove(b.dst+"/l"))
-	must(t, os.Symlink("elsewhere", b.dst+"/l"))
-	if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || !slices.Contains(r.Differing, "l") {
-		t.Errorf("%+v", r)
-	}
+	onBed(t, with{files: []string{"a", "d/b", "d/c"}, there: []string{"only/x"}}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
+		if n, names := b.differing(status.Extras); n != 2 || !slices.Equal(names, []string{"only", "only/x"}) {
+			t.Errorf("extras: %d %q", n, names)
+		}
+		for _, f := range []string{"a", "d/b", "d/c"} {
+			put(t, b.dst, f, "changed on the remote")
+			at(t, b.dst+"/"+f, time.Now().Add(-time.Hour))
+		}
+		must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
+		s := b.Snapshot(time.Now())
+		if n, names := b.differing(status.Differing); n != 3 || !slices.Equal(names, []string{"a", "d/b", "d/c"}) || s.State != status.LaneDegraded {
+			t.Errorf("%s, differing: %d %q", s.State, n, names)
+		}
+		var again known
+		again.restore(b.Remember(time.Now()).Differences)
+		if got := again.told.List(); len(got) != 2 || got[1].Count != 3 || len(again.kinds[status.Differing].paths) != 3 {
+			t.Errorf("after a restart: %+v", got)
+		}
+		b.write("a", "written here")
+		testkit.Eventually(t, patient, "one less differs", func() bool { n, _ := b.differing(status.Differing); return n == 2 })
+		b.remove("d")
+		testkit.Eventually(t, patient, "none differs", func() bool { n, _ := b.differing(status.Differing); return n == 0 })
+		must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
+		b.equal()
+		testkit.Eventually(t, patient, "in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
+	})
 }
 
 // What -u keeps on the remote is not among what a full sync would send: another
 // remedy helps. An older file that takes the place of one that was sent is.
 func TestAComparisonTellsWhatIsNewerThere(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"theirs", "older"}})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	b.write("ours", "new")
-	b.arrives("ours", "new")
-	b.idle()
-	past := time.Now().Add(-time.Hour)
-	at(t, b.src+"/theirs", past)
-	b.paused(func() {
-		put(t, b.src, "ours", "rolled back")
-		at(t, b.src+"/ours", past)
-		at(t, b.dst+"/older", past)
+	onBed(t, with{files: []string{"theirs", "older"}}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		b.write("ours", "new")
+		b.arrives("ours", "new")
+		b.idle()
+		past := time.Now().Add(-time.Hour)
+		at(t, b.src+"/theirs", past)
+		b.paused(func() {
+			put(t, b.src, "ours", "rolled back")
+			at(t, b.src+"/ours", past)
+			at(t, b.dst+"/older", past)
+		})
+		r := b.fullSync(fullsync.Request{Verify: true})
+		if want := []string{"older", "ours"}; r.Err != nil || !slices.Equal(r.Newer, []string{"theirs"}) || !slices.Equal(r.Differing, want) {
+			t.Errorf("%+v", r)
+		}
+		if n, names := b.differing(status.Newer); n != 1 || !slices.Equal(names, []string{"theirs"}) {
+			t.Errorf("newer: %d %q", n, names)
+		}
+		if n, _ := b.differing(status.Differing); n != 2 {
+			t.Errorf("%d differ", n)
+		}
 	})
-	r := b.fullSync(fullsync.Request{Verify: true})
-	if want := []string{"older", "ours"}; r.Err != nil || !slices.Equal(r.Newer, []string{"theirs"}) || !slices.Equal(r.Differing, want) {
-		t.Errorf("%+v", r)
-	}
-	if n, names := b.differing(status.Newer); n != 1 || !slices.Equal(names, []string{"theirs"}) {
-		t.Errorf("newer: %d %q", n, names)
-	}
-	if n, _ := b.differing(status.Differing); n != 2 {
-		t.Errorf("%d differ", n)
-	}
 }
 
 // A scan names a file that was sent long ago; with -u the run says nothing of the
 // copy that was made newer on the remote since then.
 func TestARunThatDidNotAskLeavesWhatIsNewerThere(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	b.write("ours", "sent")
-	b.arrives("ours", "sent")
-	b.idle()
-	b.paused(func() {
-		put(t, b.dst, "ours", "newer on the remote")
-		at(t, b.dst+"/ours", time.Now().Add(time.Hour))
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		b.write("ours", "sent")
+		b.arrives("ours", "sent")
+		b.idle()
+		b.paused(func() {
+			put(t, b.dst, "ours", "newer on the remote")
+			at(t, b.dst+"/ours", time.Now().Add(time.Hour))
+		})
+		if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || !slices.Equal(r.Newer, []string{"ours"}) {
+			t.Fatalf("%+v", r)
+		}
+		b.Mark("ours", dirty.Unsure)
+		b.idle()
+		if n := b.newerTold(); n != 1 {
+			t.Errorf("after a run that sent nothing the status tells of %d newer files", n)
+		}
+		b.write("ours", "written again")
+		at(t, b.src+"/ours", time.Now().Add(2*time.Hour))
+		b.arrives("ours", "written again")
+		b.idle()
+		if n := b.newerTold(); n != 0 {
+			t.Errorf("after it was sent the status tells of %d newer files", n)
+		}
 	})
-	if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || !slices.Equal(r.Newer, []string{"ours"}) {
-		t.Fatalf("%+v", r)
-	}
-	b.Mark("ours", dirty.Unsure)
-	b.idle()
-	if n := b.newerTold(); n != 1 {
-		t.Errorf("after a run that sent nothing the status tells of %d newer files", n)
-	}
-	b.write("ours", "written again")
-	at(t, b.src+"/ours", time.Now().Add(2*time.Hour))
-	b.arrives("ours", "written again")
-	b.idle()
-	if n := b.newerTold(); n != 0 {
-		t.Errorf("after it was sent the status tells of %d newer files", n)
-	}
 }
 
 // Where nothing is to be deleted, what only the remote has is no difference that
 // anybody has to act upon.
 func TestExtrasOfALaneThatDeletesNothing(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{there: []string{"only"}, options: func(o *setup) {
+	onBed(t, with{there: []string{"only"}, options: func(o *Options) {
 		o.MayDelete = false
 		o.Differences = []status.Difference{{Kind: status.Extras, Count: 1, Since: time.Now()}}
-	}})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	if r := b.fullSync(fullsync.Request{Verify: true}); !slices.Equal(r.Extras, []string{"only"}) {
-		t.Errorf("%+v", r)
-	}
-	if s := b.Snapshot(time.Now()); s.State != status.LaneInSync {
-		t.Errorf("%s %+v", s.State, s.Differences)
-	}
+	}}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		if r := b.fullSync(fullsync.Request{Verify: true}); !slices.Equal(r.Extras, []string{"only"}) {
+			t.Errorf("%+v", r)
+		}
+		if s := b.Snapshot(time.Now()); s.State != status.LaneInSync {
+			t.Errorf("%s %+v", s.State, s.Differences)
+		}
+	})
 }
 
 func TestAFullSyncSettlesWhatAComparisonHasFound(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"a"}, params: "-artz"})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	put(t, b.dst, "a", "changed on the remote")
-	must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
-	if n, _ := b.differing(status.Differing); n != 1 {
-		t.Errorf("%d differ", n)
-	}
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	if s := b.Snapshot(time.Now()); s.State != status.LaneInSync {
-		t.Errorf("%s %+v", s.State, s.Differences)
-	}
+	onBed(t, with{files: []string{"a"}, terms: withoutUpdate}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		put(t, b.dst, "a", "changed on the remote")
+		must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
+		if n, _ := b.differing(status.Differing); n != 1 {
+			t.Errorf("%d differ", n)
+		}
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		if s := b.Snapshot(time.Now()); s.State != status.LaneInSync {
+			t.Errorf("%s %+v", s.State, s.Differences)
+		}
+	})
 }
 
 // Who asks for a comparison gets an answer, also from a lane that cannot make
 // one now, whatever else is asked for.
 func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
-	t.Parallel()
 	ask := func(b *bed) error {
 		done := make(chan fullsync.Result, 2)
-		must(t, b.FullSync(t.Context(), fullsync.Request{Verify: true, Done: func(r fullsync.Result) { done <- r }}))
+		must(b.T, b.FullSync(b.Context(), fullsync.Request{Verify: true, Done: func(r fullsync.Result) { done <- r }}))
 		select {
 		case r := <-done:
 			return r.Err
@@ -201,203 +168,209 @@ func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
 		}
 	}
 	t.Run("remote down", func(t *testing.T) {
-		b := newBed(t, with{})
-		must(t, b.fullSync(fullsync.Request{}).Err)
-		b.daemon.Stop()
-		if err := ask(b); err == nil || !strings.Contains(err.Error(), "refuses the connection; start the rsync daemon") {
-			t.Errorf("err = %v", err)
-		}
-		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true})) // stays wanted
-		if err := ask(b); err == nil {
-			t.Error("compared with a remote that is down")
-		}
-		b.daemon.Start()
-		if err := ask(b); err != nil {
-			t.Errorf("the remote is back: %v", err)
-		}
+		onBed(t, with{}, func(t *testing.T, b *bed) {
+			must(t, b.fullSync(fullsync.Request{}).Err)
+			b.away.Store(true)
+			if err := ask(b); err == nil || !strings.Contains(err.Error(), "refuses the connection; start it") {
+				t.Errorf("err = %v", err)
+			}
+			must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true})) // stays wanted
+			if err := ask(b); err == nil {
+				t.Error("compared with a remote that is down")
+			}
+			b.away.Store(false)
+			if err := ask(b); err != nil {
+				t.Errorf("the remote is back: %v", err)
+			}
+		})
 	})
 	t.Run("paused", func(t *testing.T) {
-		b := newBed(t, with{})
-		must(t, b.Pause(t.Context(), true))
-		if err := ask(b); !errors.Is(err, errPaused) {
-			t.Errorf("err = %v", err)
-		}
+		onBed(t, with{}, func(t *testing.T, b *bed) {
+			must(t, b.Pause(t.Context(), true))
+			if err := ask(b); !errors.Is(err, errPaused) {
+				t.Errorf("err = %v", err)
+			}
+		})
 	})
 	t.Run("watch root gone", func(t *testing.T) {
-		b := newBed(t, with{})
-		b.gone.Store(true)
-		if err := ask(b); !errors.Is(err, transport.ErrRootGone) {
-			t.Errorf("err = %v", err)
-		}
+		onBed(t, with{}, func(t *testing.T, b *bed) {
+			b.gone.Store(true)
+			if err := ask(b); !errors.Is(err, transport.ErrRootGone) {
+				t.Errorf("err = %v", err)
+			}
+		})
 	})
-	t.Run("no rsync", func(t *testing.T) {
-		b := newBed(t, with{options: func(o *setup) { o.Way.Program = "/nonexistent/rsync" }})
-		if err := ask(b); err == nil {
-			t.Error("compared without rsync")
-		}
-		if s := b.Snapshot(time.Now()); s.FailedRuns == 0 || len(s.Failures) == 0 {
-			t.Errorf("%d failed runs, %d failures shown", s.FailedRuns, len(s.Failures))
-		}
+	t.Run("nothing can be started", func(t *testing.T) {
+		onBed(t, with{}, func(t *testing.T, b *bed) {
+			b.broken.Store(true)
+			if err := ask(b); err == nil {
+				t.Error("compared without a run")
+			}
+			if s := b.Snapshot(time.Now()); s.FailedRuns == 0 || len(s.Failures) == 0 {
+				t.Errorf("%d failed runs, %d failures shown", s.FailedRuns, len(s.Failures))
+			}
+		})
 	})
 }
 
 // A full sync that was asked for is owed to the remote until it is done.
 func TestAWantedFullSyncIsNotInSync(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"f"}})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	testkit.Eventually(t, patient, "in sync", func() bool {
-		s := b.Snapshot(time.Now())
-		return s.State == status.LaneInSync && s.FullSyncSince.IsZero() && s.FailedRuns == 0
-	})
-	b.daemon.Stop()
-	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
-	if s := b.Snapshot(time.Now()); s.State == status.LaneInSync || s.FullSyncSince.IsZero() {
-		t.Errorf("%s, wanted since %v", s.State, s.FullSyncSince)
-	}
-	testkit.Eventually(t, patient, "it backs off", func() bool {
-		s := b.Snapshot(time.Now())
-		return s.State == status.LaneBackingOff && s.FailedRuns > 0 && len(s.Failures) > 0 && s.Lag(time.Now().Add(time.Hour)) > time.Hour
-	})
-	b.daemon.Start()
-	testkit.Eventually(t, patient, "in sync", func() bool {
-		s := b.Snapshot(time.Now())
-		return s.State == status.LaneInSync && s.FullSyncSince.IsZero()
+	onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		testkit.Eventually(t, patient, "in sync", func() bool {
+			s := b.Snapshot(time.Now())
+			return s.State == status.LaneInSync && s.FullSyncSince.IsZero() && s.FailedRuns == 0
+		})
+		b.away.Store(true)
+		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
+		if s := b.Snapshot(time.Now()); s.State == status.LaneInSync || s.FullSyncSince.IsZero() {
+			t.Errorf("%s, wanted since %v", s.State, s.FullSyncSince)
+		}
+		testkit.Eventually(t, patient, "it backs off", func() bool {
+			s := b.Snapshot(time.Now())
+			return s.State == status.LaneBackingOff && s.FailedRuns > 0 && len(s.Failures) > 0 && s.Lag(time.Now().Add(time.Hour)) > time.Hour
+		})
+		b.away.Store(false)
+		testkit.Eventually(t, patient, "in sync", func() bool {
+			s := b.Snapshot(time.Now())
+			return s.State == status.LaneInSync && s.FullSyncSince.IsZero()
+		})
 	})
 }
 
 func TestAFullSyncCountsWhatItSends(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"same"}})
-	put(t, b.src, "a", "12345")
-	put(t, b.src, "d/b", "678")
-	must(t, os.Chtimes(b.src+"/same", time.Unix(1700000000, 0), time.Unix(1700000000, 0)))
-	must(t, os.Chtimes(b.dst+"/same", time.Unix(1700000000, 0), time.Unix(1700000000, 0)))
-	must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
-	s := b.Snapshot(time.Now())
-	var files, bytes int64
-	for i := range s.Series.Files {
-		files, bytes = files+s.Series.Files[i], bytes+s.Series.Bytes[i]
-	}
-	if s.Files != 2 || s.BytesSent != 8 || files != 2 || bytes != 8 || s.Latency.Count != 0 {
-		t.Errorf("%d files, %d bytes; charts %d, %d; %+v", s.Files, s.BytesSent, files, bytes, s.Latency)
-	}
+	onBed(t, with{files: []string{"same"}}, func(t *testing.T, b *bed) {
+		put(t, b.src, "a", "12345")
+		put(t, b.src, "d/b", "678")
+		must(t, os.Chtimes(b.src+"/same", time.Unix(1700000000, 0), time.Unix(1700000000, 0)))
+		must(t, os.Chtimes(b.dst+"/same", time.Unix(1700000000, 0), time.Unix(1700000000, 0)))
+		must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
+		s := b.Snapshot(time.Now())
+		var files, bytes int64
+		for i := range s.Series.Files {
+			files, bytes = files+s.Series.Files[i], bytes+s.Series.Bytes[i]
+		}
+		if s.Files != 2 || s.BytesSent != 8 || files != 2 || bytes != 8 || s.Latency.Count != 0 {
+			t.Errorf("%d files, %d bytes; charts %d, %d; %+v", s.Files, s.BytesSent, files, bytes, s.Latency)
+		}
+	})
 }
 
 // A try that has nothing left to do takes no time, and not less than that.
 func TestHowLongAFullSyncTook(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	run := carry.FullRun{Carrier: b.carrier}
-	o := run.Fly(t.Context(), outcome.Flight{Kind: plan.KindFull, Caps: transport.Capabilities{NoDelete: true}}, true)
-	if took := o.Ended.Sub(o.Began); took < 0 {
-		t.Errorf("took %v", took)
-	}
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		run := carry.FullRun{Carrier: b.carrier}
+		o := run.Fly(t.Context(), outcome.Flight{Kind: plan.KindFull, Caps: transport.Capabilities{NoDelete: true}}, true)
+		if took := o.Ended.Sub(o.Began); took < 0 {
+			t.Errorf("took %v", took)
+		}
+	})
 }
 
 // What could not be delivered is neither counted as sent nor called done.
 func TestAFullSyncThatDeliversNothing(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{module: []string{"uid = nobody", "gid = nogroup"}})
-	must(t, os.Chmod(b.dst, 0o755))
-	put(t, b.src, "a", "1")
-	put(t, b.src, "b", "2")
-	done := make(chan fullsync.Result, 1)
-	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
-	if r := <-done; r.Unreadable != 2 {
-		t.Errorf("%+v", r)
-	}
-	s := b.Snapshot(time.Now())
-	if s.Files != 0 || s.State == status.LaneInSync {
-		t.Errorf("%d files were sent, %s", s.Files, s.State)
-	}
-	if n := b.logs.FilterMessage("full sync done").Len(); n != 0 {
-		t.Error("the log says that it is done")
-	}
-	if n := b.logs.FilterMessageSnippet("full sync ended").Len(); n != 1 {
-		t.Errorf("%d lines say how it ended", n)
-	}
+	all := transport.Result{Class: transport.Partly, Failed: append(denied("a").Failed, denied("b").Failed...)}
+	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
+		return all, c.Batch.Kind == transport.Full || c.Batch.Kind == transport.Send
+	}}, func(t *testing.T, b *bed) {
+		put(t, b.src, "a", "1")
+		put(t, b.src, "b", "2")
+		done := make(chan fullsync.Result, 1)
+		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
+		if r := <-done; r.Unreadable != 2 {
+			t.Errorf("%+v", r)
+		}
+		s := b.Snapshot(time.Now())
+		if s.Files != 0 || s.State == status.LaneInSync {
+			t.Errorf("%d files were sent, %s", s.Files, s.State)
+		}
+		if n := b.logs.FilterMessage("full sync done").Len(); n != 0 {
+			t.Error("the log says that it is done")
+		}
+		if n := b.logs.FilterMessageSnippet("full sync ended").Len(); n != 1 {
+			t.Errorf("%d lines say how it ended", n)
+		}
+	})
 }
 
 // With -u a path that is only looked at again still differs.
 func TestWhatMinusULeavesStillDiffers(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"a", "d/b"}})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	for _, f := range []string{"a", "d/b"} {
-		put(t, b.dst, f, "newer on the remote")
-	}
-	must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
-	b.Mark("a", 0)
-	b.Mark("d", dirty.Tree)
-	b.idle()
-	if s := b.Snapshot(time.Now()); s.State != status.LaneDegraded || len(s.Differences) == 0 {
-		t.Errorf("%s %+v", s.State, s.Differences)
-	}
-	b.write("a", "written here")
-	b.write("d/b", "written here")
-	b.equal()
-	testkit.Eventually(t, patient, "in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
+	onBed(t, with{files: []string{"a", "d/b"}}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{}).Err)
+		for _, f := range []string{"a", "d/b"} {
+			put(t, b.dst, f, "newer on the remote")
+		}
+		must(t, b.fullSync(fullsync.Request{Verify: true}).Err)
+		b.Mark("a", 0)
+		b.Mark("d", dirty.Tree)
+		b.idle()
+		if s := b.Snapshot(time.Now()); s.State != status.LaneDegraded || len(s.Differences) == 0 {
+			t.Errorf("%s %+v", s.State, s.Differences)
+		}
+		b.write("a", "written here")
+		b.write("d/b", "written here")
+		b.equal()
+		testkit.Eventually(t, patient, "in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
+	})
 }
 
 // A directory here that an expression for directories excludes would be made there:
 // nothing has said that the remote has something of its name.
 func TestAnExcludedDirectoryIsNoDifference(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"a"}, options: func(o *setup) {
+	onBed(t, with{files: []string{"a"}, options: func(o *Options) {
 		o.Excluded = func(path string, dir bool) bool { return dir && path == "skip" }
-	}})
-	put(t, b.src, "skip/in", "excluded")
-	must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
-	if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || len(r.Extras)+len(r.Differing) > 0 {
-		t.Errorf("%+v", r)
-	}
-	if s := b.Snapshot(time.Now()); s.State != status.LaneInSync {
-		t.Errorf("%s: %+v", s.State, s.Differences)
-	}
+	}}, func(t *testing.T, b *bed) {
+		put(t, b.src, "skip/in", "excluded")
+		must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
+		if r := b.fullSync(fullsync.Request{Verify: true}); r.Err != nil || len(r.Extras)+len(r.Differing) > 0 {
+			t.Errorf("%+v", r)
+		}
+		if s := b.Snapshot(time.Now()); s.State != status.LaneInSync {
+			t.Errorf("%s: %+v", s.State, s.Differences)
+		}
+	})
 }
 
 // A comparison that repairs brings over what differs, deletes what an automatic full
 // sync would delete, and leaves alone what -u does.
 func TestAComparisonRepairs(t *testing.T) {
-	t.Parallel()
 	for _, mirrored := range []bool{false, true} {
-		b := newBed(t, with{files: []string{"size", "same", "newer", "fine"}})
-		b.fullSync(fullsync.Request{Mirror: mirrored})
-		past := time.Now().Add(-time.Hour)
-		for _, dir := range []string{b.src, b.dst} {
-			at(t, dir+"/same", past)
-		}
-		put(t, b.dst, "size", "longer than here")
-		put(t, b.dst, "same", "OLD") // of one size and time
-		at(t, b.dst+"/size", past)
-		at(t, b.dst+"/same", past)
-		put(t, b.dst, "newer", "theirs")
-		at(t, b.dst+"/newer", time.Now().Add(time.Hour))
-		put(t, b.dst, "theirs/x", "only there")
-		r := b.fullSync(fullsync.Request{Verify: true, Manner: fullsync.Manner{Pace: transport.Pace{Gentle: true, BWLimit: 900}}})
-		if b.there("size") == "old" || slices.Contains(r.Differing, "same") || len(r.Newer) != 1 {
-			t.Errorf("without repair: %+v, size is %q", r, b.there("size"))
-		}
-		r = b.fullSync(fullsync.Request{Verify: true, Manner: fullsync.Manner{Contents: true, Repair: true, Pace: transport.Pace{Gentle: true, BWLimit: 900}}})
-		if r.Err != nil || !slices.Contains(r.Differing, "same") || !slices.Contains(r.Differing, "size") {
-			t.Errorf("%+v", r)
-		}
-		b.arrives("size", "old")
-		b.arrives("same", "old")
-		if b.there("newer") != "theirs" {
-			t.Errorf("what is newer there was replaced: %q", b.there("newer"))
-		}
-		if mirrored {
-			b.arrives("theirs/x", "<none>")
-			testkit.Eventually(t, patient, "the audit log says why", func() bool { return len(b.deletions(audit.CauseVerify)) > 0 })
-		} else if b.idle(); b.there("theirs/x") != "only there" {
-			t.Error("deleted what nobody has asked for")
-		}
-		if b.ran("--bwlimit=900") == 0 {
-			t.Error("the limit was not given to rsync")
-		}
-		b.stop()
+		onBed(t, with{files: []string{"size", "same", "newer", "fine"}}, func(t *testing.T, b *bed) {
+			b.fullSync(fullsync.Request{Mirror: mirrored})
+			past := time.Now().Add(-time.Hour)
+			for _, dir := range []string{b.src, b.dst} {
+				at(t, dir+"/same", past)
+			}
+			put(t, b.dst, "size", "longer than here")
+			put(t, b.dst, "same", "OLD") // of one size and time
+			at(t, b.dst+"/size", past)
+			at(t, b.dst+"/same", past)
+			put(t, b.dst, "newer", "theirs")
+			at(t, b.dst+"/newer", time.Now().Add(time.Hour))
+			put(t, b.dst, "theirs/x", "only there")
+			r := b.fullSync(fullsync.Request{Verify: true, Manner: fullsync.Manner{Pace: transport.Pace{Gentle: true, BWLimit: 900}}})
+			if b.there("size") == "old" || slices.Contains(r.Differing, "same") || len(r.Newer) != 1 {
+				t.Errorf("without repair: %+v, size is %q", r, b.there("size"))
+			}
+			r = b.fullSync(fullsync.Request{Verify: true, Manner: fullsync.Manner{Contents: true, Repair: true, Pace: transport.Pace{Gentle: true, BWLimit: 900}}})
+			if r.Err != nil || !slices.Contains(r.Differing, "same") || !slices.Contains(r.Differing, "size") {
+				t.Errorf("%+v", r)
+			}
+			b.arrives("size", "old")
+			b.arrives("same", "old")
+			if b.there("newer") != "theirs" {
+				t.Errorf("what is newer there was replaced: %q", b.there("newer"))
+			}
+			if mirrored {
+				b.arrives("theirs/x", "<none>")
+				testkit.Eventually(t, patient, "the audit log says why", func() bool { return len(b.deletions(audit.CauseVerify)) > 0 })
+			} else if b.idle(); b.there("theirs/x") != "only there" {
+				t.Error("deleted what nobody has asked for")
+			}
+			if !slices.ContainsFunc(b.remote.Calls(), func(c transport.Call) bool { return c.Batch.Pace.BWLimit == 900 && c.Batch.Pace.Gentle }) {
+				t.Error("the pace was not given to any run")
+			}
+		})
 	}
 }
 

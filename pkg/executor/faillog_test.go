@@ -1,17 +1,15 @@
 package executor
 
 import (
+	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
-	"github.com/sersync/sersync/pkg/failqueue"
 	"github.com/sersync/sersync/pkg/transport"
 )
 
@@ -26,112 +24,63 @@ func (b *bed) logged() string {
 	return strings.Join(all, "\n")
 }
 
-// An outage of the ordinary kind shows in the fail log, as with 2.5.4, whose
-// size monitors look at; it is empty again when all is through.
-func TestTheFailLogDuringAnOutage(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	must(t, b.fullSync(fullsync.Request{}).Err)
-	b.daemon.Stop()
-	b.write("a", "1")
-	testkit.Eventually(t, patient, "a is listed", func() bool {
-		return strings.Contains(b.logged(), "10 rsync -artuz -R") && strings.Contains(b.logged(), " ./a ")
-	})
-	b.write("d/b", "1")
-	testkit.Eventually(t, patient, "what came later, too", func() bool { return strings.Contains(b.logged(), " ./d/b ") })
-	b.daemon.Start()
-	b.equal()
-	testkit.Eventually(t, patient, "the fail log is empty", func() bool { return b.logged() == "" })
-}
-
-// A person can run the fail log: it brings over and deletes what waits, with the
-// user's options and without those that only this program needs.
-func TestTheFailLogCanBeRun(t *testing.T) {
-	t.Parallel()
-	for name, caps := range map[string]transport.Capabilities{"by name": {}, "by patterns": transport.Capabilities{}.Lacking(transport.MissingArgs)} {
-		t.Run(name, func(t *testing.T) {
-			b := newBed(t, with{
-				files: []string{"old[1]", "dir/inside", "dir/deep/inside", "d/stays"}, there: []string{"d/theirs"},
-				options: func(o *setup) { o.Caps = caps },
-			})
-			b.daemon.Stop()
-			b.write("it's $HOME;*", "1")
-			b.write("d/new", "1")
-			b.remove("old[1]")
-			b.remove("dir")
-			testkit.Eventually(t, patient, "all of it is listed", func() bool {
-				s := b.logged()
-				return strings.Contains(s, "./d/new") && strings.Contains(s, "$HOME") && strings.Contains(s, "old") && strings.Contains(s, "dir")
-			})
-			b.stop()
-			for _, own := range []string{"--sockopts", "--contimeout", "--out-format", "--no-motd", "--from0", "--modify-window"} {
-				if strings.Contains(b.logged(), own) {
-					t.Errorf("%s in\n%s", own, b.logged())
-				}
-			}
-			b.daemon.Start()
-			path := filepath.Join(t.TempDir(), "fail.sh")
-			script, err := failqueue.New(path)
-			must(t, err)
-			must(t, script.Update(b.failLog))
-			if out, err := exec.Command("sh", "-e", path).CombinedOutput(); err != nil {
-				text, _ := os.ReadFile(path)
-				t.Fatalf("%v: %s\n%s", err, out, text)
-			}
-			must(t, os.Remove(b.dst+"/d/theirs")) // nobody asked for that
-			b.equal()
-		})
-	}
-}
-
 // A full sync that finds no remote is what the fail log lists when nothing else
 // is dirty.
 func TestTheFailLogOfAFullSync(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"f"}})
-	b.daemon.Stop()
-	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
-	testkit.Eventually(t, patient, "it is listed", func() bool { return strings.Contains(b.logged(), " ./ 127.0.0.1::m") })
-	b.daemon.Start()
-	testkit.Eventually(t, patient, "the fail log is empty", func() bool { return b.logged() == "" })
+	onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
+		b.away.Store(true)
+		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
+		testkit.Eventually(t, patient, "it is listed", func() bool { return strings.Contains(b.logged(), "carry") })
+		b.away.Store(false)
+		testkit.Eventually(t, patient, "the fail log is empty", func() bool { return b.logged() == "" })
+	})
 }
 
 func TestTheFailLogIsBoundedDuringAnOutage(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	b.daemon.Stop()
-	for i := range maxOutage + 50 {
-		b.write(fmt.Sprint("f", i), "1")
-	}
-	testkit.Eventually(t, patient, "as many as fit are listed", func() bool { return strings.Count(b.logged(), "\n") == maxOutage-1 })
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		b.away.Store(true)
+		for i := range maxOutage + 50 {
+			b.write(fmt.Sprint("f", i), "1")
+		}
+		testkit.Eventually(t, patient, "as many as fit are listed", func() bool { return strings.Count(b.logged(), "\n") == maxOutage-1 })
+	})
 }
 
 // Many paths that fail of one cause are one line, then a counted one a minute,
 // and one when it is over.
 func TestManyFailingPathsAreFewLines(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{module: []string{"uid = nobody", "gid = nogroup"}})
-	must(t, os.Mkdir(b.dst+"/locked", 0o755))
-	const many = 100
-	for i := range many {
-		b.write(fmt.Sprint("locked/f", i), "1")
-	}
-	testkit.Eventually(t, patient, "all of them fail", func() bool { return b.Snapshot(time.Now()).Failing >= many })
-	if n := b.logs.FilterMessageSnippet("paths fail").Len(); n == 0 || n > 3 {
-		t.Errorf("%d lines about %d failing paths", n, many)
-	}
-	must(t, os.Chmod(b.dst+"/locked", 0o777))
-	must(t, b.RetryNow(t.Context()))
-	testkit.Eventually(t, patient, "one line when it is over", func() bool { return b.logs.FilterMessage("no path fails any more").Len() == 1 })
+	var locked atomic.Bool
+	locked.Store(true)
+	onBed(t, with{carry: func(ctx context.Context, b *bed, c transport.Call) (r transport.Result, ok bool) {
+		for _, name := range c.Names {
+			if locked.Load() && strings.HasPrefix(name, "locked/") {
+				r.Class, r.Failed = transport.Partly, append(r.Failed, denied(name).Failed...)
+			}
+		}
+		return r, r.Failed != nil
+	}}, func(t *testing.T, b *bed) {
+		const many = 100
+		for i := range many {
+			b.write(fmt.Sprint("locked/f", i), "1")
+		}
+		testkit.Eventually(t, patient, "all of them fail", func() bool { return b.Snapshot(time.Now()).Failing >= many })
+		if n := b.logs.FilterMessageSnippet("paths fail").Len(); n == 0 || n > 3 {
+			t.Errorf("%d lines about %d failing paths", n, many)
+		}
+		locked.Store(false)
+		must(t, b.RetryNow(t.Context()))
+		testkit.Eventually(t, patient, "one line when it is over", func() bool { return b.logs.FilterMessage("no path fails any more").Len() == 1 })
+	})
 }
 
 // A run that cannot even be started is a failed run.
 func TestARunThatCannotBeStartedIsCounted(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{options: func(o *setup) { o.Way.Program = "/nonexistent/rsync" }})
-	b.write("f", "1")
-	testkit.Eventually(t, patient, "it is counted and shown", func() bool {
-		s := b.Snapshot(time.Now())
-		return s.FailedRuns > 0 && len(s.Failures) > 0 && !s.LastFailure.IsZero()
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		b.broken.Store(true)
+		b.write("f", "1")
+		testkit.Eventually(t, patient, "it is counted and shown", func() bool {
+			s := b.Snapshot(time.Now())
+			return s.FailedRuns > 0 && len(s.Failures) > 0 && !s.LastFailure.IsZero()
+		})
 	})
 }

@@ -1,48 +1,36 @@
 package executor
 
 import (
-	"fmt"
+	"path"
+	"slices"
 	"testing"
 
-	"github.com/sersync/sersync/internal/testkit"
-	"github.com/sersync/sersync/pkg/audit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
-// TestFullSyncPatterns: what the patterns of a full sync leave out stays on the
-// target, in directories that are gone here, too; all else there goes.
-func TestFullSyncPatterns(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{
-		files: []string{"f", "here/f"},
-		there: []string{
-			"top", "top.php", "here/only", "here/only.php", "gone/only", "gone/only.php", "gone/whole/x", "gone/deep/x", "gone/deep/y.php",
-			"info/x", "all/x", "all/y/z",
-		},
-	})
-	if r := b.fullSync(fullsync.Request{Mirror: true, Excludes: []string{"*.php", "info/*"}}); r.Err != nil {
-		t.Fatal(r.Err)
+// byName matches patterns with the last parts of paths.
+func byName(t *transport.Terms) {
+	t.Matcher = func(patterns []string) func(string, bool) bool {
+		return func(name string, _ bool) bool {
+			return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, path.Base(name)); return ok })
+		}
 	}
-	for name, want := range map[string]string{
-		"f": "old", "here/f": "old", "top.php": "there", "here/only.php": "there", "gone/only.php": "there", "gone/deep/y.php": "there", "info/x": "there",
-		"top": "<none>", "here/only": "<none>", "gone/only": "<none>", "gone/whole": "<none>", "gone/deep/x": "<none>", "all": "<none>",
-	} {
-		testkit.Eventually(t, patient, fmt.Sprint(name, " is ", want), func() bool { return b.there(name) == want })
-	}
-	b.idle()
-	if b.there("gone/only.php") != "there" || b.there("gone/deep/y.php") != "there" {
-		t.Error("what the patterns keep was deleted late")
-	}
-	if n := len(b.deletions(audit.CauseMirror)); n < 6 {
-		t.Errorf("the audit knows of %q", b.deletions(audit.CauseMirror))
-	}
+}
 
-	b.write("here/new.php", "1")
-	b.arrives("here/new.php", "1")
-	b.remove("here") // an event: the patterns are none of its business
-	testkit.Eventually(t, patient, "the directory is gone with all it held", func() bool { return b.there("here") == "<none>" })
-	b.stop()
-	if len(b.guarded.dirs) != 0 {
-		t.Errorf("remembered for ever: %v", b.guarded.dirs)
-	}
+// A directory that is gone here, and holds what the patterns of a full sync keep, loses
+// the rest, and is not remembered for that any longer.
+func TestWhatPatternsKeepIsForgotten(t *testing.T) {
+	onBed(t, with{files: []string{"f"}, there: []string{"gone/only", "gone/only.php", "gone/deep/x", "gone/deep/y.php"}, terms: byName}, func(t *testing.T, b *bed) {
+		must(t, b.fullSync(fullsync.Request{Mirror: true, Excludes: []string{"*.php"}}).Err)
+		for name, want := range map[string]string{"gone/only": "<none>", "gone/deep/x": "<none>", "gone/only.php": "there", "gone/deep/y.php": "there"} {
+			if got := b.there(name); got != want {
+				t.Errorf("%s is %s, want %s", name, got, want)
+			}
+		}
+		b.stop()
+		if len(b.guarded.dirs) != 0 {
+			t.Errorf("remembered for ever: %v", b.guarded.dirs)
+		}
+	})
 }

@@ -23,51 +23,38 @@ import (
 )
 
 func TestInheritTakesWhatIsDirty(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	b.Complete()
-	must(t, b.Pause(t.Context(), true))
-	b.write("f", "1")
-	b.stop()
-	next := NewLane(b.again())
-	next.state.caps = transport.Capabilities{}
-	if !next.Inherit(b.Lane, true) {
-		t.Error("what was known is lost")
-	}
-	if s := next.dirty.Stats(); s.Pending != 1 || s.Oldest.After(time.Now()) {
-		t.Errorf("%+v", s)
-	}
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		b.Complete()
+		must(t, b.Pause(t.Context(), true))
+		b.write("f", "1")
+		b.stop()
+		next := NewLane(b.again())
+		next.state.caps = transport.Capabilities{}
+		if !next.Inherit(b.Lane, true) {
+			t.Error("what was known is lost")
+		}
+		if s := next.dirty.Stats(); s.Pending != 1 || s.Oldest.After(time.Now()) {
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 // A lane that carries something else than the one before knows what is dirty, and
 // nothing of what the target has.
 func TestInheritOfAnotherChoiceKnowsNothing(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	b.Complete()
-	b.stop()
-	next := NewLane(b.again())
-	if next.Inherit(b.Lane, false); !next.Remember(time.Now()).Watermark.IsZero() {
-		t.Error("it has a watermark before everything was compared")
-	}
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		b.Complete()
+		b.stop()
+		next := NewLane(b.again())
+		if next.Inherit(b.Lane, false); !next.Remember(time.Now()).Watermark.IsZero() {
+			t.Error("it has a watermark before everything was compared")
+		}
+	})
 }
 
-// held makes every rsync of a bed wait at its start until release is called;
-// begun tells how many have started.
-func held(t *testing.T) (change func(*setup), begun func() int, release func()) {
-	t.Helper()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "rsync")
-	testkit.WriteProgram(t, program, fmt.Sprintf(`#!/bin/sh
-: >'%[1]s'/begun.$$
-while [ ! -e '%[1]s'/go ]; do sleep 0.02; done
-exec rsync "$@"
-`, dir))
-	begun = func() int {
-		found, _ := filepath.Glob(dir + "/begun.*")
-		return len(found)
-	}
-	return func(o *setup) { o.Way.Program = program }, begun, func() { put(t, dir, "go", "") }
+// held makes every batch of a bed wait at its beginning until the gate opens.
+func held(may **gate) with {
+	return with{options: func(*Options) { *may = newGate() }, carry: heldUp(may, func(transport.Call) bool { return true })}
 }
 
 // stopping ends the lane as a reload does, and calls meanwhile once it takes no
@@ -84,64 +71,64 @@ func (b *bed) stopping(meanwhile func()) {
 // TestInheritTakesWhatWaitedForItsKind: what was claimed and had found no slot
 // when the lane was stopped is dirty in the next one.
 func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
-	t.Parallel()
-	change, begun, release := held(t)
-	b := newBed(t, with{options: change})
-	b.Complete()
-	for i := range 3 {
-		name := filepath.Join(b.src, fmt.Sprint("big", i))
-		must(t, os.WriteFile(name, nil, 0o644))
-		must(t, os.Truncate(name, bigFile+1))
-		b.Mark(fmt.Sprint("big", i), dirty.Content)
-	}
-	testkit.Eventually(t, patient, "the first is being sent", func() bool {
-		s := b.dirty.Stats()
-		return begun() == 1 && s.InFlight == 3
+	var may *gate
+	onBed(t, held(&may), func(t *testing.T, b *bed) {
+		b.Complete()
+		for i := range 3 {
+			name := filepath.Join(b.src, fmt.Sprint("big", i))
+			must(t, os.WriteFile(name, nil, 0o644))
+			must(t, os.Truncate(name, bigFile+1))
+			b.Mark(fmt.Sprint("big", i), dirty.Content)
+		}
+		testkit.Eventually(t, patient, "the first is being sent", func() bool {
+			s := b.dirty.Stats()
+			return b.ran() == 1 && s.InFlight == 3
+		})
+		b.stopping(may.open)
+		b.loop.sweeper.noteLeftover("dir", time.Now())
+		if b.there("big0") == "<none>" {
+			t.Error("what ran was not let finish")
+		}
+		next := NewLane(b.again())
+		if !next.Inherit(b.Lane, true) {
+			t.Error("what was known is lost")
+		}
+		if s := next.dirty.Stats(); s.Pending != 2 || s.InFlight != 0 {
+			t.Errorf("%+v, want two pending", s)
+		}
+		if len(next.leftovers.dirs) != 1 || next.leftovers.next.IsZero() {
+			t.Errorf("the parts that may be left on the target are forgotten: %+v", next.leftovers)
+		}
 	})
-	b.stopping(release)
-	b.loop.sweeper.noteLeftover("dir", time.Now())
-	if b.there("big0") == "<none>" {
-		t.Error("what ran was not let finish")
-	}
-	next := NewLane(b.again())
-	if !next.Inherit(b.Lane, true) {
-		t.Error("what was known is lost")
-	}
-	if s := next.dirty.Stats(); s.Pending != 2 || s.InFlight != 0 {
-		t.Errorf("%+v, want two pending", s)
-	}
-	if len(next.leftovers.dirs) != 1 || next.leftovers.next.IsZero() {
-		t.Errorf("the parts that may be left on the target are forgotten: %+v", next.leftovers)
-	}
 }
 
 // TestRequestsWhileStopping: what is asked for while a lane ends, and after it,
 // is carried out by the one that inherits.
 func TestRequestsWhileStopping(t *testing.T) {
-	t.Parallel()
-	change, begun, release := held(t)
-	b := newBed(t, with{options: change})
-	b.Complete()
-	b.write("f", "1")
-	testkit.Eventually(t, patient, "it is being sent", func() bool { return begun() == 1 })
-	b.stopping(func() {
-		must(t, b.Pause(t.Context(), true))
-		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
-		release()
+	var may *gate
+	onBed(t, held(&may), func(t *testing.T, b *bed) {
+		b.Complete()
+		b.write("f", "1")
+		testkit.Eventually(t, patient, "it is being sent", func() bool { return b.ran() == 1 })
+		b.stopping(func() {
+			must(t, b.Pause(t.Context(), true))
+			must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
+			may.open()
+		})
+		if err := b.Pause(t.Context(), false); !errors.Is(err, ErrStopped) {
+			t.Errorf("asked of a lane without an heir: %v, want ErrStopped", err)
+		}
+		b.Leave()
+		must(t, b.FullSync(t.Context(), fullsync.Request{Excludes: []string{"x"}}))
+		next := NewLane(b.again())
+		next.Inherit(b.Lane, true)
+		if next.full.Want == nil || !next.full.Want.Mirror || len(next.full.Again) != 1 || len(next.full.Again[0].Excludes) != 1 {
+			t.Errorf("the full syncs are lost: %+v, %+v", next.full.Want, next.full.Again)
+		}
+		if s := next.Snapshot(time.Now()); s.State != status.LanePaused {
+			t.Errorf("the pause is lost: %+v", s)
+		}
 	})
-	if err := b.Pause(t.Context(), false); !errors.Is(err, ErrStopped) {
-		t.Errorf("asked of a lane without an heir: %v, want ErrStopped", err)
-	}
-	b.Leave()
-	must(t, b.FullSync(t.Context(), fullsync.Request{Excludes: []string{"x"}}))
-	next := NewLane(b.again())
-	next.Inherit(b.Lane, true)
-	if next.full.Want == nil || !next.full.Want.Mirror || len(next.full.Again) != 1 || len(next.full.Again[0].Excludes) != 1 {
-		t.Errorf("the full syncs are lost: %+v, %+v", next.full.Want, next.full.Again)
-	}
-	if s := next.Snapshot(time.Now()); s.State != status.LanePaused {
-		t.Errorf("the pause is lost: %+v", s)
-	}
 }
 
 // TestInheritLosesNothing: what a lane has learnt, and what fails, goes over to the

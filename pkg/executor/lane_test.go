@@ -15,359 +15,266 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-func TestChangesArriveAndDeletionsFollow(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"keep", "d/gone", "d/keep", "tree/a/b", "tree/c"}})
-	b.write("new", "1")
-	b.write("deep/er/new", "2")
-	b.write("#x", "3")
-	b.write("a\nb", "4")
-	put(t, b.src, "fresh/x/y", "5")
-	b.Mark("fresh", dirty.Tree)
-	b.remove("d/gone")
-	b.remove("tree")
-	b.equal()
-	b.idle()
-	if got := b.deletions(audit.CauseEvent); !slices.Contains(got, "d/gone") || !slices.Contains(got, "tree") {
-		t.Errorf("deletions told: %q", got)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, p := range []string{"new", "deep/er/new", "#x", "a\nb", "fresh", "d/gone", "tree"} {
-		if ok, told := b.settled[p]; !ok || !told {
-			t.Errorf("%q was not settled", p)
-		}
-	}
-}
-
 func TestOnlyTheTopmostMissingIsDeleted(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"a/b/c/d", "a/b/e", "a/f"}})
-	must(t, os.RemoveAll(b.src+"/a/b"))
-	for _, p := range []string{"a/b/c/d", "a/b/c", "a/b/e"} {
-		b.Mark(p, dirty.Gone) // the event of a/b itself is late
-	}
-	b.equal()
+	onBed(t, with{files: []string{"a/b/c/d", "a/b/e", "a/f"}}, func(t *testing.T, b *bed) {
+		must(t, os.RemoveAll(b.src+"/a/b"))
+		for _, p := range []string{"a/b/c/d", "a/b/c", "a/b/e"} {
+			b.Mark(p, dirty.Gone) // the event of a/b itself is late
+		}
+		b.equal()
+	})
 }
 
 func TestADeletionIsLookedAtTwice(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"f"}})
-	must(t, os.Remove(b.src+"/f"))
-	b.Mark("f", dirty.Gone)
-	b.write("f", "again") // within the second look
-	b.arrives("f", "again")
-	b.idle()
-	if got := b.deletions(audit.CauseEvent); len(got) > 0 {
-		t.Errorf("deleted %q", got)
-	}
+	onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
+		must(t, os.Remove(b.src+"/f"))
+		b.Mark("f", dirty.Gone)
+		b.write("f", "again") // within the second look
+		b.arrives("f", "again")
+		b.idle()
+		if got := b.deletions(audit.CauseEvent); len(got) > 0 {
+			t.Errorf("deleted %q", got)
+		}
+	})
 }
 
 // mv d e; mkdir d gives no event for what was in d.
 func TestAReplacedDirectoryLosesItsOldEntries(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"d/old", "d/sub/old"}})
-	must(t, os.Rename(b.src+"/d", b.src+"/e"))
-	put(t, b.src, "d/new", "n")
-	b.Mark("d", dirty.Gone|dirty.Tree)
-	b.Mark("e", dirty.Tree)
-	b.Mark("d", dirty.Tree)
-	b.equal()
-}
-
-func TestTypesThatChangePlaces(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"f", "d/x"}})
-	must(t, os.Remove(b.src+"/f"))
-	put(t, b.src, "f/in", "1")
-	must(t, os.RemoveAll(b.src+"/d"))
-	put(t, b.src, "d", "file")
-	b.Mark("f", dirty.Tree|dirty.Content)
-	b.Mark("d", dirty.Content)
-	b.equal()
-	b.idle()
-	if got := b.deletions(audit.CauseEvent); !slices.Contains(got, "d/x") {
-		t.Errorf("deletions told: %q, want what the file has taken the place of", got)
-	}
+	onBed(t, with{files: []string{"d/old", "d/sub/old"}}, func(t *testing.T, b *bed) {
+		must(t, os.Rename(b.src+"/d", b.src+"/e"))
+		put(t, b.src, "d/new", "n")
+		b.Mark("d", dirty.Gone|dirty.Tree)
+		b.Mark("e", dirty.Tree)
+		b.Mark("d", dirty.Tree)
+		b.equal()
+	})
 }
 
 func TestWithoutDeleteNothingMakesWay(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"d/x", "gone"}, options: func(o *setup) { o.MayDelete = false }})
-	must(t, os.RemoveAll(b.src+"/d"))
-	put(t, b.src, "d", "file")
-	b.Mark("d", dirty.Content)
-	b.remove("gone")
-	b.write("other", "1")
-	b.arrives("other", "1")
-	testkit.Eventually(t, patient, "d is a named failure", func() bool {
-		f := b.Snapshot(time.Now()).Failures
-		return len(f) > 0 && f[0].Path == "d" && f[0].Remedy != ""
+	onBed(t, with{files: []string{"d/x", "gone"}, options: func(o *Options) { o.MayDelete = false }}, func(t *testing.T, b *bed) {
+		must(t, os.RemoveAll(b.src+"/d"))
+		put(t, b.src, "d", "file")
+		b.Mark("d", dirty.Content)
+		b.remove("gone")
+		b.write("other", "1")
+		b.arrives("other", "1")
+		testkit.Eventually(t, patient, "d is a named failure", func() bool {
+			f := b.Snapshot(time.Now()).Failures
+			return len(f) > 0 && f[0].Path == "d" && f[0].Reason != ""
+		})
+		if b.there("d/x") != "old" || b.there("gone") != "old" {
+			t.Error("something was deleted")
+		}
 	})
-	if b.there("d/x") != "old" || b.there("gone") != "old" {
-		t.Error("something was deleted")
-	}
 }
 
 func excludeLog(path string, _ bool) bool { return strings.HasSuffix(path, ".log") }
 
 func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{
+	onBed(t, with{
 		files:   []string{"d/a.log", "d/b", "d/sub/c", "e/x", "e/y.log"},
-		options: func(o *setup) { o.Excluded = excludeLog },
+		options: func(o *Options) { o.Excluded = excludeLog },
+	}, func(t *testing.T, b *bed) {
+		put(t, b.src, "new/a.log", "1")
+		put(t, b.src, "new/b", "2")
+		b.Mark("new", dirty.Tree)
+		b.remove("d")
+		must(t, os.RemoveAll(b.src+"/e"))
+		put(t, b.src, "e/z", "3")
+		b.Mark("e", dirty.Tree|dirty.Gone)
+		b.arrives("new/b", "2")
+		b.arrives("d/b", "<none>")
+		b.arrives("d/sub", "<none>")
+		b.arrives("e/z", "3")
+		b.arrives("e/x", "<none>")
+		b.idle()
+		if b.there("d/a.log") != "old" || b.there("e/y.log") != "old" || b.there("new/a.log") != "<none>" {
+			t.Errorf("excluded: %q %q %q", b.there("d/a.log"), b.there("e/y.log"), b.there("new/a.log"))
+		}
 	})
-	put(t, b.src, "new/a.log", "1")
-	put(t, b.src, "new/b", "2")
-	b.Mark("new", dirty.Tree)
-	b.remove("d")
-	must(t, os.RemoveAll(b.src+"/e"))
-	put(t, b.src, "e/z", "3")
-	b.Mark("e", dirty.Tree|dirty.Gone)
-	b.arrives("new/b", "2")
-	b.arrives("d/b", "<none>")
-	b.arrives("d/sub", "<none>")
-	b.arrives("e/z", "3")
-	b.arrives("e/x", "<none>")
-	b.idle()
-	if b.there("d/a.log") != "old" || b.there("e/y.log") != "old" || b.there("new/a.log") != "<none>" {
-		t.Errorf("excluded: %q %q %q", b.there("d/a.log"), b.there("e/y.log"), b.there("new/a.log"))
-	}
 }
 
 // An expression with a slash at its end is about directories alone.
 func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{
+	onBed(t, with{
 		files: []string{"a/skip", "skip", "b/skip/in"},
-		options: func(o *setup) {
+		options: func(o *Options) {
 			o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" }
 		},
+	}, func(t *testing.T, b *bed) {
+		for _, p := range []string{"skip", "a/skip"} {
+			must(t, os.Remove(filepath.Join(b.src, p)))
+			put(t, b.src, p+"/in", "excluded")
+			b.Mark(p, dirty.Gone)
+		}
+		testkit.Eventually(t, patient, "the files are gone", func() bool {
+			return b.there("skip") == "<none>" && b.there("a/skip") == "<none>"
+		})
+		b.Mark("b/skip", dirty.Gone)
+		b.idle()
+		if b.there("b/skip/in") != "old" {
+			t.Error("an excluded directory was touched")
+		}
 	})
-	for _, p := range []string{"skip", "a/skip"} {
-		must(t, os.Remove(filepath.Join(b.src, p)))
-		put(t, b.src, p+"/in", "excluded")
-		b.Mark(p, dirty.Gone)
-	}
-	testkit.Eventually(t, patient, "the files are gone", func() bool {
-		return b.there("skip") == "<none>" && b.there("a/skip") == "<none>"
-	})
-	b.Mark("b/skip", dirty.Gone)
-	b.idle()
-	if b.there("b/skip/in") != "old" {
-		t.Error("an excluded directory was touched")
-	}
 }
 
 // The same found by a scan: what stands here now is brought over by nobody else.
 func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{
+	onBed(t, with{
 		files: []string{"4913/f1", "skip", "d/4913/f1", "d/skip"},
-		options: func(o *setup) {
+		options: func(o *Options) {
 			o.Mirrored, o.MirrorScope = true, Scope{}
 			o.Excluded = func(path string, dir bool) bool { return dir && filepath.Base(path) == "skip" }
 		},
+	}, func(t *testing.T, b *bed) {
+		for _, p := range []string{"4913", "skip", "d/4913", "d/skip"} {
+			must(t, os.RemoveAll(filepath.Join(b.src, p)))
+		}
+		put(t, b.src, "4913", "an editor's")
+		put(t, b.src, "d/4913", "an editor's")
+		put(t, b.src, "skip/in", "excluded")
+		put(t, b.src, "d/skip/in", "excluded")
+		b.Mark("", dirty.Extras)
+		b.Mark("d", dirty.Tree|dirty.Extras)
+		testkit.Eventually(t, patient, "all of it is gone", func() bool {
+			return b.there("4913/f1") == "<none>" && b.there("skip") == "<none>" && b.there("d/4913/f1") == "<none>" && b.there("d/skip") == "<none>"
+		})
 	})
-	for _, p := range []string{"4913", "skip", "d/4913", "d/skip"} {
-		must(t, os.RemoveAll(filepath.Join(b.src, p)))
-	}
-	put(t, b.src, "4913", "an editor's")
-	put(t, b.src, "d/4913", "an editor's")
-	put(t, b.src, "skip/in", "excluded")
-	put(t, b.src, "d/skip/in", "excluded")
-	b.Mark("", dirty.Extras)
-	b.Mark("d", dirty.Tree|dirty.Extras)
-	testkit.Eventually(t, patient, "all of it is gone", func() bool {
-		return b.there("4913/f1") == "<none>" && b.there("skip") == "<none>" && b.there("d/4913/f1") == "<none>" && b.there("d/skip") == "<none>"
-	})
-}
-
-func TestTheUsersOwnExcludesHold(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{params: "-artuz --exclude=/priv/ --exclude=*.bak", files: []string{"priv/x", "d/a.bak", "d/b"}})
-	b.write("priv/y", "1")
-	b.write("z.bak", "1")
-	b.remove("priv/x")
-	b.remove("d")
-	b.write("last", "1")
-	b.arrives("last", "1")
-	b.arrives("d/b", "<none>")
-	b.idle()
-	if b.there("priv/y") != "<none>" || b.there("z.bak") != "<none>" || b.there("priv/x") != "old" || b.there("d/a.bak") != "old" {
-		t.Errorf("%q %q %q %q", b.there("priv/y"), b.there("z.bak"), b.there("priv/x"), b.there("d/a.bak"))
-	}
 }
 
 func TestLostEntriesAreOnlyReportedBeforeAMirrorRun(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"d/x"}, there: []string{"d/only"}})
-	b.Mark("d", dirty.Extras)
-	b.idle()
-	testkit.Eventually(t, patient, "a report", func() bool {
-		return b.logs.FilterMessage("entries only the target has were left alone").Len() > 0
+	onBed(t, with{files: []string{"d/x"}, there: []string{"d/only"}}, func(t *testing.T, b *bed) {
+		b.Mark("d", dirty.Extras)
+		b.idle()
+		testkit.Eventually(t, patient, "a report", func() bool {
+			return b.logs.FilterMessage("entries only the target has were left alone").Len() > 0
+		})
+		if b.there("d/only") != "there" {
+			t.Fatal("deleted")
+		}
+		if r := b.fullSync(fullsync.Request{}); len(r.Extras) != 1 || b.there("d/only") != "there" {
+			t.Fatalf("full sync without mirror: %+v", r)
+		}
+		if r := b.fullSync(fullsync.Request{Mirror: true}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		b.equal()
+		if got := b.deletions(audit.CauseMirror); !slices.Equal(got, []string{"d/only"}) {
+			t.Errorf("told %q", got)
+		}
+		put(t, b.dst, "d/late", "x")
+		b.Mark("d", dirty.Extras)
+		b.equal()
 	})
-	if b.there("d/only") != "there" {
-		t.Fatal("deleted")
-	}
-	if r := b.fullSync(fullsync.Request{}); len(r.Extras) != 1 || b.there("d/only") != "there" {
-		t.Fatalf("full sync without mirror: %+v", r)
-	}
-	if r := b.fullSync(fullsync.Request{Mirror: true}); r.Err != nil {
-		t.Fatal(r.Err)
-	}
-	b.equal()
-	if got := b.deletions(audit.CauseMirror); !slices.Equal(got, []string{"d/only"}) {
-		t.Errorf("told %q", got)
-	}
-	put(t, b.dst, "d/late", "x")
-	b.Mark("d", dirty.Extras)
-	b.equal()
 }
 
 func TestVerifyChangesNothing(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"same"}, there: []string{"only"}})
-	put(t, b.src, "differs", "1")
-	r := b.fullSync(fullsync.Request{Verify: true})
-	if r.Err != nil || len(r.Extras) != 1 || !slices.Contains(r.Differing, "differs") {
-		t.Errorf("%+v", r)
-	}
-	if b.there("only") != "there" || b.there("differs") != "<none>" {
-		t.Error("changed")
-	}
+	onBed(t, with{files: []string{"same"}, there: []string{"only"}}, func(t *testing.T, b *bed) {
+		put(t, b.src, "differs", "1")
+		r := b.fullSync(fullsync.Request{Verify: true})
+		if r.Err != nil || len(r.Extras) != 1 || !slices.Contains(r.Differing, "differs") {
+			t.Errorf("%+v", r)
+		}
+		if b.there("only") != "there" || b.there("differs") != "<none>" {
+			t.Error("changed")
+		}
+	})
 }
 
 func TestChangesDuringAFullSyncSurvive(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{params: "-artu --bwlimit=2000"})
-	put(t, b.src, "big", strings.Repeat("x", 4<<20))
-	for _, f := range []string{"early", "zz/late", "gone"} {
-		put(t, b.src, f, "before")
-	}
-	done := make(chan fullsync.Result, 1)
-	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
-	testkit.Eventually(t, patient, "the full sync is sending", func() bool {
-		return b.Snapshot(time.Now()).Progress != nil && b.ran("--recursive ./") > 0
+	var reading, may *gate
+	onBed(t, with{carry: slowFull(&reading, &may), options: func(*Options) { reading, may = newGate(), newGate() }}, func(t *testing.T, b *bed) {
+		put(t, b.src, "f", "1")
+		for _, f := range []string{"early", "zz/late", "gone"} {
+			put(t, b.src, f, "before")
+		}
+		done := make(chan fullsync.Result, 1)
+		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
+		reading.wait()
+		if b.Snapshot(time.Now()).Progress == nil {
+			t.Error("it does not show")
+		}
+		for _, f := range []string{"early", "new", "zz/late", "zz/new"} {
+			b.write(f, "during it")
+		}
+		b.remove("gone")
+		b.arrives("new", "during it")
+		may.open()
+		if r := <-done; r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		b.equal()
 	})
-	for _, f := range []string{"early", "new", "zz/late", "zz/new"} {
-		b.write(f, "during it")
-	}
-	b.remove("gone")
-	b.arrives("new", "during it")
-	if r := <-done; r.Err != nil {
-		t.Fatal(r.Err)
-	}
-	b.equal()
 }
 
 func TestTheNewestActionWins(t *testing.T) {
-	t.Parallel()
 	for name, caps := range map[string]transport.Capabilities{"new": {}, "old": transport.Capabilities{}.Lacking(transport.Nanoseconds)} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, with{files: []string{"replaced", "theirs", "chmodded"}, options: func(o *setup) { o.Caps = caps }})
-			old := time.Now().Add(-time.Hour)
-			put(t, b.src, "replaced", "older content")
-			put(t, b.src, "theirs", "older, too")
-			put(t, b.src, "chmodded", "older, too")
-			for _, f := range []string{"replaced", "theirs", "chmodded"} {
-				must(t, os.Chtimes(b.src+"/"+f, old, old))
-			}
-			future := time.Now().Add(time.Hour)
-			must(t, os.Chtimes(b.dst+"/theirs", future, future))
-			b.Mark("replaced", dirty.Content)
-			b.Mark("theirs", dirty.Content)
-			b.Mark("chmodded", 0)
-			b.arrives("replaced", "older content")
-			b.idle()
-			if b.there("chmodded") != "old" {
-				t.Error("chmod lifted -u")
-			}
-			if b.there("theirs") != "old" && caps.Takes(transport.Nanoseconds) {
-				t.Error("what is newer on the target was overwritten")
-			}
+			onBed(t, with{files: []string{"replaced", "theirs", "chmodded"}, options: func(o *Options) { o.Caps = caps }}, func(t *testing.T, b *bed) {
+				old := time.Now().Add(-time.Hour)
+				put(t, b.src, "replaced", "older content")
+				put(t, b.src, "theirs", "older, too")
+				put(t, b.src, "chmodded", "older, too")
+				for _, f := range []string{"replaced", "theirs", "chmodded"} {
+					must(t, os.Chtimes(b.src+"/"+f, old, old))
+				}
+				future := time.Now().Add(time.Hour)
+				must(t, os.Chtimes(b.dst+"/theirs", future, future))
+				b.Mark("replaced", dirty.Content)
+				b.Mark("theirs", dirty.Content)
+				b.Mark("chmodded", 0)
+				b.arrives("replaced", "older content")
+				b.idle()
+				if b.there("chmodded") != "old" {
+					t.Error("chmod lifted -u")
+				}
+				if b.there("theirs") != "old" && caps.Takes(transport.Nanoseconds) {
+					t.Error("what is newer on the target was overwritten")
+				}
+			})
 		})
 	}
 }
 
 func TestTwoWritesWithinASecond(t *testing.T) {
-	t.Parallel()
 	for _, caps := range []transport.Capabilities{{}, transport.Capabilities{}.Lacking(transport.Nanoseconds)} {
-		b := newBed(t, with{options: func(o *setup) { o.Caps = caps }})
-		at := time.Now().Truncate(time.Second)
-		for i, text := range []string{"one", "two"} {
-			put(t, b.src, "f", text)
-			must(t, os.Chtimes(b.src+"/f", at, at.Add(time.Duration(i)*time.Millisecond)))
-			b.Mark("f", dirty.Content)
-			b.arrives("f", text)
-			b.idle()
-		}
+		onBed(t, with{options: func(o *Options) { o.Caps = caps }}, func(t *testing.T, b *bed) {
+			at := time.Now().Truncate(time.Second)
+			for i, text := range []string{"one", "two"} {
+				put(t, b.src, "f", text)
+				must(t, os.Chtimes(b.src+"/f", at, at.Add(time.Duration(i)*time.Millisecond)))
+				b.Mark("f", dirty.Content)
+				b.arrives("f", text)
+				b.idle()
+			}
+		})
 	}
 }
 
 // Two files of one archive have one time, and two writes within a tick of the
 // kernel's clock as well: equal size and time say nothing about the content.
 func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"f", "d/f", "other"}})
-	at := time.Now().Add(-time.Hour)
-	for _, p := range []string{"f", "d/f", "other"} {
-		must(t, os.Chtimes(filepath.Join(b.src, p), at, at))
-		b.Mark(p, 0)
-	}
-	b.equal()
-	same := func(path string) {
-		put(t, b.src, path, "new") // as long as "old"
-		must(t, os.Chtimes(filepath.Join(b.src, path), at, at))
-	}
-	same("f")
-	b.Mark("f", dirty.Content)
-	must(t, os.Rename(b.src+"/d", b.src+"/e"))
-	same("d/f")
-	b.Mark("d", dirty.Tree|dirty.Gone)
-	b.Mark("e", dirty.Tree)
-	b.arrives("f", "new")
-	b.arrives("d/f", "new")
-	b.arrives("e/f", "old")
-}
-
-func TestReceiversThatRefuseAnOption(t *testing.T) {
-	t.Parallel()
-	testkit.Long(t)
-	for _, c := range []struct {
-		refuse, without string
-		gone            bool
-	}{
-		{"delete-missing-args", "deletions by patterns", true},
-		{"modify-window", "times compared by the second", true},
-		{"delete", "no deletions", false},
-		{"checksum", "contents not compared", true},
-	} {
-		t.Run(c.refuse, func(t *testing.T) {
-			b := newBed(t, with{module: []string{"refuse options = " + c.refuse}, files: []string{"d/f", "d/a*", "d/ab", "t/x"}, there: []string{"only"}})
-			b.write("new", "1")
-			put(t, b.src, "tree/x", "2")
-			b.Mark("tree", dirty.Tree)
-			b.Mark("t", dirty.Extras)
-			b.remove("d/f")
-			b.remove("d/a*")
-			b.arrives("new", "1")
-			b.arrives("tree/x", "2")
-			if c.gone {
-				b.arrives("d/f", "<none>")
-				b.arrives("d/a*", "<none>")
-			}
-			r := b.fullSync2(fullsync.Request{Mirror: true})
-			if r.Err != nil || !slices.Equal(b.caps().Without(), []string{c.without}) || b.there("d/ab") != "old" {
-				t.Errorf("%+v, %+v, %q", r, b.caps(), b.there("d/ab"))
-			}
-			b.write("after", "3")
-			b.arrives("after", "3")
-			if h, why := b.health(); h.Down() {
-				t.Errorf("in trouble: %+v, %+v", h, why)
-			}
-		})
-	}
+	onBed(t, with{files: []string{"f", "d/f", "other"}}, func(t *testing.T, b *bed) {
+		at := time.Now().Add(-time.Hour)
+		for _, p := range []string{"f", "d/f", "other"} {
+			must(t, os.Chtimes(filepath.Join(b.src, p), at, at))
+			b.Mark(p, 0)
+		}
+		b.equal()
+		same := func(path string) {
+			put(t, b.src, path, "new") // as long as "old"
+			must(t, os.Chtimes(filepath.Join(b.src, path), at, at))
+		}
+		same("f")
+		b.Mark("f", dirty.Content)
+		must(t, os.Rename(b.src+"/d", b.src+"/e"))
+		same("d/f")
+		b.Mark("d", dirty.Tree|dirty.Gone)
+		b.Mark("e", dirty.Tree)
+		b.arrives("f", "new")
+		b.arrives("d/f", "new")
+		b.arrives("e/f", "old")
+	})
 }
 
 // fullSync2 is fullSync on a lane that may have failing paths for ever.
@@ -383,31 +290,4 @@ func (b *bed) fullSync2(f fullsync.Request) fullsync.Result {
 		b.Fatal("the full sync does not end")
 		return fullsync.Result{}
 	}
-}
-
-func TestAWriteOnlyModuleIsServed(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{module: []string{"write only = yes"}, files: []string{"f"}})
-	old := time.Now().Add(-time.Hour)
-	put(t, b.src, "f", "older")
-	must(t, os.Chtimes(b.src+"/f", old, old))
-	b.Mark("f", dirty.Content)
-	b.write("g", "1")
-	b.arrives("g", "1")
-	testkit.Eventually(t, patient, "it is learned", func() bool { return b.caps().NoList })
-	b.idle()
-}
-
-func TestUnreadableHereIsNoDeletion(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"f"}})
-	must(t, os.Remove(b.src+"/f"))
-	must(t, os.Symlink(b.dst, b.src+"/link"))
-	b.Mark("link/f", dirty.Content) // behind a link nothing exists
-	b.Mark("f", dirty.Gone)
-	b.arrives("f", "<none>")
-	testkit.Eventually(t, patient, "the link", func() bool {
-		st, err := os.Lstat(filepath.Join(b.dst, "link"))
-		return err == nil && st.Mode()&os.ModeSymlink != 0
-	})
 }

@@ -1,18 +1,16 @@
 package executor
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // at gives a file a time, to the nanosecond.
@@ -33,97 +31,100 @@ func (b *bed) newerTold() (n int) {
 // An event that changed nothing, and a file that was written again with what it
 // had: the remote's copy is not written.
 func TestAnEqualFileIsNotSent(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"same", "rewritten"}})
-	when := time.Now().Add(-time.Hour)
-	at(t, b.src+"/same", when)
-	at(t, b.dst+"/same", when)
-	at(t, b.dst+"/rewritten", when)
-	before, err := os.Stat(b.dst + "/rewritten")
-	must(t, err)
-	b.Mark("same", dirty.Content)
-	b.write("rewritten", "old")
-	b.idle()
-	after, err := os.Stat(b.dst + "/rewritten")
-	must(t, err)
-	if !os.SameFile(before, after) || after.ModTime().Equal(when) {
-		t.Errorf("a file of equal content was written anew, or its time was not set: %v", after.ModTime())
-	}
+	onBed(t, with{files: []string{"same", "rewritten"}}, func(t *testing.T, b *bed) {
+		when := time.Now().Add(-time.Hour)
+		at(t, b.src+"/same", when)
+		at(t, b.dst+"/same", when)
+		at(t, b.dst+"/rewritten", when)
+		before, err := os.Stat(b.dst + "/rewritten")
+		must(t, err)
+		b.Mark("same", dirty.Content)
+		b.write("rewritten", "old")
+		b.idle()
+		after, err := os.Stat(b.dst + "/rewritten")
+		must(t, err)
+		if !os.SameFile(before, after) || after.ModTime().Equal(when) {
+			t.Errorf("a file of equal content was written anew, or its time was not set: %v", after.ModTime())
+		}
+	})
 }
 
 // Another host's receiver has put a version here; the remote, maybe that host,
 // has a newer one of the same second.
 func TestAnArrivalReplacesNothingNewer(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"newer", "older", "ahead"}})
-	now := time.Now().Truncate(time.Second)
-	for file, times := range map[string][2]time.Duration{
-		"newer": {100 * time.Millisecond, 400 * time.Millisecond},
-		"older": {0, -time.Second},
-		"ahead": {0, time.Second},
-	} {
-		put(t, b.src, file, "arrived")
-		at(t, b.src+"/"+file, now.Add(times[0]))
-		at(t, b.dst+"/"+file, now.Add(times[1]))
-		b.Mark(file, dirty.Arrival)
-	}
-	put(t, b.src, "none", "arrived")
-	b.Mark("none", dirty.Arrival)
-	b.arrives("older", "arrived")
-	b.arrives("none", "arrived")
-	testkit.Eventually(t, patient, "what is newer there is told", func() bool { return b.newerTold() == 2 })
-	if b.there("newer") != "old" || b.there("ahead") != "old" {
-		t.Errorf("replaced: %q, %q", b.there("newer"), b.there("ahead"))
-	}
-	b.write("ahead", "this host's now")
-	b.write("newer", "this host's now")
-	b.arrives("ahead", "this host's now")
-	b.arrives("newer", "this host's now")
-	b.idle()
-	if n := b.newerTold(); n != 0 {
-		t.Errorf("%d files are said to be newer there", n)
-	}
+	onBed(t, with{files: []string{"newer", "older", "ahead"}}, func(t *testing.T, b *bed) {
+		now := time.Now().Truncate(time.Second)
+		for file, times := range map[string][2]time.Duration{
+			"newer": {100 * time.Millisecond, 400 * time.Millisecond},
+			"older": {0, -time.Second},
+			"ahead": {0, time.Second},
+		} {
+			put(t, b.src, file, "arrived")
+			at(t, b.src+"/"+file, now.Add(times[0]))
+			at(t, b.dst+"/"+file, now.Add(times[1]))
+			b.Mark(file, dirty.Arrival)
+		}
+		put(t, b.src, "none", "arrived")
+		b.Mark("none", dirty.Arrival)
+		b.arrives("older", "arrived")
+		b.arrives("none", "arrived")
+		testkit.Eventually(t, patient, "what is newer there is told", func() bool { return b.newerTold() == 2 })
+		if b.there("newer") != "old" || b.there("ahead") != "old" {
+			t.Errorf("replaced: %q, %q", b.there("newer"), b.there("ahead"))
+		}
+		for _, f := range []string{"ahead", "newer"} {
+			put(t, b.src, f, "this host's now")
+			at(t, b.src+"/"+f, time.Now())
+			b.Mark(f, dirty.Content)
+		}
+		b.arrives("ahead", "this host's now")
+		b.arrives("newer", "this host's now")
+		b.idle()
+		if n := b.newerTold(); n != 0 {
+			t.Errorf("%d files are said to be newer there", n)
+		}
+	})
 }
 
 // Two versions of one second pass through a host in the middle of a chain.
 func TestArrivalsOfOneSecondGoOn(t *testing.T) {
-	t.Parallel()
 	testkit.Long(t)
-	b := newBed(t, with{})
-	now := time.Now().Truncate(time.Second)
-	for i, text := range []string{"one", "two", "three and longer"} {
-		put(t, b.src, "f", text)
-		at(t, b.src+"/f", now.Add(time.Duration(i)*time.Millisecond))
-		b.Mark("f", dirty.Arrival)
-		b.arrives("f", text)
-		b.idle()
-	}
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		now := time.Now().Truncate(time.Second)
+		for i, text := range []string{"one", "two", "three and longer"} {
+			put(t, b.src, "f", text)
+			at(t, b.src+"/f", now.Add(time.Duration(i)*time.Millisecond))
+			b.Mark("f", dirty.Arrival)
+			b.arrives("f", text)
+			b.idle()
+		}
+	})
 }
 
 // A scan finds that an older file has taken the place of one that was sent.
 func TestAnOlderFileThatAScanFinds(t *testing.T) {
-	t.Parallel()
 	for name, found := range map[string]func(*bed){
 		"file": func(b *bed) { b.Mark("d/f", dirty.Unsure) },
 		"tree": func(b *bed) { b.Mark("d", dirty.Tree|dirty.Unsure) },
 		"all":  func(b *bed) { b.fullSync(fullsync.Request{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, with{files: []string{"d/theirs"}, options: func(o *setup) { o.MayDelete = name != "all" }})
-			b.write("d/f", "new")
-			b.arrives("d/f", "new")
-			b.idle()
-			put(t, b.src, "d/f", "rolled back")
-			for _, f := range []string{"d/f", "d/theirs"} {
-				at(t, filepath.Join(b.src, f), time.Now().Add(-time.Hour))
-			}
-			b.Mark("d/theirs", dirty.Unsure)
-			found(b)
-			b.arrives("d/f", "rolled back")
-			testkit.Eventually(t, patient, "theirs is told", func() bool { return b.newerTold() == 1 })
-			if b.there("d/theirs") != "old" {
-				t.Error("replaced what this lane has not sent")
-			}
+			onBed(t, with{files: []string{"d/theirs"}, options: func(o *Options) { o.MayDelete = name != "all" }}, func(t *testing.T, b *bed) {
+				b.write("d/f", "new")
+				b.arrives("d/f", "new")
+				b.idle()
+				put(t, b.src, "d/f", "rolled back")
+				for _, f := range []string{"d/f", "d/theirs"} {
+					at(t, filepath.Join(b.src, f), time.Now().Add(-time.Hour))
+				}
+				b.Mark("d/theirs", dirty.Unsure)
+				found(b)
+				b.arrives("d/f", "rolled back")
+				testkit.Eventually(t, patient, "theirs is told", func() bool { return b.newerTold() == 1 })
+				if b.there("d/theirs") != "old" {
+					t.Error("replaced what this lane has not sent")
+				}
+			})
 		})
 	}
 }
@@ -132,31 +133,30 @@ func TestAnOlderFileThatAScanFinds(t *testing.T) {
 // same size, and nothing is known of what was sent: whole seconds, which is all
 // that -u compares, do not tell the two versions apart.
 func TestARewriteOfOneSecondThatNobodySaw(t *testing.T) {
-	t.Parallel()
 	for name, c := range map[string]struct {
 		find func(*bed)
 		with with
 	}{
 		"full sync":            {func(b *bed) { b.fullSync(fullsync.Request{Unknown: true}) }, with{}},
-		"without delete":       {func(b *bed) { b.fullSync(fullsync.Request{}) }, with{options: func(o *setup) { o.MayDelete = false }}},
+		"without delete":       {func(b *bed) { b.fullSync(fullsync.Request{}) }, with{options: func(o *Options) { o.MayDelete = false }}},
 		"with a filter":        {func(b *bed) { b.fullSync(fullsync.Request{}) }, with{options: filtered}},
 		"file":                 {func(b *bed) { b.Mark("d/f", dirty.Unsure) }, with{}},
 		"moved in":             {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Extras|dirty.Unsure) }, with{}},
-		"moved in, hard links": {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Unsure) }, with{params: "-artuzH"}},
+		"moved in, hard links": {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Unsure) }, with{terms: hardLinks}},
 		"moved in, filter":     {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Unsure) }, with{options: filtered}},
-		"not watched":          {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Extras) }, with{params: "-artuzH"}},
+		"not watched":          {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Extras) }, with{terms: hardLinks}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			c.with.files = []string{"d/f"}
-			b := newBed(t, c.with)
-			b.idle()
-			when := time.Now().Add(-time.Hour).Truncate(time.Second)
-			put(t, b.src, "d/f", "new")
-			at(t, b.dst+"/d/f", when.Add(100*time.Millisecond))
-			at(t, b.src+"/d/f", when.Add(700*time.Millisecond))
-			c.find(b)
-			b.arrives("d/f", "new")
+			onBed(t, c.with, func(t *testing.T, b *bed) {
+				b.idle()
+				when := time.Now().Add(-time.Hour).Truncate(time.Second)
+				put(t, b.src, "d/f", "new")
+				at(t, b.dst+"/d/f", when.Add(100*time.Millisecond))
+				at(t, b.src+"/d/f", when.Add(700*time.Millisecond))
+				c.find(b)
+				b.arrives("d/f", "new")
+			})
 		})
 	}
 }
@@ -164,41 +164,40 @@ func TestARewriteOfOneSecondThatNobodySaw(t *testing.T) {
 // Nobody has seen how a file came here: it may have arrived from the remote, where a
 // newer version of the same second is standing by now. The later one stays.
 func TestNothingUnseenReplacesWhatIsNewerThere(t *testing.T) {
-	t.Parallel()
 	for name, c := range map[string]struct {
 		find func(*bed)
 		with with
 	}{
 		"full sync":      {func(b *bed) { b.fullSync(fullsync.Request{Unknown: true}) }, with{}},
-		"without delete": {func(b *bed) { b.fullSync(fullsync.Request{}) }, with{options: func(o *setup) { o.MayDelete = false }}},
+		"without delete": {func(b *bed) { b.fullSync(fullsync.Request{}) }, with{options: func(o *Options) { o.MayDelete = false }}},
 		"with a filter":  {func(b *bed) { b.fullSync(fullsync.Request{}) }, with{options: filtered}},
 		"file":           {func(b *bed) { b.Mark("d/f", dirty.Unsure); b.Mark("d/g", dirty.Unsure) }, with{}},
 		"tree":           {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Extras|dirty.Unsure) }, with{}},
 		"tree, filter":   {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Unsure) }, with{options: filtered}},
 		"new directory":  {func(b *bed) { b.Mark("d", dirty.Tree) }, with{}},
-		"not watched":    {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Extras) }, with{params: "-artuzH"}},
+		"not watched":    {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Extras) }, with{terms: hardLinks}},
 		"arrivals":       {func(b *bed) { b.Mark("d", dirty.Tree|dirty.Arrival) }, with{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			c.with.files = []string{"d/f", "d/g", "d/longer"}
-			b := newBed(t, c.with)
-			b.idle()
-			when := time.Now().Add(-time.Hour).Truncate(time.Second)
-			for _, f := range []string{"d/f", "d/g", "d/longer"} {
-				put(t, b.src, f, "new")
-				at(t, b.src+"/"+f, when.Add(400*time.Millisecond))
-				at(t, b.dst+"/"+f, when.Add(700*time.Millisecond))
-			}
-			put(t, b.dst, "d/longer", "written there since then")
-			at(t, b.dst+"/d/longer", when.Add(700*time.Millisecond))
-			at(t, b.dst+"/d/g", when.Add(100*time.Millisecond))
-			c.find(b)
-			b.arrives("d/g", "new")
-			b.idle()
-			if b.there("d/f") != "old" || b.there("d/longer") != "written there since then" {
-				t.Errorf("replaced: %q, %q", b.there("d/f"), b.there("d/longer"))
-			}
+			onBed(t, c.with, func(t *testing.T, b *bed) {
+				b.idle()
+				when := time.Now().Add(-time.Hour).Truncate(time.Second)
+				for _, f := range []string{"d/f", "d/g", "d/longer"} {
+					put(t, b.src, f, "new")
+					at(t, b.src+"/"+f, when.Add(400*time.Millisecond))
+					at(t, b.dst+"/"+f, when.Add(700*time.Millisecond))
+				}
+				put(t, b.dst, "d/longer", "written there since then")
+				at(t, b.dst+"/d/longer", when.Add(700*time.Millisecond))
+				at(t, b.dst+"/d/g", when.Add(100*time.Millisecond))
+				c.find(b)
+				b.arrives("d/g", "new")
+				b.idle()
+				if b.there("d/f") != "old" || b.there("d/longer") != "written there since then" {
+					t.Errorf("replaced: %q, %q", b.there("d/f"), b.there("d/longer"))
+				}
+			})
 		})
 	}
 }
@@ -206,133 +205,32 @@ func TestNothingUnseenReplacesWhatIsNewerThere(t *testing.T) {
 // chmod together with an older time. The copy is what was sent from here, or what has
 // come here from the remote: this host acted last.
 func TestAttributesWithAnOlderTimeArrive(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"arrived", "theirs"}})
-	b.write("sent", "old")
-	b.arrives("sent", "old")
-	info, err := os.Stat(b.dst + "/arrived")
-	must(t, err)
-	at(t, b.src+"/arrived", info.ModTime())
-	b.Mark("arrived", dirty.Arrival)
-	b.idle()
-	when := time.Now().Add(-time.Hour).Truncate(time.Second)
-	for _, f := range []string{"sent", "arrived", "theirs"} {
-		must(t, os.Chmod(b.src+"/"+f, 0o600))
-		at(t, b.src+"/"+f, when)
-		b.Mark(f, 0)
-	}
-	for _, f := range []string{"sent", "arrived"} {
-		testkit.Eventually(t, patient, f+" has its attributes", func() bool {
-			info, err := os.Stat(b.dst + "/" + f)
-			return err == nil && info.Mode().Perm() == 0o600 && info.ModTime().Equal(when)
-		})
-	}
-	testkit.Eventually(t, patient, "what is newer there, and not from here, is told", func() bool { return b.newerTold() == 1 })
+	onBed(t, with{files: []string{"arrived", "theirs"}}, func(t *testing.T, b *bed) {
+		b.write("sent", "old")
+		b.arrives("sent", "old")
+		info, err := os.Stat(b.dst + "/arrived")
+		must(t, err)
+		at(t, b.src+"/arrived", info.ModTime())
+		b.Mark("arrived", dirty.Arrival)
+		b.idle()
+		when := time.Now().Add(-time.Hour).Truncate(time.Second)
+		for _, f := range []string{"sent", "arrived", "theirs"} {
+			must(t, os.Chmod(b.src+"/"+f, 0o600))
+			at(t, b.src+"/"+f, when)
+			b.Mark(f, 0)
+		}
+		for _, f := range []string{"sent", "arrived"} {
+			testkit.Eventually(t, patient, f+" has its attributes", func() bool {
+				info, err := os.Stat(b.dst + "/" + f)
+				return err == nil && info.Mode().Perm() == 0o600 && info.ModTime().Equal(when)
+			})
+		}
+		testkit.Eventually(t, patient, "what is newer there, and not from here, is told", func() bool { return b.newerTold() == 1 })
+	})
 }
 
-// A killed receiver may leave a fifo, or a link, with a time of its own. One second is
-// put right as well, by a full sync and in a tree of which nobody saw what happened.
-func TestAFifosTimeArrives(t *testing.T) {
-	t.Parallel()
-	for name, find := range map[string]func(*bed){
-		"tree":      func(b *bed) { b.Mark("d", dirty.Unsure|dirty.Tree) },
-		"full sync": func(b *bed) { must(b.T, b.fullSync(fullsync.Request{}).Err) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBed(t, with{files: []string{"d/keep"}})
-			when := time.Now().Add(-time.Hour).Truncate(time.Second)
-			for _, e := range []struct {
-				dir  string
-				time time.Time
-			}{{b.src, when}, {b.dst, when.Add(time.Second)}} {
-				at(t, e.dir+"/d/keep", when) // two writes a second apart look like a remote of coarse times
-				must(t, unix.Mkfifo(e.dir+"/d/fifo", 0o644))
-				at(t, e.dir+"/d/fifo", e.time)
-				must(t, os.Symlink("keep", e.dir+"/d/link"))
-				stamps := []unix.Timespec{unix.NsecToTimespec(e.time.UnixNano()), unix.NsecToTimespec(e.time.UnixNano())}
-				must(t, unix.UtimesNanoAt(unix.AT_FDCWD, e.dir+"/d/link", stamps, unix.AT_SYMLINK_NOFOLLOW))
-			}
-			find(b)
-			for _, f := range []string{"fifo", "link"} {
-				testkit.Eventually(t, patient, f+" has its time", func() bool {
-					info, err := os.Lstat(b.dst + "/d/" + f)
-					return err == nil && info.ModTime().Equal(when)
-				})
-			}
-		})
-	}
-}
-
-// A receiver of 3.2.3 keeps what has the same time; another file of the same size and
-// time, which nobody saw, arrives there all the same.
-func TestATwinThatNobodySawArrivesAtARealOldReceiver(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{program: testkit.Bullseye.Install(t)})
-	b.write("f", "one")
-	b.arrives("f", "one")
-	b.idle()
-	info, err := os.Stat(b.src + "/f")
-	must(t, err)
-	put(t, b.src, "f", "two")
-	at(t, b.src+"/f", info.ModTime())
-	b.Mark("f", dirty.Unsure)
-	b.arrives("f", "two")
-}
-
-// The user's own --size-only does not keep back what was seen to be rewritten.
-func TestSizeOnlyKeepsNoRewriteBack(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{params: "-rt --size-only"})
-	const files = 80
-	for _, text := range []string{"one", "two"} {
-		for i := range files {
-			put(t, b.src, fmt.Sprint("f", i), text)
-		}
-		for i := range files {
-			b.Mark(fmt.Sprint("f", i), dirty.Content)
-		}
-		for i := range files {
-			b.arrives(fmt.Sprint("f", i), text)
-		}
-	}
-}
+// hardLinks has the names of one file go together.
+func hardLinks(t *transport.Terms) { t.HardLinks = true }
 
 // filtered has a lane name every entry of a tree.
-func filtered(o *setup) { o.Excluded = func(path string, _ bool) bool { return path == "x" } }
-
-// With a window of two seconds -u skips what was written again within them.
-func TestAUsersWindowHoldsNoWriteBack(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{params: "-rtu --modify-window=2"})
-	for _, text := range []string{"one", "two", "three and longer"} {
-		b.write("f", text)
-		b.arrives("f", text)
-	}
-}
-
-// A receiver of 3.2.3 keeps, under -u, what is of the same second. A file that is
-// rewritten at once, at the same size, arrives there all the same: by its event, in a
-// tree, and where only a full sync finds it.
-func TestRewritesOfOneSecondArriveAtARealOldReceiver(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{program: testkit.Bullseye.Install(t)})
-	seen, found := 8, 4
-	if testing.Short() {
-		seen, found = 3, 1
-	}
-	for i := range seen {
-		b.write("f", fmt.Sprint(i))
-		b.arrives("f", fmt.Sprint(i))
-		put(t, b.src, "d/f", fmt.Sprint(i))
-		b.Mark("d", dirty.Content|dirty.Tree)
-		b.arrives("d/f", fmt.Sprint(i))
-	}
-	for i := range found {
-		put(t, b.src, "f", fmt.Sprint("x", i))
-		must(t, b.fullSync(fullsync.Request{}).Err)
-		put(t, b.src, "f", fmt.Sprint("y", i))
-		must(t, b.fullSync(fullsync.Request{}).Err)
-		b.arrives("f", fmt.Sprint("y", i))
-	}
-	b.equal()
-}
+func filtered(o *Options) { o.Excluded = func(path string, _ bool) bool { return path == "x" } }

@@ -1,10 +1,11 @@
 package executor
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,37 +23,6 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"gone"}})
-	b.daemon.Stop()
-	b.write("f", "1")
-	b.remove("gone")
-	testkit.Eventually(t, patient, "the lane backs off and says why", func() bool {
-		s := b.Snapshot(time.Now())
-		return s.State == status.LaneBackingOff && s.Reason != "" && s.Remedy != "" && s.Pending == 2
-	})
-	b.write("g", "2") // collected meanwhile
-	if n := b.looks(300 * time.Millisecond); n > 100 {
-		t.Errorf("%d looks in 0.3 s of an outage: the loop spins", n)
-	}
-	b.daemon.Start()
-	testkit.WaitEqual(t, b.src, b.dst, testkit.Compare{}, 10*time.Second)
-	testkit.Eventually(t, patient, "all is well", func() bool { return !b.down() })
-}
-
-// A host in a form, or from a source, that only the system's resolver knows is found
-// again after an outage, too.
-func TestAHostThatOnlyRsyncResolvesComesBack(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{options: func(o *setup) { o.Way.Target.Host = "127.1" }})
-	b.daemon.Stop()
-	b.write("f", "1")
-	testkit.Eventually(t, patient, "the lane backs off", func() bool { return b.down() })
-	b.daemon.Start()
-	testkit.WaitEqual(t, b.src, b.dst, testkit.Compare{}, patient)
-}
-
 // looks counts how often the loop asks whether the root is gone, which it does
 // a few times each time around.
 func (b *bed) looks(d time.Duration) int64 {
@@ -61,282 +31,88 @@ func (b *bed) looks(d time.Duration) int64 {
 	return b.asked.Load() - before
 }
 
-func TestAFrozenDaemonHoldsOnlyItsOwnLane(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	b.write("before", "1")
-	b.arrives("before", "1")
-	b.daemon.Freeze()
-	defer b.daemon.Thaw()
-	other := newBed(t, with{options: func(o *setup) { o.Slots = b.opt.Slots }})
-	b.write("f", "1")
-	other.write("f", "1")
-	other.arrives("f", "1")
-	b.daemon.Thaw()
-	b.arrives("f", "1")
-}
-
-func TestLanesShareSlotsInTurn(t *testing.T) {
-	t.Parallel()
-	slots := slots.NewSlots(1, slots.NewTotal(1))
-	share := func(o *setup) { o.Slots = slots }
-	a, b := newBed(t, with{options: share}), newBed(t, with{options: share})
-	for i := range 20 {
-		a.write(fmt.Sprint("f", i), "1")
-		b.write(fmt.Sprint("f", i), "1")
-	}
-	a.equal()
-	b.equal()
-	a.idle()
-	b.idle()
-	if !slots.TryAcquire() {
-		t.Fatal("a slot was not given back")
-	}
-	slots.Release()
-}
-
 func TestStoppingDoesNotWaitForASlot(t *testing.T) {
-	t.Parallel()
-	slots := slots.NewSlots(1, slots.NewTotal(1))
-	must(t, slots.Acquire(t.Context()))
-	defer slots.Release()
-	b := newBed(t, with{options: func(o *setup) { o.Slots = slots }})
-	b.write("f", "1")
-	must(t, b.FullSync(t.Context(), fullsync.Request{}))
-	testkit.Eventually(t, patient, "both wait", func() bool { return b.Snapshot(time.Now()).Progress != nil })
-	if n := b.looks(200 * time.Millisecond); n > 70 {
-		t.Errorf("%d looks while waiting for a slot: the loop spins", n)
-	}
-	start := time.Now()
-	b.stop()
-	if took := time.Since(start); took >= drainTime {
-		t.Errorf("stopping took %v", took)
-	}
-	if s := b.dirty.Stats(); s.Pending != 1 {
-		t.Errorf("%+v: what was not sent is not dirty any more", s)
-	}
-}
-
-func TestStoppingIsBounded(t *testing.T) {
-	t.Parallel()
-	testkit.Long(t)
-	b := newBed(t, with{params: "-a --bwlimit=1"})
-	b.write("f", strings.Repeat("x", 1<<20))
-	testkit.Eventually(t, patient, "it is being sent", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran("rsync") > 0 })
-	start := time.Now()
-	b.stop()
-	if took := time.Since(start); took > drainTime+10*time.Second {
-		t.Errorf("stopping took %v", took)
-	}
-	if s := b.dirty.Stats(); s.Pending != 1 || s.InFlight != 0 {
-		t.Errorf("%+v", s)
-	}
-}
-
-func standbyOn(o *setup) { o.Way.Standby = true }
-
-func (b *bed) standing() bool { return b.opt.Transport.Waits() }
-
-func TestAStandbyIsUsed(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{options: standbyOn})
-	for i := range 5 {
-		testkit.Eventually(t, patient, "a standby waits", b.standing)
-		name := fmt.Sprint("f", i)
-		runs := b.ran("rsync")
-		b.write(name, "1")
-		b.arrives(name, "1")
-		b.idle()
-		if more := b.ran("rsync") - runs; more > 1 { // the next standby
-			t.Errorf("%d runs for one change beside a standby", more)
-		}
-	}
-}
-
-func TestADeadStandbyCostsNothing(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{options: standbyOn, module: []string{"timeout = 1"}})
-	testkit.Eventually(t, patient, "a standby waits", b.standing)
-	testkit.Eventually(t, patient, "its session has died", func() bool { return strings.Contains(b.daemon.Log(), "timeout") })
-	start := time.Now()
-	b.write("f", "1")
-	b.arrives("f", "1")
-	if took := time.Since(start); took > 15*time.Second { // below any backoff or inactivity that it could wait for
-		t.Errorf("took %v", took)
-	}
-	if b.down() {
-		t.Error("the lane went into trouble")
-	}
-}
-
-func TestMaxConnectionsGivesUpTheStandby(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{options: standbyOn, module: []string{"max connections = 1", "lock file = " + t.TempDir() + "/lock"}})
-	for i := range 3 {
-		name := fmt.Sprint("f", i)
-		b.write(name, "1")
+	onBed(t, with{options: func(o *Options) {
+		o.Slots = slots.NewSlots(1, slots.NewTotal(1))
+		must(t, o.Slots.Acquire(context.Background()))
+	}}, func(t *testing.T, b *bed) {
+		b.write("f", "1")
 		must(t, b.FullSync(t.Context(), fullsync.Request{}))
-		b.arrives(name, "1")
-	}
-	b.equal()
-}
-
-func TestTheOldRootIsNeverUsedAgain(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{options: standbyOn, files: []string{"keep"}})
-	for i := range 3 {
-		testkit.Eventually(t, patient, "a standby waits", b.standing)
-		must(t, os.Rename(b.src, fmt.Sprint(b.src, ".old", i)))
-		put(t, fmt.Sprint(b.src, ".old", i), "f", "the wrong one")
-		must(t, os.Mkdir(b.src, 0o755))
-		put(t, b.src, "keep", "old")
-		put(t, b.src, "f", fmt.Sprint("right ", i))
-		b.Mark("f", dirty.Content)
-		b.arrives("f", fmt.Sprint("right ", i))
-	}
+		testkit.Eventually(t, patient, "both wait", func() bool { return b.Snapshot(time.Now()).Progress != nil })
+		if n := b.looks(200 * time.Millisecond); n > 70 {
+			t.Errorf("%d looks while waiting for a slot: the loop spins", n)
+		}
+		start := time.Now()
+		b.stop()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("stopping took %v", took)
+		}
+		if s := b.dirty.Stats(); s.Pending != 1 {
+			t.Errorf("%+v: what was not sent is not dirty any more", s)
+		}
+	})
 }
 
 func TestALostRootSendsAndDeletesNothing(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"f", "d/x"}})
-	b.gone.Store(true)
-	must(t, b.RootChanged(t.Context()))
-	away := b.src + ".away"
-	must(t, os.Rename(b.src, away))
-	for _, p := range []string{"f", "d", "d/x", ""} {
-		b.Mark(p, dirty.Gone|dirty.Tree)
-	}
-	if !testkit.Settled(300*time.Millisecond, patient, func() string { return fmt.Sprint(b.ran("rsync")) }) {
-		t.Error("it does not rest")
-	}
-	must(t, os.Rename(away, b.src))
-	put(t, b.src, "g", "1")
-	b.Mark("g", 0)
-	b.gone.Store(false)
-	must(t, b.RootChanged(t.Context()))
-	b.arrives("g", "1")
-	b.idle()
-	if b.there("f") != "old" || b.there("d/x") != "old" {
-		t.Error("deleted")
-	}
+	onBed(t, with{files: []string{"f", "d/x"}}, func(t *testing.T, b *bed) {
+		b.gone.Store(true)
+		must(t, b.RootChanged(t.Context()))
+		away := b.src + ".away"
+		must(t, os.Rename(b.src, away))
+		for _, p := range []string{"f", "d", "d/x", ""} {
+			b.Mark(p, dirty.Gone|dirty.Tree)
+		}
+		if !testkit.Settled(300*time.Millisecond, patient, func() string { return fmt.Sprint(b.ran()) }) {
+			t.Error("it does not rest")
+		}
+		must(t, os.Rename(away, b.src))
+		put(t, b.src, "g", "1")
+		b.Mark("g", 0)
+		b.gone.Store(false)
+		must(t, b.RootChanged(t.Context()))
+		b.arrives("g", "1")
+		b.idle()
+		if b.there("f") != "old" || b.there("d/x") != "old" {
+			t.Error("deleted")
+		}
+	})
 }
 
 func TestSmallFilesPassABigOne(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{params: "-artu --bwlimit=3000"})
-	b.write("big", strings.Repeat("x", 12<<20))
-	testkit.Eventually(t, patient, "the big one is on its way", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran("rsync") > 0 })
-	b.write("small", "1")
-	b.arrives("small", "1")
-	if n := b.looks(200 * time.Millisecond); n > 100 {
-		t.Errorf("%d looks while a big file is on its way: the loop spins", n)
-	}
-	if b.there("big") != "<none>" {
-		t.Error("the big file was faster: the test shows nothing")
-	}
-	b.equal()
-}
-
-func TestOneBadPathDoesNotHoldTheRest(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{module: []string{"uid = nobody", "gid = nogroup"}})
-	must(t, os.Mkdir(b.dst+"/locked", 0o755))
-	put(t, b.src, "locked/f", "1")
-	put(t, b.src, "tree/a", "1")
-	b.Mark("tree", dirty.Tree)
-	b.Mark("locked", dirty.Tree)
-	b.Mark("locked/f", dirty.Content)
-	for i := range 30 {
-		b.write(fmt.Sprint("f", i), "1")
-	}
-	for i := range 30 {
-		b.arrives(fmt.Sprint("f", i), "1")
-	}
-	b.arrives("tree/a", "1")
-	testkit.Eventually(t, patient, "the bad path alone fails, and is in the fail log", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		s := b.dirty.Stats()
-		return s.Pending+s.InFlight == 1 && s.Delayed == 1 && len(b.failLog) == 1 && strings.Contains(strings.Join(b.failLog[0].Argv, " "), "locked/f")
+	var may *gate
+	onBed(t, with{options: func(*Options) { may = newGate() },
+		carry: heldUp(&may, func(c transport.Call) bool { return slices.Contains(c.Names, "big") })}, func(t *testing.T, b *bed) {
+		b.write("big", strings.Repeat("x", 12<<20))
+		testkit.Eventually(t, patient, "the big one is on its way", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran() > 0 })
+		b.write("small", "1")
+		b.arrives("small", "1")
+		if n := b.looks(200 * time.Millisecond); n > 100 {
+			t.Errorf("%d looks while a big file is on its way: the loop spins", n)
+		}
+		if b.there("big") != "<none>" {
+			t.Error("the big file was faster: the test shows nothing")
+		}
+		may.open()
+		b.equal()
 	})
-	must(t, os.Chmod(b.dst+"/locked", 0o777))
-	must(t, b.RetryNow(t.Context()))
-	b.arrives("locked/f", "1")
-	testkit.Eventually(t, patient, "the fail log is empty", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return len(b.failLog) == 0
-	})
-}
-
-func TestAFullDiskTakesWhatIsSmall(t *testing.T) {
-	t.Parallel()
-	if os.Getuid() != 0 {
-		t.Skip("needs root: a small file system of its own")
-	}
-	b := newBed(t, with{})
-	must(t, syscall.Mount("tmpfs", b.dst, "tmpfs", 0, "size=512k,mode=777"))
-	t.Cleanup(func() { b.stop(); b.daemon.Stop(); must(t, syscall.Unmount(b.dst, syscall.MNT_DETACH)) })
-	b.write("a-big", strings.Repeat("x", 2<<20))
-	for i := range 10 {
-		b.write(fmt.Sprint("small", i), "1")
-	}
-	for i := range 10 {
-		b.arrives(fmt.Sprint("small", i), "1")
-	}
-	b.write("a-big", "not any more")
-	must(t, b.RetryNow(t.Context()))
-	b.arrives("a-big", "not any more")
-}
-
-// A large file of which the part is kept when its run is interrupted leaves none
-// where it does not fit: that would take the room from all others.
-func TestWhatDoesNotFitLeavesNoPart(t *testing.T) {
-	t.Parallel()
-	if os.Getuid() != 0 {
-		t.Skip("needs root: a small file system of its own")
-	}
-	b := newBed(t, with{})
-	must(t, syscall.Mount("tmpfs", b.dst, "tmpfs", 0, "size=12m,mode=777"))
-	t.Cleanup(func() { b.stop(); b.daemon.Stop(); must(t, syscall.Unmount(b.dst, syscall.MNT_DETACH)) })
-	for _, name := range []string{"large", "moved/large"} {
-		put(t, b.src, name, strings.Repeat("x", 16<<20))
-	}
-	b.Mark("large", dirty.Content)
-	b.Mark("moved", dirty.Tree)
-	half := strings.Repeat("y", 512<<10)
-	put(t, b.src, "moved/small", "1")
-	for i := range 20 { // all but two of twelve megabytes
-		b.write(fmt.Sprint("small", i), half)
-	}
-	for i := range 20 {
-		b.arrives(fmt.Sprint("small", i), half)
-	}
-	b.arrives("moved/small", "1")
-	testkit.Eventually(t, patient, "no part is left", func() bool {
-		return b.there(transport.PartialDir) == "<none>" && b.there("moved/"+transport.PartialDir) == "<none>"
-	})
-	must(t, syscall.Mount("tmpfs", b.dst, "tmpfs", syscall.MS_REMOUNT, "size=64m,mode=777"))
-	must(t, b.RetryNow(t.Context()))
-	b.equal()
 }
 
 func TestPauseCollects(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	must(t, b.Pause(t.Context(), true))
-	b.write("f", "1")
-	if !testkit.Settled(200*time.Millisecond, patient, func() string { return b.there("f") }) || b.there("f") != "<none>" {
-		t.Error("sent while paused")
-	}
-	if s := b.Snapshot(time.Now()); s.State != status.LanePaused || s.Pending != 1 {
-		t.Errorf("%+v", s)
-	}
-	if n := b.looks(200 * time.Millisecond); n > 70 {
-		t.Errorf("%d looks while paused: the loop spins", n)
-	}
-	must(t, b.Pause(t.Context(), false))
-	b.arrives("f", "1")
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		must(t, b.Pause(t.Context(), true))
+		b.write("f", "1")
+		if !testkit.Settled(200*time.Millisecond, patient, func() string { return b.there("f") }) || b.there("f") != "<none>" {
+			t.Error("sent while paused")
+		}
+		if s := b.Snapshot(time.Now()); s.State != status.LanePaused || s.Pending != 1 {
+			t.Errorf("%+v", s)
+		}
+		if n := b.looks(200 * time.Millisecond); n > 70 {
+			t.Errorf("%d looks while paused: the loop spins", n)
+		}
+		must(t, b.Pause(t.Context(), false))
+		b.arrives("f", "1")
+	})
 }
 
 func TestWatermark(t *testing.T) {

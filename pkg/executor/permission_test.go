@@ -26,65 +26,65 @@ func manyFiles(dir string, n int) (names []string) {
 // While the remote is down more is deleted in a directory than is kept by name.
 // What another source has put there stays, what was here goes.
 func TestCollapsedDeletionsTakeNothingOfOthers(t *testing.T) {
-	t.Parallel()
 	names := append(manyFiles("d", manyGone+200), "d/sub/x", "d/keep")
-	b := newBed(t, with{files: names, there: []string{"d/foreign", "d/other/foreign"}, lane: narrow})
-	must(t, b.Pause(t.Context(), true))
-	for _, name := range manyFiles("d", manyGone+200) {
-		b.remove(name)
-	}
-	b.remove("d/sub")
-	must(t, b.Pause(t.Context(), false))
-	testkit.Eventually(t, patient, "what was deleted here is gone", func() bool {
-		left, err := os.ReadDir(b.dst + "/d")
-		return err == nil && len(left) == 3
-	})
-	b.idle()
-	for path, want := range map[string]string{"d/foreign": "there", "d/other/foreign": "there", "d/keep": "old"} {
-		if got := b.there(path); got != want {
-			t.Errorf("%s is %s", path, got)
+	onBed(t, with{files: names, there: []string{"d/foreign", "d/other/foreign"}, lane: narrow}, func(t *testing.T, b *bed) {
+		must(t, b.Pause(t.Context(), true))
+		for _, name := range manyFiles("d", manyGone+200) {
+			b.remove(name)
 		}
-	}
+		b.remove("d/sub")
+		must(t, b.Pause(t.Context(), false))
+		testkit.Eventually(t, patient, "what was deleted here is gone", func() bool {
+			left, err := os.ReadDir(b.dst + "/d")
+			return err == nil && len(left) == 3
+		})
+		b.idle()
+		for path, want := range map[string]string{"d/foreign": "there", "d/other/foreign": "there", "d/keep": "old"} {
+			if got := b.there(path); got != want {
+				t.Errorf("%s is %s", path, got)
+			}
+		}
+	})
 }
 
 // The same beside a full sync, which remembers what is pushed meanwhile.
 func TestWhatIsRememberedBesideAFullSyncWidensNothing(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: append(manyFiles("d", 60), "d/keep"), there: []string{"d/foreign"}})
-	must(t, b.Pause(t.Context(), true))
-	b.stop()
-	l := b.Lane
-	l.full.Touched = dirty.New(time.Now(), dirty.Limits{FanOut: 5, Spare: 10})
-	now := time.Now()
-	for _, name := range manyFiles("d", 60) {
-		l.full.Touched.Mark(name, dirty.Gone, now)
-	}
-	l.loop.fulls.touchAgain(now)
-	for _, it := range l.dirty.Take(now, 1000) {
-		if it.Flags&dirty.Gone != 0 {
-			t.Errorf("%q counts as deleted", it.Path)
+	onBed(t, with{files: append(manyFiles("d", 60), "d/keep"), there: []string{"d/foreign"}}, func(t *testing.T, b *bed) {
+		must(t, b.Pause(t.Context(), true))
+		b.stop()
+		l := b.Lane
+		l.full.Touched = dirty.New(time.Now(), dirty.Limits{FanOut: 5, Spare: 10})
+		now := time.Now()
+		for _, name := range manyFiles("d", 60) {
+			l.full.Touched.Mark(name, dirty.Gone, now)
 		}
-		if l.dirty.Deleted(it.Path).Has("d/foreign") || !l.dirty.Deleted(it.Path).Has("d/f40") {
-			t.Errorf("%q knows the wrong deletions", it.Path)
+		l.loop.fulls.touchAgain(now)
+		for _, it := range l.dirty.Take(now, 1000) {
+			if it.Flags&dirty.Gone != 0 {
+				t.Errorf("%q counts as deleted", it.Path)
+			}
+			if l.dirty.Deleted(it.Path).Has("d/foreign") || !l.dirty.Deleted(it.Path).Has("d/f40") {
+				t.Errorf("%q knows the wrong deletions", it.Path)
+			}
 		}
-	}
+	})
 }
 
 // What is known to be gone without an event goes, and nothing beside it.
 func TestKnownDeletionsGo(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"d/gone", "d/keep", "gone/x", "gone/y/z"}, there: []string{"d/foreign", "foreign/x"}})
-	must(t, os.Remove(b.src+"/d/gone"))
-	must(t, os.RemoveAll(b.src+"/gone"))
-	var d, root nameset.Set
-	d.Add(nameset.KeyOf("d/gone"))
-	root.Add(nameset.KeyOf("gone"))
-	b.dirty.MarkDeleted("d", 0, &d, time.Now())
-	b.dirty.MarkDeleted("", 0, &root, time.Now())
-	b.arrives("d/gone", "<none>")
-	b.arrives("gone", "<none>")
-	b.idle()
-	if b.there("d/foreign") != "there" || b.there("foreign/x") != "there" || b.there("d/keep") != "old" {
-		t.Error("something else went with it")
-	}
+	onBed(t, with{files: []string{"d/gone", "d/keep", "gone/x", "gone/y/z"}, there: []string{"d/foreign", "foreign/x"}}, func(t *testing.T, b *bed) {
+		must(t, os.Remove(b.src+"/d/gone"))
+		must(t, os.RemoveAll(b.src+"/gone"))
+		var d, root nameset.Set
+		d.Add(nameset.KeyOf("d/gone"))
+		root.Add(nameset.KeyOf("gone"))
+		b.dirty.MarkDeleted("d", 0, &d, time.Now())
+		b.dirty.MarkDeleted("", 0, &root, time.Now())
+		b.arrives("d/gone", "<none>")
+		b.arrives("gone", "<none>")
+		b.idle()
+		if b.there("d/foreign") != "there" || b.there("foreign/x") != "there" || b.there("d/keep") != "old" {
+			t.Error("something else went with it")
+		}
+	})
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/executor/plan"
-	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/rsyncopts"
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
@@ -90,60 +89,38 @@ func TestMirrorRunsOneAfterTheOther(t *testing.T) {
 // The configuration was edited since the mirror run: what it had left alone
 // stays, also inside of a directory that is gone here, and is counted.
 func TestWhatAMirrorRunLeftAloneStays(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{
+	onBed(t, with{
 		files: []string{"keep", "d/keep"},
 		there: []string{"lost", "d/lost", "d/theirs.log", "gone/lost", "gone/sub/theirs.log", "gone2/lost"},
-		options: func(o *setup) {
+		options: func(o *Options) {
 			o.Mirrored, o.MirrorScope, o.Scope = true, Scope{scopeFilter + `(.*)\.log`}, Scope{}
 		},
-	})
-	b.fullSync(fullsync.Request{})
-	for _, path := range []string{"lost", "d/lost", "gone/lost", "gone2"} {
-		b.arrives(path, "<none>")
-	}
-	b.idle()
-	if b.there("d/theirs.log") != "there" || b.there("gone/sub/theirs.log") != "there" {
-		t.Error("what the filter of the mirror run matched was deleted")
-	}
-	if r := b.Remember(time.Now()); !r.Mirrored || len(r.MirrorScope) != 1 {
-		t.Errorf("remembered %+v", r)
-	}
-	b.fullSync(fullsync.Request{Mirror: true})
-	b.arrives("d/theirs.log", "<none>")
-	b.arrives("gone", "<none>")
-	if r := b.Remember(time.Now()); !r.Mirrored || len(r.MirrorScope) != 0 {
-		t.Errorf("remembered %+v after the next mirror run", r)
-	}
-}
-
-// What crontabfilter leaves out of a mirror run is left alone by automatic full
-// syncs and scans, too, until a run without it.
-func TestCrontabfilterHoldsForAutomaticSyncs(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{files: []string{"keep", "d/keep"}, there: []string{"a.iso", "d/b.iso", "lost", "gone/c.iso", "gone/lost"}})
-	b.fullSync(fullsync.Request{Mirror: true, Excludes: []string{"*.iso"}})
-	b.arrives("lost", "<none>")
-	b.arrives("gone/lost", "<none>")
-	put(t, b.dst, "gone/again", "there")
-	b.fullSync(fullsync.Request{})
-	b.arrives("gone/again", "<none>")
-	b.Mark("d", dirty.Extras)
-	b.idle()
-	for _, path := range []string{"a.iso", "d/b.iso", "gone/c.iso"} {
-		if b.there(path) != "there" {
-			t.Errorf("%s was deleted", path)
+	}, func(t *testing.T, b *bed) {
+		b.fullSync(fullsync.Request{})
+		for _, path := range []string{"lost", "d/lost", "gone/lost", "gone2"} {
+			b.arrives(path, "<none>")
 		}
-	}
-	b.fullSync(fullsync.Request{Mirror: true})
-	b.equal()
+		b.idle()
+		if b.there("d/theirs.log") != "there" || b.there("gone/sub/theirs.log") != "there" {
+			t.Error("what the filter of the mirror run matched was deleted")
+		}
+		if r := b.Remember(time.Now()); !r.Mirrored || len(r.MirrorScope) != 1 {
+			t.Errorf("remembered %+v", r)
+		}
+		b.fullSync(fullsync.Request{Mirror: true})
+		b.arrives("d/theirs.log", "<none>")
+		b.arrives("gone", "<none>")
+		if r := b.Remember(time.Now()); !r.Mirrored || len(r.MirrorScope) != 0 {
+			t.Errorf("remembered %+v after the next mirror run", r)
+		}
+	})
 }
 
 // While nothing may be deleted what is deleted here stays there on purpose.
 func TestWithoutDeleteAMirrorRunIsForgotten(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{options: func(o *setup) { o.Mirrored, o.MirrorScope, o.MayDelete = true, Scope{}, false }})
-	if r := b.Remember(time.Now()); r.Mirrored {
-		t.Error("deletions are allowed once delete is on again")
-	}
+	onBed(t, with{options: func(o *Options) { o.Mirrored, o.MirrorScope, o.MayDelete = true, Scope{}, false }}, func(t *testing.T, b *bed) {
+		if r := b.Remember(time.Now()); r.Mirrored {
+			t.Error("deletions are allowed once delete is on again")
+		}
+	})
 }

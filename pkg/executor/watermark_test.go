@@ -16,44 +16,44 @@ import (
 // watermark stays where the scan began: a program that is killed during an
 // outage, twice, would lose it otherwise.
 func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	b.daemon.Stop()
-	b.Complete()
-	long := time.Now().Add(-time.Hour)
-	b.Suspect(long)
-	put(t, b.src, "found", "1")
-	b.MarkChanged("found", fstree.Change{Type: unix.DT_REG})
-	b.Settled()
-	if got := b.Remember(time.Now()).Watermark; got.After(long) {
-		t.Errorf("watermark %v, although what changed at %v is not on the remote", got, long)
-	}
-	b.daemon.Start()
-	b.arrives("found", "1")
-	testkit.Eventually(t, patient, "the watermark goes on", func() bool { return b.Remember(time.Now()).Watermark.After(long) })
+	onBed(t, with{}, func(t *testing.T, b *bed) {
+		b.away.Store(true)
+		b.Complete()
+		long := time.Now().Add(-time.Hour)
+		b.Suspect(long)
+		put(t, b.src, "found", "1")
+		b.MarkChanged("found", fstree.Change{Type: unix.DT_REG})
+		b.Settled()
+		if got := b.Remember(time.Now()).Watermark; got.After(long) {
+			t.Errorf("watermark %v, although what changed at %v is not on the remote", got, long)
+		}
+		b.away.Store(false)
+		b.arrives("found", "1")
+		testkit.Eventually(t, patient, "the watermark goes on", func() bool { return b.Remember(time.Now()).Watermark.After(long) })
+	})
 }
 
 // What only the target has may have been deleted here at any time.
 func TestTheWatermarkWaitsForTheDeletionsOfAFullSync(t *testing.T) {
-	t.Parallel()
 	var released atomic.Bool
-	b := newBed(t, with{files: []string{"keep"}, there: []string{"only/a"}, options: func(o *setup) {
+	onBed(t, with{files: []string{"keep"}, there: []string{"only/a"}, options: func(o *Options) {
 		o.Held = func(_ string, event bool) string {
 			if event && !released.Load() {
 				return "held"
 			}
 			return ""
 		}
-	}})
-	done := make(chan fullsync.Result, 1)
-	must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
-	<-done
-	testkit.Eventually(t, patient, "the deletion waits", func() bool { return b.dirty.Stats().Pending == 1 })
-	if got := b.Remember(time.Now()).Watermark; !got.IsZero() {
-		t.Errorf("watermark %v, although a deletion of any age is not on the remote", got)
-	}
-	released.Store(true)
-	must(t, b.RetryNow(t.Context()))
-	b.arrives("only", "<none>")
-	testkit.Eventually(t, patient, "there is a watermark", func() bool { return !b.Remember(time.Now()).Watermark.IsZero() })
+	}}, func(t *testing.T, b *bed) {
+		done := make(chan fullsync.Result, 1)
+		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
+		<-done
+		testkit.Eventually(t, patient, "the deletion waits", func() bool { return b.dirty.Stats().Pending == 1 })
+		if got := b.Remember(time.Now()).Watermark; !got.IsZero() {
+			t.Errorf("watermark %v, although a deletion of any age is not on the remote", got)
+		}
+		released.Store(true)
+		must(t, b.RetryNow(t.Context()))
+		b.arrives("only", "<none>")
+		testkit.Eventually(t, patient, "there is a watermark", func() bool { return !b.Remember(time.Now()).Watermark.IsZero() })
+	})
 }

@@ -17,6 +17,8 @@ type Fake struct {
 	// Carry decides what becomes of a call; nil: everything arrives, at once and
 	// whatever it is. It is called by several goroutines at a time.
 	Carry func(ctx context.Context, c transport.Call) transport.Result
+	// Begins decides whether a call can begin, or is the error of Do; nil: it can.
+	Begins func() error
 	// Answers decides what a probe finds; nil: the remote answers.
 	Answers func() error
 
@@ -60,6 +62,9 @@ func (f *Fake) Do(ctx context.Context, c transport.Call) (transport.Trip, error)
 	err := ctx.Err()
 	if err == nil && c.Start != nil {
 		err = c.Start(ctx)
+	}
+	if err == nil && f.Begins != nil {
+		err = f.Begins()
 	}
 	if err != nil {
 		return transport.Trip{Ended: time.Now()}, err

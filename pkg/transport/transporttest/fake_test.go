@@ -2,7 +2,9 @@ package transporttest
 
 import (
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/sersync/sersync/pkg/transport"
@@ -16,10 +18,17 @@ func TestTheFakeIsATransport(t *testing.T) {
 	})
 }
 
+// byName matches patterns with the last parts of paths.
+func byName(patterns []string) func(string, bool) bool {
+	return func(name string, _ bool) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, path.Base(name)); return ok })
+	}
+}
+
 func TestTheFakeWithATreeIsATransport(t *testing.T) {
 	Suite(t, func(t *testing.T) Remote {
 		t.Helper()
-		tree := &Tree{Here: t.TempDir(), There: t.TempDir(), Update: true}
+		tree := &Tree{Here: t.TempDir(), There: t.TempDir(), Update: true, Matcher: byName}
 		f := &Fake{Asks: transport.Terms{Update: true, Times: true, Links: true}, Carry: tree.Carry}
 		return Remote{Transport: f, Here: tree.Here, Looks: true, Copies: tree.There, There: func(path string) bool {
 			_, err := os.Lstat(filepath.Join(tree.There, path))

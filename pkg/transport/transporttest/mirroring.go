@@ -19,6 +19,9 @@ var mirrors = map[string]func(*bench){
 	"what makes way, and what does not":               (*bench).way,
 	"a tree loses what it is to lose":                 (*bench).inside,
 	"what is gone here is named, and deleted by name": (*bench).gone,
+	"names that are to go come in any order":          (*bench).exact,
+	"a survey tells what stands in the way":           (*bench).hidden,
+	"what patterns match is left alone":               (*bench).patterns,
 	"what went before its turn is no failure":         (*bench).raced,
 	"files get the times of the copies":               (*bench).stamps,
 	"a comparison of everything changes nothing":      (*bench).compares,
@@ -177,6 +180,60 @@ func (b *bench) gone() {
 	}
 	if b.There("d") {
 		b.Error("d is there")
+	}
+}
+
+// hidden: a survey tells what stands in the way of what is here, and what would be made
+// in the place of something.
+func (b *bench) hidden() {
+	b.write(b.Here, "d/f", "a file")
+	b.write(b.Copies, "d/f/in", "copy")
+	b.write(b.Here, "d/e/in", "here")
+	b.write(b.Copies, "d/e", "copy")
+	for _, kind := range []transport.Kind{transport.Survey, transport.SurveyTrees, transport.SurveyFlat} {
+		names := []string{"d"}
+		if kind == transport.Survey {
+			names = nil
+		}
+		r, told := b.do(transport.Batch{Kind: kind, MayDelete: true}, names...)
+		if r.Class != transport.Done || !told["d/f/in"].Deleted || told["d/f"].Deleted || !told["d/f"].Sent || !told["d/e"].Sent || !told["d/e"].Dir || told["d/e"].Deleted {
+			b.Errorf("%v: %v, told %+v", kind, r.Class, told)
+		}
+	}
+	b.is("d/f/in", "copy")
+	b.is("d/e", "copy")
+}
+
+// exact: names that are to be deleted alone may come in any order.
+func (b *bench) exact() {
+	b.write(b.Copies, "d/e/f", "1")
+	b.write(b.Copies, "keep", "1")
+	if r, _ := b.do(transport.Batch{Kind: transport.Delete, Exact: true, MayDelete: true}, "d", "d/e", "d/e/f"); r.Class > transport.Again {
+		b.Errorf("%v %+v", r.Class, r.Failed)
+	}
+	if b.There("d") || !b.There("keep") {
+		b.Errorf("d is there: %v, keep: %v", b.There("d"), b.There("keep"))
+	}
+}
+
+// patterns: what the patterns of a batch match is neither sent nor told, and a directory
+// with something of it stays.
+func (b *bench) patterns() {
+	b.write(b.Here, "new", "1")
+	b.write(b.Here, "new.keep", "1")
+	for _, name := range []string{"gone/x", "gone/y.keep", "whole/x", "z.keep"} {
+		b.write(b.Copies, name, "1")
+	}
+	excludes := []string{"*.keep"}
+	b.do(transport.Batch{Kind: transport.Full, MayDelete: true, Excludes: excludes})
+	b.is("new", "1")
+	b.is("new.keep", "")
+	for kind, names := range map[transport.Kind][]string{transport.Survey: nil, transport.SurveyGone: {"gone", "whole"}} {
+		r, told := b.do(transport.Batch{Kind: kind, MayDelete: true, Excludes: excludes}, names...)
+		if r.Class > transport.Again || !told["gone/x"].Deleted || !told["whole"].Deleted || !told["whole/x"].Deleted ||
+			told["gone"].Deleted || told["gone/y.keep"].Deleted || told["z.keep"].Deleted {
+			b.Errorf("%v: %v, told %+v", kind, r.Class, told)
+		}
 	}
 }
 

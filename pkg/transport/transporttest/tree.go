@@ -45,7 +45,27 @@ func (t *Tree) Carry(ctx context.Context, c transport.Call) transport.Result {
 		res.Class = transport.Again
 	}
 	r.result.Took = time.Since(began)
+	r.options()
 	return r.result
+}
+
+// options notes which of the options the batch would have had as a run of rsync.
+func (r *ride) options() {
+	b, wants := r.call.Batch, transport.Options(0)
+	if b.Kind < transport.Times && (b.Attributes || !r.updates()) && b.Caps.Grain <= transport.GrainNanosecond {
+		wants = wants.With(transport.Nanoseconds)
+	}
+	if b.Kind == transport.Delete && !b.Exact || b.Kind == transport.Tree && b.DeleteInside && b.MayDelete {
+		wants = wants.With(transport.MissingArgs)
+	}
+	for o := range transport.OptionCount {
+		switch {
+		case wants.Has(o) && b.Caps.Takes(o):
+			r.result.Added = r.result.Added.With(o)
+		case wants.Has(o):
+			r.result.Spared = r.result.Spared.With(o)
+		}
+	}
 }
 
 // ride is one call on its way.
@@ -88,6 +108,8 @@ func (r *ride) fail(name string, remote bool, err error) {
 	r.result.Failed = append(r.result.Failed, e)
 }
 
+// carry goes through the names. A survey is a comparison that also tells what would be
+// deleted.
 func (r *ride) carry() {
 	b := r.call.Batch
 	for _, name := range r.tops() {
@@ -103,12 +125,16 @@ func (r *ride) carry() {
 			r.remove(name)
 		case transport.Survey:
 			r.extras(name, true)
-			r.call.Batch.Verify = true // a question changes nothing
+			r.call.Batch.Verify = true
 			r.sendTree(name)
 		case transport.SurveyTrees:
 			r.extras(name, true)
+			r.call.Batch.Verify = true
+			r.sendTree(name)
 		case transport.SurveyFlat:
 			r.extras(name, false)
+			r.call.Batch.Verify = true
+			r.sendFlat(name)
 		case transport.SurveyGone:
 			r.told(name)
 		case transport.Times:
@@ -123,21 +149,35 @@ func (r *ride) tops() []string {
 	if r.call.Batch.Kind == transport.Full || r.call.Batch.Kind == transport.Survey {
 		return []string{""}
 	}
-	return r.call.Names
+	names := slices.Clone(r.call.Names)
+	if r.call.Batch.Kind == transport.Delete { // what is inside goes before what it is in
+		slices.Sort(names)
+		slices.Reverse(names)
+	}
+	return names
+}
+
+// asks tells whether the batch is a survey.
+func (r *ride) asks() bool {
+	return r.call.Batch.Kind >= transport.Survey && r.call.Batch.Kind <= transport.SurveyGone
 }
 
 // sendListed sends one name of a list. The watch root stands for its entries, unless it
 // is to go alone.
 func (r *ride) sendListed(name string) {
-	if r.send(name); name != "" || r.call.Batch.RootAlone {
-		return
+	if r.send(name); name == "" && !r.call.Batch.RootAlone {
+		r.sendFlat("")
 	}
-	entries, err := os.ReadDir(r.Here)
+}
+
+// sendFlat sends the entries of a directory, without what is in them.
+func (r *ride) sendFlat(dir string) {
+	entries, err := os.ReadDir(r.here(dir))
 	if err != nil {
-		r.fail("", false, err)
+		r.fail(dir, false, err)
 	}
 	for _, e := range entries {
-		r.send(e.Name())
+		r.send(path.Join(dir, e.Name()))
 	}
 }
 
@@ -271,12 +311,15 @@ func (r *ride) stampDirs() {
 func (r *ride) makeWay(name string) bool {
 	st, err := os.Lstat(r.there(name))
 	switch {
-	case err != nil || r.call.Batch.Verify:
+	case err != nil:
 		return true
 	case !st.IsDir():
-		return st.Mode().IsRegular() || os.Remove(r.there(name)) == nil
-	case r.call.Batch.MayDelete:
+		return st.Mode().IsRegular() || r.call.Batch.Verify || os.Remove(r.there(name)) == nil
+	case r.call.Batch.MayDelete || r.asks():
 		r.deleteBelow(name)
+	}
+	if r.call.Batch.Verify {
+		return true
 	}
 	if err := os.Remove(r.there(name)); err != nil {
 		r.fail(name, true, err)
@@ -425,7 +468,7 @@ func (r *ride) remove(name string) {
 func (r *ride) deleteBelow(top string) {
 	var gone []transport.Change
 	r.eachExtra(top, true, func(c transport.Change) { gone = append(gone, c) })
-	for _, c := range slices.Backward(gone) {
+	for _, c := range gone {
 		if r.tell(c); !r.call.Batch.Verify {
 			if err := os.Remove(r.there(c.Path)); err != nil {
 				r.fail(c.Path, true, err)
@@ -437,30 +480,38 @@ func (r *ride) deleteBelow(top string) {
 // extras tells what only the remote has in a directory, or anywhere below it.
 func (r *ride) extras(top string, deep bool) { r.eachExtra(top, deep, r.tell) }
 
-func (r *ride) eachExtra(top string, deep bool, tell func(transport.Change)) {
+// eachExtra names what is in a directory before the directory itself, which stays when
+// something stays in it. whole tells that nothing does.
+func (r *ride) eachExtra(top string, deep bool, tell func(transport.Change)) (whole bool) {
 	entries, err := os.ReadDir(r.there(top))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return
+		return true
 	}
 	if err != nil {
 		r.fail(top, true, err)
-		return
+		return false
 	}
+	whole = true
 	for _, e := range entries {
 		name := path.Join(top, e.Name())
 		if r.excluded(name, e.IsDir()) {
+			whole = false
 			continue
 		}
 		info, err := os.Lstat(r.here(name))
 		switch absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR); {
+		case absent && e.IsDir() && !r.eachExtra(name, true, tell):
+			whole = false
 		case absent:
-			if tell(transport.Change{Path: name, Dir: e.IsDir(), Deleted: true}); e.IsDir() {
-				r.eachExtra(name, true, tell)
-			}
+			tell(transport.Change{Path: name, Dir: e.IsDir(), Deleted: true})
 		case err == nil && deep && info.IsDir() && e.IsDir():
 			r.eachExtra(name, true, tell)
+			whole = false
+		default:
+			whole = false
 		}
 	}
+	return whole
 }
 
 // told tells of all that is there at and below a name which is gone here.
@@ -472,8 +523,8 @@ func (r *ride) told(name string) {
 	if err != nil || r.excluded(name, st.IsDir()) {
 		return
 	}
-	if r.tell(transport.Change{Path: name, Dir: st.IsDir(), Deleted: true}); st.IsDir() {
-		r.eachExtra(name, true, r.tell)
+	if !st.IsDir() || r.eachExtra(name, true, r.tell) {
+		r.tell(transport.Change{Path: name, Dir: st.IsDir(), Deleted: true})
 	}
 }
 

@@ -1,4 +1,4 @@
-package executor
+package lanes
 
 import (
 	"strings"
@@ -32,7 +32,7 @@ func TestALongPathOfWildcards(t *testing.T) {
 	b.arrives(deep+"f", "1")
 	b.remove(deep + "f")
 	testkit.Eventually(t, patient, "it is gone there, or fails by its name", func() bool {
-		s := b.dirty.Stats()
+		s := b.stats()
 		return b.there(deep+"f") == "<none>" || s.Pending == 1 && s.Delayed == 1
 	})
 }

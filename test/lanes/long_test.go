@@ -1,4 +1,4 @@
-package executor
+package lanes
 
 import (
 	"os"
@@ -118,7 +118,7 @@ func TestAFileWithoutEndEndsNoFullSync(t *testing.T) {
 	}
 	b.arrives("z", "1")
 	testkit.Eventually(t, patient, "the huge one is on its way", func() bool { return b.begun("d", "huge") })
-	if s := b.dirty.Stats(); s.Pending+s.InFlight == 0 {
+	if s := b.stats(); s.Pending+s.InFlight == 0 {
 		t.Error("nothing is dirty although a file has not arrived")
 	}
 	b.daemon.Stop()

@@ -1,4 +1,4 @@
-package executor
+package lanes
 
 import (
 	"context"
@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/executor"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/transport"
 	"github.com/sersync/sersync/pkg/transport/rsync"
 	"github.com/sersync/sersync/pkg/transport/rsync/session"
 )
@@ -93,8 +95,7 @@ func TestOldVersionsArePruned(t *testing.T) {
 	must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
 	prune := func() (days []string) {
 		var err error
-		way := b.opt.Transport.(*session.Session)
-		must(t, Beside(t.Context(), b.Lane, func(ctx context.Context) { days, err = way.PruneVersions(ctx, time.Now()) }))
+		must(t, executor.Beside(t.Context(), b.Lane, func(ctx context.Context) { days, err = b.way.PruneVersions(ctx, time.Now()) }))
 		must(t, err)
 		return days
 	}
@@ -159,6 +160,13 @@ func TestVersionsThatCannotBeKept(t *testing.T) {
 	testkit.Eventually(t, patient, "both are kept", func() bool { return len(b.versions("a")) == 1 && len(b.versions("gone")) == 1 })
 }
 
+// silent is a remote of which nobody can tell the release.
+type silent struct{ *session.Session }
+
+func (silent) Release(context.Context) transport.Release { return transport.Release{} }
+
+func unnamed(s *session.Session) transport.Transport { return silent{s} }
+
 // A receiver that leaves a file as it was without a word is found out. The client says
 // that it has sent the file, for it has.
 func TestASilentReceiverIsFoundOut(t *testing.T) {
@@ -173,7 +181,7 @@ rsync -n "$@" <"$list" | grep ' held$'
 exec rsync --exclude=/held "$@" <"$list"
 `)
 	must(t, os.WriteFile(client+".silent", nil, 0o644))
-	b := newBed(t, with{options: func(o *setup) { keeping(30)(o); o.Way.Program = client }, lane: func(l *Lane) { l.loop.remote.releaseDue = false }, files: []string{"held", "other"}})
+	b := newBed(t, with{options: func(o *setup) { keeping(30)(o); o.Way.Program = client }, remote: unnamed, files: []string{"held", "other"}})
 	must(t, b.fullSync(fullsync.Request{}).Err)
 	b.write("held", "new here")
 	b.write("other", "new here")

@@ -1,0 +1,307 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/audit"
+	"github.com/sersync/sersync/pkg/executor/fullsync"
+	"github.com/sersync/sersync/pkg/executor/slots"
+	"github.com/sersync/sersync/pkg/failqueue"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/fstree"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/transport"
+	"github.com/sersync/sersync/pkg/transport/transporttest"
+)
+
+// bed is a lane between two directories, with a clock that only the test moves: nothing
+// runs but what the test and the lane do.
+type bed struct {
+	*testing.T
+	*Lane
+	src, dst string
+	remote   *transporttest.Fake
+	tree     *transporttest.Tree
+	logs     *observer.ObservedLogs
+	stop     func() // ends the lane and waits
+
+	mu      sync.Mutex
+	deleted map[audit.Cause][]string
+	failLog []failqueue.Entry
+	settled map[string]bool
+	gone    atomic.Bool // the watch root
+	away    atomic.Bool // the remote
+	broken  atomic.Bool // what carries batches cannot be started
+	asked   atomic.Int64
+}
+
+// with changes how a bed is made.
+type with struct {
+	terms   func(*transport.Terms) // those of -artuz otherwise
+	carry   carried                // before the remote gets a batch; may be nil
+	options func(*Options)
+	lane    func(*Lane) // before it runs
+	files   []string    // in both directories from the start; "/": a directory
+	there   []string    // only on the remote
+}
+
+// withoutUpdate are terms without -u.
+func withoutUpdate(t *transport.Terms) { t.Update = false }
+
+// carried decides what becomes of a call; not ok: the remote carries it.
+type carried func(ctx context.Context, b *bed, c transport.Call) (r transport.Result, ok bool)
+
+// inBubble runs a test of a lane, in a bubble of fake time.
+func onBed(t *testing.T, w with, test func(*testing.T, *bed)) {
+	t.Helper()
+	src, dst, scratch, sent := t.TempDir(), t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "sent")
+	synctest.Test(t, func(t *testing.T) {
+		b := &bed{T: t, src: src, dst: dst, deleted: map[audit.Cause][]string{}, settled: map[string]bool{}}
+		// The files have times of the host's clock, and so has the bubble from now on.
+		time.Sleep(time.Until(hostTime(t, scratch)))
+		for _, f := range w.files {
+			put(t, b.src, f, "old")
+			put(t, b.dst, f, "old")
+		}
+		for _, f := range w.there {
+			put(t, b.dst, f, "there")
+		}
+		opt := b.options(w)
+		opt.Scratch, opt.Ledger = filepath.Join(scratch, "times"), ledger.New(sent, func() {})
+		if w.options != nil {
+			w.options(&opt)
+		}
+		b.Lane = NewLane(opt)
+		if w.lane != nil {
+			w.lane(b.Lane)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- b.Lane.Run(ctx) }()
+		b.stop = sync.OnceFunc(func() { cancel(); must(t, <-ended) })
+		defer func() {
+			b.stop()
+			for _, e := range b.logs.All() {
+				if t.Failed() {
+					t.Log(e.Message, e.ContextMap())
+				}
+			}
+		}()
+		test(t, b)
+	})
+}
+
+// hostTime is the time that files get now.
+func hostTime(t *testing.T, dir string) time.Time {
+	t.Helper()
+	put(t, dir, "clock", "")
+	info, err := os.Stat(dir + "/clock")
+	must(t, err)
+	return info.ModTime()
+}
+
+// again are the options of one more lane to the same remote.
+func (b *bed) again() Options { return *b.opt }
+
+func (b *bed) options(w with) Options {
+	core, logs := observer.New(zap.DebugLevel)
+	b.logs = logs
+	terms := transport.Terms{Update: true, Times: true, Links: true, Sends: 1}
+	if w.terms != nil {
+		w.terms(&terms)
+	}
+	b.tree = &transporttest.Tree{Here: b.src, There: b.dst, Update: terms.Update, Matcher: terms.Matcher}
+	b.remote = &transporttest.Fake{Asks: terms, Answers: func() error {
+		if b.away.Load() {
+			return errors.New("refused")
+		}
+		return nil
+	}}
+	b.remote.Begins = func() error {
+		if b.broken.Load() {
+			return errors.New("no such program")
+		}
+		return nil
+	}
+	b.remote.Carry = func(ctx context.Context, c transport.Call) transport.Result {
+		time.Sleep(runTakes)
+		if b.away.Load() {
+			return refused
+		}
+		if w.carry != nil {
+			if r, ok := w.carry(ctx, b, c); ok {
+				return r
+			}
+		}
+		return b.tree.Carry(ctx, c)
+	}
+	return Options{
+		ID: "bed", Dir: b.src, Transport: b.remote, Slots: slots.NewSlots(10, slots.NewTotal(10)), MayDelete: true,
+		Held: func(string, bool) string { return "" },
+		Root: func() *fstree.Root {
+			root, err := fstree.Open(b.src)
+			if err != nil || b.gone.Load() {
+				return nil
+			}
+			return root
+		},
+		Gone: func() bool { b.asked.Add(1); return b.gone.Load() },
+		Deletions: func(c audit.Cause, p []string) {
+			b.mu.Lock()
+			b.deleted[c] = append(b.deleted[c], p...)
+			b.mu.Unlock()
+		},
+		FailLog: func(e []failqueue.Entry) { b.mu.Lock(); b.failLog = e; b.mu.Unlock() },
+		Settled: func(p string, _, ok bool, _ time.Time) {
+			b.mu.Lock()
+			b.settled[p] = ok
+			b.mu.Unlock()
+		},
+		Logger: zap.New(core),
+	}
+}
+
+// refusing answers with a result to whatever names the path.
+func refusing(path string, r transport.Result) carried {
+	return func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
+		return r, slices.Contains(c.Names, path)
+	}
+}
+
+// heldUp holds up batches until the gate opens or they are ended; those for which held
+// is false go at once.
+func heldUp(g **gate, held func(transport.Call) bool) carried {
+	return func(ctx context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
+		if held(c) {
+			select {
+			case <-(*g).opened:
+			case <-ctx.Done():
+				return transport.Result{Class: transport.Stopped}, true
+			case <-c.Stop:
+				return transport.Result{Class: transport.Stopped}, true
+			}
+		}
+		return transport.Result{}, false
+	}
+}
+
+// runTakes is how long each run takes. Where none took any time, what is repeated at once
+// would leave none for what waits.
+const runTakes = 60 * time.Millisecond
+
+// refused is a result of a remote that is away.
+var refused = transport.Result{Class: transport.Trouble, Reason: "the remote refuses the connection", Remedy: "start it", WaitStatus: 10 << 8, Exit: 10}
+
+// unclear is a result that names no path although something has failed.
+var unclear = transport.Result{Class: transport.Partly, Unclear: true, Reason: "strange"}
+
+// denied is a result of a remote that may not write one path.
+func denied(path string) transport.Result {
+	return transport.Result{Class: transport.Partly, Reason: "denied", Failed: []transport.PathError{{Path: path, Remote: true, Errno: 13, Text: "denied"}}}
+}
+
+func put(t testing.TB, dir, name, text string) {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	if strings.HasSuffix(name, "/") {
+		must(t, os.MkdirAll(file, 0o755))
+		return
+	}
+	must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	must(t, os.WriteFile(file, []byte(text), 0o644))
+}
+
+// write changes a file here and marks it as its events would.
+func (b *bed) write(name, text string) {
+	b.Helper()
+	put(b.T, b.src, name, text)
+	b.Mark(name, dirty.Content)
+}
+
+func (b *bed) remove(name string) {
+	b.Helper()
+	flags := dirty.Gone
+	if st, err := os.Lstat(filepath.Join(b.src, name)); err == nil && st.IsDir() {
+		flags |= dirty.Tree
+	}
+	must(b.T, os.RemoveAll(filepath.Join(b.src, name)))
+	b.Mark(name, flags)
+}
+
+func (b *bed) there(name string) string {
+	data, err := os.ReadFile(filepath.Join(b.dst, name))
+	if err != nil {
+		if _, err := os.Lstat(filepath.Join(b.dst, name)); err == nil {
+			return "<no file>"
+		}
+		return "<none>"
+	}
+	return string(data)
+}
+
+func (b *bed) arrives(name, text string) {
+	b.Helper()
+	testkit.Eventually(b.T, patient, name+" is "+text, func() bool { return b.there(name) == text })
+}
+
+// idle waits until nothing is dirty and no full sync is wanted.
+func (b *bed) idle() {
+	b.Helper()
+	testkit.Eventually(b.T, patient, "the lane is idle", func() bool {
+		s := b.dirty.Stats()
+		return s.Pending == 0 && s.InFlight == 0 && b.Snapshot(time.Now()).Progress == nil
+	})
+}
+
+// after lets time pass, and all that comes to rest.
+func (b *bed) after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (b *bed) equal() {
+	b.Helper()
+	testkit.WaitEqual(b.T, b.src, b.dst, testkit.Compare{DotFiles: true}, patient)
+}
+
+// fullSync runs one full sync to its end.
+func (b *bed) fullSync(f fullsync.Request) fullsync.Result {
+	b.Helper()
+	r := b.fullSync2(f)
+	b.idle()
+	return r
+}
+
+// ran counts the batches of the kinds so far; of none: all.
+func (b *bed) ran(kinds ...transport.Kind) (n int) {
+	for _, c := range b.remote.Calls() {
+		if len(kinds) == 0 || slices.Contains(kinds, c.Batch.Kind) {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *bed) deletions(c audit.Cause) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := slices.Clone(b.deleted[c])
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (b *bed) caps() transport.Capabilities { return b.Remember(time.Now()).Caps }
