@@ -186,7 +186,7 @@ func (c *coverage) identify() error {
 	if n == none {
 		return errMisplaced
 	}
-	got, err := s.w.kernel.add(s.inst.fd, c.parentFD, s.maskLocked(n), func() string { return filepath.Join(s.w.root, c.parentRel) })
+	got, err := s.w.kernel.add(s.inst.FD, c.parentFD, s.maskLocked(n), func() string { return filepath.Join(s.w.root, c.parentRel) })
 	if err != nil {
 		return errMisplaced
 	}

@@ -234,11 +234,11 @@ func (s *session) work(ctx context.Context) {
 		}
 		s.mu.Unlock()
 		s.cover(ctx, j, buf)
-		s.inst.wake()
+		s.inst.Wake()
 		s.mu.Lock()
 	}
 	q.running--
 	q.bufs = append(q.bufs, buf)
 	s.mu.Unlock()
-	s.inst.wake()
+	s.inst.Wake()
 }

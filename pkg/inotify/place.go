@@ -36,9 +36,9 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 		return 0, 0, errMisplaced
 	}
 	path := func() string { return filepath.Join(s.w.root, rel()) }
-	add := func() (int32, error) { return s.w.kernel.add(s.inst.fd, f.fd, s.w.opt.mask(), path) }
+	add := func() (int32, error) { return s.w.kernel.add(s.inst.FD, f.fd, s.w.opt.mask(), path) }
 	if f.here {
-		add = func() (int32, error) { return s.w.kernel.addHere(s.inst.fd, s.w.opt.mask()) }
+		add = func() (int32, error) { return s.w.kernel.addHere(s.inst.FD, s.w.opt.mask()) }
 	}
 	wd, err := add()
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 	if n != none && n == s.t.root {
 		// The root, mounted somewhere below itself: watched already, and its
 		// mask has just lost the root's own events.
-		_, _ = s.w.kernel.add(s.inst.fd, f.fd, s.maskLocked(n), path)
+		_, _ = s.w.kernel.add(s.inst.FD, f.fd, s.maskLocked(n), path)
 		return 0, 0, errMisplaced
 	}
 	if s.moves.Load() != f.stamp && !sameDir(f.parentFD, f.key.name, f.fd) {

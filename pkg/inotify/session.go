@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/fsevent"
+	"github.com/sersync/sersync/pkg/fsevent/kernelqueue"
+	"github.com/sersync/sersync/pkg/fsevent/mountpoints"
+	"github.com/sersync/sersync/pkg/fsevent/reopen"
 )
 
 const (
@@ -80,8 +83,8 @@ type note struct {
 
 func newSession(w *Watcher) *session {
 	s := &session{
-		w: w, inst: instance{fd: -1, waking: -1}, t: newTree(), jobs: newJobs(),
-		uncovered: uncovered{dirs: map[jobKey]error{}}, batch: batch{node: none}, mounts: mounts{fd: -1},
+		w: w, inst: instance{kernelqueue.None()}, t: newTree(), jobs: newJobs(),
+		uncovered: uncovered{dirs: map[jobKey]error{}}, batch: batch{node: none}, mounts: mounts{Points: mountpoints.None()},
 	}
 	if w.opt.Inventory != nil && w.opt.Inventory() {
 		s.inventory = newInventory()
@@ -90,12 +93,12 @@ func newSession(w *Watcher) *session {
 }
 
 func (s *session) close() {
-	s.mounts.close()
-	s.inst.close()
+	s.mounts.Close()
+	s.inst.Close()
 }
 
 func (s *session) watchRoot(fd int) error {
-	wd, err := s.w.kernel.add(s.inst.fd, fd, s.w.opt.mask()|rootOnly, func() string { return s.w.root })
+	wd, err := s.w.kernel.add(s.inst.FD, fd, s.w.opt.mask()|rootOnly, func() string { return s.w.root })
 	if err != nil {
 		return err
 	}
@@ -106,13 +109,14 @@ func (s *session) watchRoot(fd int) error {
 	return nil
 }
 
-// run returns when the root is lost, with stood telling whether the handler
-// has been told of its arrival, when ctx ends, or on an error of the kernel.
-func (s *session) run(ctx context.Context, h fsevent.Handler, arrived fsevent.RootState) (stood bool, err error) {
+// Run implements reopen.Watch.
+func (s *session) Run(ctx context.Context, h fsevent.Handler, arrived fsevent.RootState) (stood bool, err error) {
+	s.w.cur.Store(s)
+	defer s.w.cur.Store(nil)
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		s.inst.wake()
+		s.inst.Wake()
 		close(ended)
 	})
 	defer func() {
@@ -132,7 +136,7 @@ func (s *session) run(ctx context.Context, h fsevent.Handler, arrived fsevent.Ro
 	buf := make([]byte, readBuffer)
 	timeout := 0
 	for {
-		remounted, err := s.inst.wait(s.mounts.fd, timeout)
+		remounted, err := s.inst.Wait(s.mounts.FD(), timeout)
 		if err != nil {
 			return s.stood, err
 		}
@@ -146,7 +150,7 @@ func (s *session) run(ctx context.Context, h fsevent.Handler, arrived fsevent.Ro
 		s.deliver(h)
 		timeout = s.housekeep(ctx, h)
 		if s.rootLost() {
-			return s.stood, errRootLost
+			return s.stood, reopen.ErrRootLost
 		}
 	}
 }
@@ -154,9 +158,9 @@ func (s *session) run(ctx context.Context, h fsevent.Handler, arrived fsevent.Ro
 // readAll reads and handles what is queued.
 func (s *session) readAll(buf []byte, h fsevent.Handler) error {
 	some := false
-	defer func() { s.inst.stream.read(some, time.Now()) }()
+	defer func() { s.inst.Turn(some, time.Now()) }()
 	for range readsPerTurn {
-		n, err := s.inst.read(buf)
+		n, err := s.inst.Read(buf)
 		if err != nil {
 			return err
 		}

@@ -186,7 +186,7 @@ func (r *running) settled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.jobs.idle() && !s.repair.wanted && !s.repair.underWay() &&
-		len(s.t.limbo)+len(s.t.doomed)+len(s.out) == 0 && s.t.epoch-s.t.placed >= 2 && queued(s.inst.fd) == 0
+		len(s.t.limbo)+len(s.t.doomed)+len(s.out) == 0 && s.t.epoch-s.t.placed >= 2 && queued(s.inst.FD) == 0
 }
 
 func queued(fd int) int {
@@ -268,7 +268,7 @@ func (r *running) compare(skip func(rel string) bool) []string {
 		if rel == "" {
 			mask |= rootOnly
 		}
-		real, err := unix.InotifyAddWatch(s.inst.fd, filepath.Join(r.root, rel), mask)
+		real, err := unix.InotifyAddWatch(s.inst.FD, filepath.Join(r.root, rel), mask)
 		if err != nil || int32(real) != wd {
 			diff = append(diff, fmt.Sprintf("%s: wd %d in the table, %d on disk (%v)", rel, wd, real, err))
 		}
@@ -322,5 +322,14 @@ func TestEntriesAreCounted(t *testing.T) {
 	r := start(t, root, Options{})
 	if n := r.Stats().Entries; n != 6 {
 		t.Errorf("%d entries, want 6", n)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/fsevent"
+	"github.com/sersync/sersync/pkg/fsevent/reopen"
 )
 
 // Watcher is a fsevent.Watcher. Make it with New, then call Run once.
@@ -29,10 +30,6 @@ type Watcher struct {
 type counters struct {
 	watches, uncovered, overflows, records, events, repairs, entries atomic.Int64
 }
-
-// errRootLost ends a session: nothing stands at the root's path any more, or
-// something else does.
-var errRootLost = errors.New("watch root is gone")
 
 // New prepares a watcher for the tree at root. A relative root is taken
 // relative to the current directory, now. New starts nothing and opens nothing.
@@ -74,55 +71,13 @@ func (w *Watcher) Stats() fsevent.Stats {
 
 // Run implements fsevent.Watcher.
 func (w *Watcher) Run(ctx context.Context, h fsevent.Handler) error {
-	arrived := fsevent.RootWatched
-	delay := firstLook
-	for ctx.Err() == nil {
+	return reopen.Run(ctx, h, w.root, w.log, func(ctx context.Context) (reopen.Watch, error) {
 		s, err := w.open(ctx)
-		if err != nil && arrived == fsevent.RootWatched {
-			return err
-		}
 		if err != nil {
-			w.log.Debug("root is not back", zap.Error(err))
-			delay = min(2*delay, lastLook)
-			pause(ctx, delay)
-			continue
+			return nil, err
 		}
-		w.cur.Store(s)
-		stood, err := s.run(ctx, h, arrived)
-		w.cur.Store(nil)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case !errors.Is(err, errRootLost):
-			return fmt.Errorf("watch %s: %w", w.root, err)
-		case !stood && arrived == fsevent.RootWatched:
-			return fmt.Errorf("watch %s: %w", w.root, err)
-		}
-		if stood {
-			w.log.Warn("watch root is gone, waiting for its return")
-			h.Root(fsevent.RootGone)
-			delay = firstLook
-		}
-		arrived = fsevent.RootBack
-		pause(ctx, delay)
-	}
-	return nil
-}
-
-// How often a lost root is looked for: at once for a directory that is
-// replaced by a rename, then at a rate that costs nothing.
-const (
-	firstLook = 10 * time.Millisecond
-	lastLook  = time.Second
-)
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
+		return s, nil
+	})
 }
 
 // open makes a session with a watch on the root and on nothing else.
@@ -142,16 +97,17 @@ func (w *Watcher) open(ctx context.Context) (s *session, err error) {
 	if err = unix.Fstat(fd, &s.id); err != nil {
 		return s, fmt.Errorf("watch %s: fstat: %w", w.root, err)
 	}
-	if s.inst.fd, err = w.kernel.init(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err != nil {
+	ifd, err := w.kernel.init(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
 		return s, fmt.Errorf("watch %s: inotify_init1: %w%s", w.root, err, initRemedy(err))
 	}
-	if s.inst.waking, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return s, fmt.Errorf("watch %s: eventfd: %w", w.root, err)
+	if err = s.inst.Open(ifd); err != nil {
+		return s, fmt.Errorf("watch %s: %w", w.root, err)
 	}
 	if err = s.watchRoot(fd); err != nil {
 		return s, fmt.Errorf("watch %s: inotify_add_watch: %w%s", w.root, err, watchRemedy(err))
 	}
-	s.mounts.open(w.root, fd, w.kernel.proc)
+	s.mounts.Open(w.root, fd, w.kernel.proc)
 	return s, ctx.Err()
 }
 

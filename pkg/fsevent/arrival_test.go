@@ -1,4 +1,4 @@
-package inotify
+package fsevent
 
 import (
 	"strings"
@@ -28,7 +28,7 @@ func TestWhichNamesAReceiverWritesFirst(t *testing.T) {
 		{"d", "..AbC1yz", "", false},
 		{"d", "", "f", false},
 	} {
-		if got := receives(c.dir, c.from, c.name); got != c.want {
+		if got := Received(c.dir, c.from, c.name); got != c.want {
 			t.Errorf("%s/%s to %s: %v", c.dir, c.from, c.name, got)
 		}
 	}
