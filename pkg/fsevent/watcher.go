@@ -2,6 +2,9 @@ package fsevent
 
 import (
 	"context"
+	"errors"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/nameset"
 )
@@ -66,4 +69,18 @@ type Stats struct {
 	Events    int64 // events handed to the Handler since the start
 	Repairs   int64 // complete walks after an overflow since the start
 	Entries   int64 // names that walks have listed since the last complete one began
+}
+
+// OpenRemedy is what to do when a watch root cannot be opened, after a colon and a
+// blank; empty when nobody knows.
+func OpenRemedy(err error) string {
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return ": create the directory or correct the watch path"
+	case errors.Is(err, unix.ENOTDIR):
+		return ": the watch path must be a directory"
+	case errors.Is(err, unix.EACCES):
+		return ": this user may not read it"
+	}
+	return ""
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/sersync/sersync/pkg/fsevent"
 	"github.com/sersync/sersync/pkg/nameset"
+
+	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
 // discard is a Handler that only notices that the watches stand.
@@ -71,7 +73,7 @@ func BenchmarkStart(b *testing.B) {
 		for j := range 10 {
 			sub := filepath.Join(root, fmt.Sprint("top", i), fmt.Sprint("middle", j))
 			for k := range 99 {
-				mkdir(b, sub, fmt.Sprint("dir", k))
+				watchertest.Mkdir(b, sub, fmt.Sprint("dir", k))
 			}
 		}
 	}

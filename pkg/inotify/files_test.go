@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/fsevent"
+
+	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
 // watchedFile is one file of two names, "a" and "b", watched by its inode.
@@ -152,9 +154,9 @@ func TestForgottenFileIsSilent(t *testing.T) {
 // names anything to hold yet.
 func TestFileLeavesARootWithoutDirectories(t *testing.T) {
 	base := t.TempDir()
-	root := mkdir(t, base, "root")
-	write(t, root, "f")
+	root := watchertest.Mkdir(t, base, "root")
+	watchertest.Write(t, root, "f")
 	r := start(t, root, Options{CloseWrite: true})
-	rename(t, filepath.Join(root, "f"), filepath.Join(base, "f"))
-	r.want("from file f", 1)
+	watchertest.Rename(t, filepath.Join(root, "f"), filepath.Join(base, "f"))
+	r.Want("from file f", 1)
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent"
 	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/nameset"
+
+	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
 func TestNamesAgainstMap(t *testing.T) {
@@ -102,24 +104,24 @@ func TestInventory(t *testing.T) {
 // not there after it, is told; nothing else is.
 func TestWhatVanishesInAnOverflowIsTold(t *testing.T) {
 	base := t.TempDir()
-	root, outside := mkdir(t, base, "root"), mkdir(t, base, "out")
+	root, outside := watchertest.Mkdir(t, base, "root"), watchertest.Mkdir(t, base, "out")
 	for _, f := range []string{"top", "stays", "gone-before"} {
-		write(t, root, f)
+		watchertest.Write(t, root, f)
 	}
 	for _, dir := range []string{"d", "moves", "whole/sub", "stale"} {
-		write(t, mkdir(t, root, dir), "f")
-		write(t, filepath.Join(root, dir), "keep")
+		watchertest.Write(t, watchertest.Mkdir(t, root, dir), "f")
+		watchertest.Write(t, filepath.Join(root, dir), "keep")
 	}
 	var mu sync.Mutex
 	told := map[string]*nameset.Set{}
-	k := &knowledge{vanished: func(dir string, entries *nameset.Set) {
+	k := &watchertest.Told{Vanish: func(dir string, entries *nameset.Set) {
 		mu.Lock()
 		defer mu.Unlock()
 		told[dir] = entries
 	}}
 	r := launch(t, root, Options{CloseWrite: true, kernel: shortQueue(t, 32), Inventory: func() bool { return true }}, k)
-	r.want("root watched", 1)
-	r.audit(nil)
+	r.Want("root watched", 1)
+	r.Audit(nil)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -127,32 +129,26 @@ func TestWhatVanishesInAnOverflowIsTold(t *testing.T) {
 		}
 	}
 	must(os.Remove(filepath.Join(root, "gone-before")))
-	rename(t, filepath.Join(root, "moves"), filepath.Join(root, "d", "moved"))
-	write(t, root, "d", "came")
+	watchertest.Rename(t, filepath.Join(root, "moves"), filepath.Join(root, "d", "moved"))
+	watchertest.Write(t, root, "d", "came")
 	must(os.Remove(filepath.Join(root, "stale", "f")))
-	r.want("close file d/came", 1)
-	r.want("delete file stale/f", 1)
-	r.audit(nil)
+	r.Want("close file d/came", 1)
+	r.Want("delete file stale/f", 1)
+	r.Audit(nil)
 
-	block := make(chan struct{})
-	r.k.mu.Lock()
-	r.k.block = block
-	r.k.mu.Unlock()
-	write(t, root, "first")
-	r.want("create file first", 1)
+	release := r.Told.Hold()
+	watchertest.Write(t, root, "first")
+	r.Want("create file first", 1)
 	for i := range 50 {
-		write(t, root, fmt.Sprint("flood", i))
+		watchertest.Write(t, root, fmt.Sprint("flood", i))
 	}
 	for _, f := range []string{"top", "d/f", "d/came", "d/moved/f"} {
 		must(os.Remove(filepath.Join(root, f)))
 	}
 	must(os.RemoveAll(filepath.Join(root, "whole")))
-	rename(t, filepath.Join(root, "stale"), filepath.Join(outside, "stale"))
-	r.k.mu.Lock()
-	r.k.block = nil
-	r.k.mu.Unlock()
-	close(block)
-	r.want("repaired", 1)
+	watchertest.Rename(t, filepath.Join(root, "stale"), filepath.Join(outside, "stale"))
+	release()
+	r.Want("repaired", 1)
 
 	mu.Lock()
 	defer mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/pkg/fsevent"
+
+	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
 // TestTooManyJobs: once jobs are refused, the walk over everything that stands for
@@ -22,7 +24,7 @@ func TestTooManyJobs(t *testing.T) {
 	if !s.jobs.refused {
 		t.Fatal("no job was refused")
 	}
-	s.stepRepair(&knowledge{}, time.Now())
+	s.stepRepair(&watchertest.Told{}, time.Now())
 	root := s.jobs.pending[jobKey{wd: 1}]
 	if root == nil || !root.is(walkAll) || !root.is(reportBack) {
 		t.Errorf("the walk over everything: %+v", root)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
 func rawRecord(wd int32, mask, cookie uint32, name string) []byte {
@@ -78,7 +80,7 @@ func FuzzHandle(f *testing.F) {
 			s.t.attach(n, parent, []byte{'0' + byte(wd)})
 			parent = n
 		}
-		if err := s.apply(buf, true, &knowledge{}); err != nil && len(buf) == 0 {
+		if err := s.apply(buf, true, &watchertest.Told{}); err != nil && len(buf) == 0 {
 			t.Fatal(err)
 		}
 		for n := range int32(s.t.size) {

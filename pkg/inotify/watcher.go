@@ -84,7 +84,7 @@ func (w *Watcher) Run(ctx context.Context, h fsevent.Handler) error {
 func (w *Watcher) open(ctx context.Context) (s *session, err error) {
 	fd, err := unix.Open(w.root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("watch %s: %w%s", w.root, err, openRemedy(err))
+		return nil, fmt.Errorf("watch %s: %w%s", w.root, err, fsevent.OpenRemedy(err))
 	}
 	defer unix.Close(fd)
 	s = newSession(w)
@@ -109,16 +109,4 @@ func (w *Watcher) open(ctx context.Context) (s *session, err error) {
 	}
 	s.mounts.Open(w.root, fd, w.kernel.proc)
 	return s, ctx.Err()
-}
-
-func openRemedy(err error) string {
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return ": create the directory or correct the watch path"
-	case errors.Is(err, unix.ENOTDIR):
-		return ": the watch path must be a directory"
-	case errors.Is(err, unix.EACCES):
-		return ": this user may not read it"
-	}
-	return ""
 }

@@ -1,4 +1,4 @@
-package inotify
+package watchertest
 
 import (
 	"fmt"
@@ -56,24 +56,29 @@ func storm(rng *rand.Rand, root, outside string, steps int) {
 	}
 }
 
-func runStorm(t *testing.T, r *running, seed uint64, outside string, steps int) {
+func runStorm(t *testing.T, r *Running, seed uint64, outside string, steps int) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for i := range uint64(3) {
-		wg.Go(func() { storm(rand.New(rand.NewPCG(seed, i)), r.root, outside, steps) })
+		wg.Go(func() { storm(rand.New(rand.NewPCG(seed, i)), r.Root, outside, steps) })
 	}
 	wg.Wait()
 }
 
-func TestStormLeavesNoHoleAndNoStalePath(t *testing.T) {
+// Who looks at the disk at each event has seen everything in the end, and nothing that
+// is not there.
+func (b Backend) testStorm(t *testing.T) {
 	for seed := range seeds() {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			base := t.TempDir()
-			root, outside := mkdir(t, base, "root"), mkdir(t, base, "outside")
-			r := start(t, root, Options{})
+			root, outside := Mkdir(t, base, "root"), Mkdir(t, base, "outside")
+			w := newOnlooker(root)
+			r := b.Launch(t, root, Options{CloseWrite: true}, &Told{See: w.look, Scan: w.scan})
+			r.Want("root watched", 1)
 			for round := range uint64(3) {
 				runStorm(t, r, seed*100+round, outside, 400)
-				r.audit(nil)
+				r.Audit(nil)
+				r.Agree("not seen as it is", w.compare)
 			}
 		})
 	}
@@ -82,42 +87,25 @@ func TestStormLeavesNoHoleAndNoStalePath(t *testing.T) {
 // Directories come under names that are not watched, and leave them again: who
 // looks at the disk at each event, and at nothing else, has seen everything in
 // the end.
-func TestStormAcrossSkippedNamesLeavesNothingUnseen(t *testing.T) {
+func (b Backend) testStormAcrossSkippedNames(t *testing.T) {
 	skip := func(rel string) bool {
 		return rel == "d0/d1" || strings.HasPrefix(rel, "d0/d1/") || slices.Contains(strings.Split(rel, "/"), "d3")
 	}
 	for seed := range seeds() {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			base := t.TempDir()
-			root, outside := mkdir(t, base, "root"), mkdir(t, base, "outside")
-			w := &onlooker{root: root, skip: skip, seen: map[string]string{}}
-			r := launch(t, root, Options{
-				CloseWrite: true, Skip: func(rel string, _ bool) bool { return skip(rel) },
-			}, &knowledge{see: w.look})
-			r.want("root watched", 1)
+			root, outside := Mkdir(t, base, "root"), Mkdir(t, base, "outside")
+			w := newOnlooker(root)
+			w.skip = skip
+			r := b.Launch(t, root, Options{CloseWrite: true, Skip: skip}, &Told{See: w.look, Scan: w.scan})
+			r.Want("root watched", 1)
 			for round := range uint64(3) {
 				runStorm(t, r, seed*100+round, outside, 400)
-				r.audit(skip)
-				r.agree("not seen as it is", w.compare)
+				r.Audit(skip)
+				r.Agree("not seen as it is", w.compare)
 			}
 		})
 	}
-}
-
-// A walk asks whether a path is to be skipped; the directory is renamed before it
-// gets to say so.
-func TestAVerdictAboutAnotherPathRemovesNoWatch(t *testing.T) {
-	root := t.TempDir()
-	mkdir(t, root, "a", "b")
-	r := start(t, root, Options{})
-	s := r.cur.Load()
-	s.mu.Lock()
-	a := s.t.at(s.t.childOf(s.t.root, []byte("a"))).wd
-	s.mu.Unlock()
-	s.unwatch(jobKey{a, "b"}, "before/b")
-	r.audit(nil)
-	s.unwatch(jobKey{a, "b"}, "a/b")
-	r.audit(func(rel string) bool { return rel == "a/b" })
 }
 
 // onlooker knows of the tree what a look at the disk shows at each event.
@@ -127,6 +115,20 @@ type onlooker struct {
 
 	mu   sync.Mutex
 	seen map[string]string // content by path; "dir" for a directory
+}
+
+func newOnlooker(root string) *onlooker {
+	return &onlooker{root: root, skip: func(string) bool { return false }, seen: map[string]string{}}
+}
+
+// scan looks at everything.
+func (o *onlooker) scan() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen = o.onDisk("", true)
+	if o.seen == nil {
+		o.seen = map[string]string{}
+	}
 }
 
 func (o *onlooker) look(e fsevent.Event) {

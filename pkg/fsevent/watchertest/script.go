@@ -1,6 +1,7 @@
-package inotify
+package watchertest
 
 import (
+	"embed"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,31 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestScripts runs testdata/*.txt: one step a line.
-//
-//	opt WORD...       before the first step: closewrite (the default), none, modify,
-//	                  attrib, nofolder (Skip what appears), skip=NAME
-//	mkdir P           with parents        write P   create, write, close
-//	mv P P            rename              swap P P  exchange
-//	rm P              with all below      chmod P
-//	link [TARGET] P   symlink             fifo P
-//	audit             wait for quiet, then compare watches and disk
-//	want LINE         wait until the handler was told LINE
-//	never LINE        LINE was not told, checked at the end, when quiet
-//
-// A path below OUT/ lies outside the watched tree. A quoted word is a Go string.
-func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
+//go:embed testdata/*.txt
+var scripts embed.FS
+
+// testScripts runs testdata/*.txt.
+func (b Backend) testScripts(t *testing.T) {
+	files, err := scripts.ReadDir("testdata")
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d scripts found, %v", len(files), err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			runScript(t, string(data))
+		t.Run(strings.TrimSuffix(file.Name(), ".txt"), func(t *testing.T) {
+			data, err := scripts.ReadFile("testdata/" + file.Name())
+			must(t, err)
+			b.Script(t, string(data), Options{CloseWrite: true})
 		})
 	}
 }
@@ -44,13 +34,28 @@ type script struct {
 	root, out string
 	opt       Options
 	skip      string
-	r         *running
+	r         *Running
+	backend   Backend
 	never     []string
 }
 
-func runScript(t *testing.T, text string) {
+// Script runs steps, one a line.
+//
+//	opt WORD...       before the first step: closewrite (the default), none, modify,
+//	                  attrib, skip=NAME
+//	mkdir P           with parents        write P   create, write, close
+//	mv P P            rename              swap P P  exchange
+//	rm P              with all below      chmod P
+//	link [TARGET] P   symlink             fifo P
+//	audit             wait for quiet, then compare the watcher's record and the disk
+//	want LINE         wait until the handler was told LINE
+//	never LINE        LINE was not told, checked at the end, when quiet
+//
+// A path below OUT/ lies outside the watched tree. A quoted word is a Go string.
+func (b Backend) Script(t *testing.T, text string, opt Options) {
+	t.Helper()
 	base := t.TempDir()
-	s := &script{t: t, root: mkdir(t, base, "root"), out: mkdir(t, base, "out"), opt: Options{CloseWrite: true}}
+	s := &script{t: t, root: Mkdir(t, base, "root"), out: Mkdir(t, base, "out"), opt: opt, backend: b}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -62,14 +67,14 @@ func runScript(t *testing.T, text string) {
 			continue
 		}
 		if s.r == nil {
-			s.r = start(t, s.root, s.opt)
+			s.r = b.Start(t, s.root, s.opt)
 		}
 		s.step(verb, rest)
 	}
-	s.r.until("quiet", s.r.settled)
+	s.r.Quiet()
 	for _, line := range s.never {
-		if s.r.k.count(line) > 0 {
-			t.Errorf("handler was told %q; all of it:\n%s", line, s.r.k.text())
+		if s.r.Told.Count(line) > 0 {
+			t.Errorf("handler was told %q; all of it:\n%s", line, s.r.Told.Text())
 		}
 	}
 }
@@ -80,15 +85,13 @@ func (s *script) options(words []string) {
 		switch {
 		case ok:
 			s.skip = name
-			s.opt.Skip = func(rel string, _ bool) bool { return s.excluded(rel) }
+			s.opt.Skip = s.excluded
 		case w == "none":
 			s.opt.CloseWrite = false
 		case w == "modify":
 			s.opt.Modify = true
 		case w == "attrib":
 			s.opt.Attrib = true
-		case w == "nofolder":
-			s.opt.Skip = func(_ string, appeared bool) bool { return appeared }
 		}
 	}
 }
@@ -139,10 +142,10 @@ func (s *script) step(verb, rest string) {
 	s.t.Helper()
 	switch verb {
 	case "audit":
-		s.r.audit(s.excluded)
+		s.r.Audit(s.excluded)
 		return
 	case "want":
-		s.r.want(s.line(rest), 1)
+		s.r.Want(s.line(rest), 1)
 		return
 	case "never":
 		s.never = append(s.never, s.line(rest))

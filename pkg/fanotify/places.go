@@ -1,0 +1,263 @@
+package fanotify
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxOutside bounds what is remembered of directories outside of the root: some 4 MB.
+const maxOutside = 1 << 15
+
+// place is where a directory is.
+type place struct {
+	// dirs are its paths below the root: several where its file system is mounted
+	// several times there, none when it lies outside, is skipped, or is gone.
+	dirs    []string
+	outside bool // it lies outside, and not only is gone
+	// deep: its path is longer than the kernel tells; dirs have those of the nearest
+	// directory above it that has a shorter one.
+	deep bool
+}
+
+// point is a mounted file system: that of the root, or one below it.
+type point struct {
+	rel  string
+	fsid uint64
+	dev  uint64
+	ino  uint64
+	// As of this batch of records; see places.
+	tried bool
+	fd    int
+	text  string
+}
+
+// places resolves directories to paths. What it finds holds for one batch of records
+// which have been read: all that they tell has happened before. So a path is not older
+// than the event for which it is asked, and a rename need not be followed. That a
+// directory is outside is remembered for longer. A rename that brings a directory in
+// has a record, and whoever reads it calls forget; whatever was dropped before is
+// below the directory of that record, which is reported as a whole.
+type places struct {
+	root    string
+	kernel  *kernel
+	skip    func(rel string) bool // may be nil
+	points  []*point              // the first one is the root's
+	outside map[directory]struct{}
+
+	batch map[directory]place
+	added bool // to outside, in this batch
+	// lost: the root's path leads to something else.
+	lost bool
+	// failed: a directory could not be looked at, or a verdict may be wrong: changes
+	// may have been dropped.
+	failed error
+}
+
+// errMoved says that the root was moved while directories were looked for.
+var errMoved = errors.New("a directory above the watch root was renamed")
+
+func newPlaces(root string, k *kernel, skip func(string) bool) *places {
+	return &places{root: root, kernel: k, skip: skip, outside: map[directory]struct{}{}, batch: map[directory]place{}}
+}
+
+// forget drops what is known of directories outside.
+func (p *places) forget() { clear(p.outside) }
+
+// end ends a batch: no descriptor stays open.
+func (p *places) end() {
+	if p.added && len(p.points) > 0 && p.points[0].fd >= 0 {
+		// The verdicts compare paths with that of the root.
+		if text, err := p.kernel.textOf(p.points[0].fd); err != nil || text != p.points[0].text {
+			p.forget()
+			p.failed = errMoved
+		}
+	}
+	p.added = false
+	clear(p.batch)
+	for _, m := range p.points {
+		if m.fd >= 0 {
+			unix.Close(m.fd)
+		}
+		m.tried, m.fd, m.text = false, -1, ""
+	}
+}
+
+// of returns where a directory is.
+func (p *places) of(d *directory) place {
+	if _, out := p.outside[*d]; out {
+		return place{outside: true}
+	}
+	if at, known := p.batch[*d]; known {
+		return at
+	}
+	at := p.find(d)
+	p.batch[*d] = at
+	if at.outside {
+		if len(p.outside) >= maxOutside {
+			p.forget()
+		}
+		p.outside[*d] = struct{}{}
+		p.added = true
+	}
+	return at
+}
+
+func (p *places) find(d *directory) (at place) {
+	at.outside = true
+	for _, m := range p.points {
+		if m.fsid != d.fsid {
+			continue
+		}
+		if !p.open(m) {
+			at.outside = false
+			continue
+		}
+		rel, where, err := p.through(m, d)
+		switch {
+		case errors.Is(err, unix.ESTALE), errors.Is(err, unix.ENOENT):
+			at.outside = false // deleted, which its own record tells
+		case err != nil:
+			at.outside = false
+			p.failed = err
+		case where == elsewhere:
+		default:
+			at.outside = false
+			at.deep = at.deep || where == tooDeep
+			if !p.skipped(rel) {
+				at.dirs = append(at.dirs, rel)
+			}
+		}
+	}
+	return at
+}
+
+// open opens a mount point for this batch; false when it is not there any more.
+func (p *places) open(m *point) bool {
+	if m.tried {
+		return m.fd >= 0
+	}
+	m.tried, m.fd = true, -1
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
+	var fd int
+	var err error
+	switch top := p.points[0]; {
+	case m == top:
+		fd, err = unix.Open(p.root, flags, 0)
+	case !p.open(top):
+		return false
+	default:
+		fd, err = unix.Openat(top.fd, m.rel, flags|unix.O_NOFOLLOW, 0)
+	}
+	if err == nil {
+		var st unix.Stat_t
+		if err = unix.Fstat(fd, &st); err == nil && (st.Dev != m.dev || st.Ino != m.ino) {
+			err = unix.ESTALE
+		}
+		if err == nil {
+			m.text, err = p.kernel.textOf(fd)
+		}
+		if err != nil {
+			unix.Close(fd)
+		}
+	}
+	if err != nil {
+		p.lost = p.lost || m == p.points[0]
+		return false
+	}
+	m.fd = fd
+	return true
+}
+
+// whereabouts says what the path of a directory tells.
+type whereabouts uint8
+
+const (
+	elsewhere whereabouts = iota // it does not lie below the mount point
+	below                        // it does, or is the mount point itself
+	tooDeep                      // a directory above it does: its own path is too long
+)
+
+// through looks for a directory by way of a mount point.
+func (p *places) through(m *point, d *directory) (rel string, where whereabouts, err error) {
+	fd, err := d.open(m.fd)
+	if err != nil {
+		return "", elsewhere, err
+	}
+	defer func() { unix.Close(fd) }()
+	where = below
+	text, err := p.kernel.textOf(fd)
+	for errors.Is(err, unix.ENAMETOOLONG) {
+		where = tooDeep
+		up, upErr := unix.Openat(fd, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if upErr != nil {
+			return "", elsewhere, upErr
+		}
+		unix.Close(fd)
+		fd = up
+		text, err = p.kernel.textOf(fd)
+	}
+	if err != nil {
+		return "", elsewhere, err
+	}
+	if strings.HasSuffix(text, deleted) {
+		// A name can end so, too.
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil || st.Nlink == 0 {
+			return "", elsewhere, unix.ESTALE
+		}
+	}
+	inside, ok := cut(text, m.text)
+	if !ok {
+		return "", elsewhere, nil
+	}
+	switch {
+	case m.rel == "":
+		return inside, where, nil
+	case inside == "":
+		return m.rel, where, nil
+	}
+	return m.rel + "/" + inside, where, nil
+}
+
+// deleted ends the text of a directory that is gone and still open somewhere.
+const deleted = " (deleted)"
+
+// cut returns what text names below the directory dir.
+func cut(text, dir string) (rel string, ok bool) {
+	if text == dir {
+		return "", true
+	}
+	if dir != "/" {
+		text, ok = strings.CutPrefix(text, dir)
+		if !ok {
+			return "", false
+		}
+	}
+	return strings.CutPrefix(text, "/")
+}
+
+// skipped tells whether a directory, or one above it, is skipped.
+func (p *places) skipped(rel string) bool {
+	if p.skip == nil || rel == "" {
+		return false
+	}
+	for i := range len(rel) {
+		if rel[i] == '/' && p.skip(rel[:i]) {
+			return true
+		}
+	}
+	return p.skip(rel)
+}
+
+// textOf is the path of an open directory.
+func (k *kernel) textOf(fd int) (string, error) {
+	var buf [unix.PathMax]byte
+	n, err := unix.Readlink(k.proc+"/self/fd/"+strconv.Itoa(fd), buf[:])
+	if err != nil {
+		return "", err
+	}
+	return string(buf[:n]), nil
+}

@@ -1,0 +1,341 @@
+package fanotify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent"
+	"github.com/sersync/sersync/pkg/fsevent/kernelqueue"
+	"github.com/sersync/sersync/pkg/fsevent/mountpoints"
+	"github.com/sersync/sersync/pkg/fsevent/reopen"
+)
+
+const (
+	// readBuffer takes some 2,500 records in one system call.
+	readBuffer = 256 << 10
+	// maxRecord is more than the size of the largest record: a rename with two names
+	// of 255 bytes and three handles.
+	maxRecord = 1 << 10
+	// readsPerTurn bounds how long new events keep everything else waiting.
+	readsPerTurn = 16
+	// rootPoll is how often the root's path is compared with what is watched, and the
+	// marks are looked for.
+	rootPoll = time.Second
+)
+
+// session is the life of one fanotify instance, from the mark on the root's file system
+// until the root is lost. Everything belongs to the goroutine in Run.
+type session struct {
+	w      *Watcher
+	h      fsevent.Handler
+	queue  kernelqueue.Queue
+	mounts mountpoints.Points
+	places *places
+	// above are the directories above the root with the names that lead to it.
+	above     map[directory]string
+	uncovered map[string]error // mount points below the root that cannot be watched
+
+	stood   bool
+	look    bool      // at the root
+	doubt   error     // changes may have been dropped
+	retry   time.Time // of what is uncovered
+	remount bool
+}
+
+func newSession(w *Watcher) *session {
+	return &session{
+		w: w, queue: kernelqueue.None(), mounts: mountpoints.None(), uncovered: map[string]error{},
+		places: newPlaces(w.root, w.kernel, w.opt.Skip),
+	}
+}
+
+func (s *session) close() {
+	s.mounts.Close()
+	s.queue.Close()
+}
+
+// Run implements reopen.Watch.
+func (s *session) Run(ctx context.Context, h fsevent.Handler, arrived fsevent.RootState) (stood bool, err error) {
+	s.w.cur.Store(s)
+	defer s.w.cur.Store(nil)
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		s.queue.Wake()
+		close(ended)
+	})
+	defer func() {
+		if stop() {
+			close(ended)
+		}
+		<-ended
+		s.places.end()
+		s.close()
+		s.w.count.watches.Store(0)
+		s.w.count.uncovered.Store(0)
+	}()
+	s.h = h
+	s.markMounts()
+	s.stood = true
+	if s.w.opt.Debug != nil {
+		s.w.opt.Debug(debugMark, s.w.root)
+	}
+	s.w.log.Info("watching", zap.Int64("file systems", s.w.count.watches.Load()))
+	h.Root(arrived)
+	buf := make([]byte, readBuffer)
+	next := time.Now().Add(rootPoll)
+	for {
+		changed, err := s.queue.Wait(s.mounts.FD(), int(max(0, time.Until(next))/time.Millisecond)+1)
+		if err != nil {
+			return true, err
+		}
+		if ctx.Err() != nil {
+			return true, ctx.Err()
+		}
+		s.remount = s.remount || changed
+		if err := s.readAll(buf); err != nil {
+			return true, err
+		}
+		now := time.Now()
+		s.look = s.look || s.places.lost || s.remount || !now.Before(next)
+		if s.look && s.rootLost() {
+			return true, reopen.ErrRootLost
+		}
+		if s.remount || !now.Before(next) {
+			s.followMounts()
+			s.retryUncovered(now)
+			next = now.Add(rootPoll)
+		}
+		s.look, s.remount, s.places.lost = false, false, false
+		s.settleDoubt()
+	}
+}
+
+// readAll reads and handles what is queued.
+func (s *session) readAll(buf []byte) error {
+	some := false
+	defer func() { s.queue.Turn(some, time.Now()) }()
+	for range readsPerTurn {
+		n, err := s.queue.Read(buf)
+		if err != nil {
+			return err
+		}
+		some = some || n > 0
+		if err := s.apply(buf[:n]); err != nil {
+			return err
+		}
+		// The kernel fills the buffer as far as whole records fit.
+		if n <= len(buf)-maxRecord {
+			return nil
+		}
+	}
+	return nil
+}
+
+// apply handles one buffer of records.
+func (s *session) apply(buf []byte) error {
+	n := int64(0)
+	for len(buf) > 0 {
+		r, rest, err := nextRecord(buf)
+		if err != nil {
+			return fmt.Errorf("read fanotify events: %w", err)
+		}
+		buf = rest
+		n++
+		s.handle(&r)
+	}
+	s.places.end()
+	if err := s.places.failed; err != nil {
+		s.doubt, s.places.failed = err, nil
+	}
+	s.w.count.records.Add(n)
+	return nil
+}
+
+// errHandle says that a directory has a handle of another kind than the root has.
+var errHandle = errors.New("a directory has an unknown kind of handle")
+
+// handle takes one record.
+func (s *session) handle(r *record) {
+	switch {
+	case r.mask&unix.FAN_Q_OVERFLOW != 0:
+		s.w.count.overflows.Add(1)
+		s.w.log.Warn("events were lost: the kernel had no memory for them")
+		s.lost()
+	case r.strange:
+		s.doubt = errHandle
+	case r.mask&unix.FAN_RENAME != 0 && r.from.name != nil && r.to.name != nil:
+		s.renamed(r)
+	case r.at.name != nil:
+		s.changed(r)
+	}
+}
+
+// lost has a scan find what records would have told. Whatever was lost happened before
+// the record that says so was read, or before now: a scan that begins later finds it.
+// The mark still stands, so that nothing is to be repaired.
+func (s *session) lost() {
+	s.places.forget() // a rename that brought a directory in may be among it
+	s.h.Overflow()
+	s.w.count.repairs.Add(1)
+	s.h.Repaired()
+}
+
+// settleDoubt has a scan find what may have been dropped.
+func (s *session) settleDoubt() {
+	if s.doubt == nil {
+		return
+	}
+	s.w.log.Warn("changes may have been missed, a scan looks for them", zap.Error(s.doubt))
+	s.doubt = nil
+	s.lost()
+}
+
+// changed takes a record about one name. The kernel merges what happens to one file
+// under one name, and does not tell the order: what counts is what a look shows.
+func (s *session) changed(r *record) {
+	at := s.places.of(&r.at.dir)
+	isDir := r.mask&unix.FAN_ONDIR != 0
+	if len(at.dirs) == 0 {
+		if isDir && r.mask&unix.FAN_DELETE != 0 {
+			s.aboveRoot(&r.at)
+		}
+		return
+	}
+	for _, dir := range at.dirs {
+		if at.deep {
+			s.whole(dir)
+			continue
+		}
+		path := join(dir, r.at.name)
+		if s.w.opt.Debug != nil {
+			s.w.opt.Debug(debugRecord, path, r.mask)
+		}
+		for _, o := range operations {
+			if r.mask&o.bit == 0 {
+				continue
+			}
+			e := fsevent.Event{Path: path, Op: o.op, Dir: isDir}
+			e.Covered = isDir && o.op == fsevent.Create && !s.skips(path)
+			s.event(e)
+		}
+	}
+}
+
+// operations are what a record can tell, in the order in which it happens to a file.
+var operations = []struct {
+	bit uint64
+	op  fsevent.Op
+}{
+	{unix.FAN_CREATE, fsevent.Create},
+	{unix.FAN_MODIFY, fsevent.Modify},
+	{unix.FAN_ATTRIB, fsevent.Attrib},
+	{unix.FAN_CLOSE_WRITE, fsevent.CloseWrite},
+	{unix.FAN_DELETE, fsevent.Delete},
+}
+
+// renamed takes a rename: what leaves, and what arrives.
+func (s *session) renamed(r *record) {
+	from, to := s.places.of(&r.from.dir), s.places.of(&r.to.dir)
+	isDir := r.mask&unix.FAN_ONDIR != 0
+	if isDir {
+		if len(from.dirs) == 0 {
+			s.aboveRoot(&r.from)
+		}
+		if len(to.dirs) == 0 {
+			s.aboveRoot(&r.to)
+		}
+		// What was outside may be inside now, with all below it. Where the old
+		// place is gone nobody knows which it was.
+		if !to.outside && len(from.dirs) == 0 {
+			s.places.forget()
+		}
+	}
+	for _, dir := range from.dirs {
+		if from.deep {
+			s.whole(dir)
+			continue
+		}
+		path := join(dir, r.from.name)
+		if s.w.opt.Debug != nil {
+			s.w.opt.Debug(debugRecord, path, r.mask)
+		}
+		s.event(fsevent.Event{Path: path, Op: fsevent.MovedFrom, Dir: isDir})
+	}
+	for _, dir := range to.dirs {
+		if to.deep {
+			s.whole(dir)
+			continue
+		}
+		e := fsevent.Event{Path: join(dir, r.to.name), Op: fsevent.MovedTo, Dir: isDir}
+		e.Covered = isDir && !s.skips(e.Path)
+		e.Arrived = !isDir && len(from.dirs) > 0 && fsevent.Received(base(from.dirs[0]), string(r.from.name), string(r.to.name))
+		if s.w.opt.Debug != nil {
+			s.w.opt.Debug(debugRecord, e.Path, r.mask)
+		}
+		s.event(e)
+	}
+}
+
+// whole reports a directory as changed with all below it.
+func (s *session) whole(dir string) {
+	s.event(fsevent.Event{Path: dir, Op: fsevent.Create, Dir: true, Covered: true})
+}
+
+func (s *session) event(e fsevent.Event) {
+	s.w.count.events.Add(1)
+	s.h.Event(e)
+}
+
+func (s *session) skips(path string) bool {
+	return s.w.opt.Skip != nil && path != "" && s.w.opt.Skip(path)
+}
+
+// aboveRoot follows a directory that leaves a place, or comes to one, outside of the
+// root: where it leads to the root, the paths of this moment are not those of a moment
+// ago, and verdicts may be wrong.
+func (s *session) aboveRoot(e *entry) {
+	if name, leads := s.above[e.dir]; leads && name == string(e.name) {
+		s.places.forget()
+		s.look, s.doubt = true, errMoved
+	}
+}
+
+func join(dir string, name []byte) string {
+	switch {
+	case string(name) == ".":
+		return dir
+	case dir == "":
+		return string(name)
+	}
+	return dir + "/" + string(name)
+}
+
+// base is the last name of a path.
+func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// rootLost compares what stands at the root's path with what is watched.
+func (s *session) rootLost() bool {
+	root := s.places.points[0]
+	fd, err := unix.Open(s.w.root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(fd)
+	if !root.is(fd) || !s.marked(fd) {
+		return true
+	}
+	if s.doubt != nil {
+		above, err := s.w.kernel.above(fd)
+		if err != nil {
+			return true
+		}
+		s.above = above
+	}
+	return false
+}
