@@ -3,6 +3,7 @@ package testkit
 import (
 	"encoding/xml"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -30,6 +31,8 @@ type Settings struct {
 	Exclude []string
 	// DotFiles brings files back whose names begin with a dot.
 	DotFiles bool
+	// Backend is what watches the directory; empty: what BackendEnv names.
+	Backend string
 	// Recreated says that the root is made anew again and again.
 	Recreated bool
 	// Rsync is the program run as rsync; empty: the one in PATH.
@@ -45,6 +48,10 @@ func At(port int, module string) string { return Remote("127.0.0.1", port, modul
 func Remote(address string, port int, module string) string {
 	return fmt.Sprintf(`ip="%s" name="%s" port="%d"`, address, escape(module), port)
 }
+
+// BackendEnv names what watches the directories of settings that name nothing
+// themselves.
+const BackendEnv = "TEST_BACKEND"
 
 // switches are those of <inotify> with the values 2.5.4 ships.
 func switches() map[string]bool {
@@ -66,7 +73,14 @@ func (s Settings) State() string { return filepath.Join(s.Dir, "state") }
 // LocalPath returns the settings' own <localpath> element, for More of others.
 func (s Settings) LocalPath() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<localpath watch=\"%s\" dotfiles=\"%t\" recreated=\"%t\">\n", escape(s.Watch), s.DotFiles, s.Recreated)
+	backend := s.Backend
+	if folders, set := s.Set["createFolder"]; backend == "" && (folders || !set) {
+		backend = os.Getenv(BackendEnv) // fanotify needs createFolder
+	}
+	if backend != "" {
+		backend = fmt.Sprintf(" backend=%q", backend)
+	}
+	fmt.Fprintf(&b, "<localpath watch=\"%s\" dotfiles=\"%t\" recreated=\"%t\"%s>\n", escape(s.Watch), s.DotFiles, s.Recreated, backend)
 	for _, r := range s.Remotes {
 		fmt.Fprintf(&b, "<remote %s/>\n", r)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 	"github.com/sersync/sersync/pkg/transport/rsync"
 	publish "github.com/sersync/sersync/pkg/transport/stream"
+	"github.com/sersync/sersync/pkg/watchers"
 	"github.com/sersync/sersync/pkg/words"
 )
 
@@ -145,6 +146,25 @@ func problems(conf confxml.Config, sync bool) []confxml.Problem {
 		all = append(all, unnotified(conf)...)
 		all = append(all, unsecured(conf)...)
 		all = append(all, unkeyed(conf)...)
+		all = append(all, unwatchable(conf, all)...)
+	}
+	return all
+}
+
+// unwatchable is what keeps localpaths from being watched by the back end that they ask
+// for. A directory of which others have complained is not looked at.
+func unwatchable(conf confxml.Config, said []confxml.Problem) (all []confxml.Problem) {
+	for _, local := range conf.LocalPaths {
+		if slices.ContainsFunc(said, func(p confxml.Problem) bool {
+			return p.Line == local.Line && p.Severity >= confxml.Refusal && strings.HasPrefix(p.Element, "sersync/localpath")
+		}) {
+			continue
+		}
+		if why := watchers.Unable(local, conf.Inotify); why != nil {
+			all = append(all, confxml.Problem{
+				File: conf.File, Line: local.Line, Element: "sersync/localpath@backend", Message: why.Cause, Remedy: why.Remedy, Severity: confxml.Refusal,
+			})
+		}
 	}
 	return all
 }
@@ -308,7 +328,7 @@ func (c *checker) filter() {
 }
 
 func (c *checker) local(local confxml.LocalPath) {
-	l := checkreport.LocalPath{Watch: local.Watch, Events: switches(c.conf.Inotify), DotFiles: local.DotFiles}
+	l := checkreport.LocalPath{Watch: local.Watch, Backend: local.Backend, Events: switches(c.conf.Inotify), DotFiles: local.DotFiles}
 	for _, r := range local.Remotes {
 		if lane, err := laneconf.Of(c.conf, local, local.Watch, r); err == nil { // else CheckHost has said why not
 			c.notes(r, lane.Target)

@@ -37,6 +37,7 @@ type Tried interface {
 // LocalPath is one watch root.
 type LocalPath struct {
 	Watch    string
+	Backend  string   // what watches it: inotify or fanotify
 	Events   []string // the switches that are on; none means "none"
 	DotFiles bool
 	Lanes    []Lane
@@ -153,6 +154,9 @@ func (t *text) local(l LocalPath) {
 		events = t.say("none")
 	}
 	t.line("  %s: %s", t.say("events"), events)
+	if l.Backend == confxml.Fanotify {
+		t.line("  %s: %s", t.say("watched by"), l.Backend)
+	}
 	if l.DotFiles {
 		t.line("  %s", t.say("files beginning with a dot: synced"))
 	}
@@ -212,6 +216,7 @@ type finding struct {
 
 type wireLocal struct {
 	Watch    string     `json:"watch"`
+	Backend  string     `json:"backend"`
 	Events   []string   `json:"events"`
 	DotFiles bool       `json:"dotfiles"`
 	Lanes    []wireLane `json:"lanes"`
@@ -239,7 +244,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 		out.Findings = append(out.Findings, finding{p.Severity.String(), p.File, p.Line, p.Element, p.Message, p.Remedy})
 	}
 	for _, l := range r.LocalPaths {
-		local := wireLocal{Watch: l.Watch, Events: texts(l.Events), DotFiles: l.DotFiles, Lanes: []wireLane{}}
+		local := wireLocal{Watch: l.Watch, Backend: l.Backend, Events: texts(l.Events), DotFiles: l.DotFiles, Lanes: []wireLane{}}
 		for _, lane := range l.Lanes {
 			commands := map[string][]string{}
 			for _, c := range lane.Commands {

@@ -86,11 +86,20 @@ type LocalPath struct {
 	// Recreated says that another directory at the path, on the same file system,
 	// is the same watch root (extension: recreated="true").
 	Recreated bool
-	Remotes   []Remote
+	// Backend is what watches the directory: Inotify or Fanotify (extension:
+	// backend="fanotify").
+	Backend string
+	Remotes []Remote
 	// Streams are the <stream> elements (extension): the changes of the localpath are
 	// published there for edges.
 	Streams []Stream
 }
+
+// The back ends that watch a directory.
+const (
+	Inotify  = "inotify"  // a watch for each directory
+	Fanotify = "fanotify" // a mark for each file system
+)
 
 // Stream is the extension <stream name url creds ca> of a <localpath>.
 type Stream struct {

@@ -159,6 +159,7 @@ func (r *reader) localPath(el *etree.Element, base Remote) LocalPath {
 		DotFiles:  r.flag(el, path, "dotfiles"),
 		AllowRoot: r.flag(el, path, "allowroot"),
 		Recreated: r.flag(el, path, "recreated"),
+		Backend:   r.oneOf(el, path, "backend"),
 	}
 	base.Busy = readBusy(r, el, path)
 	for _, remote := range r.children(el, path+"/remote") {

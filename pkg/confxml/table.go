@@ -66,6 +66,7 @@ func localpathDefinitions() []definition {
 		{"sersync/localpath", "dotfiles", kindBoolean, "false", optional, true, "Sync files whose names begin with a dot in events too.", "事件同步也包括以点开头的文件。"},
 		{"sersync/localpath", "allowroot", kindBoolean, "false", optional, true, "Permit watch=\"/\".", "允许 watch=\"/\"。"},
 		{"sersync/localpath", "recreated", kindBoolean, "false", optional, true, "A program removes the directory and makes it anew, as a build does: a new one on the same file system is the same watch root, and deletions go on without --accept-empty.", "该目录会被程序删除并重新创建（例如每次构建）：同一文件系统上的新目录视为同一个监控目录，无需 --accept-empty 即可继续删除。"},
+		{"sersync/localpath", "backend", kindText, "inotify", optional, true, "What watches the directory: inotify, a watch for each directory below it; fanotify, one mark for the file system, ready at once and without memory whatever the size of the tree (root, Linux 5.17 or newer, ext4, xfs, tmpfs or btrfs without subvolumes, createFolder on).", "用什么监控该目录：inotify 为其下每个目录各设一个监视；fanotify 只在文件系统上设一个标记，立即就绪，内存占用与目录树大小无关（需要 root、Linux 5.17 及以上，文件系统为 ext4、xfs、tmpfs 或不含子卷的 btrfs，且 createFolder 开启）。"},
 		{"sersync/localpath/remote", "", kindNone, "", essential, false, "A target; any number.", "目标，可以有任意多个。"},
 		{"sersync/localpath/remote", "ip", kindText, "", essential, false, "Host name or address.", "主机名或地址。"},
 		{"sersync/localpath/remote", "name", kindText, "", essential, false, "rsync module, with a path in it if wanted; the path when ssh is on.", "rsync 模块名，可带子路径；启用 ssh 时为路径。"},

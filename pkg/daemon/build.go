@@ -219,7 +219,7 @@ func (b *builder) watchOf(r *watchroot.Root) (*watchroot.Watch, error) {
 	w := s.daemon.watches[key]
 	if w == nil {
 		var err error
-		if w, err = s.daemon.newWatch(r.Dir(), s.conf); err != nil {
+		if w, err = watchroot.NewWatch(r, s.daemon.lines.debug(s.conf.Debug)); err != nil {
 			return nil, err
 		}
 		s.daemon.watches[key] = w

@@ -196,11 +196,6 @@ func (d *Daemon) waitWatches() {
 	}
 }
 
-// newWatch makes a watch for a tree; nothing of it runs yet.
-func (d *Daemon) newWatch(dir string, conf confxml.Config) (*watchroot.Watch, error) {
-	return watchroot.NewWatch(dir, conf.Inotify, d.lines.debug(conf.Debug), d.log)
-}
-
 // writePIDFile writes the pid file that is asked for. A predecessor that has
 // just been told to end is given a moment to take its own away.
 func (d *Daemon) writePIDFile(ctx context.Context, conf confxml.Config) (err error) {

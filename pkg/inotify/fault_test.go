@@ -41,7 +41,7 @@ func shortQueue(t testing.TB, n int) *kernel {
 	return k
 }
 
-func TestOverflowIsWalked(t *testing.T) {
+func TestOverflowIsRepaired(t *testing.T) {
 	base := t.TempDir()
 	root, outside := watchertest.Mkdir(t, base, "root"), watchertest.Mkdir(t, base, "out")
 	for i := range 30 {

@@ -118,7 +118,11 @@ func (t *table) root(r Root, lanes []Lane) {
 		color = yellow
 	}
 	t.line("")
-	t.line("%s  %s, %s %s", t.paint(bold, Printable(r.Path)), t.paint(color, t.word(string(r.State))), count(r.Directories), t.word("directories"))
+	watched := count(r.Directories) + " " + t.word("directories")
+	if r.Backend == "fanotify" {
+		watched = r.Backend
+	}
+	t.line("%s  %s, %s", t.paint(bold, Printable(r.Path)), t.paint(color, t.word(string(r.State))), watched)
 	if r.Writing > 0 {
 		t.line("  %s %s", count(r.Writing), t.word("new files are still being written"))
 	}

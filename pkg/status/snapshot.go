@@ -55,8 +55,9 @@ type Root struct {
 	State       RootState `json:"state"`
 	Reason      string    `json:"reason,omitempty"`
 	Remedy      string    `json:"remedy,omitempty"`
-	Directories int       `json:"directories"`    // watched directories
-	Since       time.Time `json:"since,omitzero"` // start of State
+	Backend     string    `json:"backend,omitempty"` // what watches it: inotify or fanotify
+	Directories int       `json:"directories"`       // with inotify: watched directories
+	Since       time.Time `json:"since,omitzero"`    // start of State
 	// Undecided counts changes that are no lane's yet: created files at which
 	// nobody has looked, and written files whose other names are looked for.
 	Undecided int `json:"undecided"`

@@ -16,9 +16,9 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/fsevent"
 	"github.com/sersync/sersync/pkg/hardlinks"
-	"github.com/sersync/sersync/pkg/inotify"
 	"github.com/sersync/sersync/pkg/status"
 	"github.com/sersync/sersync/pkg/transport/rsync/session"
+	"github.com/sersync/sersync/pkg/watchers"
 )
 
 // Options are what a Root is made from. They do not change.
@@ -79,7 +79,7 @@ func New(o Options) *Root {
 }
 
 // watchFiles watches single files for hardlinks.
-func watchFiles(modify bool) (fsevent.Files, error) { return inotify.NewFiles(modify) }
+func watchFiles(modify bool) (fsevent.Files, error) { return watchers.NewFiles(modify) }
 
 // Equip gives a lane that is to be made, and its way to the remote, what they have to
 // know of the root.
@@ -249,7 +249,10 @@ func (r *Root) WatchStats() fsevent.Stats { return r.watch.watcher.Stats() }
 func (r *Root) Snapshot() status.Root {
 	q := r.queue.Stats()
 	s := r.guard.snapshot()
-	s.Path, s.Directories = r.opt.Dir, int(r.WatchStats().Watches)
+	s.Path, s.Backend, s.Directories = r.opt.Dir, r.opt.Local.Backend, int(r.WatchStats().Watches)
+	if s.Backend == confxml.Fanotify {
+		s.Directories = 0 // nobody counts them
+	}
 	s.Undecided, s.Writing = q.Unsettled-q.Writing+r.links.Pending(), q.Writing
 	return s
 }

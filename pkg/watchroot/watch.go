@@ -6,12 +6,10 @@ import (
 	"strings"
 	"sync"
 
-	"go.uber.org/zap"
-
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/fsevent"
-	"github.com/sersync/sersync/pkg/inotify"
 	"github.com/sersync/sersync/pkg/nameset"
+	"github.com/sersync/sersync/pkg/watchers"
 )
 
 // Watch is a watcher that lives as long as configurations ask for the same tree
@@ -38,7 +36,7 @@ type WatchKey string
 func (r *Root) KeyOf(conf confxml.Config) WatchKey {
 	sw := conf.Inotify
 	var b strings.Builder
-	fmt.Fprintf(&b, "%q %d %v %v %v %v %v", r.opt.Dir, r.opt.Number, sw.Attrib, sw.Modify, sw.CreateFolder, conf.Debug, sw.Delete && sw.MoveFrom)
+	fmt.Fprintf(&b, "%q %d %s %v %v %v %v %v", r.opt.Dir, r.opt.Number, r.opt.Local.Backend, sw.Attrib, sw.Modify, sw.CreateFolder, conf.Debug, sw.Delete && sw.MoveFrom)
 	if conf.Filter.On {
 		for _, e := range conf.Filter.Exclude {
 			fmt.Fprintf(&b, " %q", e.Text)
@@ -59,18 +57,16 @@ func (r *Root) Serve(ctx context.Context) (started bool) {
 	return true
 }
 
-// NewWatch makes a watch for a tree; nothing runs yet. debug gets the lines of
+// NewWatch makes a watch for the root's tree; nothing runs yet. debug gets the lines of
 // 2.5.4's debug switch; nil: they are not wanted.
-func NewWatch(dir string, sw confxml.Switches, debug func(format string, args ...any), log *zap.Logger) (*Watch, error) {
+func NewWatch(r *Root, debug func(format string, args ...any)) (*Watch, error) {
 	w := &Watch{failed: make(chan error, 1)}
 	var err error
-	w.watcher, err = inotify.New(dir, inotify.Options{
-		// The queue applies the closeWrite switch itself: a close also ends its
-		// wait for files that were created.
-		CloseWrite: true, Modify: sw.Modify, Attrib: sw.Attrib,
+	w.watcher, err = watchers.New(r.opt.Dir, watchers.Options{
+		Backend: r.opt.Local.Backend, Switches: r.opt.Switches,
 		Skip:      func(rel string, appeared bool) bool { return w.skip(rel, appeared) },
 		Inventory: w.inventory,
-		Logger:    log,
+		Logger:    r.opt.Logger,
 		Debug:     debug,
 	})
 	return w, err

@@ -21,6 +21,7 @@ const queueEvents = 100
 // each ordinary start raises the limit again.
 func (s *scene) short(args ...string) {
 	s.t.Helper()
+	s.set.Backend = "inotify" // fanotify's queue has no end
 	s.app = testkit.StartShortQueue(s.t, queueEvents, s.options(args...))
 }
 

@@ -21,6 +21,7 @@ func (s *scene) short(args ...string) {
 	if os.Getuid() != 0 {
 		s.t.Skip("needs root: kernel limits")
 	}
+	s.set.Backend = "inotify" // fanotify's queue has no end
 	s.app = testkit.StartShortQueue(s.t, queueEvents, s.options(args...))
 }
 
