@@ -19,7 +19,7 @@ func (s *session) mark(fd int, rel string) (*point, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, fmt.Errorf("fstat: %w", err)
 	}
-	d, err := directoryOf(fd)
+	d, err := inodeOf(fd)
 	if err != nil {
 		return nil, &Refusal{fmt.Sprintf("the file system has no handles for directories (%v)", err), useInotify}
 	}

@@ -20,6 +20,7 @@ type place struct {
 	// deep: its path is longer than the kernel tells; dirs have those of the nearest
 	// directory above it that has a shorter one.
 	deep bool
+	fd   int // of the directory, until the batch ends; -1 when there is none
 }
 
 // point is a mounted file system: that of the root, or one below it.
@@ -45,9 +46,10 @@ type places struct {
 	kernel  *kernel
 	skip    func(rel string) bool // may be nil
 	points  []*point              // the first one is the root's
-	outside map[directory]struct{}
+	outside map[inode]struct{}
 
-	batch map[directory]place
+	batch map[inode]place
+	open  int  // descriptors of places of this batch
 	added bool // to outside, in this batch
 	// lost: the root's path leads to something else.
 	lost bool
@@ -60,7 +62,7 @@ type places struct {
 var errMoved = errors.New("a directory above the watch root was renamed")
 
 func newPlaces(root string, k *kernel, skip func(string) bool) *places {
-	return &places{root: root, kernel: k, skip: skip, outside: map[directory]struct{}{}, batch: map[directory]place{}}
+	return &places{root: root, kernel: k, skip: skip, outside: map[inode]struct{}{}, batch: map[inode]place{}}
 }
 
 // forget drops what is known of directories outside.
@@ -75,7 +77,12 @@ func (p *places) end() {
 			p.failed = errMoved
 		}
 	}
-	p.added = false
+	for _, at := range p.batch {
+		if at.fd >= 0 {
+			unix.Close(at.fd)
+		}
+	}
+	p.added, p.open = false, 0
 	clear(p.batch)
 	for _, m := range p.points {
 		if m.fd >= 0 {
@@ -86,9 +93,9 @@ func (p *places) end() {
 }
 
 // of returns where a directory is.
-func (p *places) of(d *directory) place {
+func (p *places) of(d *inode) place {
 	if _, out := p.outside[*d]; out {
-		return place{outside: true}
+		return place{outside: true, fd: -1}
 	}
 	if at, known := p.batch[*d]; known {
 		return at
@@ -105,17 +112,17 @@ func (p *places) of(d *directory) place {
 	return at
 }
 
-func (p *places) find(d *directory) (at place) {
-	at.outside = true
+func (p *places) find(d *inode) (at place) {
+	at.outside, at.fd = true, -1
 	for _, m := range p.points {
 		if m.fsid != d.fsid {
 			continue
 		}
-		if !p.open(m) {
+		if !p.reach(m) {
 			at.outside = false
 			continue
 		}
-		rel, where, err := p.through(m, d)
+		rel, where, fd, err := p.through(m, d)
 		switch {
 		case errors.Is(err, unix.ESTALE), errors.Is(err, unix.ENOENT):
 			at.outside = false // deleted, which its own record tells
@@ -130,12 +137,41 @@ func (p *places) find(d *directory) (at place) {
 				at.dirs = append(at.dirs, rel)
 			}
 		}
+		switch {
+		case fd < 0:
+		case len(at.dirs) > 0 && at.fd < 0 && p.open < maxOpen:
+			at.fd = fd
+			p.open++
+		default:
+			unix.Close(fd)
+		}
 	}
 	return at
 }
 
-// open opens a mount point for this batch; false when it is not there any more.
-func (p *places) open(m *point) bool {
+// maxOpen bounds the descriptors that a batch keeps open.
+const maxOpen = 64
+
+// holds tells whether file still is what stands at name in the directory d, which is at
+// the place at. Where nobody can tell, it is.
+func (p *places) holds(d *inode, at place, name []byte, file *inode) bool {
+	if at.fd >= 0 {
+		return file.at(at.fd, name)
+	}
+	for _, m := range p.points {
+		if m.fsid != d.fsid || !p.reach(m) {
+			continue
+		}
+		if fd, err := d.open(m.fd); err == nil {
+			defer unix.Close(fd)
+			return file.at(fd, name)
+		}
+	}
+	return true
+}
+
+// reach opens a mount point for this batch; false when it is not there any more.
+func (p *places) reach(m *point) bool {
 	if m.tried {
 		return m.fd >= 0
 	}
@@ -146,7 +182,7 @@ func (p *places) open(m *point) bool {
 	switch top := p.points[0]; {
 	case m == top:
 		fd, err = unix.Open(p.root, flags, 0)
-	case !p.open(top):
+	case !p.reach(top):
 		return false
 	default:
 		fd, err = unix.Openat(top.fd, m.rel, flags|unix.O_NOFOLLOW, 0)
@@ -180,46 +216,44 @@ const (
 	tooDeep                      // a directory above it does: its own path is too long
 )
 
-// through looks for a directory by way of a mount point.
-func (p *places) through(m *point, d *directory) (rel string, where whereabouts, err error) {
-	fd, err := d.open(m.fd)
-	if err != nil {
-		return "", elsewhere, err
+// through looks for a directory by way of a mount point. fd, unless it is negative, is
+// the directory, for the caller to close.
+func (p *places) through(m *point, d *inode) (rel string, where whereabouts, fd int, err error) {
+	if fd, err = d.open(m.fd); err != nil {
+		return "", elsewhere, -1, err
 	}
-	defer func() { unix.Close(fd) }()
 	where = below
 	text, err := p.kernel.textOf(fd)
 	for errors.Is(err, unix.ENAMETOOLONG) {
 		where = tooDeep
 		up, upErr := unix.Openat(fd, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if upErr != nil {
-			return "", elsewhere, upErr
+			return "", elsewhere, fd, upErr
 		}
 		unix.Close(fd)
 		fd = up
 		text, err = p.kernel.textOf(fd)
 	}
 	if err != nil {
-		return "", elsewhere, err
+		return "", elsewhere, fd, err
 	}
 	if strings.HasSuffix(text, deleted) {
 		// A name can end so, too.
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil || st.Nlink == 0 {
-			return "", elsewhere, unix.ESTALE
+			return "", elsewhere, fd, unix.ESTALE
 		}
 	}
 	inside, ok := cut(text, m.text)
-	if !ok {
-		return "", elsewhere, nil
-	}
 	switch {
+	case !ok:
+		return "", elsewhere, fd, nil
 	case m.rel == "":
-		return inside, where, nil
+		return inside, where, fd, nil
 	case inside == "":
-		return m.rel, where, nil
+		return m.rel, where, fd, nil
 	}
-	return m.rel + "/" + inside, where, nil
+	return m.rel + "/" + inside, where, fd, nil
 }
 
 // deleted ends the text of a directory that is gone and still open somewhere.

@@ -12,13 +12,13 @@ import (
 // returns.
 var errRecord = errors.New("malformed fanotify record")
 
-// maxHandle is the size of the largest handle of a directory that is understood: those
+// maxHandle is the size of the largest handle that is understood: those
 // of ext4, xfs, tmpfs and btrfs have 8 to 20 bytes.
 const maxHandle = 24
 
-// directory tells one directory from all others, for as long as it exists: the file
-// system and the file's handle on it. It can be a key of a map.
-type directory struct {
+// inode tells one directory, or another file, from all others for as long as it exists:
+// the file system and the file's handle on it. It can be a key of a map.
+type inode struct {
 	fsid   uint64
 	kind   int32
 	size   uint8
@@ -28,7 +28,7 @@ type directory struct {
 // entry is a name in a directory; "." is the directory itself. name points into the
 // read buffer, and is nil where the record has no such entry.
 type entry struct {
-	dir  directory
+	dir  inode
 	name []byte
 }
 
@@ -36,6 +36,8 @@ type entry struct {
 type record struct {
 	mask         uint64
 	at, from, to entry
+	// file is what it happened to; without a size where the record does not say.
+	file inode
 	// strange: it names a directory by a handle that is too large.
 	strange bool
 }
@@ -69,6 +71,10 @@ func nextRecord(buf []byte) (r record, rest []byte, err error) {
 		}
 		var e *entry
 		switch info[0] {
+		case unix.FAN_EVENT_INFO_TYPE_FID:
+			if _, _, err := r.file.decode(info[:n]); err != nil {
+				return r, nil, err
+			}
 		case unix.FAN_EVENT_INFO_TYPE_DFID_NAME:
 			e = &r.at
 		case unix.FAN_EVENT_INFO_TYPE_OLD_DFID_NAME:
@@ -91,31 +97,42 @@ func nextRecord(buf []byte) (r record, rest []byte, err error) {
 // decode reads an information record of a directory and a name; known is false when its
 // handle is too large.
 func (e *entry) decode(info []byte) (known bool, err error) {
-	if len(info) < fidHeader {
-		return false, errRecord
+	name, known, err := e.dir.decode(info)
+	if err != nil {
+		return false, err
 	}
-	size := uint64(binary.NativeEndian.Uint32(info[12:]))
-	if size > uint64(len(info)-fidHeader) {
-		return false, errRecord
-	}
-	name := info[fidHeader+size:]
 	end := bytes.IndexByte(name, 0)
 	if end <= 0 {
 		return false, errRecord
 	}
-	if size > maxHandle {
-		return false, nil
+	if known {
+		e.name = name[:end]
 	}
-	e.dir.fsid = binary.NativeEndian.Uint64(info[infoHeader:])
-	e.dir.size = uint8(size)
-	e.dir.kind = int32(binary.NativeEndian.Uint32(info[16:]))
-	copy(e.dir.handle[:], info[fidHeader:fidHeader+size])
-	e.name = name[:end]
-	return true, nil
+	return known, nil
 }
 
-// directoryOf is the directory that fd stands for.
-func directoryOf(fd int) (d directory, err error) {
+// decode reads the handle of an information record, and returns what follows it; known
+// is false when it is too large.
+func (d *inode) decode(info []byte) (rest []byte, known bool, err error) {
+	if len(info) < fidHeader {
+		return nil, false, errRecord
+	}
+	size := uint64(binary.NativeEndian.Uint32(info[12:]))
+	if size > uint64(len(info)-fidHeader) {
+		return nil, false, errRecord
+	}
+	rest = info[fidHeader+size:]
+	if size > maxHandle {
+		return rest, false, nil
+	}
+	d.fsid = binary.NativeEndian.Uint64(info[infoHeader:])
+	d.kind, d.size = int32(binary.NativeEndian.Uint32(info[16:])), uint8(size)
+	copy(d.handle[:], info[fidHeader:fidHeader+size])
+	return rest, true, nil
+}
+
+// inodeOf is the file that fd stands for.
+func inodeOf(fd int) (d inode, err error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(fd, &st); err != nil {
 		return d, err
@@ -141,7 +158,20 @@ func fsidOf(st *unix.Statfs_t) uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
+// at tells whether the file of that name in the open directory fd is this one. Where
+// nobody can tell, it is.
+func (d *inode) at(fd int, name []byte) bool {
+	h, _, err := unix.NameToHandleAt(fd, string(name), 0)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return false
+	case err != nil, h.Type() != d.kind:
+		return true
+	}
+	return bytes.Equal(h.Bytes(), d.handle[:d.size])
+}
+
 // open opens the directory, with O_PATH, below the mount that mount is on.
-func (d *directory) open(mount int) (int, error) {
+func (d *inode) open(mount int) (int, error) {
 	return unix.OpenByHandleAt(mount, unix.NewFileHandle(d.kind, d.handle[:d.size]), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC)
 }

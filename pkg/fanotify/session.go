@@ -38,7 +38,7 @@ type session struct {
 	mounts mountpoints.Points
 	places *places
 	// above are the directories above the root with the names that lead to it.
-	above     map[directory]string
+	above     map[inode]string
 	uncovered map[string]error // mount points below the root that cannot be watched
 
 	stood   bool
@@ -206,6 +206,12 @@ func (s *session) changed(r *record) {
 			s.aboveRoot(&r.at)
 		}
 		return
+	}
+	// What happens to a file that has lost its name is reported under that name. By
+	// then another file may have it, which has had a record of its own.
+	const written = unix.FAN_MODIFY | unix.FAN_ATTRIB | unix.FAN_CLOSE_WRITE
+	if !isDir && !at.deep && r.mask&written != 0 && r.file.size > 0 && !s.places.holds(&r.at.dir, at, r.at.name, &r.file) {
+		r.mask &^= written
 	}
 	for _, dir := range at.dirs {
 		if at.deep {

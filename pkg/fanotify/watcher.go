@@ -110,8 +110,8 @@ func (w *Watcher) open(ctx context.Context) (s *session, err error) {
 
 // above are the directories above the open directory fd, as far as they are on its file
 // system, with the name in each that leads to it.
-func (k *kernel) above(fd int) (map[directory]string, error) {
-	names := map[directory]string{}
+func (k *kernel) above(fd int) (map[inode]string, error) {
+	names := map[inode]string{}
 	text, err := k.textOf(fd)
 	if err != nil {
 		return nil, err
@@ -131,8 +131,8 @@ func (k *kernel) above(fd int) (map[directory]string, error) {
 		if err = unix.Fstat(fd, &here); err != nil || here.Dev != below.Dev {
 			break
 		}
-		var d directory
-		if d, err = directoryOf(fd); err != nil {
+		var d inode
+		if d, err = inodeOf(fd); err != nil {
 			break
 		}
 		names[d] = filepath.Base(text)

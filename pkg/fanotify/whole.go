@@ -70,7 +70,7 @@ func (k *kernel) watch(group, fd int, mask uint64) error {
 	if st.Fsid.Val == [2]int32{} {
 		return &Refusal{"the file system has no id by which fanotify tells it from others", useInotify}
 	}
-	d, err := directoryOf(fd)
+	d, err := inodeOf(fd)
 	if err != nil {
 		return &Refusal{fmt.Sprintf("the file system has no handles for directories (%v)", err), useInotify}
 	}

@@ -1,0 +1,218 @@
+package fanotify
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/fsevent/watchertest"
+)
+
+// pair makes a root and a directory beside it.
+func pair(t *testing.T) (root, outside string) {
+	t.Helper()
+	base := t.TempDir()
+	return watchertest.Mkdir(t, base, "root"), watchertest.Mkdir(t, base, "outside")
+}
+
+func do(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func start(t *testing.T, root string) *watchertest.Running {
+	t.Helper()
+	return backend().Start(t, root, watchertest.Options{CloseWrite: true})
+}
+
+// That a directory is outside is remembered; one that comes in is seen again, with all
+// below it.
+func TestWhatComesInIsSeen(t *testing.T) {
+	root, outside := pair(t)
+	r := start(t, root)
+	deep := watchertest.Mkdir(t, outside, "d/e/f")
+	watchertest.Write(t, deep, "before")
+	watchertest.Write(t, root, "sync")
+	r.Want("close file sync", 1)
+	watchertest.Rename(t, filepath.Join(outside, "d"), filepath.Join(root, "d"))
+	r.Want("to covered d", 1)
+	watchertest.Write(t, root, "d/e/f/after")
+	r.Want("close file d/e/f/after", 1)
+	if r.Told.Count("close file d/e/f/before") > 0 {
+		t.Error("told what happened outside")
+	}
+	watchertest.Rename(t, filepath.Join(root, "d"), filepath.Join(outside, "d"))
+	r.Want("from dir d", 1)
+	watchertest.Write(t, deep, "gone")
+	watchertest.Write(t, root, "sync")
+	r.Want("close file sync", 2)
+	if strings.Contains(r.Told.Text(), "d/e/f/gone") {
+		t.Error("told what happened outside")
+	}
+}
+
+// While a directory above the root has another name, the paths of directories inside
+// are not below the root's.
+func TestADirectoryAboveIsRenamedForAMoment(t *testing.T) {
+	base := t.TempDir()
+	root := watchertest.Mkdir(t, base, "above/root")
+	watchertest.Mkdir(t, root, "d")
+	r := start(t, root)
+	release := r.Told.Hold()
+	watchertest.Write(t, root, "first")
+	r.Want("create file first", 1)
+	watchertest.Rename(t, filepath.Join(base, "above"), filepath.Join(base, "elsewhere"))
+	watchertest.Write(t, base, "elsewhere/root/d/f")
+	watchertest.Rename(t, filepath.Join(base, "elsewhere"), filepath.Join(base, "above"))
+	release()
+	r.Want("repaired", 1)
+	watchertest.Write(t, root, "d/g")
+	r.Want("close file d/g", 1)
+}
+
+// A receiver of rsync renames a file from its temporary name.
+func TestArrivalsAreTold(t *testing.T) {
+	root, outside := pair(t)
+	watchertest.Mkdir(t, root, "d")
+	r := start(t, root)
+	watchertest.Write(t, root, "d/.f.AbC1yz")
+	watchertest.Rename(t, filepath.Join(root, "d/.f.AbC1yz"), filepath.Join(root, "d/f"))
+	r.Want("to arrived d/f", 1)
+	watchertest.Write(t, root, "d/other")
+	watchertest.Rename(t, filepath.Join(root, "d/other"), filepath.Join(root, "d/g"))
+	r.Want("to file d/g", 1)
+	// From outside nobody knows.
+	watchertest.Write(t, outside, ".h.AbC1yz")
+	watchertest.Rename(t, filepath.Join(outside, ".h.AbC1yz"), filepath.Join(root, "d/h"))
+	r.Want("to file d/h", 1)
+}
+
+// A program that still writes to a file which was replaced changes nothing under the
+// name: who believed it would take the file that has come for one of this host.
+func TestWritesToReplacedFilesAreNotTold(t *testing.T) {
+	root, _ := pair(t)
+	watchertest.Write(t, root, "f")
+	r := start(t, root)
+	old, err := os.OpenFile(filepath.Join(root, "f"), os.O_WRONLY, 0)
+	do(t, err)
+	watchertest.Write(t, root, ".f.AbC1yz")
+	watchertest.Rename(t, filepath.Join(root, ".f.AbC1yz"), filepath.Join(root, "f"))
+	r.Want("to arrived f", 1)
+	_, err = old.WriteString("late")
+	do(t, errors.Join(err, old.Close()))
+	watchertest.Write(t, root, "sync")
+	r.Want("close file sync", 1)
+	if r.Told.Count("close file f") > 0 {
+		t.Error("the close of a file without a name was told")
+	}
+	watchertest.Write(t, root, "f")
+	r.Want("close file f", 1)
+}
+
+// A directory that is mounted below the root from elsewhere is seen there, wherever it
+// is written.
+func TestBindMounts(t *testing.T) {
+	root, outside := pair(t)
+	watchertest.Mkdir(t, root, "real/d")
+	for _, p := range []string{"early", "late", "twice"} {
+		watchertest.Mkdir(t, root, p)
+	}
+	bind := func(from, to string) {
+		do(t, unix.Mount(from, to, "", unix.MS_BIND, ""))
+		t.Cleanup(func() { _ = unix.Unmount(to, unix.MNT_DETACH) })
+	}
+	watchertest.Mkdir(t, outside, "one/d")
+	watchertest.Mkdir(t, outside, "two/d")
+	bind(filepath.Join(outside, "one"), filepath.Join(root, "early"))
+	r := start(t, root)
+	watchertest.Write(t, outside, "one/d/f")
+	r.Want("close file early/d/f", 1)
+	watchertest.Write(t, outside, "two/d/unseen")
+	bind(filepath.Join(outside, "two"), filepath.Join(root, "late"))
+	r.Want("mount late true", 1)
+	r.Want("create covered late", 1)
+	watchertest.Write(t, outside, "two/d/f")
+	r.Want("close file late/d/f", 1)
+	bind(filepath.Join(root, "real"), filepath.Join(root, "twice"))
+	r.Want("mount twice true", 1)
+	watchertest.Write(t, root, "twice/d/f")
+	r.Want("close file twice/d/f", 1)
+	r.Want("close file real/d/f", 1)
+	do(t, unix.Unmount(filepath.Join(root, "late"), 0))
+	r.Want("mount late false", 1)
+	watchertest.Write(t, outside, "two/d/after")
+	watchertest.Write(t, root, "sync")
+	r.Want("close file sync", 1)
+	if strings.Contains(r.Told.Text(), "after") || strings.Contains(r.Told.Text(), "unseen") {
+		t.Error("told what happened outside")
+	}
+}
+
+// The root may be mounted from inside of a file system: what lies outside of that has
+// no path.
+func TestRootIsBindMount(t *testing.T) {
+	root, outside := pair(t)
+	watchertest.Mkdir(t, outside, "in/d")
+	watchertest.Mkdir(t, outside, "out", root, "d")
+	do(t, unix.Mount(filepath.Join(outside, "in"), root, "", unix.MS_BIND, ""))
+	t.Cleanup(func() { _ = unix.Unmount(root, unix.MNT_DETACH) })
+	r := start(t, root)
+	watchertest.Write(t, outside, "out", root, "d/unseen")
+	watchertest.Write(t, outside, "unseen")
+	watchertest.Write(t, outside, "in/d/f")
+	r.Want("close file d/f", 1)
+	if strings.Contains(r.Told.Text(), "unseen") {
+		t.Errorf("told what happened outside:\n%s", r.Told.Text())
+	}
+}
+
+// A file system of which the kernel does not tell everything is rescanned.
+func TestStrangeFileSystemBelowTheRoot(t *testing.T) {
+	root, _ := pair(t)
+	mnt := watchertest.Mkdir(t, root, "mnt")
+	do(t, unix.Mount("ramfs", mnt, "ramfs", 0, ""))
+	t.Cleanup(func() { _ = unix.Unmount(mnt, unix.MNT_DETACH) })
+	r := start(t, root)
+	r.Want(`uncovered mnt fanotify does not see everything on ramfs; write backend="inotify"`, 1)
+	r.Until("the count", func() bool { return r.Stats().Uncovered == 1 })
+	do(t, unix.Unmount(mnt, 0))
+	r.Want("uncovered mnt <nil>", 1)
+	r.Want("mount mnt false", 1)
+	watchertest.Write(t, mnt, "f")
+	r.Want("close file mnt/f", 1)
+}
+
+// Of a path that is longer than the kernel tells, the nearest directory above is
+// reported with all below it.
+func TestLongPaths(t *testing.T) {
+	root, _ := pair(t)
+	fd, err := unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	do(t, err)
+	r := start(t, root)
+	name := strings.Repeat("n", 255)
+	for range 20 {
+		do(t, unix.Mkdirat(fd, name, 0o755))
+		next, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		do(t, err)
+		unix.Close(fd)
+		fd = next
+	}
+	defer unix.Close(fd)
+	r.Quiet()
+	before := r.Stats().Events
+	f, err := unix.Openat(fd, "f", unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	do(t, err)
+	unix.Close(f)
+	r.Until("events", func() bool { return r.Stats().Events > before })
+	lines := strings.Split(r.Told.Text(), "\n")
+	path, ok := strings.CutPrefix(lines[len(lines)-1], "create covered ")
+	if !ok || len(path) < 3000 {
+		t.Errorf("told %.100q... of %d bytes", lines[len(lines)-1], len(path))
+	}
+}
