@@ -31,7 +31,7 @@ func connect(ctx context.Context, conf confxml.Config, chinese bool) (*preflight
 		if err != nil {
 			continue // the findings say so
 		}
-		root := preflight.WatchRoot{Dir: dir, Holder: func(t rsync.Target) int { return holder(stateDirs, laneconf.ID(dir, t)) }}
+		root := preflight.WatchRoot{Dir: dir, Marked: local.Backend == confxml.Fanotify, Holder: func(t rsync.Target) int { return holder(stateDirs, laneconf.ID(dir, t)) }}
 		for _, remote := range local.Remotes {
 			lane, err := laneconf.Of(conf, local, dir, remote)
 			if err != nil || lanes[lane.ID] {

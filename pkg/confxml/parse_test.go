@@ -21,7 +21,7 @@ func TestShippedDefault(t *testing.T) {
 		Inotify: confxml.Switches{
 			Delete: true, CreateFolder: true, CloseWrite: true, MoveFrom: true, MoveTo: true, SelfCheck: 24 * time.Hour,
 		},
-		LocalPaths: []confxml.LocalPath{{Watch: "/opt/tongbu", Line: 24, Remotes: []confxml.Remote{
+		LocalPaths: []confxml.LocalPath{{Watch: "/opt/tongbu", Line: 24, Backend: confxml.Inotify, Remotes: []confxml.Remote{
 			{IP: "127.0.0.1", Name: "tongbu1", Line: 25, Params: "-artuz", ParamsLine: 30},
 		}}},
 		FailLog: confxml.FailLog{Path: "/tmp/rsync_fail_log.sh", Interval: time.Hour, Line: 36},

@@ -21,7 +21,7 @@ func (s *session) mark(fd int, rel string) (*point, error) {
 	}
 	d, err := inodeOf(fd)
 	if err != nil {
-		return nil, &Refusal{fmt.Sprintf("the file system has no handles for directories (%v)", err), useInotify}
+		return nil, &RefusalError{fmt.Sprintf("the file system has no handles for directories (%v)", err), useInotify}
 	}
 	if err := s.w.kernel.watch(s.queue.FD, fd, s.w.opt.mask()); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (s *session) appeared(rel string, m fstree.Mount) {
 
 func (s *session) markAt(rel string, m fstree.Mount) error {
 	if !slices.Contains(seen, m.FSType) {
-		return &Refusal{"fanotify does not see everything on " + m.FSType, useInotify}
+		return &RefusalError{"fanotify does not see everything on " + m.FSType, useInotify}
 	}
 	top, err := unix.Open(s.w.root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

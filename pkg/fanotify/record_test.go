@@ -10,7 +10,7 @@ import (
 
 // rawInfo is an information record with a handle and, unless it is nil, a name.
 func rawInfo(kind byte, fsid uint64, handle, name []byte) []byte {
-	b := make([]byte, fidHeader)
+	b := append([]byte(nil), make([]byte, fidHeader)...)
 	b[0] = kind
 	binary.NativeEndian.PutUint64(b[infoHeader:], fsid)
 	binary.NativeEndian.PutUint32(b[12:], uint32(len(handle)))
@@ -27,7 +27,7 @@ func rawInfo(kind byte, fsid uint64, handle, name []byte) []byte {
 }
 
 func rawRecord(mask uint64, infos ...[]byte) []byte {
-	b := make([]byte, metadataSize)
+	b := append([]byte(nil), make([]byte, metadataSize)...)
 	for _, i := range infos {
 		b = append(b, i...)
 	}

@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Refusal says why a directory cannot be watched whole by this package, and what to do
+// RefusalError says why a directory cannot be watched whole by this package, and what to do
 // instead.
-type Refusal struct{ Cause, Remedy string }
+type RefusalError struct{ Cause, Remedy string }
 
-func (r *Refusal) Error() string { return r.Cause + "; " + r.Remedy }
+func (r *RefusalError) Error() string { return r.Cause + "; " + r.Remedy }
 
 // useInotify is the remedy that always works.
 const useInotify = `write backend="inotify"`
 
-// Check tells whether the tree at dir can be watched: a *Refusal, another error when dir
+// Check tells whether the tree at dir can be watched: a *RefusalError, another error when dir
 // cannot be looked at, or nil.
 func Check(dir string) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -40,13 +40,13 @@ func (k *kernel) group() (int, error) {
 	case err == nil:
 		return fd, nil
 	case errors.Is(err, unix.EPERM):
-		return -1, &Refusal{"fanotify needs CAP_SYS_ADMIN, which this process does not have", "run it as root (in a container: --cap-add SYS_ADMIN), or " + useInotify}
+		return -1, &RefusalError{"fanotify needs CAP_SYS_ADMIN, which this process does not have", "run it as root (in a container: --cap-add SYS_ADMIN), or " + useInotify}
 	case errors.Is(err, unix.EINVAL):
-		return -1, &Refusal{"this kernel's fanotify reports no renames: Linux 5.17 or newer is needed", useInotify}
+		return -1, &RefusalError{"this kernel's fanotify reports no renames: Linux 5.17 or newer is needed", useInotify}
 	case errors.Is(err, unix.ENOSYS):
-		return -1, &Refusal{"this kernel has no fanotify", useInotify}
+		return -1, &RefusalError{"this kernel has no fanotify", useInotify}
 	case errors.Is(err, unix.EMFILE):
-		return -1, &Refusal{"too many fanotify groups or open files of this user", "as root: sysctl -w fs.fanotify.max_user_groups=1024, or raise ulimit -n"}
+		return -1, &RefusalError{"too many fanotify groups or open files of this user", "as root: sysctl -w fs.fanotify.max_user_groups=1024, or raise ulimit -n"}
 	}
 	return -1, fmt.Errorf("fanotify_init: %w", err)
 }
@@ -65,25 +65,25 @@ func (k *kernel) watch(group, fd int, mask uint64) error {
 		return fmt.Errorf("statfs: %w", err)
 	}
 	if name := blind[int64(uint32(st.Type))]; name != "" {
-		return &Refusal{"fanotify does not see everything on " + name, useInotify}
+		return &RefusalError{"fanotify does not see everything on " + name, useInotify}
 	}
 	if st.Fsid.Val == [2]int32{} {
-		return &Refusal{"the file system has no id by which fanotify tells it from others", useInotify}
+		return &RefusalError{"the file system has no id by which fanotify tells it from others", useInotify}
 	}
 	d, err := inodeOf(fd)
 	if err != nil {
-		return &Refusal{fmt.Sprintf("the file system has no handles for directories (%v)", err), useInotify}
+		return &RefusalError{fmt.Sprintf("the file system has no handles for directories (%v)", err), useInotify}
 	}
 	again, err := d.open(fd)
 	if errors.Is(err, unix.EPERM) {
-		return &Refusal{"fanotify needs CAP_DAC_READ_SEARCH, which this process does not have", "run it as root (in a container: --cap-add DAC_READ_SEARCH), or " + useInotify}
+		return &RefusalError{"fanotify needs CAP_DAC_READ_SEARCH, which this process does not have", "run it as root (in a container: --cap-add DAC_READ_SEARCH), or " + useInotify}
 	}
 	if err != nil {
-		return &Refusal{fmt.Sprintf("the file system does not find a directory by its handle (%v)", err), useInotify}
+		return &RefusalError{fmt.Sprintf("the file system does not find a directory by its handle (%v)", err), useInotify}
 	}
 	defer unix.Close(again)
 	if _, err := k.textOf(again); err != nil {
-		return &Refusal{fmt.Sprintf("%s cannot be read (%v), which tells where a directory is", k.proc, err), "mount it, or " + useInotify}
+		return &RefusalError{fmt.Sprintf("%s cannot be read (%v), which tells where a directory is", k.proc, err), "mount it, or " + useInotify}
 	}
 	return markError(k.mark(group, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, mask, fd, ""))
 }
@@ -93,13 +93,13 @@ func markError(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM):
-		return &Refusal{"fanotify needs CAP_SYS_ADMIN in the namespace in which the file system was mounted", useInotify}
+		return &RefusalError{"fanotify needs CAP_SYS_ADMIN in the namespace in which the file system was mounted", useInotify}
 	case errors.Is(err, unix.EXDEV):
-		return &Refusal{"the directory is in a subvolume of btrfs, which fanotify cannot tell from the others", useInotify}
+		return &RefusalError{"the directory is in a subvolume of btrfs, which fanotify cannot tell from the others", useInotify}
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.EOPNOTSUPP):
-		return &Refusal{fmt.Sprintf("the file system does not work with fanotify (%v)", err), useInotify}
+		return &RefusalError{fmt.Sprintf("the file system does not work with fanotify (%v)", err), useInotify}
 	case errors.Is(err, unix.EINVAL):
-		return &Refusal{"this kernel's fanotify reports no renames: Linux 5.17 or newer is needed", useInotify}
+		return &RefusalError{"this kernel's fanotify reports no renames: Linux 5.17 or newer is needed", useInotify}
 	}
 	return fmt.Errorf("fanotify_mark: %w", err)
 }

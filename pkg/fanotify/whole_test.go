@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 		}
 		do(t, unix.Mount(name, mnt, name, 0, options))
 		t.Cleanup(func() { _ = unix.Unmount(mnt, unix.MNT_DETACH) })
-		var refusal *Refusal
+		var refusal *RefusalError
 		if err := Check(mnt); !errors.As(err, &refusal) || !strings.Contains(refusal.Cause, want) || refusal.Remedy == "" {
 			t.Errorf("%s: %v", name, err)
 		}

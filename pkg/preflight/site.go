@@ -33,6 +33,8 @@ type WatchRoot struct {
 	Dir     string // where it really is
 	Targets []rsync.Target
 	Streams []Stream
+	// Marked says that one mark watches it, and no watch for each directory.
+	Marked bool
 	// Holder tells which process serves a lane of it with this program; 0: none.
 	Holder func(rsync.Target) int
 }

@@ -103,8 +103,12 @@ type demand struct {
 }
 
 func (s *Site) limits(roots []Root, procs processes) []Step {
-	d := demand{counted: true, used: procs.watches, instances: procs.instances, roots: len(roots), raises: os.Geteuid() == 0 && unix.Access(limitsDir+"/max_user_watches", unix.W_OK) == nil}
-	for _, r := range roots {
+	d := demand{counted: true, used: procs.watches, instances: procs.instances, raises: os.Geteuid() == 0 && unix.Access(limitsDir+"/max_user_watches", unix.W_OK) == nil}
+	for i, r := range roots {
+		if s.Roots[i].Marked {
+			continue
+		}
+		d.roots++
 		d.directories += r.Directories
 		d.counted = d.counted && r.Counted
 	}

@@ -50,23 +50,23 @@ func NewFiles(modify bool) (fsevent.Files, error) { return inotify.NewFiles(modi
 
 // Unable says why a localpath cannot be watched by the back end that it asks for, and
 // what to do; nil when it can. It looks at the directory and leaves nothing behind.
-func Unable(local confxml.LocalPath, sw confxml.Switches) *fanotify.Refusal {
+func Unable(local confxml.LocalPath, sw confxml.Switches) *fanotify.RefusalError {
 	if local.Backend != confxml.Fanotify {
 		return nil
 	}
 	if !sw.CreateFolder {
-		return &fanotify.Refusal{
+		return &fanotify.RefusalError{
 			Cause:  "with createFolder off the directories that are made from now on are not watched, and fanotify cannot tell them from the others",
 			Remedy: `write backend="inotify", or turn createFolder on`,
 		}
 	}
 	err := fanotify.Check(local.Watch)
-	var refusal *fanotify.Refusal
+	var refusal *fanotify.RefusalError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &refusal):
 		return refusal
 	}
-	return &fanotify.Refusal{Cause: fmt.Sprintf("fanotify does not work here: %v", err), Remedy: `write backend="inotify"`}
+	return &fanotify.RefusalError{Cause: fmt.Sprintf("fanotify does not work here: %v", err), Remedy: `write backend="inotify"`}
 }
