@@ -45,7 +45,7 @@ func TestCheckInChinese(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "open"), nil, 0o644); err != nil { //nolint:gosec // what is refused
+	if err := os.WriteFile(filepath.Join(dir, "open"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	conf, err := confxml.Load(file)
