@@ -7,12 +7,15 @@ import (
 	"os"
 
 	"github.com/sersync/sersync/pkg/child"
+	"github.com/sersync/sersync/pkg/cli"
 	"github.com/sersync/sersync/pkg/edge/edgexml"
 	"github.com/sersync/sersync/pkg/edge/fetch"
 	"github.com/sersync/sersync/pkg/edge/hubclient"
 	"github.com/sersync/sersync/pkg/edge/place"
 	"github.com/sersync/sersync/pkg/edge/position"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/runcommand"
+	"github.com/sersync/sersync/pkg/words"
 )
 
 // check says whether the configuration can be used, and with connect whether what it
@@ -29,7 +32,7 @@ func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, w
 			return
 		}
 		status = exitFailed
-		_, _ = fmt.Fprintf(p.Stdout, "ERROR %s: %v\n", what, err)
+		_, _ = fmt.Fprintf(p.Stdout, "ERROR %s: %s\n", what, inWords(err))
 	}
 	client, err := hubclient.Try(ctx, conf.Stream, conf.Name)
 	say("hub "+conf.Stream.URL, err)
@@ -48,6 +51,15 @@ func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, w
 		}
 	}
 	return status
+}
+
+// inWords is an error on one line, in Chinese where the locale is.
+func inWords(err error) string {
+	told, ok := errors.AsType[*trouble.Error](err)
+	if !ok || !cli.Chinese(os.Getenv) {
+		return err.Error()
+	}
+	return trouble.Trouble{Reason: words.Chinese(told.Reason), Detail: told.Detail, Remedy: words.Chinese(told.Remedy)}.String()
 }
 
 // checkDirectory looks at a directory as the start would.

@@ -130,7 +130,7 @@ func (p Program) status(ctx context.Context, conf edgexml.Config, asJSON bool) i
 	if asJSON {
 		err = json.NewEncoder(p.Stdout).Encode(s)
 	} else {
-		err = s.Text(p.Stdout)
+		err = s.Text(p.Stdout, cli.Chinese(os.Getenv))
 	}
 	if err != nil {
 		return p.fail(exitFailed, err)

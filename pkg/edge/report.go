@@ -65,8 +65,10 @@ func (s *site) sendReport(t *tree, f follow.Figures, now time.Time, r *reporter)
 func reportOf(edge, tree string, f follow.Figures, now time.Time) stream.Report {
 	r := stream.Report{
 		Edge: edge, Tree: tree, Sequence: f.Done.Sequence, Generation: f.Done.Generation, Dirty: int64(f.Dirty), Failures: int64(f.Failing),
-		Refused: int64(f.Refused), Trouble: f.Trouble(), Bootstrapping: f.Comparing, Version: cli.ReleaseVersion(), Time: now.UTC(),
+		Refused: int64(f.Refused), Bootstrapping: f.Comparing, Version: cli.ReleaseVersion(), Time: now.UTC(),
 	}
+	why := f.Trouble()
+	r.Trouble, r.Remedy = why.Reason, why.Remedy
 	if f.Known {
 		r.Epoch = stream.EpochText(f.Epoch)
 	}

@@ -115,7 +115,7 @@ func TestDiskFull(t *testing.T) {
 	s.put("more", strings.Repeat("m", 60<<10))
 	s.put("large", strings.Repeat("l", 200<<10))
 	s.says(full, "that there is no room", func(st edgestatus.Tree) bool {
-		return st.State == edgestatus.Trouble && strings.Contains(st.Trouble, "make room") && st.Failing >= 2
+		return st.State == edgestatus.Trouble && strings.Contains(st.Remedy, "make room") && st.Failing >= 2
 	})
 	s.says(other, "in sync", func(st edgestatus.Tree) bool { return st.State == edgestatus.InSync })
 	if err := os.Remove(disk + "/ballast"); err != nil {
@@ -135,7 +135,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 	}
 	s.write(dir+"/precious", "x", 0o644)
 	e := s.add("one", dir, "", "")
-	s.says(e, "that the directory is not empty", func(st edgestatus.Tree) bool { return strings.Contains(st.Trouble, "adopt=") })
+	s.says(e, "that the directory is not empty", func(st edgestatus.Tree) bool { return strings.Contains(st.Remedy, "adopt=") })
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("%v, %v", left, err)
 	}

@@ -7,9 +7,11 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/sersync/sersync/pkg/edge/follow"
 	"github.com/sersync/sersync/pkg/stream"
+	"github.com/sersync/sersync/pkg/words"
 )
 
 // The states of a tree.
@@ -27,6 +29,8 @@ type Status struct {
 	Now     time.Time `json:"now"`
 	Trees   []Tree    `json:"trees"`
 	Plugins []Plugin  `json:"plugins,omitempty"`
+	// Said has the codes of what the trees say in English, by the sentence.
+	Said map[string]words.Said `json:"said,omitempty"`
 }
 
 // Tree is one tree of an edge.
@@ -34,8 +38,11 @@ type Tree struct {
 	Name  string `json:"name"`
 	Dir   string `json:"dir"`
 	State string `json:"state"`
-	// Trouble is why the state is "trouble", and what to do.
+	// Trouble is why the state is "trouble", Detail what the system says of it, and
+	// Remedy what to do.
 	Trouble string `json:"trouble,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
 	Epoch   string `json:"epoch,omitempty"`
 	// Sequence and Generation are of the last message up to which everything is here.
 	Sequence   uint64  `json:"sequence"`
@@ -65,8 +72,10 @@ func Of(name, dir string, f follow.Figures, now time.Time) Tree {
 	t := Tree{
 		Name: name, Dir: dir, Sequence: f.Done.Sequence, Generation: f.Done.Generation, Taken: f.Taken.Sequence,
 		Dirty: f.Dirty, Failing: f.Failing, Applied: f.Applied, Fetched: f.Fetched, Removed: f.Removed,
-		Refused: f.Refused, Unheld: f.Unheld, Kept: f.Kept, Trouble: f.Trouble(),
+		Refused: f.Refused, Unheld: f.Unheld, Kept: f.Kept,
 	}
+	why := f.Trouble()
+	t.Trouble, t.Detail, t.Remedy = why.Reason, why.Detail, why.Remedy
 	if f.Known {
 		t.Epoch = stream.EpochText(f.Epoch)
 	}
@@ -83,7 +92,7 @@ func Of(name, dir string, f follow.Figures, now time.Time) Tree {
 	default:
 		t.State = Applying
 		if !f.Connected {
-			t.State, t.Trouble = Trouble, "the edge has not reached its hub yet"
+			t.State, t.Trouble, t.Remedy = Trouble, "the edge has not reached its hub yet", "see the log of this edge"
 		}
 	}
 	return t
@@ -105,8 +114,29 @@ func (s Status) Level() int {
 	return level
 }
 
-// Text writes the status for people.
-func (s Status) Text(w io.Writer) error {
+// Coded is s with the codes of what it says.
+func (s Status) Coded() Status {
+	s.Said = map[string]words.Said{}
+	for _, t := range s.Trees {
+		for _, sentence := range []string{t.Trouble, t.Remedy} {
+			if said, ok := words.Code(sentence); ok && utf8.ValidString(sentence) { // JSON could not carry it
+				s.Said[sentence] = said
+			}
+		}
+	}
+	return s
+}
+
+// in is a sentence of the status in Chinese, or as it is.
+func (s Status) in(chinese bool, sentence string) string {
+	if said, ok := s.Said[sentence]; chinese && ok && said.Chinese() != "" {
+		return said.Chinese()
+	}
+	return sentence
+}
+
+// Text writes the status for people, reasons and remedies in Chinese if that is wanted.
+func (s Status) Text(w io.Writer, chinese bool) error {
 	if _, err := fmt.Fprintf(w, "edge %s, version %s\n\n", s.Edge, s.Version); err != nil {
 		return err
 	}
@@ -121,7 +151,13 @@ func (s Status) Text(w io.Writer) error {
 	}
 	for _, t := range s.Trees {
 		if t.Trouble != "" {
-			_, _ = fmt.Fprintf(w, "\n%s: %s\n", t.Name, line(t.Trouble))
+			_, _ = fmt.Fprintf(w, "\n%s: %s\n", t.Name, line(s.in(chinese, t.Trouble)))
+			if t.Detail != "" {
+				_, _ = fmt.Fprintf(w, "  %s\n", line(t.Detail))
+			}
+			if t.Remedy != "" {
+				_, _ = fmt.Fprintf(w, "  %s: %s\n", remedy(chinese), line(s.in(chinese, t.Remedy)))
+			}
 		}
 		if t.Refused+t.Unheld+t.Kept > 0 {
 			_, _ = fmt.Fprintf(w, "\n%s: %d messages or entries refused, %d entries not taken over whole, %d deletions left out by configuration\n", t.Name, t.Refused, t.Unheld, t.Kept)
@@ -133,6 +169,13 @@ func (s Status) Text(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+func remedy(chinese bool) string {
+	if chinese {
+		return "处理"
+	}
+	return "remedy"
 }
 
 // line makes one line of printable text.

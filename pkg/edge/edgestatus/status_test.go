@@ -12,6 +12,7 @@ import (
 	"github.com/sersync/sersync/pkg/edge/backlog"
 	"github.com/sersync/sersync/pkg/edge/edgexml"
 	"github.com/sersync/sersync/pkg/edge/follow"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,9 +31,9 @@ func TestStates(t *testing.T) {
 		{"a path waits", follow.Figures{Connected: true, Dirty: 1, Behind: now.Add(-time.Second)}, Applying, 1},
 		{"a message waits", follow.Figures{Connected: true, Waiting: 1}, Applying, 1},
 		{"a new edge", follow.Figures{Connected: true, Dirty: 1, Comparing: true}, Comparing, 1},
-		{"a path fails", follow.Figures{Connected: true, Dirty: 1, Failing: 1, Failure: "no room"}, Trouble, 2},
-		{"no directory", follow.Figures{Connected: true, Directory: "gone"}, Trouble, 2},
-		{"no position", follow.Figures{Connected: true, Position: "no room"}, Trouble, 2},
+		{"a path fails", follow.Figures{Connected: true, Dirty: 1, Failing: 1, Failure: trouble.Trouble{Reason: "no room"}}, Trouble, 2},
+		{"no directory", follow.Figures{Connected: true, Directory: trouble.Trouble{Reason: "gone"}}, Trouble, 2},
+		{"no position", follow.Figures{Connected: true, Position: trouble.Trouble{Reason: "no room"}}, Trouble, 2},
 	} {
 		s := Status{Trees: []Tree{Of("www", "/srv", c.figures, now)}}
 		if s.Trees[0].State != c.state || s.Level() != c.level || (s.Trees[0].Trouble != "") != (c.state == Trouble) {
@@ -47,19 +48,26 @@ func TestStates(t *testing.T) {
 func sample() Status {
 	return Status{Edge: "web-1", Version: "1", Trees: []Tree{
 		Of("www", "/srv/\x1b", follow.Figures{Connected: true, Taken: backlog.Mark{Sequence: 7}, Done: backlog.Mark{Sequence: 7}, Counts: follow.Counts{Refused: 2}}, time.Time{}),
-		Of("img", "/img", follow.Figures{Directory: "not mounted\nnow"}, time.Time{}),
+		Of("img", "/img", follow.Figures{Directory: trouble.Trouble{Reason: "the directory /img\n does not exist", Detail: "no\x1b", Remedy: "create or mount it; the edge goes on by itself"}}, time.Time{}),
 	}, Plugins: []Plugin{{Name: "http", Pending: 3, Failing: true, LastError: "refused"}}}
 }
 
 func TestText(t *testing.T) {
 	var b strings.Builder
-	if err := sample().Text(&b); err != nil {
+	if err := sample().Text(&b, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"www   in sync  7", "img: not mounted?now", "www: 2 messages or entries refused", "plugin http: 3 changes wait; refused"} {
+	for _, want := range []string{"www   in sync  7", "img: the directory /img? does not exist\n  no?\n  remedy: create or mount it; the edge goes on by itself\n", "www: 2 messages or entries refused", "plugin http: 3 changes wait; refused"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+	var chinese strings.Builder
+	if err := sample().Coded().Text(&chinese, true); err != nil {
+		t.Fatal(err)
+	}
+	if want := "img: 目录 /img? 不存在\n  no?\n  处理: 请创建或挂载它；该边缘节点会自动继续\n"; !strings.Contains(chinese.String(), want) {
+		t.Errorf("no %q in\n%s", want, chinese.String())
 	}
 	if strings.Contains(b.String(), "\x1b") {
 		t.Error("control characters reach the terminal")

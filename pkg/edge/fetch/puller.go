@@ -15,6 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/child"
 	"github.com/sersync/sersync/pkg/edge/backlog"
 	"github.com/sersync/sersync/pkg/edge/edgexml"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
@@ -47,10 +48,10 @@ type Result struct {
 }
 
 // ErrNoUpstream says that none of the upstreams has what is needed yet.
-var ErrNoUpstream = errors.New("no mirror has announced to have the files yet, and no <upstream> is the source")
+var ErrNoUpstream = trouble.New("no mirror has announced to have the files yet, and no <upstream> is the source", "")
 
 // ErrFull says that the disk of the tree's directory has no room.
-var ErrFull = errors.New("its disk is full; make room there: the edge goes on by itself")
+var ErrFull = trouble.New("the disk of the directory is full", "make room there; the edge goes on by itself")
 
 // silence ends a run that moves nothing; the sender may have a large tree to list.
 const silence = 10 * time.Minute
@@ -205,7 +206,7 @@ func (p *Puller) run(ctx context.Context, u edgexml.Upstream, root *fstree.Root,
 		Enclosed: true, // receiving takes rsync two processes
 	})
 	if err != nil {
-		return child.Ended{}, fmt.Errorf("start %s to fetch from %s: %w; install rsync", p.Program, u.Name(), err)
+		return child.Ended{}, trouble.From(err, "rsync cannot be started", "install rsync on this host")
 	}
 	return process.Wait(), nil
 }
@@ -220,7 +221,10 @@ func problem(u edgexml.Upstream, e child.Ended) error {
 	if cause == "" {
 		cause, _, _ = strings.Cut(strings.TrimSpace(e.Stderr), "\n")
 	}
-	return fmt.Errorf("fetch from the upstream %s: %s (rsync ended with status %d); see <upstream> in line %d of the configuration and the log of the rsync daemon on %s", u.Name(), cause, e.Exit, u.Line, u.Host)
+	return trouble.From(
+		fmt.Errorf("%s (rsync ended with status %d)", cause, e.Exit), fmt.Sprintf("nothing can be fetched from the upstream %s", u.Name()),
+		fmt.Sprintf("see <upstream> in line %d of the configuration, and the log of the rsync daemon on %s", u.Line, u.Host),
+	)
 }
 
 // Probe asks an upstream for its module, and changes nothing.

@@ -13,6 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/edge/edgexml"
 	"github.com/sersync/sersync/pkg/edge/fetch"
 	"github.com/sersync/sersync/pkg/edge/place"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
@@ -96,9 +97,9 @@ func (f *Follower) examine() error {
 		f.at.Directory, f.at.Dir = identity, f.opt.Tree.Dir
 		f.clock.dirty = true
 		f.save(true) // before the first file: what is here from now on is this edge's
-		if f.figures.Position != "" {
+		if !f.figures.Position.None() {
 			f.at.Directory = brake.Identity{}
-			return errors.New(f.figures.Position)
+			return &trouble.Error{Trouble: f.figures.Position}
 		}
 		return nil
 	}

@@ -1,12 +1,14 @@
 package follow
 
 import (
+	"cmp"
 	"os"
 	"time"
 
 	"github.com/sersync/sersync/pkg/change"
 	"github.com/sersync/sersync/pkg/edge/backlog"
 	"github.com/sersync/sersync/pkg/edge/fetch"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
@@ -21,10 +23,10 @@ type Figures struct {
 	Newest uint64
 
 	Connected    bool
-	Disconnected string // why not
-	Directory    string // why nothing can be applied, and what to do; empty: it can
-	Position     string // why the position cannot be written; empty: it can
-	Failure      string // the latest failure of a path; empty: none waits
+	Disconnected trouble.Trouble // why not
+	Directory    trouble.Trouble // why nothing can be applied; none: it can
+	Position     trouble.Trouble // why the position cannot be written; none: it can
+	Failure      trouble.Trouble // the latest failure of a path; none: none waits
 
 	Dirty     int       // paths that are not as the stream says
 	Failing   int       // of these, those that have failed
@@ -49,17 +51,12 @@ type Counts struct {
 // InSync tells whether everything that the stream has said is applied, and whether it
 // would be known if it had said more.
 func (f Figures) InSync() bool {
-	return f.Connected && f.Directory == "" && f.Dirty == 0 && f.Waiting == 0 && f.Taken.Sequence >= f.Newest
+	return f.Connected && f.Directory.None() && f.Dirty == 0 && f.Waiting == 0 && f.Taken.Sequence >= f.Newest
 }
 
-// Trouble is why the edge cannot go on; empty: it does.
-func (f Figures) Trouble() string {
-	for _, text := range []string{f.Directory, f.Disconnected, f.Failure, f.Position} {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
+// Trouble is why the edge cannot go on; none: it does.
+func (f Figures) Trouble() trouble.Trouble {
+	return cmp.Or(f.Directory, f.Disconnected, f.Failure, f.Position)
 }
 
 // Figures are how it is. It may be called from any goroutine.
@@ -79,15 +76,15 @@ func (f *Follower) say(waiting int) {
 	}
 	g.Dirty, g.Failing, g.Waiting = f.backlog.Len(), f.backlog.Failing(), waiting
 	g.Comparing = f.backlog.Comparing()
-	g.Directory = ""
+	g.Directory = trouble.Trouble{}
 	if f.dir.trouble != nil {
-		g.Directory = f.dir.trouble.Error()
+		g.Directory = trouble.Of(f.dir.trouble, "nothing can be applied to the directory", "see the log of this edge")
 	}
 	if g.Failing == 0 {
-		g.Failure = ""
+		g.Failure = trouble.Trouble{}
 	}
 	switch {
-	case g.Dirty == 0 && waiting == 0 && g.Directory == "":
+	case g.Dirty == 0 && waiting == 0 && g.Directory.None():
 		g.Behind = time.Time{}
 	case g.Behind.IsZero():
 		g.Behind = time.Now()

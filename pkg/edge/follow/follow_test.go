@@ -120,6 +120,20 @@ type fakeFetcher struct {
 	surveys  int
 }
 
+// seen are the runs so far.
+func (f *fakeFetcher) seen() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.runs)
+}
+
+// forget forgets them.
+func (f *fakeFetcher) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.runs = nil
+}
+
 func (f *fakeFetcher) Pull(ctx context.Context, items []*backlog.Item) fetch.Result {
 	f.mu.Lock()
 	hold, err := f.hold, f.err
@@ -343,7 +357,7 @@ func TestRestart(t *testing.T) {
 		s.stream.publish(s.large("b", "2"))
 		wait()
 		s.inSync(false)
-		if f := s.follower.Figures(); f.Done.Sequence != 1 || f.Taken.Sequence != 2 || f.Failing != 1 || !strings.Contains(f.Trouble(), "no upstream") {
+		if f := s.follower.Figures(); f.Done.Sequence != 1 || f.Taken.Sequence != 2 || f.Failing != 1 || !strings.Contains(f.Trouble().String(), "no upstream") {
 			t.Errorf("%+v", f)
 		}
 		s.stop()
@@ -353,8 +367,8 @@ func TestRestart(t *testing.T) {
 		wait()
 		s.has("a=1", "b=2", "c=3")
 		s.inSync(true)
-		if !slices.Equal(s.fetcher.runs, []string{"b"}) {
-			t.Errorf("runs %q", s.fetcher.runs)
+		if !slices.Equal(s.fetcher.seen(), []string{"b"}) {
+			t.Errorf("runs %q", s.fetcher.seen())
 		}
 	})
 }
@@ -443,14 +457,14 @@ func TestLostMessages(t *testing.T) {
 				s.stream.publish(s.write("b", "2"))
 				wait()
 				s.stop()
-				s.fetcher.runs = nil
+				s.fetcher.forget()
 				lose(s)
 				s.start()
 				wait()
 				s.has("b=2", "c=3", "d=4")
 				s.inSync(true)
-				if !slices.Equal(s.fetcher.runs, []string{""}) {
-					t.Errorf("runs %q", s.fetcher.runs)
+				if !slices.Equal(s.fetcher.seen(), []string{""}) {
+					t.Errorf("runs %q", s.fetcher.seen())
 				}
 			})
 		})
@@ -465,7 +479,7 @@ func TestConnectionLost(t *testing.T) {
 		s.stream.fail(errors.New("no hub"))
 		wait()
 		s.inSync(false)
-		if f := s.follower.Figures(); !strings.Contains(f.Trouble(), "no hub") {
+		if f := s.follower.Figures(); !strings.Contains(f.Trouble().String(), "no hub") {
 			t.Errorf("%+v", f)
 		}
 		s.stream.publish(s.write("b", "2"))
@@ -501,7 +515,7 @@ func TestRefusedMessages(t *testing.T) {
 		s.start()
 		s.stream.publish(s.write("a", "1"))
 		wait()
-		s.fetcher.runs = nil
+		s.fetcher.forget()
 		s.write("unsaid", "x")
 		s.stream.add(Delivery{Err: change.ErrDamaged})
 		s.stream.publish(s.write("b", "2"))
@@ -515,13 +529,13 @@ func TestRefusedMessages(t *testing.T) {
 			s.stream.add(Delivery{Err: change.ErrFuture})
 		}
 		wait()
-		if !slices.Equal(s.fetcher.runs, []string{""}) {
-			t.Errorf("runs %q", s.fetcher.runs)
+		if !slices.Equal(s.fetcher.seen(), []string{""}) {
+			t.Errorf("runs %q", s.fetcher.seen())
 		}
 		time.Sleep(unsureEvery)
 		synctest.Wait()
-		if len(s.fetcher.runs) != 2 {
-			t.Errorf("runs %q", s.fetcher.runs)
+		if len(s.fetcher.seen()) != 2 {
+			t.Errorf("runs %q", s.fetcher.seen())
 		}
 	})
 }
@@ -538,7 +552,7 @@ func TestDirectoryIsAnother(t *testing.T) {
 		s.stream.publish(s.write("b", "2"))
 		wait()
 		s.inSync(false)
-		if f := s.follower.Figures(); !strings.Contains(f.Trouble(), "does not exist") {
+		if f := s.follower.Figures(); !strings.Contains(f.Trouble().String(), "does not exist") {
 			t.Errorf("%+v", f)
 		}
 		if err := os.Mkdir(s.edge, 0o755); err != nil {
@@ -548,7 +562,7 @@ func TestDirectoryIsAnother(t *testing.T) {
 		wait()
 		s.has()
 		s.inSync(false)
-		if f := s.follower.Figures(); !strings.Contains(f.Trouble(), "not the one that this edge has filled") {
+		if f := s.follower.Figures(); !strings.Contains(f.Trouble().String(), "not the one that this edge has filled") {
 			t.Errorf("%+v", f)
 		}
 		if err := errors.Join(os.Remove(s.edge), os.Rename(s.edge+".away", s.edge)); err != nil {
@@ -570,7 +584,7 @@ func TestNotEmpty(t *testing.T) {
 		wait()
 		s.has("mine=x")
 		s.inSync(false)
-		if f := s.follower.Figures(); !strings.Contains(f.Trouble(), `adopt="true"`) {
+		if f := s.follower.Figures(); !strings.Contains(f.Trouble().String(), `adopt="true"`) {
 			t.Errorf("%+v", f)
 		}
 		if err := os.Remove(s.edge + "/mine"); err != nil {
@@ -600,7 +614,7 @@ func TestStateCannotBeWritten(t *testing.T) {
 		go func() { s.ended <- s.follower.Run(ctx) }()
 		wait()
 		s.has()
-		if f := s.follower.Figures(); f.InSync() || !strings.Contains(f.Trouble(), "write the position") {
+		if f := s.follower.Figures(); f.InSync() || !strings.Contains(f.Trouble().String(), "position of the tree www cannot be written") {
 			t.Errorf("%+v", f)
 		}
 		if err := os.Mkdir(file.Dir(), 0o700); err != nil {
@@ -628,7 +642,7 @@ func TestEmptyUpstream(t *testing.T) {
 		wait()
 		s.has("a=1", "b=2")
 		s.inSync(false)
-		if f := s.follower.Figures(); !strings.Contains(f.Trouble(), "nothing is removed") {
+		if f := s.follower.Figures(); !strings.Contains(f.Trouble().String(), "nothing is removed") {
 			t.Errorf("%+v", f)
 		}
 	})
@@ -663,8 +677,8 @@ func TestObstructed(t *testing.T) {
 		s.stream.publish(s.write("d/passwd", "forged"))
 		wait()
 		s.inSync(false)
-		if f := s.follower.Figures(); f.Obstructed != 1 || !slices.Contains(s.fetcher.runs, "d/passwd") {
-			t.Errorf("%+v, %q", f, s.fetcher.runs)
+		if f := s.follower.Figures(); f.Obstructed != 1 || !slices.Contains(s.fetcher.seen(), "d/passwd") {
+			t.Errorf("%+v, %q", f, s.fetcher.seen())
 		}
 		if data, err := os.ReadFile("/etc/passwd"); err != nil || string(data) == "forged" {
 			t.Fatal("a link was followed")
@@ -702,7 +716,7 @@ func TestTwoEdges(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- other.Run(ctx) }()
 		wait()
-		if f := other.Figures(); !strings.Contains(f.Trouble(), "another edge") {
+		if f := other.Figures(); !strings.Contains(f.Trouble().String(), "another edge") {
 			t.Errorf("%+v", f)
 		}
 		cancel()

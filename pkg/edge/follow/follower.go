@@ -14,6 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/edge/edgexml"
 	"github.com/sersync/sersync/pkg/edge/fetch"
 	"github.com/sersync/sersync/pkg/edge/position"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/logging"
 )
 
@@ -225,11 +226,11 @@ func (f *Follower) next() time.Duration {
 func (f *Follower) take(e event) {
 	switch {
 	case e.err != nil:
-		f.figures.Connected, f.figures.Disconnected = false, e.err.Error()
+		f.figures.Connected, f.figures.Disconnected = false, trouble.Of(e.err, "the stream cannot be followed", "see the log of the hub")
 		f.repeat.Failed("stream", e.err.Error(), "the stream cannot be followed", zap.Error(e.err))
 		return
 	case e.bounds != nil:
-		f.figures.Connected, f.figures.Disconnected, f.figures.Newest = true, "", e.bounds.Last
+		f.figures.Connected, f.figures.Disconnected, f.figures.Newest = true, trouble.Trouble{}, e.bounds.Last
 		f.repeat.Recovered("stream", "the stream is followed again")
 		return
 	}
@@ -305,11 +306,11 @@ func (f *Follower) save(now bool) {
 	}
 	f.clock.saved = time.Now()
 	if err := f.opt.File.Save(p); err != nil {
-		f.figures.Position = err.Error()
+		f.figures.Position = trouble.Of(err, "the position cannot be written", "see the log of this edge")
 		f.repeat.Failed("position", err.Error(), "the position cannot be written", zap.Error(err))
 		return
 	}
-	f.clock.dirty, f.figures.Position = false, ""
+	f.clock.dirty, f.figures.Position = false, trouble.Trouble{}
 	f.repeat.Recovered("position", "the position is written again")
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/edge/backlog"
 	"github.com/sersync/sersync/pkg/edge/edgexml"
 	"github.com/sersync/sersync/pkg/edge/fetch"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
@@ -111,28 +112,26 @@ func (f *Follower) obstructed(i *backlog.Item) {
 func (f *Follower) failed(i *backlog.Item, err error) {
 	i.Attempt++
 	f.figures.Failure = explain(err, f.opt.Tree.Dir)
-	f.repeat.Failed("apply", f.figures.Failure, "an entry cannot be applied", zap.String("path", i.Path()), zap.Error(err))
+	f.repeat.Failed("apply", f.figures.Failure.Reason, "an entry cannot be applied", zap.String("path", i.Path()), zap.Error(err))
 	f.backlog.Return(i, time.Now().Add(retry.Next(i.Attempt)))
 }
 
-// explain adds what to do to an error.
-func explain(err error, dir string) string {
-	var remedy string
+// explain says why an entry cannot be applied, and what to do.
+func explain(err error, dir string) trouble.Trouble {
+	t := trouble.Trouble{Reason: "an entry cannot be applied", Detail: err.Error()}
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		remedy = "make room in " + dir
+		t.Reason, t.Remedy = "the disk of the directory is full", "make room there; the edge goes on by itself"
 	case errors.Is(err, unix.EROFS):
-		remedy = "mount " + dir + " with rw"
+		t.Reason, t.Remedy = fmt.Sprintf("the directory %s is on a file system that is mounted read-only", dir), "mount it with rw; the edge goes on by itself"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		remedy = "let the user of this edge write there"
+		t.Remedy = "let the user of this edge write there; the edge goes on by itself"
 	case errors.Is(err, apply.ErrHeld):
-		remedy = "see what is mounted there and what <tree deletions> allows"
+		t.Remedy = "see what is mounted there and what <tree deletions> allows; the edge goes on by itself"
 	case errors.Is(err, apply.ErrMount):
-		remedy = "unmount it, if the source is right"
-	default:
-		return err.Error()
+		t.Remedy = "unmount what is mounted there, if the source is right; the edge goes on by itself"
 	}
-	return err.Error() + "; " + remedy + "; the edge goes on by itself"
+	return t
 }
 
 // depart starts runs for what is to be fetched.
@@ -195,7 +194,7 @@ func (f *Follower) land(l landing) {
 		failed = l.items
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		f.figures.Failure = err.Error()
+		f.figures.Failure = trouble.Of(err, "not everything can be fetched", "see the log of this edge")
 		f.repeat.Failed("fetch", err.Error(), "not everything can be fetched", zap.Error(err))
 	} else if err == nil {
 		f.repeat.Recovered("fetch", "everything can be fetched again")
@@ -229,7 +228,7 @@ func (f *Follower) removeExtras(l landing) error {
 	defer t.Close()
 	for _, path := range l.extras {
 		if f.dir.verdict.Holds(path) {
-			return fmt.Errorf("%q is only here and is not removed: %s", path, f.dir.verdict)
+			return trouble.From(fmt.Errorf("%q: %s", path, f.dir.verdict), "something is only here and is not removed", "see what is mounted there; the edge goes on by itself")
 		}
 		done, err := t.RemoveOne(path)
 		if err != nil {
@@ -264,5 +263,8 @@ func (f *Follower) spares(root *fstree.Root, l landing) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the comparison with %s would remove all of %s: nothing is removed; see whether the upstream's disk is mounted, or empty %s by hand", l.result.From, f.opt.Tree.Dir, f.opt.Tree.Dir)
+	return trouble.New(
+		fmt.Sprintf("the comparison with %s would remove all of %s: nothing is removed", l.result.From, f.opt.Tree.Dir),
+		fmt.Sprintf("see whether the upstream's disk is mounted, or empty %s by hand", f.opt.Tree.Dir),
+	)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/sersync/sersync/pkg/edge/edgexml"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/stream"
 	"github.com/sersync/sersync/pkg/stream/dial"
 )
@@ -50,7 +51,7 @@ func connect(ctx context.Context, conf edgexml.Stream, edge string, more nats.Op
 			}
 		}))
 	if err != nil {
-		return nil, fmt.Errorf("connect to the hub (line %d of the configuration): %w", conf.Line, explained(err))
+		return nil, trouble.Wrap(explained(err), fmt.Sprintf("connect to the hub, line %d of the configuration", conf.Line))
 	}
 	c.conn = conn
 	return c, nil
@@ -122,5 +123,5 @@ func (c *Client) reason() error {
 // explained adds cause and remedy to what the connection says.
 func explained(err error) error {
 	reason, remedy := dial.Explain(err)
-	return fmt.Errorf("%s (%w); %s", reason, err, remedy)
+	return trouble.From(err, reason, remedy)
 }

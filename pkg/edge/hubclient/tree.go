@@ -13,6 +13,7 @@ import (
 
 	"github.com/sersync/sersync/pkg/change"
 	"github.com/sersync/sersync/pkg/edge/follow"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/stream"
 )
 
@@ -59,7 +60,10 @@ func (t *Tree) Bounds(ctx context.Context) (follow.Bounds, error) {
 		return follow.Bounds{}, fmt.Errorf("the hub's answer about the tree %s: %w", t.name, err)
 	}
 	if info.Error != nil {
-		return follow.Bounds{}, fmt.Errorf("the hub has no stream for the tree %s: %s (%d); start the source that publishes it, or correct <tree name>", t.name, info.Error.Description, info.Error.Code)
+		return follow.Bounds{}, trouble.From(
+			fmt.Errorf("%s (%d)", info.Error.Description, info.Error.Code),
+			fmt.Sprintf("the hub has no stream for the tree %s", t.name), "start the source that publishes it, or correct <tree name>",
+		)
 	}
 	return follow.Bounds{First: max(info.State.First, 1), Last: info.State.Last}, nil
 }
@@ -148,14 +152,16 @@ func (t *Tree) page(ctx context.Context, answers <-chan *nats.Msg, next uint64, 
 		case <-ctx.Done():
 			return next, ctx.Err()
 		case <-patience.C:
-			return next, fmt.Errorf("read the tree %s: the hub does not answer; see its log", t.name)
+			return next, trouble.New("the hub does not answer", "see its log")
 		case m := <-answers:
 			switch status := m.Header.Get(stream.HeaderStatus); status {
 			case "":
 			case stream.EndOfBatch, stream.NotFound:
 				return next, nil
 			default:
-				return next, fmt.Errorf("read the tree %s: the hub says %s %s", t.name, status, m.Header.Get("Description"))
+				return next, trouble.From(
+					fmt.Errorf("read the tree %s: the hub says %s %s", t.name, status, m.Header.Get("Description")), "the hub has refused it", "see its log",
+				)
 			}
 			d := delivery(m)
 			if d.Sequence > next {

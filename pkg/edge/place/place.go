@@ -10,13 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/brake"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 )
-
-// TroubleError is why nothing can be applied to the directory now, and what to do.
-type TroubleError struct{ Cause, Remedy string }
-
-// Error is cause and remedy on one line.
-func (t *TroubleError) Error() string { return t.Cause + "; " + t.Remedy }
 
 // New checks a directory to which nothing has been applied yet. With adopt set it may
 // hold something.
@@ -26,10 +21,10 @@ func New(dir string, adopt bool) (brake.Identity, error) {
 		return brake.Identity{}, err
 	}
 	if now.Root.Entries > 0 && !adopt {
-		return brake.Identity{}, &TroubleError{
+		return brake.Identity{}, trouble.New(
 			fmt.Sprintf("the directory %s is not empty, and nothing says that this edge has filled it", dir),
 			"empty it, name another one, or write adopt=\"true\" in <tree> if what the source does not have may be deleted there",
-		}
+		)
 	}
 	return now, nil
 }
@@ -44,10 +39,10 @@ func Known(dir string, remembered brake.Identity) (verdict brake.Verdict, next b
 	verdict = brake.Compare(remembered, now)
 	for _, held := range verdict.Held {
 		if held.Path == "" && held.Cause != brake.Empty {
-			return verdict, remembered, &TroubleError{
-				fmt.Sprintf("the directory %s is not the one that this edge has filled: %s", dir, held.Reason),
+			return verdict, remembered, trouble.From(
+				errors.New(held.Reason), fmt.Sprintf("the directory %s is not the one that this edge has filled", dir),
 				"mount it again; if it is to be filled anew, stop the edge, remove the tree's directory below <state dir> and start it",
-			}
+			)
 		}
 	}
 	return verdict, brake.Follow(remembered, now, true), nil
@@ -60,9 +55,9 @@ func take(dir string) (brake.Identity, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return brake.Identity{}, missing(dir)
 	case err != nil:
-		return brake.Identity{}, &TroubleError{fmt.Sprintf("the directory %s cannot be looked at: %v", dir, err), "let the user of this edge in"}
+		return brake.Identity{}, trouble.From(err, fmt.Sprintf("the directory %s cannot be looked at", dir), "let the user of this edge in")
 	case !st.IsDir():
-		return brake.Identity{}, &TroubleError{fmt.Sprintf("%s is no directory", dir), "name a directory in <tree dir>"}
+		return brake.Identity{}, trouble.New(fmt.Sprintf("%s is no directory", dir), "name a directory in <tree dir>")
 	}
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return brake.Identity{}, unwritable(dir, st, err)
@@ -71,17 +66,17 @@ func take(dir string) (brake.Identity, error) {
 }
 
 func missing(dir string) error {
-	return &TroubleError{fmt.Sprintf("the directory %s does not exist", dir), "create or mount it; the edge goes on by itself"}
+	return trouble.New(fmt.Sprintf("the directory %s does not exist", dir), "create or mount it; the edge goes on by itself")
 }
 
 func unwritable(dir string, st os.FileInfo, err error) error {
 	if errors.Is(err, unix.EROFS) {
-		return &TroubleError{fmt.Sprintf("the directory %s is on a file system that is mounted read-only", dir), "mount it with rw; the edge goes on by itself"}
+		return trouble.New(fmt.Sprintf("the directory %s is on a file system that is mounted read-only", dir), "mount it with rw; the edge goes on by itself")
 	}
-	return &TroubleError{
-		fmt.Sprintf("this edge runs as user %d, which may not write to the directory %s (mode %04o): %v", os.Geteuid(), dir, st.Mode().Perm(), err),
+	return trouble.From(
+		err, fmt.Sprintf("this edge runs as user %d, which may not write to the directory %s of mode %04o", os.Geteuid(), dir, st.Mode().Perm()),
 		fmt.Sprintf("chown %d %s, or run the edge as the directory's owner", os.Geteuid(), dir),
-	}
+	)
 }
 
 // Claim is the right of this edge to write to a directory. The kernel gives it back
@@ -96,7 +91,7 @@ func Take(dir string) (*Claim, error) {
 		return nil, missing(dir)
 	}
 	if err != nil {
-		return nil, &TroubleError{fmt.Sprintf("the directory %s cannot be opened: %v", dir, err), "create it, and let the user of this edge read it"}
+		return nil, trouble.From(err, fmt.Sprintf("the directory %s cannot be opened", dir), "create it, and let the user of this edge read it")
 	}
 	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil || errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.EOPNOTSUPP) {
@@ -104,9 +99,9 @@ func Take(dir string) (*Claim, error) {
 	}
 	_ = unix.Close(fd)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, &TroubleError{fmt.Sprintf("another edge works in the directory %s", dir), "stop it, or give this one a directory of its own"}
+		return nil, trouble.New(fmt.Sprintf("another edge works in the directory %s", dir), "stop it, or give this one a directory of its own")
 	}
-	return nil, &TroubleError{fmt.Sprintf("the directory %s cannot be locked: %v", dir, err), "look at its file system"}
+	return nil, trouble.From(err, fmt.Sprintf("the directory %s cannot be locked", dir), "look at its file system")
 }
 
 // Release gives the directory back.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sersync/sersync/pkg/brake"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 )
 
 func TestNew(t *testing.T) {
@@ -30,8 +31,7 @@ func TestNew(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s, adopt %v: %v", c.dir, c.adopt, err)
 		}
-		var trouble *TroubleError
-		if err != nil && (!errors.As(err, &trouble) || trouble.Remedy == "") {
+		if told, ok := errors.AsType[*trouble.Error](err); err != nil && (!ok || told.Remedy == "") {
 			t.Errorf("%s: %v has no remedy", c.dir, err)
 		}
 	}

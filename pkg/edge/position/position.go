@@ -11,6 +11,7 @@ import (
 	"github.com/sersync/sersync/pkg/brake"
 	"github.com/sersync/sersync/pkg/change"
 	"github.com/sersync/sersync/pkg/edge/backlog"
+	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/safefile"
 	"github.com/sersync/sersync/pkg/stream"
 )
@@ -102,7 +103,7 @@ func (f *File) Load() (Position, error) {
 	}
 	p, err := decode(data)
 	if err != nil {
-		return Position{}, fmt.Errorf("the position of tree %s in %s cannot be used: %w; remove the file: the tree is then compared with the source", f.tree, f.path, err)
+		return Position{}, trouble.From(err, fmt.Sprintf("the position of the tree %s in %s cannot be used", f.tree, f.path), "remove the file: the tree is then compared with the source")
 	}
 	return p, nil
 }
@@ -141,7 +142,7 @@ func (f *File) Save(p Position) error {
 		err = safefile.WriteAtomic(f.path, data, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("write the position of tree %s: %w; make room in %s, or let the user of this edge write there", f.tree, err, f.Dir())
+		return trouble.From(err, fmt.Sprintf("the position of the tree %s cannot be written", f.tree), fmt.Sprintf("make room in %s, or let the user of this edge write there", f.Dir()))
 	}
 	return nil
 }
