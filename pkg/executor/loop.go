@@ -63,6 +63,7 @@ func (l *loop) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-l.dirty.Ready():
 		case <-l.granted:
+			l.taking = false
 			l.take(runCtx, l.slots.Held())
 		case found := <-l.lookedAt:
 			l.sort(runCtx, found)
@@ -153,6 +154,8 @@ func (l *loop) nextWake(now time.Time) time.Time {
 	if l.busy[plan.KindSend] < l.limits[plan.KindSend] && !l.taking {
 		if t, ok := l.dirty.NextReady(now); ok {
 			earlier(laterOf(t, l.rootAgain))
+		} else if now.Before(l.rootAgain) {
+			earlier(l.rootAgain) // what is ready now announces itself no more
 		}
 		earlier(l.quiet.until)
 		earlier(l.litter.next)
