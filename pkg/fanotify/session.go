@@ -24,6 +24,9 @@ const (
 	maxRecord = 1 << 10
 	// readsPerTurn bounds how long new events keep everything else waiting.
 	readsPerTurn = 16
+	// gather is for how long the events of a stream are left to gather: everybody's
+	// events come, and the queue has no end.
+	gather = 5 * time.Millisecond
 	// rootPoll is how often the root's path is compared with what is watched, and the
 	// marks are looked for.
 	rootPoll = time.Second
@@ -50,7 +53,7 @@ type session struct {
 
 func newSession(w *Watcher) *session {
 	return &session{
-		w: w, queue: kernelqueue.None(), mounts: mountpoints.None(), uncovered: map[string]error{},
+		w: w, queue: kernelqueue.None(gather), mounts: mountpoints.None(), uncovered: map[string]error{},
 		places: newPlaces(w.root, w.kernel, w.opt.Skip),
 	}
 }

@@ -83,7 +83,7 @@ type note struct {
 
 func newSession(w *Watcher) *session {
 	s := &session{
-		w: w, inst: instance{kernelqueue.None()}, t: newTree(), jobs: newJobs(),
+		w: w, inst: instance{kernelqueue.None(kernelqueue.Short)}, t: newTree(), jobs: newJobs(),
 		uncovered: uncovered{dirs: map[jobKey]error{}}, batch: batch{node: none}, mounts: mounts{Points: mountpoints.None()},
 	}
 	if w.opt.Inventory != nil && w.opt.Inventory() {

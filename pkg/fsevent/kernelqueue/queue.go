@@ -18,8 +18,11 @@ type Queue struct {
 	stream stream
 }
 
-// None is a queue without a descriptor.
-func None() Queue { return Queue{FD: -1, waking: -1} }
+// None is a queue without a descriptor. pause is for how long the events of a stream are
+// left to gather.
+func None(pause time.Duration) Queue {
+	return Queue{FD: -1, waking: -1, stream: stream{pause: pause}}
+}
 
 // Open takes over fd, which was made not to block.
 func (q *Queue) Open(fd int) (err error) {
@@ -59,7 +62,7 @@ func (q *Queue) Wait(mounts, timeout int) (changed bool, err error) {
 		{Fd: int32(mounts), Events: unix.POLLPRI},
 	}
 	if q.stream.on() {
-		fds[0].Fd, timeout = -1, streamPause
+		fds[0].Fd, timeout = -1, int(q.stream.pause/time.Millisecond)
 	}
 	if _, err := unix.Poll(fds, timeout); err != nil && err != unix.EINTR {
 		return false, fmt.Errorf("poll: %w", err)

@@ -3,21 +3,21 @@ package kernelqueue
 import "time"
 
 const (
-	// streamReads is how many reads in a row, none later than streamGap after
-	// the one before it, make a stream.
+	// streamReads is how many reads in a row, none later than streamGap and the pause
+	// after the one before it, make a stream.
 	streamReads = 32
-	streamGap   = 2 * time.Millisecond
-	// streamPause is for how many milliseconds the events of a stream are left
-	// to gather. The kernel's queue takes 16,384 by default, some ten times
-	// what it gets meanwhile.
-	streamPause = 1
+	streamGap   = time.Millisecond
 )
+
+// Short is for how long the events of a stream are left to gather: inotify's queue
+// takes 16,384 by default, some ten times what it gets meanwhile.
+const Short = time.Millisecond
 
 // stream tells when events come in so fast that being woken for each of them
 // would cost more than handling it: a tree that is being written makes three
-// events for each file. Then they are read once in a millisecond. Its zero value
-// is ready to use.
+// events for each file. Then they are read once in a pause.
 type stream struct {
+	pause time.Duration
 	reads int
 	last  time.Time
 }
@@ -29,7 +29,7 @@ func (s *stream) read(some bool, now time.Time) {
 	switch {
 	case !some:
 		s.reads = 0
-	case now.Sub(s.last) > streamGap:
+	case now.Sub(s.last) > streamGap+s.pause:
 		s.reads, s.last = 1, now
 	default:
 		s.reads, s.last = s.reads+1, now

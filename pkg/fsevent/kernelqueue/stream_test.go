@@ -27,7 +27,7 @@ func TestAStreamIsWhatComesAtOnce(t *testing.T) {
 		"after it was there": {append(append(turns(100, 1), -1), turns(streamReads, 1)...), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var s stream
+			s := stream{pause: Short}
 			now := time.Now()
 			for _, apart := range c.turns {
 				now = now.Add(time.Duration(max(apart, 0)) * time.Millisecond)
