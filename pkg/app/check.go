@@ -46,7 +46,7 @@ func (p Program) check(opts cli.Options) int {
 	if opts.Module == "" && !opts.Connect {
 		said = askRemotes(context.Background(), conf)
 	}
-	report := check(conf, opts.Module == "", said)
+	report := check(context.Background(), conf, opts.Module == "", said)
 	if cli.Chinese(p.Getenv) {
 		report.Say = inChinese
 	}
@@ -98,14 +98,14 @@ func inChinese(s string) string {
 
 // check describes what a configuration would do and what is wrong with it.
 // Without sync its plugins run alone.
-func check(conf confxml.Config, sync bool, said answers) checkreport.Report {
+func check(ctx context.Context, conf confxml.Config, sync bool, said answers) checkreport.Report {
 	c := checker{conf: conf, alone: !sync, said: said}
 	c.report.File = conf.File
 	c.say(problems(conf, sync)...)
 	c.filter()
 	if sync {
 		for _, local := range conf.LocalPaths {
-			c.local(local)
+			c.local(ctx, local)
 		}
 		if t := conf.Crontab; t.On {
 			c.report.Crontab = when(t.Interval, t.Cron)
@@ -327,8 +327,9 @@ func (c *checker) filter() {
 	}
 }
 
-func (c *checker) local(local confxml.LocalPath) {
-	l := checkreport.LocalPath{Watch: local.Watch, Backend: local.Backend, Events: switches(c.conf.Inotify), DotFiles: local.DotFiles}
+func (c *checker) local(ctx context.Context, local confxml.LocalPath) {
+	by := watchers.Choose(ctx, local, local.Watch, c.conf.Inotify)
+	l := checkreport.LocalPath{Watch: local.Watch, Backend: by.Backend, Chosen: by.Why, Events: switches(c.conf.Inotify), DotFiles: local.DotFiles}
 	for _, r := range local.Remotes {
 		if lane, err := laneconf.Of(c.conf, local, local.Watch, r); err == nil { // else CheckHost has said why not
 			c.notes(r, lane.Target)

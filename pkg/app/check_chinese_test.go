@@ -52,7 +52,7 @@ func TestCheckInChinese(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := check(conf, true, nil)
+	report := check(t.Context(), conf, true, nil)
 	report.Say = inChinese
 	var out strings.Builder
 	if err := report.WriteText(&out); err != nil {

@@ -25,7 +25,7 @@ func TestCheckAsksWhoKnows(t *testing.T) {
 			{IP: c.host, Name: c.module, Port: daemon.Port(), Params: c.params, Line: 3, ParamsLine: 7},
 		}}}}
 		conf.Rsync.Program = "rsync"
-		report := check(conf, true, askRemotes(t.Context(), conf))
+		report := check(t.Context(), conf, true, askRemotes(t.Context(), conf))
 		text, _ := rendered(t, report)
 		if len(report.Problems) > 0 && c.wants == accepted || !strings.Contains(text, c.wants) {
 			t.Errorf("%+v:\n%s", c, text)

@@ -27,7 +27,7 @@ func TestCheckNamesTheReleases(t *testing.T) {
 		conf.LocalPaths[0].Remotes = append(conf.LocalPaths[0].Remotes, confxml.Remote{IP: "127.0.0.1", Name: fmt.Sprint("m", i), Port: port, Params: "-a"})
 	}
 	conf.LocalPaths[0].Remotes = append(conf.LocalPaths[0].Remotes, confxml.Remote{IP: "127.0.0.1", Name: "/t", SSH: true, Params: "-a"})
-	text, _ := rendered(t, check(conf, true, askRemotes(t.Context(), conf)))
+	text, _ := rendered(t, check(t.Context(), conf, true, askRemotes(t.Context(), conf)))
 	for _, want := range []string{
 		"remote:      rsync 3.4 or newer", "remote:      rsync 3.0; times compared by the second; deletions by patterns",
 		"remote:      does not answer now: connection refused", "remote:      does not answer now: it takes too long", "remote:      rsync 3.",

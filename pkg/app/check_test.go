@@ -71,7 +71,7 @@ func TestCheckOfAPluginNamesAnOpenFile(t *testing.T) {
 
 func checked(t *testing.T, conf confxml.Config, sync bool) (text string, ok bool) {
 	t.Helper()
-	return rendered(t, check(conf, sync, nil))
+	return rendered(t, check(t.Context(), conf, sync, nil))
 }
 
 func rendered(t *testing.T, report checkreport.Report) (text string, ok bool) {

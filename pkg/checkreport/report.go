@@ -38,6 +38,7 @@ type Tried interface {
 type LocalPath struct {
 	Watch    string
 	Backend  string   // what watches it: inotify or fanotify
+	Chosen   string   // why, where that is left to this program
 	Events   []string // the switches that are on; none means "none"
 	DotFiles bool
 	Lanes    []Lane
@@ -154,8 +155,12 @@ func (t *text) local(l LocalPath) {
 		events = t.say("none")
 	}
 	t.line("  %s: %s", t.say("events"), events)
-	if l.Backend == confxml.Fanotify {
-		t.line("  %s: %s", t.say("watched by"), l.Backend)
+	if l.Backend == confxml.Fanotify || l.Chosen != "" {
+		by := l.Backend
+		if l.Chosen != "" {
+			by += ", " + t.say(l.Chosen)
+		}
+		t.line("  %s: %s", t.say("watched by"), printable(by))
 	}
 	if l.DotFiles {
 		t.line("  %s", t.say("files beginning with a dot: synced"))
@@ -217,6 +222,7 @@ type finding struct {
 type wireLocal struct {
 	Watch    string     `json:"watch"`
 	Backend  string     `json:"backend"`
+	Chosen   string     `json:"chosen,omitempty"`
 	Events   []string   `json:"events"`
 	DotFiles bool       `json:"dotfiles"`
 	Lanes    []wireLane `json:"lanes"`
@@ -244,7 +250,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 		out.Findings = append(out.Findings, finding{p.Severity.String(), p.File, p.Line, p.Element, p.Message, p.Remedy})
 	}
 	for _, l := range r.LocalPaths {
-		local := wireLocal{Watch: l.Watch, Backend: l.Backend, Events: texts(l.Events), DotFiles: l.DotFiles, Lanes: []wireLane{}}
+		local := wireLocal{Watch: l.Watch, Backend: l.Backend, Chosen: l.Chosen, Events: texts(l.Events), DotFiles: l.DotFiles, Lanes: []wireLane{}}
 		for _, lane := range l.Lanes {
 			commands := map[string][]string{}
 			for _, c := range lane.Commands {

@@ -86,7 +86,7 @@ type LocalPath struct {
 	// Recreated says that another directory at the path, on the same file system,
 	// is the same watch root (extension: recreated="true").
 	Recreated bool
-	// Backend is what watches the directory: Inotify or Fanotify (extension:
+	// Backend is what watches the directory: Inotify, Fanotify or Auto (extension:
 	// backend="fanotify").
 	Backend string
 	Remotes []Remote
@@ -99,6 +99,7 @@ type LocalPath struct {
 const (
 	Inotify  = "inotify"  // a watch for each directory
 	Fanotify = "fanotify" // a mark for each file system
+	Auto     = "auto"     // fanotify where it sees everything and is worth it
 )
 
 // Stream is the extension <stream name url creds ca> of a <localpath>.

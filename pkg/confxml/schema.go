@@ -24,7 +24,7 @@ var repeated = map[string]bool{
 
 // choices are the values of the attributes that take one of a few words.
 var choices = map[string][]string{
-	"sersync/localpath@backend":       {Inotify, Fanotify},
+	"sersync/localpath@backend":       {Inotify, Fanotify, Auto},
 	"log@level":                       {"debug", "info", "warn", "error"},
 	"log@format":                      {"console", "json", "logfmt", "journal"},
 	"sersync/plugin@name":             pluginNames,

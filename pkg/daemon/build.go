@@ -76,7 +76,7 @@ func (s *site) make(ctx context.Context, old *site) (err error) {
 		total: slots.NewTotal(s.conf.Rsync.MaxTotal), connects: session.NewConnects(),
 	}
 	for _, local := range s.conf.LocalPaths {
-		if err := b.root(local); err != nil {
+		if err := b.root(ctx, local); err != nil {
 			return err
 		}
 	}
@@ -136,7 +136,7 @@ type builder struct {
 }
 
 // root makes one localpath and its lanes.
-func (b *builder) root(local confxml.LocalPath) error {
+func (b *builder) root(ctx context.Context, local confxml.LocalPath) error {
 	s := b.site
 	dir, err := laneconf.Dir(local.Watch)
 	if err != nil {
@@ -163,7 +163,7 @@ func (b *builder) root(local confxml.LocalPath) error {
 	}
 	b.connectPlugins(r)
 	s.roots = append(s.roots, r)
-	w, err := b.watchOf(r)
+	w, err := b.watchOf(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -213,13 +213,13 @@ func (b *builder) needed(local confxml.LocalPath) []string {
 // watchOf finds the watch that sees the root's tree already, or makes one. A watch
 // has one root to pass its events on to, so that of two localpaths of the same
 // directory each has its own.
-func (b *builder) watchOf(r *watchroot.Root) (*watchroot.Watch, error) {
+func (b *builder) watchOf(ctx context.Context, r *watchroot.Root) (*watchroot.Watch, error) {
 	s := b.site
 	key := r.KeyOf(s.conf)
 	w := s.daemon.watches[key]
 	if w == nil {
 		var err error
-		if w, err = watchroot.NewWatch(r, s.daemon.lines.debug(s.conf.Debug)); err != nil {
+		if w, err = watchroot.NewWatch(ctx, r, s.daemon.lines.debug(s.conf.Debug)); err != nil {
 			return nil, err
 		}
 		s.daemon.watches[key] = w

@@ -40,7 +40,7 @@ func (d *Daemon) RunModule(ctx context.Context, conf confxml.Config) error {
 		Local: confxml.LocalPath{Watch: watch}, Dir: dir, Switches: conf.Inotify, Filter: compileFilter(conf, d.opt.Banner, s.log), Alone: true,
 		Ticks: d.ticks, Logger: s.log,
 	})
-	w, err := watchroot.NewWatch(r, d.lines.debug(conf.Debug))
+	w, err := watchroot.NewWatch(ctx, r, d.lines.debug(conf.Debug))
 	if err != nil {
 		return err
 	}

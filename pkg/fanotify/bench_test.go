@@ -30,7 +30,7 @@ func (d *discard) Mount(string, bool)            {}
 func (d *discard) Uncovered(string, error)       {}
 
 // watch runs a watcher until stop is called.
-func watch(b *testing.B, root string) (w *Watcher, stop func()) {
+func watch(b *testing.B, root string) (*Watcher, func()) {
 	b.Helper()
 	w, err := New(root, Options{CloseWrite: true})
 	if err != nil {

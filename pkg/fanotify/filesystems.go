@@ -43,9 +43,16 @@ func (s *session) marked(fd int) bool {
 	return !errors.Is(err, unix.ENOENT)
 }
 
-// seen are the types of file systems that are mounted below roots and can be marked;
-// the others are not touched: who looks at one whose server is dead waits for it.
-var seen = []string{"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "f2fs"}
+// Sees tells whether fanotify was tried on this type of file system. Others that are
+// mounted below a root are not touched: who looks at one whose server is dead waits for
+// it.
+func Sees(fstype string) bool {
+	switch fstype {
+	case "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs":
+		return true
+	}
+	return false
+}
 
 // markMounts marks what is mounted below the root at the start.
 func (s *session) markMounts() {
@@ -74,7 +81,7 @@ func (s *session) appeared(rel string, m fstree.Mount) {
 }
 
 func (s *session) markAt(rel string, m fstree.Mount) error {
-	if !slices.Contains(seen, m.FSType) {
+	if !Sees(m.FSType) {
 		return &RefusalError{"fanotify does not see everything on " + m.FSType, useInotify}
 	}
 	top, err := unix.Open(s.w.root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

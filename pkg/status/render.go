@@ -122,6 +122,9 @@ func (t *table) root(r Root, lanes []Lane) {
 	if r.Backend == "fanotify" {
 		watched = r.Backend
 	}
+	if r.Chosen != "" {
+		watched += " (" + Printable(r.Chosen) + ")"
+	}
 	t.line("%s  %s, %s", t.paint(bold, Printable(r.Path)), t.paint(color, t.word(string(r.State))), watched)
 	if r.Writing > 0 {
 		t.line("  %s %s", count(r.Writing), t.word("new files are still being written"))

@@ -56,6 +56,7 @@ type Root struct {
 	Reason      string    `json:"reason,omitempty"`
 	Remedy      string    `json:"remedy,omitempty"`
 	Backend     string    `json:"backend,omitempty"` // what watches it: inotify or fanotify
+	Chosen      string    `json:"chosen,omitempty"`  // why, where that was left to this program
 	Directories int       `json:"directories"`       // with inotify: watched directories
 	Since       time.Time `json:"since,omitzero"`    // start of State
 	// Undecided counts changes that are no lane's yet: created files at which

@@ -2,9 +2,6 @@
 package watchers
 
 import (
-	"errors"
-	"fmt"
-
 	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/confxml"
@@ -15,7 +12,7 @@ import (
 
 // Options are what a watcher is made from.
 type Options struct {
-	Backend  string // one of the back ends of package confxml
+	Backend  string // confxml.Inotify or confxml.Fanotify
 	Switches confxml.Switches
 	// Skip tells which directories are not watched, and nothing below them either;
 	// appeared is set for one that was made while the watcher ran.
@@ -47,26 +44,3 @@ func New(dir string, o Options) (fsevent.Watcher, error) {
 // NewFiles watches single files. modify asks for Modify events beside those of the
 // other kinds. The caller closes it.
 func NewFiles(modify bool) (fsevent.Files, error) { return inotify.NewFiles(modify) }
-
-// Unable says why a localpath cannot be watched by the back end that it asks for, and
-// what to do; nil when it can. It looks at the directory and leaves nothing behind.
-func Unable(local confxml.LocalPath, sw confxml.Switches) *fanotify.RefusalError {
-	if local.Backend != confxml.Fanotify {
-		return nil
-	}
-	if !sw.CreateFolder {
-		return &fanotify.RefusalError{
-			Cause:  "with createFolder off the directories that are made from now on are not watched, and fanotify cannot tell them from the others",
-			Remedy: `write backend="inotify", or turn createFolder on`,
-		}
-	}
-	err := fanotify.Check(local.Watch)
-	var refusal *fanotify.RefusalError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &refusal):
-		return refusal
-	}
-	return &fanotify.RefusalError{Cause: fmt.Sprintf("fanotify does not work here: %v", err), Remedy: `write backend="inotify"`}
-}

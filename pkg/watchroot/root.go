@@ -249,7 +249,7 @@ func (r *Root) WatchStats() fsevent.Stats { return r.watch.watcher.Stats() }
 func (r *Root) Snapshot() status.Root {
 	q := r.queue.Stats()
 	s := r.guard.snapshot()
-	s.Path, s.Backend, s.Directories = r.opt.Dir, r.opt.Local.Backend, int(r.WatchStats().Watches)
+	s.Path, s.Backend, s.Chosen, s.Directories = r.opt.Dir, r.watch.choice.Backend, r.watch.choice.Why, int(r.WatchStats().Watches)
 	if s.Backend == confxml.Fanotify {
 		s.Directories = 0 // nobody counts them
 	}

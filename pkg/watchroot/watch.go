@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.uber.org/zap"
+
 	"github.com/sersync/sersync/pkg/confxml"
 	"github.com/sersync/sersync/pkg/fsevent"
 	"github.com/sersync/sersync/pkg/nameset"
@@ -17,7 +19,8 @@ import (
 // that stands for it now.
 type Watch struct {
 	watcher fsevent.Watcher
-	failed  chan error // capacity 1: why the watcher has ended, unless stopped
+	choice  watchers.Choice // what the watcher is
+	failed  chan error      // capacity 1: why the watcher has ended, unless stopped
 
 	// mu is held by a handler call while it is passed on, and to change root:
 	// after serve no call to the root before is under way.
@@ -59,11 +62,14 @@ func (r *Root) Serve(ctx context.Context) (started bool) {
 
 // NewWatch makes a watch for the root's tree; nothing runs yet. debug gets the lines of
 // 2.5.4's debug switch; nil: they are not wanted.
-func NewWatch(r *Root, debug func(format string, args ...any)) (*Watch, error) {
-	w := &Watch{failed: make(chan error, 1)}
+func NewWatch(ctx context.Context, r *Root, debug func(format string, args ...any)) (*Watch, error) {
+	w := &Watch{failed: make(chan error, 1), choice: watchers.Choose(ctx, r.opt.Local, r.opt.Dir, r.opt.Switches)}
+	if w.choice.Why != "" {
+		r.log.Info("what watches the directory was chosen", zap.String("backend", w.choice.Backend), zap.String("why", w.choice.Why))
+	}
 	var err error
 	w.watcher, err = watchers.New(r.opt.Dir, watchers.Options{
-		Backend: r.opt.Local.Backend, Switches: r.opt.Switches,
+		Backend: w.choice.Backend, Switches: r.opt.Switches,
 		Skip:      func(rel string, appeared bool) bool { return w.skip(rel, appeared) },
 		Inventory: w.inventory,
 		Logger:    r.opt.Logger,

@@ -86,6 +86,37 @@ func TestFanotify(t *testing.T) {
 	s.arrives("d/again")
 }
 
+// TestAutoChoosesAndSaysWhy: a disk of its own is watched by fanotify, a small tree on a
+// disk with others is not.
+func TestAutoChoosesAndSaysWhy(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*scene)
+		want   string
+	}{
+		{"a disk of its own", mounted, "fanotify (the directory is the root of its file system)"},
+		{"a small tree", func(*scene) {}, "2 directories (the tree has 2 directories)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t, c.change, func(s *scene) { s.set.Backend = "auto" })
+			s.write("d/f")
+			s.mirror()
+			s.write("d/g")
+			s.equal()
+			if text := s.ask("--status"); !strings.Contains(text, c.want) {
+				t.Errorf("no %q in\n%s", c.want, text)
+			}
+			why := c.want[strings.Index(c.want, "(")+1 : len(c.want)-1]
+			check, _ := exec.Command(testkit.Build(t), "--check", "-o", filepath.Join(s.set.Dir, "confxml.xml")).CombinedOutput()
+			if !strings.Contains(string(check), "watched by: ") || !strings.Contains(string(check), why) || !strings.Contains(s.logged(), why) {
+				t.Errorf("no %q in\n%s\n%s", why, check, s.logged())
+			}
+		})
+	}
+}
+
 // TestFanotifyIsRefused where it would not see everything: with line, cause and remedy,
 // by --check and by a start.
 func TestFanotifyIsRefused(t *testing.T) {

@@ -173,6 +173,7 @@ const pluginTrouble = (p) => p.pending > 0 && p.last_failure && !(p.last_success
 function showFacts(w, now) {
   const lanes = last.lanes;
   const watches = last.watches;
+  const marked = last.roots.filter((r) => r.backend === "fanotify");
   const oldest = Math.max(0, ...lanes.map((l) => lag(now, l)));
   const share = watches.limit > 0 ? watches.count / watches.limit : 0;
   const facts = [
@@ -183,7 +184,7 @@ function showFacts(w, now) {
     { name: w.data10, value: size(lanes.reduce((n, l) => n + sum(l.series.bytes), 0)) },
     {
       name: w.watches, value: number(watches.count), meter: share, tone: watches.uncovered ? "bad" : share > 0.9 ? "wait" : "",
-      note: watches.uncovered ? w.uncovered(number(watches.uncovered)) : watches.limit ? w.watchesOf(number(watches.limit)) : "",
+      note: watches.uncovered ? w.uncovered(number(watches.uncovered)) : marked.length ? w.marked(number(marked.length)) : watches.limit ? w.watchesOf(number(watches.limit)) : "",
     },
     { name: w.overflows, value: number(watches.overflows), tone: watches.overflows ? "wait" : "" },
     { name: w.uptime, value: last.started ? span(Math.floor(seconds(now, last.started))) : "–" },
