@@ -255,13 +255,29 @@ func (b *bed) there(name string) string {
 
 func (b *bed) arrives(name, text string) {
 	b.Helper()
-	testkit.Eventually(b.T, patient, name+" is "+text, func() bool { return b.there(name) == text })
+	b.until(name+" is "+text, func() bool { return b.there(name) == text })
+}
+
+// until lets time pass until something holds. It looks when the lane has come to rest,
+// and ever more rarely.
+func (b *bed) until(what string, holds func() bool) {
+	b.Helper()
+	began := time.Now()
+	for step := 5 * time.Millisecond; ; step = min(2*step, 200*time.Millisecond) {
+		if synctest.Wait(); holds() {
+			return
+		}
+		if time.Since(began) > patient {
+			b.Fatalf("after %v still not: %s", patient, what)
+		}
+		time.Sleep(step)
+	}
 }
 
 // idle waits until nothing is dirty and no full sync is wanted.
 func (b *bed) idle() {
 	b.Helper()
-	testkit.Eventually(b.T, patient, "the lane is idle", func() bool {
+	b.until("the lane is idle", func() bool {
 		s := b.dirty.Stats()
 		return s.Pending == 0 && s.InFlight == 0 && b.Snapshot(time.Now()).Progress == nil
 	})
@@ -275,7 +291,10 @@ func (b *bed) after(d time.Duration) {
 
 func (b *bed) equal() {
 	b.Helper()
-	testkit.WaitEqual(b.T, b.src, b.dst, testkit.Compare{DotFiles: true}, patient)
+	b.until("both directories are equal", func() bool {
+		s := b.dirty.Stats()
+		return s.InFlight == 0 && s.Pending <= s.Delayed && len(testkit.Equal(b.src, b.dst, testkit.Compare{DotFiles: true})) == 0
+	})
 }
 
 // fullSync runs one full sync to its end.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/transport"
@@ -115,7 +114,7 @@ func TestAFullSyncOverATwin(t *testing.T) {
 		must(t, os.Rename(b.src+"/f.new", b.src+"/f"))
 		b.Mark("f", dirty.Content)
 		b.arrives("f", "new")
-		testkit.Eventually(t, patient, "done", func() bool { return b.dirty.Stats().InFlight == 0 })
+		b.until("done", func() bool { return b.dirty.Stats().InFlight == 0 })
 		pushed.open()
 		done.wait()
 		b.idle()
@@ -145,7 +144,7 @@ func TestADirectoryGoesBesideAFullSync(t *testing.T) {
 		done := b.begin()
 		reading.wait()
 		b.remove("d")
-		testkit.Eventually(t, patient, "settled", func() bool { s := b.dirty.Stats(); return s.Pending+s.InFlight == 0 })
+		b.until("settled", func() bool { s := b.dirty.Stats(); return s.Pending+s.InFlight == 0 })
 		may.open()
 		done.wait()
 		b.idle()
@@ -187,7 +186,7 @@ func TestTheRootGoesBesideAQuestion(t *testing.T) {
 		asked.wait()
 		b.gone.Store(true)
 		may.open()
-		testkit.Eventually(t, patient, "the answer has come", func() bool { return b.dirty.Stats().InFlight == 0 })
+		b.until("the answer has come", func() bool { return b.dirty.Stats().InFlight == 0 })
 		b.gone.Store(false)
 		must(t, b.RootChanged(t.Context()))
 		b.idle()

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/audit"
 	"github.com/sersync/sersync/pkg/executor/carry"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
@@ -54,12 +53,12 @@ func TestWhatAComparisonFindsIsKnown(t *testing.T) {
 			t.Errorf("after a restart: %+v", got)
 		}
 		b.write("a", "written here")
-		testkit.Eventually(t, patient, "one less differs", func() bool { n, _ := b.differing(status.Differing); return n == 2 })
+		b.until("one less differs", func() bool { n, _ := b.differing(status.Differing); return n == 2 })
 		b.remove("d")
-		testkit.Eventually(t, patient, "none differs", func() bool { n, _ := b.differing(status.Differing); return n == 0 })
+		b.until("none differs", func() bool { n, _ := b.differing(status.Differing); return n == 0 })
 		must(t, b.fullSync(fullsync.Request{Mirror: true}).Err)
 		b.equal()
-		testkit.Eventually(t, patient, "in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
+		b.until("in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
 	})
 }
 
@@ -217,7 +216,7 @@ func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
 func TestAWantedFullSyncIsNotInSync(t *testing.T) {
 	onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
 		must(t, b.fullSync(fullsync.Request{}).Err)
-		testkit.Eventually(t, patient, "in sync", func() bool {
+		b.until("in sync", func() bool {
 			s := b.Snapshot(time.Now())
 			return s.State == status.LaneInSync && s.FullSyncSince.IsZero() && s.FailedRuns == 0
 		})
@@ -226,12 +225,12 @@ func TestAWantedFullSyncIsNotInSync(t *testing.T) {
 		if s := b.Snapshot(time.Now()); s.State == status.LaneInSync || s.FullSyncSince.IsZero() {
 			t.Errorf("%s, wanted since %v", s.State, s.FullSyncSince)
 		}
-		testkit.Eventually(t, patient, "it backs off", func() bool {
+		b.until("it backs off", func() bool {
 			s := b.Snapshot(time.Now())
 			return s.State == status.LaneBackingOff && s.FailedRuns > 0 && len(s.Failures) > 0 && s.Lag(time.Now().Add(time.Hour)) > time.Hour
 		})
 		b.away.Store(false)
-		testkit.Eventually(t, patient, "in sync", func() bool {
+		b.until("in sync", func() bool {
 			s := b.Snapshot(time.Now())
 			return s.State == status.LaneInSync && s.FullSyncSince.IsZero()
 		})
@@ -310,7 +309,7 @@ func TestWhatMinusULeavesStillDiffers(t *testing.T) {
 		b.write("a", "written here")
 		b.write("d/b", "written here")
 		b.equal()
-		testkit.Eventually(t, patient, "in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
+		b.until("in sync", func() bool { return b.Snapshot(time.Now()).State == status.LaneInSync })
 	})
 }
 
@@ -363,7 +362,7 @@ func TestAComparisonRepairs(t *testing.T) {
 			}
 			if mirrored {
 				b.arrives("theirs/x", "<none>")
-				testkit.Eventually(t, patient, "the audit log says why", func() bool { return len(b.deletions(audit.CauseVerify)) > 0 })
+				b.until("the audit log says why", func() bool { return len(b.deletions(audit.CauseVerify)) > 0 })
 			} else if b.idle(); b.there("theirs/x") != "only there" {
 				t.Error("deleted what nobody has asked for")
 			}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/transport"
 )
@@ -30,9 +29,9 @@ func TestTheFailLogOfAFullSync(t *testing.T) {
 	onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
 		b.away.Store(true)
 		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))
-		testkit.Eventually(t, patient, "it is listed", func() bool { return strings.Contains(b.logged(), "carry") })
+		b.until("it is listed", func() bool { return strings.Contains(b.logged(), "carry") })
 		b.away.Store(false)
-		testkit.Eventually(t, patient, "the fail log is empty", func() bool { return b.logged() == "" })
+		b.until("the fail log is empty", func() bool { return b.logged() == "" })
 	})
 }
 
@@ -40,9 +39,9 @@ func TestTheFailLogIsBoundedDuringAnOutage(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		b.away.Store(true)
 		for i := range maxOutage + 50 {
-			b.write(fmt.Sprint("f", i), "1")
+			b.Mark(fmt.Sprint("f", i), 0)
 		}
-		testkit.Eventually(t, patient, "as many as fit are listed", func() bool { return strings.Count(b.logged(), "\n") == maxOutage-1 })
+		b.until("as many as fit are listed", func() bool { return strings.Count(b.logged(), "\n") == maxOutage-1 })
 	})
 }
 
@@ -63,13 +62,13 @@ func TestManyFailingPathsAreFewLines(t *testing.T) {
 		for i := range many {
 			b.write(fmt.Sprint("locked/f", i), "1")
 		}
-		testkit.Eventually(t, patient, "all of them fail", func() bool { return b.Snapshot(time.Now()).Failing >= many })
+		b.until("all of them fail", func() bool { return b.Snapshot(time.Now()).Failing >= many })
 		if n := b.logs.FilterMessageSnippet("paths fail").Len(); n == 0 || n > 3 {
 			t.Errorf("%d lines about %d failing paths", n, many)
 		}
 		locked.Store(false)
 		must(t, b.RetryNow(t.Context()))
-		testkit.Eventually(t, patient, "one line when it is over", func() bool { return b.logs.FilterMessage("no path fails any more").Len() == 1 })
+		b.until("one line when it is over", func() bool { return b.logs.FilterMessage("no path fails any more").Len() == 1 })
 	})
 }
 
@@ -78,7 +77,7 @@ func TestARunThatCannotBeStartedIsCounted(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		b.broken.Store(true)
 		b.write("f", "1")
-		testkit.Eventually(t, patient, "it is counted and shown", func() bool {
+		b.until("it is counted and shown", func() bool {
 			s := b.Snapshot(time.Now())
 			return s.FailedRuns > 0 && len(s.Failures) > 0 && !s.LastFailure.IsZero()
 		})

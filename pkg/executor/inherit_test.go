@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/audit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/executor/health"
@@ -80,7 +79,7 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 			must(t, os.Truncate(name, bigFile+1))
 			b.Mark(fmt.Sprint("big", i), dirty.Content)
 		}
-		testkit.Eventually(t, patient, "the first is being sent", func() bool {
+		b.until("the first is being sent", func() bool {
 			s := b.dirty.Stats()
 			return b.ran() == 1 && s.InFlight == 3
 		})
@@ -109,7 +108,7 @@ func TestRequestsWhileStopping(t *testing.T) {
 	onBed(t, held(&may), func(t *testing.T, b *bed) {
 		b.Complete()
 		b.write("f", "1")
-		testkit.Eventually(t, patient, "it is being sent", func() bool { return b.ran() == 1 })
+		b.until("it is being sent", func() bool { return b.ran() == 1 })
 		b.stopping(func() {
 			must(t, b.Pause(t.Context(), true))
 			must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true}))

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/audit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
@@ -58,7 +57,7 @@ func TestWithoutDeleteNothingMakesWay(t *testing.T) {
 		b.remove("gone")
 		b.write("other", "1")
 		b.arrives("other", "1")
-		testkit.Eventually(t, patient, "d is a named failure", func() bool {
+		b.until("d is a named failure", func() bool {
 			f := b.Snapshot(time.Now()).Failures
 			return len(f) > 0 && f[0].Path == "d" && f[0].Reason != ""
 		})
@@ -107,7 +106,7 @@ func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 			put(t, b.src, p+"/in", "excluded")
 			b.Mark(p, dirty.Gone)
 		}
-		testkit.Eventually(t, patient, "the files are gone", func() bool {
+		b.until("the files are gone", func() bool {
 			return b.there("skip") == "<none>" && b.there("a/skip") == "<none>"
 		})
 		b.Mark("b/skip", dirty.Gone)
@@ -136,7 +135,7 @@ func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
 		put(t, b.src, "d/skip/in", "excluded")
 		b.Mark("", dirty.Extras)
 		b.Mark("d", dirty.Tree|dirty.Extras)
-		testkit.Eventually(t, patient, "all of it is gone", func() bool {
+		b.until("all of it is gone", func() bool {
 			return b.there("4913/f1") == "<none>" && b.there("skip") == "<none>" && b.there("d/4913/f1") == "<none>" && b.there("d/skip") == "<none>"
 		})
 	})
@@ -146,7 +145,7 @@ func TestLostEntriesAreOnlyReportedBeforeAMirrorRun(t *testing.T) {
 	onBed(t, with{files: []string{"d/x"}, there: []string{"d/only"}}, func(t *testing.T, b *bed) {
 		b.Mark("d", dirty.Extras)
 		b.idle()
-		testkit.Eventually(t, patient, "a report", func() bool {
+		b.until("a report", func() bool {
 			return b.logs.FilterMessage("entries only the target has were left alone").Len() > 0
 		})
 		if b.there("d/only") != "there" {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/transport"
 )
 
@@ -60,7 +59,7 @@ func TestAPathThatBreaksEveryRunTeachesNothing(t *testing.T) {
 			b.write(fmt.Sprint("f", i), "2")
 			b.arrives(fmt.Sprint("f", i), "2")
 		}
-		testkit.Eventually(t, patient, "bad alone is left", func() bool { s := b.dirty.Stats(); return s.Pending+s.InFlight == 1 })
+		b.until("bad alone is left", func() bool { s := b.dirty.Stats(); return s.Pending+s.InFlight == 1 })
 		if without := b.caps().Without(); without != nil {
 			t.Errorf("a path has taught %q", without)
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/status"
@@ -19,7 +18,7 @@ func TestWhatWasLeftAloneIsKnown(t *testing.T) {
 		all := []string{"d/a", "d/sub", "d/sub/b", "e/c", "top"}
 		shows := func(what string, names ...string) {
 			t.Helper()
-			testkit.Eventually(t, patient, what+": left alone are "+strings.Join(names, " "), func() bool {
+			b.until(what+": left alone are "+strings.Join(names, " "), func() bool {
 				n, got := b.differing(status.Extras)
 				return n == len(names) && slices.Equal(got, names)
 			})

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -265,5 +266,56 @@ func TestWhatWaitsCostsNothing(t *testing.T) {
 		if n := opened.Load(); n < 100 || n > 1000 { // each 8 s
 			f.Errorf("the watch root was opened %d times in an hour", n)
 		}
+	})
+}
+
+// A stop does not wait for a remote that does not say which release it has.
+func TestAStopDoesNotWaitForTheRelease(t *testing.T) {
+	var asked *gate
+	remote := &transporttest.Fake{Named: func(ctx context.Context) transport.Release {
+		asked.open()
+		<-ctx.Done()
+		return transport.Release{}
+	}}
+	inBubble(t, remote, func(*fakeLane, *Options) { asked = newGate() }, func(f *fakeLane) {
+		asked.wait()
+		told := time.Now()
+		f.stop()
+		if took := time.Since(told); took != 0 {
+			f.Errorf("it took %v", took)
+		}
+	})
+}
+
+// Two lanes that share one slot get it in turn, and give it back.
+func TestLanesShareSlotsInTurn(t *testing.T) {
+	onBed(t, with{options: func(o *Options) { o.Slots = slots.NewSlots(1, slots.NewTotal(1)) }}, func(t *testing.T, b *bed) {
+		opt, other := b.again(), &transporttest.Fake{Carry: func(context.Context, transport.Call) transport.Result {
+			time.Sleep(runTakes)
+			return transport.Result{}
+		}}
+		opt.ID, opt.Transport, opt.Ledger = "other", other, nil
+		second := NewLane(opt)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- second.Run(ctx) }()
+		const files = 20
+		for i := range files {
+			name := fmt.Sprint("f", i)
+			b.write(name, "1")
+			second.Mark(name, dirty.Content)
+			time.Sleep(runTakes / 2)
+		}
+		b.idle()
+		b.until("the other lane is idle, too", func() bool { s := second.dirty.Stats(); return s.Pending+s.InFlight == 0 })
+		if mine, theirs := b.ran(transport.Send), len(other.Calls()); mine < files/8 || theirs < files/8 {
+			t.Errorf("%d and %d runs", mine, theirs)
+		}
+		cancel()
+		must(t, <-ended)
+		if !b.opt.Slots.TryAcquire() {
+			t.Fatal("a slot was not given back")
+		}
+		b.opt.Slots.Release()
 	})
 }

@@ -68,7 +68,7 @@ func TestAnArrivalReplacesNothingNewer(t *testing.T) {
 		b.Mark("none", dirty.Arrival)
 		b.arrives("older", "arrived")
 		b.arrives("none", "arrived")
-		testkit.Eventually(t, patient, "what is newer there is told", func() bool { return b.newerTold() == 2 })
+		b.until("what is newer there is told", func() bool { return b.newerTold() == 2 })
 		if b.there("newer") != "old" || b.there("ahead") != "old" {
 			t.Errorf("replaced: %q, %q", b.there("newer"), b.there("ahead"))
 		}
@@ -120,7 +120,7 @@ func TestAnOlderFileThatAScanFinds(t *testing.T) {
 				b.Mark("d/theirs", dirty.Unsure)
 				found(b)
 				b.arrives("d/f", "rolled back")
-				testkit.Eventually(t, patient, "theirs is told", func() bool { return b.newerTold() == 1 })
+				b.until("theirs is told", func() bool { return b.newerTold() == 1 })
 				if b.there("d/theirs") != "old" {
 					t.Error("replaced what this lane has not sent")
 				}
@@ -220,12 +220,12 @@ func TestAttributesWithAnOlderTimeArrive(t *testing.T) {
 			b.Mark(f, 0)
 		}
 		for _, f := range []string{"sent", "arrived"} {
-			testkit.Eventually(t, patient, f+" has its attributes", func() bool {
+			b.until(f+" has its attributes", func() bool {
 				info, err := os.Stat(b.dst + "/" + f)
 				return err == nil && info.Mode().Perm() == 0o600 && info.ModTime().Equal(when)
 			})
 		}
-		testkit.Eventually(t, patient, "what is newer there, and not from here, is told", func() bool { return b.newerTold() == 1 })
+		b.until("what is newer there, and not from here, is told", func() bool { return b.newerTold() == 1 })
 	})
 }
 

@@ -38,7 +38,7 @@ func TestStoppingDoesNotWaitForASlot(t *testing.T) {
 	}}, func(t *testing.T, b *bed) {
 		b.write("f", "1")
 		must(t, b.FullSync(t.Context(), fullsync.Request{}))
-		testkit.Eventually(t, patient, "both wait", func() bool { return b.Snapshot(time.Now()).Progress != nil })
+		b.until("both wait", func() bool { return b.Snapshot(time.Now()).Progress != nil })
 		if n := b.looks(200 * time.Millisecond); n > 70 {
 			t.Errorf("%d looks while waiting for a slot: the loop spins", n)
 		}
@@ -83,7 +83,7 @@ func TestSmallFilesPassABigOne(t *testing.T) {
 	onBed(t, with{options: func(*Options) { may = newGate() },
 		carry: heldUp(&may, func(c transport.Call) bool { return slices.Contains(c.Names, "big") })}, func(t *testing.T, b *bed) {
 		b.write("big", strings.Repeat("x", 12<<20))
-		testkit.Eventually(t, patient, "the big one is on its way", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran() > 0 })
+		b.until("the big one is on its way", func() bool { return b.dirty.Stats().InFlight == 1 && b.ran() > 0 })
 		b.write("small", "1")
 		b.arrives("small", "1")
 		if n := b.looks(200 * time.Millisecond); n > 100 {

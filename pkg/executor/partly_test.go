@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/transport"
@@ -35,9 +34,9 @@ func TestAPathOutOfAnUnclearBatchIsNamed(t *testing.T) {
 		must(t, b.Pause(t.Context(), false))
 		b.arrives("good/f", "1")
 		b.arrives("other/f", "1")
-		testkit.Eventually(t, patient, "bad is named", func() bool { return b.named("bad") > 0 })
+		b.until("bad is named", func() bool { return b.named("bad") > 0 })
 		must(t, b.RetryNow(t.Context()))
-		testkit.Eventually(t, patient, "it alone fails, and has been tried again", func() bool {
+		b.until("it alone fails, and has been tried again", func() bool {
 			f := b.dirty.Failing(10)
 			return b.Snapshot(time.Now()).Failing == 1 && len(f) == 1 && f[0].Path == "bad" && f[0].Attempt > 2
 		})
@@ -84,7 +83,7 @@ func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
 				must(t, b.Pause(t.Context(), true))
 				c.do(b)
 				must(t, b.Pause(t.Context(), false))
-				testkit.Eventually(t, patient, "all the rest is done", func() bool {
+				b.until("all the rest is done", func() bool {
 					f := b.dirty.Failing(10)
 					s := b.dirty.Stats()
 					return len(f) == 1 && f[0].Path == "bad" && s.Pending+s.InFlight == 1

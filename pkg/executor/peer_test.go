@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/status"
@@ -31,7 +30,7 @@ func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
 				must(t, err)
 				at(t, b.src+"/arrived", info.ModTime())
 				b.Mark("arrived", dirty.Arrival)
-				testkit.Eventually(t, patient, "it is known that the remote mirrors back", func() bool { return b.Remember(time.Now()).Peer })
+				b.until("it is known that the remote mirrors back", func() bool { return b.Remember(time.Now()).Peer })
 				b.idle()
 				for _, f := range []string{"arrived", "d/sent"} {
 					must(t, os.Remove(b.src+"/"+f))
@@ -53,7 +52,7 @@ func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
 				told := func() bool {
 					return slices.ContainsFunc(b.Snapshot(time.Now()).Differences, func(d status.Difference) bool { return d.Kind == status.Extras && d.Count >= 3 })
 				}
-				testkit.Eventually(t, patient, "what only the remote has is told", told)
+				b.until("what only the remote has is told", told)
 			})
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/executor/plan"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
@@ -58,15 +57,15 @@ func TestAQueuedTreeAndTheBrake(t *testing.T) {
 			put(t, b.dst, fmt.Sprint("mnt/d/", i), "1")
 		}
 		b.Mark("slow", dirty.Tree)
-		testkit.Eventually(t, patient, "slow runs", func() bool { return b.ran(transport.Tree) == 1 })
+		b.until("slow runs", func() bool { return b.ran(transport.Tree) == 1 })
 		b.Mark("mnt/d", dirty.Tree)
-		testkit.Eventually(t, patient, "both are claimed", func() bool { return b.dirty.Stats().InFlight == 2 })
+		b.until("both are claimed", func() bool { return b.dirty.Stats().InFlight == 2 })
 		held.Store(true)
 		must(t, os.Rename(b.src+"/mnt", b.src+"/../away"))
 		must(t, os.Mkdir(b.src+"/mnt", 0o755)) // the mount point
 		may.open()
 		b.arrives("slow/1", "1")
-		testkit.Eventually(t, patient, "the other has been tried", func() bool { return b.ran(transport.Tree) > 1 && b.dirty.Stats().InFlight == 0 })
+		b.until("the other has been tried", func() bool { return b.ran(transport.Tree) > 1 && b.dirty.Stats().InFlight == 0 })
 		if got := b.there("mnt/d/f"); got != "old" {
 			t.Errorf("mnt/d/f is %q", got)
 		}
@@ -86,7 +85,7 @@ func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 		}
 	}}, func(t *testing.T, b *bed) {
 		b.Mark("d", dirty.Tree|dirty.Gone|dirty.Extras)
-		testkit.Eventually(t, patient, "it was asked for and sent", func() bool { return b.ran() > 1 && b.dirty.Stats().InFlight == 0 })
+		b.until("it was asked for and sent", func() bool { return b.ran() > 1 && b.dirty.Stats().InFlight == 0 })
 		if got := b.there("d/mnt/x"); got != "there" {
 			t.Errorf("d/mnt/x is %q", got)
 		}

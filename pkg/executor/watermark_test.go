@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/fstree"
 )
@@ -29,7 +28,7 @@ func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
 		}
 		b.away.Store(false)
 		b.arrives("found", "1")
-		testkit.Eventually(t, patient, "the watermark goes on", func() bool { return b.Remember(time.Now()).Watermark.After(long) })
+		b.until("the watermark goes on", func() bool { return b.Remember(time.Now()).Watermark.After(long) })
 	})
 }
 
@@ -47,13 +46,13 @@ func TestTheWatermarkWaitsForTheDeletionsOfAFullSync(t *testing.T) {
 		done := make(chan fullsync.Result, 1)
 		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
 		<-done
-		testkit.Eventually(t, patient, "the deletion waits", func() bool { return b.dirty.Stats().Pending == 1 })
+		b.until("the deletion waits", func() bool { return b.dirty.Stats().Pending == 1 })
 		if got := b.Remember(time.Now()).Watermark; !got.IsZero() {
 			t.Errorf("watermark %v, although a deletion of any age is not on the remote", got)
 		}
 		released.Store(true)
 		must(t, b.RetryNow(t.Context()))
 		b.arrives("only", "<none>")
-		testkit.Eventually(t, patient, "there is a watermark", func() bool { return !b.Remember(time.Now()).Watermark.IsZero() })
+		b.until("there is a watermark", func() bool { return !b.Remember(time.Now()).Watermark.IsZero() })
 	})
 }

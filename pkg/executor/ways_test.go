@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/transport"
@@ -25,7 +24,7 @@ func TestAnUnclearFailureIsSplitDownToItsPath(t *testing.T) {
 		for i := range 40 {
 			b.arrives(fmt.Sprint("f", i), "1")
 		}
-		testkit.Eventually(t, patient, "bad alone is dirty", func() bool {
+		b.until("bad alone is dirty", func() bool {
 			s := b.dirty.Stats()
 			return s.Pending+s.InFlight == 1 && s.Delayed == 1 && b.there("bad") == "<none>"
 		})
@@ -37,7 +36,7 @@ func TestAChangeDuringTheRunIsSentAgain(t *testing.T) {
 	var may *gate
 	onBed(t, with{options: func(*Options) { may = newGate() }, carry: heldUp(&may, func(transport.Call) bool { return true })}, func(t *testing.T, b *bed) {
 		b.write("f", "1")
-		testkit.Eventually(t, patient, "the run waits", func() bool { return b.ran() == 1 })
+		b.until("the run waits", func() bool { return b.ran() == 1 })
 		b.write("f", "22")
 		b.write("g", "1") // no second run beside it
 		if s := b.dirty.Stats(); s.InFlight != 1 || s.Pending != 2 {
@@ -56,7 +55,7 @@ func TestAChangeDuringTheRunIsSentAgain(t *testing.T) {
 func TestCatchUpFindsWhatChanged(t *testing.T) {
 	onBed(t, with{files: []string{"same", "d/changed", "d/gone", "moved/a/b"}, options: func(o *Options) { o.Mirrored, o.MirrorScope = true, Scope{} }}, func(t *testing.T, b *bed) {
 		since := time.Now()
-		testkit.Eventually(t, patient, "the clock of the file system has moved on", func() bool {
+		b.until("the clock of the file system has moved on", func() bool {
 			put(t, b.src, "tick", "1")
 			st, err := os.Stat(b.src + "/tick")
 			return err == nil && st.ModTime().After(since)
@@ -102,7 +101,7 @@ func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 		if r := b.fullSync2(fullsync.Request{Mirror: true}); r.Err != nil {
 			t.Fatal(r.Err)
 		}
-		testkit.Eventually(t, patient, "only deletions wait", func() bool { s := b.dirty.Stats(); return s.Pending == 2 && s.InFlight == 0 })
+		b.until("only deletions wait", func() bool { s := b.dirty.Stats(); return s.Pending == 2 && s.InFlight == 0 })
 		if b.there("f") != "old" || b.there("d/x") != "old" || b.there("only") != "there" {
 			t.Error("deleted")
 		}
@@ -125,13 +124,13 @@ func TestTheBrakeForgetsNoDeletionInATree(t *testing.T) {
 		b.write("d/y", "new")
 		b.Mark("d", dirty.Tree|dirty.Gone)
 		b.arrives("d/y", "new")
-		testkit.Eventually(t, patient, "it waits", func() bool { s := b.dirty.Stats(); return s.Pending == 1 && s.InFlight == 0 })
+		b.until("it waits", func() bool { s := b.dirty.Stats(); return s.Pending == 1 && s.InFlight == 0 })
 		if b.there("d/x") != "old" {
 			t.Error("deleted")
 		}
 		held.Store(false)
 		must(t, b.RetryNow(t.Context()))
-		testkit.Eventually(t, patient, "the deletion arrives", func() bool { return b.there("d/x") == "<none>" })
+		b.until("the deletion arrives", func() bool { return b.there("d/x") == "<none>" })
 		b.idle()
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/status"
 )
@@ -46,7 +45,7 @@ func TestWhereOfARemoteInTrouble(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		b.away.Store(true)
 		b.write("f", "x")
-		testkit.Eventually(t, patient, "the lane backs off", func() bool { return b.Snapshot(time.Now()).State == status.LaneBackingOff })
+		b.until("the lane backs off", func() bool { return b.Snapshot(time.Now()).State == status.LaneBackingOff })
 		p := b.Where(t.Context(), "f")
 		if p.Verdict != status.Unasked || p.Reason != "the remote refuses the connection" || p.Remedy == "" || p.Waiting == nil {
 			t.Errorf("%+v", p)

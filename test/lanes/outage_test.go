@@ -10,7 +10,6 @@ import (
 
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/executor/fullsync"
-	"github.com/sersync/sersync/pkg/executor/slots"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/status"
 	"github.com/sersync/sersync/pkg/transport"
@@ -68,25 +67,6 @@ func TestAFrozenDaemonHoldsOnlyItsOwnLane(t *testing.T) {
 	other.arrives("f", "1")
 	b.daemon.Thaw()
 	b.arrives("f", "1")
-}
-
-func TestLanesShareSlotsInTurn(t *testing.T) {
-	t.Parallel()
-	slots := slots.NewSlots(1, slots.NewTotal(1))
-	share := func(o *setup) { o.Slots = slots }
-	a, b := newBed(t, with{options: share}), newBed(t, with{options: share})
-	for i := range 20 {
-		a.write(fmt.Sprint("f", i), "1")
-		b.write(fmt.Sprint("f", i), "1")
-	}
-	a.equal()
-	b.equal()
-	a.idle()
-	b.idle()
-	if !slots.TryAcquire() {
-		t.Fatal("a slot was not given back")
-	}
-	slots.Release()
 }
 
 func TestStoppingIsBounded(t *testing.T) {

@@ -34,17 +34,3 @@ func TestTheReleaseBehindSSHIsNamed(t *testing.T) {
 	b := newBed(t, with{options: func(o *setup) { o.Way.Target.SSH, o.Way.Target.Port, o.Way.Target.Name = true, 0, s.Dir+"/t" }})
 	b.has("rsync 3.")
 }
-
-// A stop does not wait for a remote that does not say which rsync it has.
-func TestStoppingDoesNotWaitForTheRelease(t *testing.T) {
-	t.Parallel()
-	b := newBed(t, with{})
-	b.daemon.Freeze()
-	defer b.daemon.Thaw()
-	frozen := newBed(t, with{options: func(o *setup) { o.Way.Target.Port = b.daemon.Port() }})
-	begun := time.Now()
-	frozen.stop()
-	if took := time.Since(begun); took >= 2*time.Second { // as long as the question may take
-		t.Errorf("it took %v", took)
-	}
-}

@@ -22,6 +22,9 @@ type Fake struct {
 	// Answers decides what a probe finds; nil: the remote answers.
 	Answers func() error
 
+	// Named tells which release the remote has; nil: one without a name.
+	Named func(context.Context) transport.Release
+
 	mu    sync.Mutex
 	calls []transport.Call
 	has   map[string]bool // what has arrived by a call that Carry did not decide
@@ -116,7 +119,10 @@ func (f *Fake) Probe(ctx context.Context) error {
 }
 
 // Release implements transport.Transport.
-func (f *Fake) Release(context.Context) transport.Release {
+func (f *Fake) Release(ctx context.Context) transport.Release {
+	if f.Named != nil {
+		return f.Named(ctx)
+	}
 	return transport.Release{ComparesSameSecond: true}
 }
 
