@@ -28,8 +28,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// bed is a lane between two directories, with a clock that only the test moves: nothing
-// runs but what the test and the lane do.
+// bed is a lane between two directories, with a clock that only the test moves. Files have
+// the times of the host's clock, from which that of the bubble begins: a test that lets
+// seconds pass sets the times that matter.
 type bed struct {
 	*testing.T
 	*Lane
@@ -51,8 +52,10 @@ type bed struct {
 
 // with changes how a bed is made.
 type with struct {
+	remote  *transporttest.Fake    // nil: one with a directory, and the next two
 	terms   func(*transport.Terms) // those of -artuz otherwise
 	carry   carried                // before the remote gets a batch; may be nil
+	epoch   bool                   // the clock begins as that of any bubble, and files are of its future
 	options func(*Options)
 	lane    func(*Lane) // before it runs
 	files   []string    // in both directories from the start; "/": a directory
@@ -71,8 +74,9 @@ func onBed(t *testing.T, w with, test func(*testing.T, *bed)) {
 	src, dst, scratch, sent := t.TempDir(), t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "sent")
 	synctest.Test(t, func(t *testing.T) {
 		b := &bed{T: t, src: src, dst: dst, deleted: map[audit.Cause][]string{}, settled: map[string]bool{}}
-		// The files have times of the host's clock, and so has the bubble from now on.
-		time.Sleep(time.Until(hostTime(t, scratch)))
+		if !w.epoch {
+			time.Sleep(time.Until(hostTime(t, scratch)))
+		}
 		for _, f := range w.files {
 			put(t, b.src, f, "old")
 			put(t, b.dst, f, "old")
@@ -120,6 +124,37 @@ func (b *bed) again() Options { return *b.opt }
 func (b *bed) options(w with) Options {
 	core, logs := observer.New(zap.DebugLevel)
 	b.logs = logs
+	if b.remote = w.remote; b.remote == nil {
+		b.mirror(w)
+	}
+	return Options{
+		ID: "bed", Dir: b.src, Transport: b.remote, Slots: slots.NewSlots(10, slots.NewTotal(10)), MayDelete: true,
+		Held: func(string, bool) string { return "" },
+		Root: func() *fstree.Root {
+			root, err := fstree.Open(b.src)
+			if err != nil || b.gone.Load() {
+				return nil
+			}
+			return root
+		},
+		Gone: func() bool { b.asked.Add(1); return b.gone.Load() },
+		Deletions: func(c audit.Cause, p []string) {
+			b.mu.Lock()
+			b.deleted[c] = append(b.deleted[c], p...)
+			b.mu.Unlock()
+		},
+		FailLog: func(e []failqueue.Entry) { b.mu.Lock(); b.failLog = e; b.mu.Unlock() },
+		Settled: func(p string, _, ok bool, _ time.Time) {
+			b.mu.Lock()
+			b.settled[p] = ok
+			b.mu.Unlock()
+		},
+		Logger: zap.New(core),
+	}
+}
+
+// mirror makes the remote one with a directory.
+func (b *bed) mirror(w with) {
 	terms := transport.Terms{Update: true, Times: true, Links: true, Sends: 1}
 	if w.terms != nil {
 		w.terms(&terms)
@@ -148,30 +183,6 @@ func (b *bed) options(w with) Options {
 			}
 		}
 		return b.tree.Carry(ctx, c)
-	}
-	return Options{
-		ID: "bed", Dir: b.src, Transport: b.remote, Slots: slots.NewSlots(10, slots.NewTotal(10)), MayDelete: true,
-		Held: func(string, bool) string { return "" },
-		Root: func() *fstree.Root {
-			root, err := fstree.Open(b.src)
-			if err != nil || b.gone.Load() {
-				return nil
-			}
-			return root
-		},
-		Gone: func() bool { b.asked.Add(1); return b.gone.Load() },
-		Deletions: func(c audit.Cause, p []string) {
-			b.mu.Lock()
-			b.deleted[c] = append(b.deleted[c], p...)
-			b.mu.Unlock()
-		},
-		FailLog: func(e []failqueue.Entry) { b.mu.Lock(); b.failLog = e; b.mu.Unlock() },
-		Settled: func(p string, _, ok bool, _ time.Time) {
-			b.mu.Lock()
-			b.settled[p] = ok
-			b.mu.Unlock()
-		},
-		Logger: zap.New(core),
 	}
 }
 

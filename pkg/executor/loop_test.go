@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/executor/slots"
@@ -23,63 +18,15 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// fakeLane runs a lane with a remote in memory and a clock that only tests move.
-type fakeLane struct {
-	*testing.T
-	*Lane
-	remote *transporttest.Fake
-	dir    string
-	root   chan struct{} // when it is not nil, the watch root is opened once this is closed
-	stop   func()
-}
-
-// inBubble runs a test of a fake lane, with a change of its options.
-func inBubble(t *testing.T, remote *transporttest.Fake, change func(*fakeLane, *Options), test func(*fakeLane)) {
-	t.Helper()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		f := &fakeLane{T: t, remote: remote, dir: dir}
-		opt := Options{
-			ID: "fake", Dir: dir, Transport: remote, Slots: slots.NewSlots(2, slots.NewTotal(2)), MayDelete: true,
-			Held: func(string, bool) string { return "" }, Gone: func() bool { return false }, Logger: zap.NewNop(),
-			Root: func() *fstree.Root {
-				if f.root != nil {
-					<-f.root
-				}
-				root, err := fstree.Open(dir)
-				must(t, err)
-				return root
-			},
-		}
-		if change != nil {
-			change(f, &opt)
-		}
-		f.Lane = NewLane(opt)
-		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- f.Lane.Run(ctx) }()
-		f.stop = sync.OnceFunc(func() { cancel(); must(t, <-ended) })
-		defer f.stop()
-		test(f)
-	})
-}
-
-// write changes a file and marks it as its event would.
-func (f *fakeLane) write(name string) {
-	f.Helper()
-	must(f.T, os.WriteFile(filepath.Join(f.dir, name), []byte(name), 0o600))
-	f.Mark(name, dirty.Content)
-}
-
-// after lets time pass, and all that comes to rest.
-func (f *fakeLane) after(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-func (f *fakeLane) waiting() int {
-	s := f.dirty.Stats()
+func (b *bed) waiting() int {
+	s := b.dirty.Stats()
 	return s.Pending + s.InFlight
+}
+
+// noRoom leaves no slot for any run.
+func noRoom(o *Options) {
+	o.Slots = slots.NewSlots(1, slots.NewTotal(1))
+	o.Slots.TryAcquire()
 }
 
 // broken is a result of a remote that does not serve.
@@ -108,35 +55,35 @@ func TestARemoteIsLeftAloneWhileItIsDown(t *testing.T) {
 		}
 		return nil
 	}
-	inBubble(t, remote, nil, func(f *fakeLane) {
-		f.write("a")
-		f.after(time.Second)
-		if n := f.waiting(); n != 0 {
-			f.Fatalf("%d paths wait although the remote serves", n)
+	onBed(t, with{remote: remote}, func(_ *testing.T, b *bed) {
+		b.write("a", "1")
+		b.after(time.Second)
+		if n := b.waiting(); n != 0 {
+			b.Fatalf("%d paths wait although the remote serves", n)
 		}
 		down.Store(true)
-		f.write("b")
-		f.after(time.Second)
+		b.write("b", "1")
+		b.after(time.Second)
 		calls := len(remote.Calls())
-		f.write("c")
-		f.after(time.Hour)
+		b.write("c", "1")
+		b.after(time.Hour)
 		if n := len(remote.Calls()) - calls; n != 0 {
-			f.Errorf("%d runs to a remote that is down", n)
+			b.Errorf("%d runs to a remote that is down", n)
 		}
 		mu.Lock()
 		for i := 2; i < len(probes); i++ {
 			if wait := probes[i].Sub(probes[i-1]); wait > 8*time.Second {
-				f.Errorf("it was left alone for %v", wait)
+				b.Errorf("it was left alone for %v", wait)
 			}
 		}
 		if n := len(probes); n < 450 || n > 1000 {
-			f.Errorf("%d probes in an hour", n)
+			b.Errorf("%d probes in an hour", n)
 		}
 		mu.Unlock()
 		down.Store(false)
-		f.after(10 * time.Second)
-		if n := f.waiting(); n != 0 || remote.IsDown() {
-			f.Errorf("%d paths wait, down %v", n, remote.IsDown())
+		b.after(10 * time.Second)
+		if n := b.waiting(); n != 0 || remote.IsDown() {
+			b.Errorf("%d paths wait, down %v", n, remote.IsDown())
 		}
 	})
 }
@@ -144,21 +91,26 @@ func TestARemoteIsLeftAloneWhileItIsDown(t *testing.T) {
 // A file system that does not answer holds up no request, no outcome and no status: the
 // loop waits for no disk.
 func TestASlowDiskDoesNotHoldUpTheLoop(t *testing.T) {
-	inBubble(t, &transporttest.Fake{}, func(f *fakeLane, _ *Options) { f.root = make(chan struct{}) }, func(f *fakeLane) {
-		f.Mark("never/looked/at", dirty.Content)
-		f.after(time.Minute)
-		if s := f.dirty.Stats(); s.InFlight != 1 {
-			f.Fatalf("nothing is being looked at: %+v", s)
+	var root *gate // what opens the watch root waits for it
+	onBed(t, with{remote: &transporttest.Fake{}, options: func(o *Options) {
+		root = newGate()
+		open := o.Root
+		o.Root = func() *fstree.Root { root.wait(); return open() }
+	}}, func(_ *testing.T, b *bed) {
+		b.Mark("never/looked/at", dirty.Content)
+		b.after(time.Minute)
+		if s := b.dirty.Stats(); s.InFlight != 1 {
+			b.Fatalf("nothing is being looked at: %+v", s)
 		}
-		ctx, cancel := context.WithTimeout(f.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(b.Context(), time.Second)
 		defer cancel()
-		must(f.T, f.Pause(ctx, true))
-		must(f.T, f.RetryNow(ctx))
-		if s := f.Snapshot(time.Now()); s.State != status.LanePaused {
-			f.Errorf("the lane is %s", s.State)
+		must(b.T, b.Pause(ctx, true))
+		must(b.T, b.RetryNow(ctx))
+		if s := b.Snapshot(time.Now()); s.State != status.LanePaused {
+			b.Errorf("the lane is %s", s.State)
 		}
-		close(f.root)
-		f.after(time.Second)
+		root.open()
+		b.after(time.Second)
 	})
 }
 
@@ -171,16 +123,16 @@ func TestTheDrainIsBounded(t *testing.T) {
 		<-ctx.Done()
 		return transport.Result{Class: transport.Stopped}
 	}}
-	inBubble(t, remote, func(*fakeLane, *Options) { began = make(chan struct{}) }, func(f *fakeLane) {
-		f.write("a")
+	onBed(t, with{remote: remote, options: func(*Options) { began = make(chan struct{}) }}, func(_ *testing.T, b *bed) {
+		b.write("a", "1")
 		<-began
 		told := time.Now()
-		f.stop()
+		b.stop()
 		if took := time.Since(told); took != drainTime {
-			f.Errorf("the run was ended after %v, want %v", took, drainTime)
+			b.Errorf("the run was ended after %v, want %v", took, drainTime)
 		}
-		if s := f.dirty.Stats(); s.Pending != 1 || s.InFlight != 0 {
-			f.Errorf("%+v, want one pending", s)
+		if s := b.dirty.Stats(); s.Pending != 1 || s.InFlight != 0 {
+			b.Errorf("%+v, want one pending", s)
 		}
 	})
 }
@@ -203,48 +155,44 @@ func TestWhatChangesBesideAFullSyncGoesOnceMore(t *testing.T) {
 		}
 		return transport.Result{}
 	}}
-	inBubble(t, remote, func(_ *fakeLane, o *Options) {
+	onBed(t, with{remote: remote, options: func(o *Options) {
 		o.MayDelete = false
 		reading, read = make(chan struct{}), make(chan struct{})
-	}, func(f *fakeLane) {
+	}}, func(_ *testing.T, b *bed) {
 		done := make(chan fullsync.Result, 1)
-		must(f.T, f.FullSync(f.Context(), fullsync.Request{Done: func(r fullsync.Result) { done <- r }}))
+		must(b.T, b.FullSync(b.Context(), fullsync.Request{Done: func(r fullsync.Result) { done <- r }}))
 		<-reading
-		f.write("a")
-		f.after(time.Second)
+		b.write("a", "1")
+		b.after(time.Second)
 		mu.Lock()
 		beside := sent
 		mu.Unlock()
-		if beside != 1 || f.waiting() != 0 {
-			f.Errorf("%d runs beside the full sync, %d paths wait", beside, f.waiting())
+		if beside != 1 || b.waiting() != 0 {
+			b.Errorf("%d runs beside the full sync, %d paths wait", beside, b.waiting())
 		}
 		close(read)
 		if r := <-done; r.Err != nil {
-			f.Error(r.Err)
+			b.Error(r.Err)
 		}
-		f.after(time.Second)
+		b.after(time.Second)
 		mu.Lock()
 		defer mu.Unlock()
 		if sent != 2 {
-			f.Errorf("sent %d times, want twice", sent)
+			b.Errorf("sent %d times, want twice", sent)
 		}
 	})
 }
 
 // Where runs are to be had for none, a lane that is told to stop does not wait for one.
 func TestAStopEndsTheWaitForASlot(t *testing.T) {
-	full := func(f *fakeLane, o *Options) {
-		must(f.T, o.Slots.Acquire(f.Context()))
-		must(f.T, o.Slots.Acquire(f.Context()))
-	}
-	inBubble(t, &transporttest.Fake{}, full, func(f *fakeLane) {
-		f.write("a")
-		must(f.T, f.LookAtTarget(f.Context(), time.Now().Add(time.Hour)))
-		f.after(time.Minute)
+	onBed(t, with{remote: &transporttest.Fake{}, options: noRoom}, func(_ *testing.T, b *bed) {
+		b.write("a", "1")
+		must(b.T, b.LookAtTarget(b.Context(), time.Now().Add(time.Hour)))
+		b.after(time.Minute)
 		told := time.Now()
-		f.stop()
+		b.stop()
 		if took := time.Since(told); took != 0 {
-			f.Errorf("it took %v", took)
+			b.Errorf("it took %v", took)
 		}
 	})
 }
@@ -253,18 +201,18 @@ func TestAStopEndsTheWaitForASlot(t *testing.T) {
 // is busy with it.
 func TestWhatWaitsCostsNothing(t *testing.T) {
 	var opened atomic.Int64
-	inBubble(t, &transporttest.Fake{}, func(_ *fakeLane, o *Options) {
+	onBed(t, with{remote: &transporttest.Fake{}, options: func(o *Options) {
 		o.Held = func(string, bool) string { return "held" }
 		open := o.Root
 		o.Root = func() *fstree.Root { opened.Add(1); return open() }
-	}, func(f *fakeLane) {
-		f.Mark("gone", dirty.Gone)
-		f.after(time.Hour)
-		if s := f.dirty.Stats(); s.Pending != 1 {
-			f.Errorf("%+v, want one that waits", s)
+	}}, func(_ *testing.T, b *bed) {
+		b.Mark("gone", dirty.Gone)
+		b.after(time.Hour)
+		if s := b.dirty.Stats(); s.Pending != 1 {
+			b.Errorf("%+v, want one that waits", s)
 		}
 		if n := opened.Load(); n < 100 || n > 1000 { // each 8 s
-			f.Errorf("the watch root was opened %d times in an hour", n)
+			b.Errorf("the watch root was opened %d times in an hour", n)
 		}
 	})
 }
@@ -277,12 +225,12 @@ func TestAStopDoesNotWaitForTheRelease(t *testing.T) {
 		<-ctx.Done()
 		return transport.Release{}
 	}}
-	inBubble(t, remote, func(*fakeLane, *Options) { asked = newGate() }, func(f *fakeLane) {
+	onBed(t, with{remote: remote, options: func(*Options) { asked = newGate() }}, func(_ *testing.T, b *bed) {
 		asked.wait()
 		told := time.Now()
-		f.stop()
+		b.stop()
 		if took := time.Since(told); took != 0 {
-			f.Errorf("it took %v", took)
+			b.Errorf("it took %v", took)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/executor/plan"
-	"github.com/sersync/sersync/pkg/executor/slots"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/fstree"
 	"github.com/sersync/sersync/pkg/status"
@@ -32,10 +30,7 @@ func (b *bed) looks(d time.Duration) int64 {
 }
 
 func TestStoppingDoesNotWaitForASlot(t *testing.T) {
-	onBed(t, with{options: func(o *Options) {
-		o.Slots = slots.NewSlots(1, slots.NewTotal(1))
-		must(t, o.Slots.Acquire(context.Background()))
-	}}, func(t *testing.T, b *bed) {
+	onBed(t, with{options: noRoom}, func(t *testing.T, b *bed) {
 		b.write("f", "1")
 		must(t, b.FullSync(t.Context(), fullsync.Request{}))
 		b.until("both wait", func() bool { return b.Snapshot(time.Now()).Progress != nil })
