@@ -15,7 +15,7 @@ import (
 func TestAWatchRootThatIsAwayForAMoment(t *testing.T) {
 	var away atomic.Bool
 	away.Store(true)
-	inBubble(t, &transporttest.Fake{}, func(f *fakeLane, opt *Options) {
+	onBed(t, with{remote: &transporttest.Fake{}, options: func(opt *Options) {
 		open := opt.Root
 		opt.Root = func() *fstree.Root {
 			if away.Load() {
@@ -23,16 +23,16 @@ func TestAWatchRootThatIsAwayForAMoment(t *testing.T) {
 			}
 			return open()
 		}
-	}, func(f *fakeLane) {
-		f.write("a")
-		f.after(100 * time.Millisecond)
-		if n := f.waiting(); n != 1 {
-			f.Fatalf("%d paths wait while the watch root is away", n)
+	}}, func(_ *testing.T, b *bed) {
+		b.write("a", "1")
+		b.after(100 * time.Millisecond)
+		if n := b.waiting(); n != 1 {
+			b.Fatalf("%d paths wait while the watch root is away", n)
 		}
 		away.Store(false)
-		f.after(2 * time.Second)
-		if n := f.waiting(); n != 0 {
-			f.Errorf("%d paths wait although the watch root is back", n)
+		b.after(2 * time.Second)
+		if n := b.waiting(); n != 0 {
+			b.Errorf("%d paths wait although the watch root is back", n)
 		}
 	})
 }
@@ -40,23 +40,23 @@ func TestAWatchRootThatIsAwayForAMoment(t *testing.T) {
 // A lane that gets its slot while it is paused takes nothing, and goes on later.
 func TestASlotThatIsGrantedInAPause(t *testing.T) {
 	var own *slots.Slots
-	inBubble(t, &transporttest.Fake{}, func(f *fakeLane, opt *Options) {
+	onBed(t, with{remote: &transporttest.Fake{}, options: func(opt *Options) {
 		own = slots.NewSlots(1, slots.NewTotal(1))
 		opt.Slots = own
-	}, func(f *fakeLane) {
-		must(f.T, own.Acquire(f.Context()))
-		f.write("a")
-		f.after(time.Second)
-		must(f.T, f.Pause(f.Context(), true))
+	}}, func(_ *testing.T, b *bed) {
+		must(b.T, own.Acquire(b.Context()))
+		b.write("a", "1")
+		b.after(time.Second)
+		must(b.T, b.Pause(b.Context(), true))
 		own.Release()
-		f.after(time.Second)
-		if n := f.waiting(); n != 1 {
-			f.Fatalf("%d paths wait in the pause", n)
+		b.after(time.Second)
+		if n := b.waiting(); n != 1 {
+			b.Fatalf("%d paths wait in the pause", n)
 		}
-		must(f.T, f.Pause(f.Context(), false))
-		f.after(2 * time.Second)
-		if n := f.waiting(); n != 0 {
-			f.Errorf("%d paths wait after the pause", n)
+		must(b.T, b.Pause(b.Context(), false))
+		b.after(2 * time.Second)
+		if n := b.waiting(); n != 0 {
+			b.Errorf("%d paths wait after the pause", n)
 		}
 	})
 }
