@@ -224,11 +224,7 @@ func TestOutageUnwritable(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
 	s := newScene(t, func(s *scene) { s.set.Params = "-rltuz" })
-	s.must(os.Chown(s.dst, 65534, 65534))
-	s.rsyncd.Stop()
-	text := fmt.Sprintf("use chroot = no\nuid = 65534\ngid = 65534\n[m]\npath = %s\nread only = no\n", s.dst)
-	s.must(os.WriteFile(filepath.Join(s.rsyncd.Dir, "rsyncd.conf"), []byte(text), 0o600))
-	s.rsyncd.Start()
+	s.asNobody()
 	s.write("open/f", "closed/f")
 	s.mirror()
 	s.equal()
@@ -249,6 +245,49 @@ func TestOutageUnwritable(t *testing.T) {
 		b, _ := os.ReadFile(s.set.FailLog())
 		return !strings.Contains(string(b), "closed/")
 	})
+}
+
+// asNobody has the daemon write as a user without rights, to whom the target belongs.
+func (s *scene) asNobody() {
+	s.must(os.Chown(s.dst, 65534, 65534))
+	s.rsyncd.Stop()
+	text := fmt.Sprintf("use chroot = no\nuid = 65534\ngid = 65534\n[m]\npath = %s\nread only = no\n", s.dst)
+	s.must(os.WriteFile(filepath.Join(s.rsyncd.Dir, "rsyncd.conf"), []byte(text), 0o600))
+	s.rsyncd.Start()
+}
+
+// TestOutageOfOneName: a file has two names, and the target takes what comes by one of
+// them. It is written through the other one, which fails there, and again while that
+// fails: what arrives under the first is the last version each time.
+func TestOutageOfOneName(t *testing.T) {
+	testkit.Long(t)
+	needRoot(t)
+	t.Parallel()
+	s := newScene(t, func(s *scene) { s.set.Params = "-rltuz" })
+	s.asNobody()
+	s.write("closed/f")
+	s.must(os.Link(s.src+"/closed/f", s.src+"/f"))
+	s.mirror()
+	s.equal()
+	s.must(os.Chown(s.dst+"/closed", 0, 0))
+	for version := range 3 {
+		s.write("closed/f")
+		want, err := os.ReadFile(s.src + "/closed/f")
+		s.must(err)
+		testkit.Eventually(t, limit, "the name that the target takes is new", func() bool {
+			got, err := os.ReadFile(s.dst + "/f")
+			return err == nil && string(got) == string(want)
+		})
+		if got, err := os.ReadFile(s.dst + "/closed/f"); err != nil || string(got) == string(want) {
+			t.Fatalf("version %d: closed/f arrived: the directory was not closed; %v", version, err)
+		}
+		testkit.Eventually(t, limit, "the fail script names the other one", func() bool {
+			b, _ := os.ReadFile(s.set.FailLog())
+			return strings.Contains(string(b), "closed/f")
+		})
+	}
+	s.must(os.Chown(s.dst+"/closed", 65534, 65534))
+	s.equal()
 }
 
 // TestOutageDiskFull: the target's disk is too small for one file. Small files
