@@ -22,6 +22,9 @@ var mirrors = map[string]func(*bench){
 	"names that are to go come in any order":          (*bench).exact,
 	"a survey tells what stands in the way":           (*bench).hidden,
 	"what patterns match is left alone":               (*bench).patterns,
+	"what is hidden is something else":                (*bench).hides,
+	"times are compared as finely as can be":          (*bench).fine,
+	"the watch root, alone and with what is in it":    (*bench).root,
 	"what went before its turn is no failure":         (*bench).raced,
 	"files get the times of the copies":               (*bench).stamps,
 	"a comparison of everything changes nothing":      (*bench).compares,
@@ -234,6 +237,68 @@ func (b *bench) patterns() {
 			told["gone"].Deleted || told["gone/y.keep"].Deleted || told["z.keep"].Deleted {
 			b.Errorf("%v: %v, told %+v", kind, r.Class, told)
 		}
+	}
+}
+
+// hides: what is hidden here is something else that has the name of what is to be deleted.
+func (b *bench) hides() {
+	b.write(b.Here, "skip/in", "another's")
+	b.write(b.Copies, "skip", "1")
+	b.write(b.Here, "b/skip/in", "another's")
+	b.write(b.Copies, "b/skip/in", "theirs")
+	r, _ := b.do(transport.Batch{Kind: transport.Delete, Exact: true, MayDelete: true, Hidden: []string{"skip", "b/skip"}}, "skip", "b/skip")
+	left := slices.ContainsFunc(r.Failed, func(e transport.PathError) bool { return e.Path != "b/skip" || !e.NotEmpty() })
+	if r.Class > transport.Again && r.Class != transport.Partly || left {
+		b.Errorf("%v %+v", r.Class, r.Failed)
+	}
+	b.is("skip", "")
+	b.is("b/skip/in", "theirs")
+}
+
+// fine: how times are compared is a matter of the batch and of what the remote takes.
+func (b *bench) fine() {
+	then := time.Unix(1_600_000_000, 500)
+	b.write(b.Here, "f", "here")
+	b.write(b.Copies, "f", "here")
+	b.time(b.Here, "f", then)
+	b.time(b.Copies, "f", then.Add(-100))
+	compare := transport.Batch{Kind: transport.Send, Verify: true, Updating: transport.Updating{LiftUpdate: true}}
+	if _, told := b.do(compare, "f"); !told["f"].OnlyTime {
+		b.Errorf("by the nanosecond: %+v", told)
+	}
+	compare.Caps = compare.Caps.Lacking(transport.Nanoseconds)
+	if _, told := b.do(compare, "f"); len(told) > 0 {
+		b.Errorf("by the second: %+v", told)
+	}
+	b.time(b.Copies, "f", then.Add(-time.Second))
+	if _, told := b.do(compare, "f"); !told["f"].OnlyTime {
+		b.Errorf("one second: %+v", told)
+	}
+	compare.Caps = transport.Capabilities{Grain: transport.GrainTwoSeconds}
+	if _, told := b.do(compare, "f"); len(told) > 0 {
+		b.Errorf("one second, where every other one is kept: %+v", told)
+	}
+	b.time(b.Copies, "f", then.Add(-100))
+	b.do(transport.Batch{Kind: transport.Send, Attributes: true}, "f")
+	if info, err := os.Stat(filepath.Join(b.Copies, "f")); err != nil || !info.ModTime().Equal(then) {
+		b.Errorf("attributes: %v, want %v", info.ModTime(), then)
+	}
+}
+
+// root: the watch root alone brings nothing that is in it, and else each entry of it.
+func (b *bench) root() {
+	b.write(b.Here, "d/in", "1")
+	b.write(b.Here, "f", "1")
+	batch := send()
+	batch.RootAlone = true
+	b.do(batch, "")
+	b.is("f", "")
+	batch.RootAlone = false
+	b.do(batch, "")
+	b.is("f", "1")
+	b.is("d/in", "")
+	if !b.There("d") {
+		b.Error("d is not there")
 	}
 }
 
