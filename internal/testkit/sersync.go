@@ -88,7 +88,11 @@ func start(t testing.TB, o Options) *Sersync {
 		s.File = filepath.Join(s.Dir, "confxml.xml")
 	}
 	if o.Config != "" {
-		must(t, os.WriteFile(s.File, []byte(WithState(o.Config, s.State)), 0o600))
+		config := WithState(o.Config, s.State)
+		if o.Credential == nil {
+			config = withBackend(config)
+		}
+		must(t, os.WriteFile(s.File, []byte(config), 0o600))
 	}
 	if o.Credential != nil {
 		s.openFor(o.Credential)
@@ -172,6 +176,16 @@ func WithState(config, dir string) string {
 		return config
 	}
 	return config[:at] + `<state dir="` + dir + `"/>` + "\n" + config[at:]
+}
+
+// withBackend has the directories of a configuration watched by what BackendEnv names,
+// unless it names something itself, or switches createFolder off, which fanotify needs.
+func withBackend(config string) string {
+	backend := os.Getenv(BackendEnv)
+	if backend == "" || strings.Contains(config, ` backend="`) || strings.Contains(config, `<createFolder start="false"`) {
+		return config
+	}
+	return strings.ReplaceAll(config, "<localpath watch=", fmt.Sprintf("<localpath backend=%q watch=", backend))
 }
 
 // Stdout returns what the program has written to standard output so far.

@@ -326,7 +326,7 @@ func TestCornerUnreadable(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
 	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
-	s := newScene(t, func(s *scene) { s.set.Params = "-rltuz" })
+	s := newScene(t, watched, func(s *scene) { s.set.Params = "-rltuz" })
 	for _, dir := range []string{s.src, s.set.Dir} {
 		s.must(os.Chown(dir, 65534, 65534))
 	}

@@ -17,11 +17,15 @@ import (
 // queueEvents is the length of the kernel's queue in the overflow tests.
 const queueEvents = 100
 
+// watched has the tree watched by inotify: the test is about its limits, or about a user
+// whom nothing else lets watch.
+func watched(s *scene) { s.set.Backend = "inotify" }
+
 // short starts the program with that queue. Tests that use it are not parallel:
 // each ordinary start raises the limit again.
 func (s *scene) short(args ...string) {
 	s.t.Helper()
-	s.set.Backend = "inotify" // fanotify's queue has no end
+	watched(s) // fanotify's queue has no end
 	s.app = testkit.StartShortQueue(s.t, queueEvents, s.options(args...))
 }
 
@@ -140,7 +144,7 @@ func TestOverflowTwoWay(t *testing.T) {
 func TestOverflowInRenameStorm(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
-	s := newScene(t)
+	s := newScene(t, watched)
 	s.write("flood/f0")
 	for i := range 20 {
 		s.write(fmt.Sprintf("d%d/e/f", i))
@@ -168,7 +172,7 @@ func TestWatchLimit(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
-	s := newScene(t)
+	s := newScene(t, watched)
 	for i := range 40 {
 		s.write(fmt.Sprintf("d%d/f", i))
 	}
@@ -192,7 +196,7 @@ func TestWatchLimitRaised(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
-	s := newScene(t)
+	s := newScene(t, watched)
 	for i := range 40 {
 		s.write(fmt.Sprintf("d%d/e/f", i))
 	}
@@ -232,7 +236,7 @@ func (s *scene) watched() int {
 func TestInstanceLimit(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
-	s := newScene(t)
+	s := newScene(t, watched)
 	o := s.options("-r")
 	o.Binary = testkit.NoInstances(t, "", true)
 	s.app = testkit.Start(t, o)
@@ -247,7 +251,7 @@ func TestInstanceLimitLasting(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
 	t.Parallel()
-	s := newScene(t)
+	s := newScene(t, watched)
 	for _, args := range [][]string{nil, {"-d"}} {
 		o := s.options(args...)
 		o.Binary = testkit.NoInstances(t, "", false)
