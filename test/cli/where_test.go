@@ -112,6 +112,9 @@ func lineHolds(t *testing.T, file string, line int, text string) bool {
 func TestHistoryGoesOn(t *testing.T) {
 	s := newScene(t)
 	app := s.start("-r")
+	if out, code := s.ask("--wait"); code != 0 { // what the full sync brings along is no transfer of its own
+		t.Fatal(out)
+	}
 	s.write(s.src+"/before", "text")
 	s.equal(testkit.Compare{})
 	if _, code := s.ask("--stop"); code != 0 {
