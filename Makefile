@@ -1,5 +1,6 @@
 # make            bin/sersync and its second name bin/sersync2
 # make run        try it: a throw-away rsync daemon and examples/quickstart
+# make run-edges  see it: a hub, a source and five edges, for the time of the run
 # make test       the quick suite: of each kind of test something, in a few minutes
 # make test-all   every test, with the race detector: a quarter of an hour
 # make lint       the linters of .golangci.yml, gofmt and tidy go.mod files
@@ -9,7 +10,7 @@
 # make soak       what takes minutes: many seeds, slow recorded runs, storms
 # make bench      the figures of docs/benchmarks.md: beside bare rsync, lsyncd
 #                 and the inotifywait script
-# make packages   .deb, .rpm and .tar.gz below dist/, of sersync and of sersync-edge
+# make packages   .deb, .rpm and .tar.gz below dist/, of sersync, sersync-edge and sersync-hub
 # make install    below DESTDIR/PREFIX
 
 GO      ?= go
@@ -37,6 +38,11 @@ bin/sersync:
 bin/sersync-edge:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/sersync-edge
 
+# Keeps the streams: docs/many-receivers.md.
+.PHONY: bin/sersync-hub
+bin/sersync-hub:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/sersync-hub
+
 # Cron jobs and monitors look for this name.
 bin/sersync2: bin/sersync
 	ln -sf sersync $@
@@ -44,6 +50,11 @@ bin/sersync2: bin/sersync
 run: build
 	scripts/need.sh rsync=rsync
 	@scripts/quickstart.sh
+
+.PHONY: run-edges
+run-edges: build bin/sersync-hub bin/sersync-edge
+	scripts/need.sh rsync=rsync setsid=util-linux setpriv=util-linux
+	@scripts/run-edges.sh
 
 # The race detector needs a C compiler; the rest are the programs that the
 # tests change files with and the servers that they talk to.

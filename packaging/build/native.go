@@ -55,7 +55,9 @@ func (r release) info(format, arch string, p product, list []entry) *nfpm.Info {
 		Homepage:    "https://github.com/sersync/sersync",
 		Description: p.description,
 	}
-	info.Depends = []string{"rsync"}
+	if p.name != hub.name {
+		info.Depends = []string{"rsync"}
+	}
 	if p.name == sersync.name {
 		info.Suggests = []string{"openssh-client"}
 	}

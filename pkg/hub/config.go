@@ -28,14 +28,16 @@ const (
 // requests that it may make. Permissions alone would not do: a server sends the answer
 // to a request to whatever subject the request names, with its own rights. In the account
 // of an edge there is no stream and nobody else who could receive such an answer.
-func config(opt Options, r roster.Roster) ([]byte, error) {
+//
+// Without streams no account has any: whoever asks for them is told so at once.
+func config(opt Options, r roster.Roster, streams bool) ([]byte, error) {
+	here := object{
+		"users":   []object{{"nkey": r.Source}, {"nkey": r.Admin}},
+		"exports": exports(r),
+	}
 	accounts := object{
 		systemAccount: object{},
-		hubAccount: object{
-			"jetstream": "enabled",
-			"users":     []object{{"nkey": r.Source}, {"nkey": r.Admin}},
-			"exports":   exports(r),
-		},
+		hubAccount:    here,
 	}
 	for _, e := range r.Edges {
 		accounts[edgeAccount+e.Name] = edge(e)
@@ -48,10 +50,13 @@ func config(opt Options, r roster.Roster) ([]byte, error) {
 		"max_payload":    maxPayload,
 		"max_pending":    maxPending,
 		"write_deadline": "10s",
-		"jetstream":      object{"store_dir": filepath.Join(opt.Dir, "jetstream"), "max_memory_store": 0, "max_file_store": opt.MaxStore},
 		"tls": object{
 			"cert_file": filepath.Join(opt.Dir, identity.Cert), "key_file": filepath.Join(opt.Dir, identity.CertKey), "timeout": 5,
 		},
+	}
+	if streams {
+		here["jetstream"] = "enabled"
+		c["jetstream"] = object{"store_dir": filepath.Join(opt.Dir, "jetstream"), "max_memory_store": 0, "max_file_store": opt.MaxStore}
 	}
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -36,8 +38,10 @@ const DefaultListen = "127.0.0.1:4222"
 const (
 	// RosterEvery is how often a hub looks whether the roster has changed, and at its disk.
 	RosterEvery = 500 * time.Millisecond
-	// enoughSpace is how many bytes must be free before streams are opened again
-	// after the disk was full.
+	// While fewer bytes than lowSpace are free no stream is open: a write that fails
+	// for want of space ends its stream silently, and the server never tries again.
+	// enoughSpace must be free before they are opened again.
+	lowSpace    = 8 << 20
 	enoughSpace = 32 << 20
 	readyWithin = 30 * time.Second
 )
@@ -114,46 +118,75 @@ func (h *Hub) Run(ctx context.Context, ready func(addr string)) error {
 			return err
 		}
 		ready = nil
-		if err := h.awaitSpace(ctx); err != nil {
-			return nil //nolint:nilerr // it was told to end
+		if err := h.serveNothing(ctx); err != nil || ctx.Err() != nil {
+			return err
 		}
-		h.log.Info("there is space again on the hub's disk, streams are opened")
+		h.log.Info("there is space on the hub's disk, streams are opened")
 	}
 }
 
-// errFull says that the server has closed its streams because the disk was full.
+// errFull says that there is no space for streams.
 var errFull = errors.New("the disk is full")
 
-// serve runs one server.
-func (h *Hub) serve(ctx context.Context, ready func(string)) error {
-	opts, seen, err := h.options()
+// serveNothing answers everybody that nothing is stored, until there is space or ctx
+// ends. A server that has closed its streams does not answer at all.
+func (h *Hub) serveNothing(ctx context.Context) error {
+	opts, _, err := h.options(false)
 	if err != nil {
 		return err
 	}
-	s, err := server.NewServer(opts)
+	s, err := h.start(opts, new(atomic.Bool))
 	if err != nil {
-		return fmt.Errorf("start the server: %w", err)
+		return err
 	}
-	s.SetLoggerV2(logger{h.log.Named("nats").Sugar()}, false, false, false)
-	s.Start()
-	defer func() {
-		h.state.set(nil, "")
-		s.Shutdown()
-		s.WaitForShutdown()
-	}()
-	if !s.ReadyForConnections(readyWithin) {
-		return fmt.Errorf("listen on %s: not ready within %v; see the log for the cause", h.opt.Listen, readyWithin)
+	defer stop(s)
+	return ignore(h.awaitSpace(ctx), context.Canceled)
+}
+
+// serve runs one server.
+func (h *Hub) serve(ctx context.Context, ready func(string)) error {
+	opts, seen, err := h.options(true)
+	if err != nil {
+		return err
 	}
+	var failed atomic.Bool
+	s, err := h.start(opts, &failed)
+	if err != nil {
+		return err
+	}
+	defer stop(s)
 	h.state.set(s, "")
+	defer h.state.leave()
 	h.log.Info("hub is ready", zap.String("listen", s.Addr().String()), zap.String("dir", h.opt.Dir))
 	if ready != nil {
 		ready(s.Addr().String())
 	}
-	return h.attend(ctx, s, opts, seen)
+	return h.attend(ctx, s, opts, seen, &failed)
+}
+
+// start starts a server. failed is set when something could not be written.
+func (h *Hub) start(opts *server.Options, failed *atomic.Bool) (*server.Server, error) {
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	s.SetLoggerV2(logger{h.log.Named("nats").Sugar(), failed}, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(readyWithin) {
+		stop(s)
+		return nil, fmt.Errorf("listen on %s: not ready within %v; see the log for the cause", h.opt.Listen, readyWithin)
+	}
+	return s, nil
+}
+
+func stop(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
 }
 
 // attend takes a changed roster over, and sees when the disk is full, until ctx ends.
-func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options, seen time.Time) error {
+// failed tells that something could not be written.
+func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options, seen time.Time, failed *atomic.Bool) error {
 	tick := time.NewTicker(RosterEvery)
 	defer tick.Stop()
 	for {
@@ -162,7 +195,7 @@ func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options
 			return nil
 		case <-tick.C:
 		}
-		if !s.JetStreamEnabled() {
+		if !s.JetStreamEnabled() || failed.Load() || free(h.opt.Dir) < lowSpace {
 			h.log.Error("the hub's disk is full: nothing is stored until there is space again", zap.String("dir", h.opt.Dir),
 				zap.String("remedy", "free space on it, or move the directory of the hub to a larger one"))
 			h.state.set(nil, "the hub's disk is full")
@@ -183,7 +216,7 @@ func (h *Hub) reload(s *server.Server, port int) {
 	// when it takes it over a second time (seen with 2.15.3).
 	for range 2 {
 		var opts *server.Options
-		if opts, _, err = h.options(); err != nil {
+		if opts, _, err = h.options(true); err != nil {
 			break
 		}
 		opts.Port = port // where any one was asked for
@@ -201,7 +234,7 @@ func (h *Hub) reload(s *server.Server, port int) {
 }
 
 // options are those of the server, and when the roster that they hold was changed.
-func (h *Hub) options() (*server.Options, time.Time, error) {
+func (h *Hub) options(streams bool) (*server.Options, time.Time, error) {
 	seen := changedAt(h.opt.Dir)
 	r, err := roster.Read(h.opt.Dir)
 	if err != nil {
@@ -211,7 +244,7 @@ func (h *Hub) options() (*server.Options, time.Time, error) {
 	if opt.MaxStore == 0 {
 		opt.MaxStore = max(free(opt.Dir)/4*3, enoughSpace)
 	}
-	text, err := config(opt, r)
+	text, err := config(opt, r, streams)
 	if err != nil {
 		return nil, seen, err
 	}
@@ -256,11 +289,19 @@ func (h *Hub) awaitSpace(ctx context.Context) error {
 }
 
 // logger hands the server's own lines over.
-type logger struct{ to *zap.SugaredLogger }
+type logger struct {
+	to     *zap.SugaredLogger
+	failed *atomic.Bool // set when something could not be written
+}
 
 func (l logger) Noticef(format string, v ...any) { l.to.Debugf(format, v...) }
 func (l logger) Warnf(format string, v ...any)   { l.to.Warnf(format, v...) }
 func (l logger) Fatalf(format string, v ...any)  { l.to.Errorf(format, v...) }
-func (l logger) Errorf(format string, v ...any)  { l.to.Errorf(format, v...) }
-func (l logger) Debugf(format string, v ...any)  { l.to.Debugf(format, v...) }
-func (l logger) Tracef(format string, v ...any)  { l.to.Debugf(format, v...) }
+func (l logger) Errorf(format string, v ...any) {
+	if text := fmt.Sprintf(format, v...); strings.Contains(text, "Critical write error") || strings.Contains(text, "no space left") {
+		l.failed.Store(true)
+	}
+	l.to.Errorf(format, v...)
+}
+func (l logger) Debugf(format string, v ...any) { l.to.Debugf(format, v...) }
+func (l logger) Tracef(format string, v ...any) { l.to.Debugf(format, v...) }

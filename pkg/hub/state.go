@@ -21,6 +21,13 @@ func (s *state) set(to *server.Server, reason string) {
 	s.server, s.reason = to, reason
 }
 
+// leave says that no server runs any more. Why it has ended stays.
+func (s *state) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.server = nil
+}
+
 // Snapshot is how a hub is.
 type Snapshot struct {
 	Serves      bool   // streams are open

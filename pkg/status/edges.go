@@ -136,13 +136,10 @@ func (t *table) edgeWord(s EdgeState) string {
 	if w, ok := t.words["edge "+string(s)]; ok {
 		return w
 	}
-	switch s {
-	case EdgeInSync:
-		return "in sync"
-	case EdgeTroubled:
+	if s == EdgeTroubled {
 		return "in trouble"
 	}
-	return string(s)
+	return strings.ReplaceAll(string(s), "-", " ")
 }
 
 func (t *table) edge(e Edge) {

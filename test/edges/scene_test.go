@@ -107,6 +107,10 @@ type scene struct {
 	rsyncd *testkit.RsyncDaemon
 	pub    *publish.Publisher
 	edges  []*edgeHost
+	// Where there is another server than the hub: its address, the key of all who
+	// connect, and how many servers keep each message.
+	url, creds string
+	replicas   int
 }
 
 // edgeHost is one edge.
@@ -119,17 +123,37 @@ type edgeHost struct {
 
 func newScene(t *testing.T, streamBytes int64) *scene {
 	t.Helper()
+	return newSceneOn(t, streamBytes, func(string) {})
+}
+
+// newSceneOn is newScene with something done before the hub starts in the directory hub.
+func newSceneOn(t *testing.T, streamBytes int64, before func(base string)) *scene {
+	t.Helper()
+	s := newBareScene(t)
+	before(s.base)
+	s.hub = &process{t: t, role: "hub", args: []string{s.base + "/hub", fmt.Sprintf("127.0.0.1:%d", s.port)}}
+	s.startHub()
+	t.Cleanup(func() { s.hub.end(syscall.SIGKILL) })
+	s.open(streamBytes)
+	return s
+}
+
+// newBareScene is a source without a hub.
+func newBareScene(t *testing.T) *scene {
+	t.Helper()
 	s := &scene{T: t, base: t.TempDir(), port: testkit.FreePort(t)}
 	for dir := s.base; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		_ = os.Chmod(dir, 0o755)
 	}
 	s.source = s.base + "/source"
 	s.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "tree", Path: s.source, Options: []string{"read only = yes"}}}})
-	s.hub = &process{t: t, role: "hub", args: []string{s.base + "/hub", fmt.Sprintf("127.0.0.1:%d", s.port)}}
-	s.startHub()
-	t.Cleanup(func() { s.hub.end(syscall.SIGKILL) })
+	return s
+}
+
+// open makes the publisher.
+func (s *scene) open(streamBytes int64) {
 	s.pub = publish.New(publish.Options{
-		Tree: "www", Way: s.way(), Limits: publish.Limits{Age: time.Hour, Bytes: streamBytes}, Dir: s.source, Host: "here", Source: "test",
+		Tree: "www", Way: s.way(), Limits: publish.Limits{Age: time.Hour, Bytes: streamBytes, Replicas: s.replicas}, Dir: s.source, Host: "here", Source: "test",
 		Root: func() *fstree.Root {
 			root, err := fstree.Open(s.source)
 			if err != nil {
@@ -139,11 +163,13 @@ func newScene(t *testing.T, streamBytes int64) *scene {
 		},
 		Held: func(string) string { return "" }, Logger: zap.NewNop(),
 	})
-	t.Cleanup(s.pub.Close)
-	return s
+	s.Cleanup(s.pub.Close)
 }
 
 func (s *scene) way() dial.Way {
+	if s.url != "" {
+		return dial.Way{URL: s.url, Creds: s.creds, Client: "source"}
+	}
 	return dial.Way{
 		URL: fmt.Sprintf("nats://127.0.0.1:%d", s.port), Creds: filepath.Join(s.base, "hub", identity.SourceKey),
 		CA: filepath.Join(s.base, "hub", identity.CA), Client: "source",
@@ -179,26 +205,36 @@ func (s *scene) add(name, dir, attributes, upstreams string) *edgeHost {
 			s.Fatal(err)
 		}
 	}
-	seed, public, err := identity.NewKey()
-	if err != nil {
-		s.Fatal(err)
+	connect := fmt.Sprintf(`url="%s" creds="%s"`, s.url, s.creds)
+	if s.url == "" {
+		connect = s.enrol(e)
 	}
-	s.write(e.base+"/key", seed, 0o600)
-	err = roster.Change(s.base+"/hub", func(r *roster.Roster) error {
-		r.Put(roster.Edge{Name: name, Key: public, Trees: []string{"www"}})
-		return nil
-	})
-	if err != nil {
-		s.Fatal(err)
-	}
-	config := fmt.Sprintf(`<edge name="%s"><stream url="tls://127.0.0.1:%d" creds="%s/key" ca="%s/hub/%s"/><state dir="%s/state"/><status socket="%s/socket"/>%s</edge>`,
-		name, s.port, e.base, s.base, identity.CA, e.base, e.base, s.tree(dir, attributes, upstreams))
+	config := fmt.Sprintf(`<edge name="%s"><stream %s/><state dir="%s/state"/><status socket="%s/socket"/>%s</edge>`,
+		name, connect, e.base, e.base, s.tree(dir, attributes, upstreams))
 	s.write(e.base+"/edge.xml", config, 0o644)
 	e.process = &process{t: s.T, role: "edge", args: []string{"-o", e.base + "/edge.xml"}}
 	e.start()
 	s.Cleanup(func() { e.end(syscall.SIGKILL) })
 	s.edges = append(s.edges, e)
 	return e
+}
+
+// enrol has the hub know an edge, and returns how it connects.
+func (s *scene) enrol(e *edgeHost) string {
+	s.Helper()
+	seed, public, err := identity.NewKey()
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.write(e.base+"/key", seed, 0o600)
+	err = roster.Change(s.base+"/hub", func(r *roster.Roster) error {
+		r.Put(roster.Edge{Name: e.name, Key: public, Trees: []string{"www"}})
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return fmt.Sprintf(`url="tls://127.0.0.1:%d" creds="%s/key" ca="%s/hub/%s"`, s.port, e.base, s.base, identity.CA)
 }
 
 func (s *scene) write(path, content string, mode os.FileMode) {

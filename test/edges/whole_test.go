@@ -98,9 +98,9 @@ func (p *programs) write(path, content string, mode os.FileMode) {
 	}
 }
 
-// addEdge does what the documentation says: one command on the hub prints what goes into
-// two files on the edge.
-func (p *programs) addEdge(name string) {
+// printed does what the documentation says: one command on the hub prints what goes into
+// two files on the edge. It returns the address.
+func (p *programs) printed(name, dir string) string {
 	p.Helper()
 	printed := strings.Split(p.admin("add-edge", name, "www"), "\n")
 	at := func(comment string) int {
@@ -112,15 +112,21 @@ func (p *programs) addEdge(name string) {
 		p.Fatalf("no %q in %q", comment, printed)
 		return 0
 	}
-	dir := p.base + "/" + name
 	p.write(dir+"/key", printed[at("# key")]+"\n", 0o600)
 	p.write(dir+"/ca.pem", strings.Join(printed[at("# ca"):], "\n"), 0o644)
+	return printed[at("# address")]
+}
+
+func (p *programs) addEdge(name string) {
+	p.Helper()
+	dir := p.base + "/" + name
+	address := p.printed(name, dir)
 	if err := os.MkdirAll(dir+"/tree", 0o755); err != nil {
 		p.Fatal(err)
 	}
 	p.write(dir+"/edge.xml", fmt.Sprintf(`<edge name="%s"><stream url="%s" creds="%s/key" ca="%s/ca.pem"/><state dir="%s/state"/><status socket="%s/socket"/>
 <tree name="www" dir="%s/tree"><upstream host="127.0.0.1" port="%d" module="tree"/></tree></edge>`,
-		name, printed[at("# address")], dir, dir, dir, dir, dir, p.rsyncd.Port()), 0o644)
+		name, address, dir, dir, dir, dir, dir, p.rsyncd.Port()), 0o644)
 	p.edges[name] = p.spawn("sersync-edge", "-o", dir+"/edge.xml")
 }
 

@@ -78,7 +78,10 @@ func Main(args []string, out, errOut io.Writer) int {
 	if len(rest) > 0 {
 		verb, rest = rest[0], rest[1:]
 	}
-	err := c.do(verb, rest)
+	err := c.become()
+	if err == nil {
+		err = c.do(verb, rest)
+	}
 	switch {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(errOut, "sersync-hub: %v; see sersync-hub --help\n", err)
@@ -88,6 +91,30 @@ func Main(args []string, out, errOut io.Writer) int {
 		return exitFails
 	}
 	return exitDone
+}
+
+// become has a command that root runs act as the user who owns the hub's directory: what
+// it writes there must be that user's, who in turn must not have root follow links of his.
+func (c *command) become() error {
+	info, err := os.Stat(c.dir)
+	if err != nil || os.Geteuid() != 0 {
+		return nil //nolint:nilerr // it is made, or said to be missing, later
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 {
+		return nil
+	}
+	err = syscall.Setgroups(nil)
+	if err == nil {
+		err = syscall.Setgid(int(owner.Gid))
+	}
+	if err == nil {
+		err = syscall.Setuid(int(owner.Uid))
+	}
+	if err != nil {
+		return fmt.Errorf("act as user %d, who owns %s: %w; run it as that user", owner.Uid, c.dir, err)
+	}
+	return nil
 }
 
 var errUsage = errors.New("the command line cannot be understood")
@@ -133,26 +160,42 @@ func (c *command) run() error {
 	return h.Run(ctx, func(addr string) {
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // not under systemd: nobody listens
 		fmt.Fprintf(c.out, "sersync-hub listens on %s; the source's key is %s\n", addr, filepath.Join(c.dir, identity.SourceKey))
-		_ = os.WriteFile(c.addrFile(), []byte(addr+"\n"), 0o600) // for commands beside it
+		_ = os.WriteFile(c.addrFile(), []byte(strings.Join(append([]string{addr}, c.names...), "\n")+"\n"), 0o600) // for commands beside it
 	})
 }
 
-// addrFile holds where the hub listens.
+// addrFile holds where the hub listens, and by which names it is reached.
 func (c *command) addrFile() string { return filepath.Join(c.dir, "address") }
+
+// reached is what the address file says.
+func (c *command) reached() (addr string, names []string, err error) {
+	data, err := os.ReadFile(c.addrFile())
+	if err != nil {
+		return "", nil, fmt.Errorf("the hub of %s does not seem to run: %w", c.dir, err)
+	}
+	lines := strings.Fields(string(data))
+	if len(lines) == 0 {
+		return "", nil, fmt.Errorf("%s is empty; start the hub", c.addrFile())
+	}
+	return lines[0], lines[1:], nil
+}
 
 // url is how edges reach the hub: by a name of its own, else by where it listens.
 func (c *command) url() string {
-	addr := c.listen
-	if data, err := os.ReadFile(c.addrFile()); err == nil {
-		addr = strings.TrimSpace(string(data))
+	addr, names := c.listen, c.names
+	if at, known, err := c.reached(); err == nil {
+		addr = at
+		if len(names) == 0 {
+			names = known
+		}
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "nats://" + addr
 	}
 	switch ip := net.ParseIP(host); {
-	case len(c.names) > 0:
-		host = c.names[0]
+	case len(names) > 0:
+		host = names[0]
 	case host == "" || ip != nil && ip.IsUnspecified():
 		if name, err := os.Hostname(); err == nil {
 			host = name
@@ -226,11 +269,11 @@ func (c *command) removeEdge(name string) error {
 
 // connect connects to the hub that runs, with its own key.
 func (c *command) connect(ctx context.Context) (*publish.Desk, error) {
-	addr, err := os.ReadFile(c.addrFile())
+	addr, _, err := c.reached()
 	if err != nil {
-		return nil, fmt.Errorf("the hub of %s does not seem to run: %w", c.dir, err)
+		return nil, err
 	}
-	host, port, err := net.SplitHostPort(strings.TrimSpace(string(addr)))
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.addrFile(), err)
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,5 +73,46 @@ func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 		if status, _, said := run(append(strings.Fields(line), "--dir", t.TempDir())...); status != exitFails || !strings.Contains(said, "letters, digits") {
 			t.Errorf("%s: %d %s", line, status, said)
 		}
+	}
+}
+
+// TestTheManPageIsWhole: commands and options of the usage are in the man page, and
+// others are not.
+func TestTheManPageIsWhole(t *testing.T) {
+	page, err := os.ReadFile("../../../packaging/man/sersync-hub.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	man := strings.ReplaceAll(string(page), `\-`, "-")
+	_, _, help := run("--help")
+	words := func(text, pattern string) []string {
+		found := regexp.MustCompile(pattern).FindAllString(text, -1)
+		slices.Sort(found)
+		return slices.Compact(found)
+	}
+	if want, got := words(help, `--[a-z-]+`), words(strings.ReplaceAll(man, "--help", ""), `--[a-z-]+`); !slices.Equal(got, want) {
+		t.Errorf("options of the man page: %q, of the program: %q", got, want)
+	}
+	for _, verb := range words(help, `(?m)^  sersync-hub \[?[a-z-]+`) {
+		if verb = strings.Trim(strings.Fields(verb)[1], "["); !strings.Contains(man, verb) {
+			t.Errorf("the man page does not name %s", verb)
+		}
+	}
+}
+
+// TestAddressOfARunningHub: what a hub was started with is what a command prints without
+// repeating it.
+func TestAddressOfARunningHub(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "address"), []byte("0.0.0.0:4333\nhub.example\n10.0.0.1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := command{dir: dir, listen: hub.DefaultListen}
+	if got := c.url(); got != "nats://hub.example:4333" {
+		t.Error(got)
+	}
+	c.names = []string{"other.example"}
+	if got := c.url(); got != "nats://other.example:4333" {
+		t.Error(got)
 	}
 }

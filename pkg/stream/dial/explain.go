@@ -46,9 +46,10 @@ func Explain(err error) (reason, remedy string) {
 	case errors.As(err, &api) && (api.ErrorCode == noResources || api.ErrorCode == noStorage || api.ErrorCode == noMaxBytes),
 		err != nil && strings.Contains(err.Error(), "no space left"):
 		return NoRoom, "free space on the hub's disk, or lower size= of the stream"
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
+		errors.Is(err, nats.ErrNoResponders): // nobody answers for JetStream
 		return "the hub stores nothing at the moment", "look at the hub's log and at the space on its disk; it goes on by itself"
-	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, nats.ErrNoResponders),
+	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, jetstream.ErrStreamNotFound),
 		errors.Is(err, jetstream.ErrBucketNotFound):
 		return "the stream is not there", "nothing, if it was deleted or the hub has just started: it is made again"
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),

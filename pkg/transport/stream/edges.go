@@ -121,7 +121,7 @@ func (e *edges) snapshot(now time.Time) Edges {
 	all := Edges{List: make([]Edge, 0, len(e.known)), Refused: e.refused}
 	if h := e.head.Load(); h != nil {
 		// A generation is the time of its message, unless several had one time.
-		all.Epoch, all.Generation, all.Published = h.epoch, h.generation, time.Unix(0, int64(h.generation)) //nolint:gosec // until 2262
+		all.Epoch, all.Generation, all.Published = h.epoch, h.generation, time.Unix(0, int64(h.generation))
 	}
 	for _, edge := range e.known {
 		edge.Silent = now.Sub(edge.Heard) > stream.Silent
