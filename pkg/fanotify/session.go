@@ -47,6 +47,7 @@ type session struct {
 	stood   bool
 	look    bool      // at the root
 	doubt   error     // changes may have been dropped
+	calm    time.Time // no doubt is settled before
 	retry   time.Time // of what is uncovered
 	remount bool
 }
@@ -115,7 +116,7 @@ func (s *session) Run(ctx context.Context, h fsevent.Handler, arrived fsevent.Ro
 			next = now.Add(rootPoll)
 		}
 		s.look, s.remount, s.places.lost = false, false, false
-		s.settleDoubt()
+		s.settleDoubt(now)
 	}
 }
 
@@ -189,11 +190,13 @@ func (s *session) lost() {
 	s.h.Repaired()
 }
 
-// settleDoubt has a scan find what may have been dropped.
-func (s *session) settleDoubt() {
-	if s.doubt == nil {
+// settleDoubt has a scan find what may have been dropped, not more often than once in a
+// turn of rootPoll: a cause can last.
+func (s *session) settleDoubt(now time.Time) {
+	if s.doubt == nil || now.Before(s.calm) {
 		return
 	}
+	s.calm = now.Add(rootPoll)
 	s.w.log.Warn("changes may have been missed, a scan looks for them", zap.Error(s.doubt))
 	s.doubt = nil
 	s.lost()

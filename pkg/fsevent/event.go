@@ -1,5 +1,5 @@
 // Package fsevent is the seam to what watches a directory tree: what is seen
-// there, who sees it, and who is told. A back end (package inotify) implements
+// there, who sees it, and who is told. A back end (package inotify or fanotify) implements
 // Watcher and Files; everything else knows this package alone, and no number that
 // a kernel has for an event or for a watch.
 package fsevent

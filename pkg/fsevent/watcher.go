@@ -62,7 +62,7 @@ const (
 
 // Stats is a snapshot of a Watcher's counters.
 type Stats struct {
-	Watches   int64 // directories watched now
+	Watches   int64 // directories watched now, or file systems
 	Uncovered int64 // directories that could not be watched
 	Overflows int64 // how often events were lost since the start
 	Records   int64 // records read from the kernel since the start
