@@ -101,6 +101,7 @@ soak: test-needs
 	SERSYNC_SOAK=1 $(GO) test -timeout 60m -count 1 -parallel 1 -run 'Memory|Sparse|Recovery' ./test/faults
 	STORMS=500 $(GO) test -timeout 60m -count 1 -run Storm ./pkg/inotify
 	SOAK_SEEDS=200 $(GO) test -timeout 120m -count 1 ./test/convergence
+	SOAK_SEEDS=100 $(GO) test -timeout 120m -count 1 -run Converges ./test/edges
 
 # Side by side with bare rsync, lsyncd and the inotifywait script. ROWS chooses
 # (make bench ROWS=latency,burst), BENCH_SCALE and BENCH_RUNS make it shorter:

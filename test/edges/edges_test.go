@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -190,8 +191,14 @@ func TestConverges(t *testing.T) {
 	if !testing.Short() {
 		seeds = 4
 	}
+	if n, err := strconv.ParseUint(os.Getenv("SOAK_SEEDS"), 10, 32); err == nil {
+		seeds = n
+	}
 	for seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { converge(t, rand.New(rand.NewPCG(seed, 5))) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			converge(t, rand.New(rand.NewPCG(seed, 5)))
+		})
 	}
 }
 
