@@ -199,8 +199,16 @@ func (p *places) reach(m *point) bool {
 			unix.Close(fd)
 		}
 	}
-	if err != nil {
-		p.lost = p.lost || m == p.points[0]
+	switch {
+	case err == nil:
+	case m == p.points[0]:
+		// Should the root turn out to be there, records were dropped.
+		p.lost, p.failed = true, err
+		return false
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ESTALE):
+		return false // unmounted, or hidden by another mount
+	default:
+		p.failed = err
 		return false
 	}
 	m.fd = fd
@@ -219,7 +227,12 @@ const (
 // through looks for a directory by way of a mount point. fd, unless it is negative, is
 // the directory, for the caller to close.
 func (p *places) through(m *point, d *inode) (rel string, where whereabouts, fd int, err error) {
-	if fd, err = d.open(m.fd); err != nil {
+	fd, err = d.open(m.fd)
+	if errors.Is(err, unix.ESTALE) {
+		// So may a directory be that is renamed while the kernel looks for its path.
+		fd, err = d.open(m.fd)
+	}
+	if err != nil {
 		return "", elsewhere, -1, err
 	}
 	where = below

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -214,5 +215,31 @@ func TestLongPaths(t *testing.T) {
 	path, ok := strings.CutPrefix(lines[len(lines)-1], "create covered ")
 	if !ok || len(path) < 3000 {
 		t.Errorf("told %.100q... of %d bytes", lines[len(lines)-1], len(path))
+	}
+}
+
+// Records that come while the root's path leads to something else are dropped; when it
+// leads to the root again, a scan finds what they would have told.
+func TestTheRootIsAwayForAMoment(t *testing.T) {
+	root, _ := pair(t)
+	watchertest.Mkdir(t, root, "d")
+	w, err := New(root, Options{CloseWrite: true})
+	do(t, err)
+	s, err := w.open(t.Context())
+	do(t, err)
+	defer s.close()
+	told := &watchertest.Told{}
+	s.h = told
+	watchertest.Write(t, root, "d/f")
+	watchertest.Rename(t, root, root+".away")
+	buf := make([]byte, readBuffer)
+	do(t, s.readAll(buf))
+	watchertest.Rename(t, root+".away", root)
+	if s.rootLost() || !s.places.lost {
+		t.Error("the root is lost, or nobody has noticed")
+	}
+	s.settleDoubt(time.Now())
+	if told.Count("repaired") == 0 {
+		t.Errorf("no scan was asked for:\n%s", told.Text())
 	}
 }
