@@ -1,0 +1,48 @@
+package edges
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/hub/roster"
+)
+
+// A command that root runs acts as the user who owns the hub's directory: what it has
+// written there that user can read.
+func TestCommandsActAsTheOwnerOfTheHub(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("needs root: it acts as another user")
+	}
+	base, err := os.MkdirTemp("", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(base) })
+	testkit.OpenToAll(t, base)
+	const nobody = 65534
+	dir := filepath.Join(base, "hub")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("certificate\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), testkit.Program(t, "sersync-hub"), "add-edge", "e1", "www", "--dir", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(roster.Path(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := info.Sys().(*syscall.Stat_t); st.Uid != nobody || st.Gid != nobody || info.Mode().Perm() != 0o600 {
+		t.Errorf("the roster belongs to %d:%d, mode %v", st.Uid, st.Gid, info.Mode())
+	}
+}
