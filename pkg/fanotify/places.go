@@ -2,6 +2,7 @@ package fanotify
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -162,7 +163,7 @@ func (p *places) holds(d *inode, at place, name []byte, file *inode) bool {
 		if m.fsid != d.fsid || !p.reach(m) {
 			continue
 		}
-		if fd, err := d.open(m.fd); err == nil {
+		if fd, err := d.find(m.fd); err == nil {
 			defer unix.Close(fd)
 			return file.at(fd, name)
 		}
@@ -227,13 +228,8 @@ const (
 // through looks for a directory by way of a mount point. fd, unless it is negative, is
 // the directory, for the caller to close.
 func (p *places) through(m *point, d *inode) (rel string, where whereabouts, fd int, err error) {
-	fd, err = d.open(m.fd)
-	if errors.Is(err, unix.ESTALE) {
-		// So may a directory be that is renamed while the kernel looks for its path.
-		fd, err = d.open(m.fd)
-	}
-	if err != nil {
-		return "", elsewhere, -1, err
+	if fd, err = d.find(m.fd); err != nil {
+		return "", elsewhere, -1, fmt.Errorf("open_by_handle_at: %w", err)
 	}
 	where = below
 	text, err := p.kernel.textOf(fd)
@@ -241,14 +237,14 @@ func (p *places) through(m *point, d *inode) (rel string, where whereabouts, fd 
 		where = tooDeep
 		up, upErr := unix.Openat(fd, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if upErr != nil {
-			return "", elsewhere, fd, upErr
+			return "", elsewhere, fd, fmt.Errorf("open the directory above: %w", upErr)
 		}
 		unix.Close(fd)
 		fd = up
 		text, err = p.kernel.textOf(fd)
 	}
 	if err != nil {
-		return "", elsewhere, fd, err
+		return "", elsewhere, fd, fmt.Errorf("path of an open directory: %w", err)
 	}
 	if strings.HasSuffix(text, deleted) {
 		// A name can end so, too.

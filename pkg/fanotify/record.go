@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -169,6 +170,32 @@ func (d *inode) at(fd int, name []byte) bool {
 		return true
 	}
 	return bytes.Equal(h.Bytes(), d.handle[:d.size])
+}
+
+// How often, and at what distance, a directory is looked for while the kernel makes an
+// inode of its number.
+const (
+	creatingTries = 200
+	creatingPause = 100 * time.Microsecond
+)
+
+// find is open for a directory that may be gone: ESTALE. So may one be that is renamed
+// while the kernel looks for its path, which a second try tells. ENOMEM is what the kernel
+// says, beside a lack of memory, of a number that was given to a new file which is not
+// there yet (iget_locked): a moment later the handle is stale.
+func (d *inode) find(mount int) (fd int, err error) {
+	for try, stale := 0, false; ; try++ {
+		fd, err = d.open(mount)
+		switch {
+		case errors.Is(err, unix.ESTALE) && !stale:
+			stale = true
+		case errors.Is(err, unix.ENOMEM) && try < creatingTries:
+			pause := unix.NsecToTimespec(int64(creatingPause))
+			_ = unix.Nanosleep(&pause, nil)
+		default:
+			return fd, err
+		}
+	}
 }
 
 // open opens the directory, with O_PATH, below the mount that mount is on.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,5 +243,30 @@ func TestTheRootIsAwayForAMoment(t *testing.T) {
 	s.settleDoubt(time.Now())
 	if told.Count("repaired") == 0 {
 		t.Errorf("no scan was asked for:\n%s", told.Text())
+	}
+}
+
+// While the kernel makes a file of the number that a deleted directory had, it says that
+// there is no memory for that directory: nothing is lost.
+func TestNumbersThatAreUsedAgain(t *testing.T) {
+	root, _ := pair(t)
+	r := start(t, root)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			dir := filepath.Join(root, strconv.Itoa(i))
+			for range 1500 {
+				_ = os.MkdirAll(filepath.Join(dir, "sub"), 0o755)
+				_ = os.WriteFile(filepath.Join(dir, "sub", "f"), nil, 0o600)
+				_ = os.RemoveAll(dir)
+			}
+		})
+	}
+	wg.Wait()
+	r.Quiet()
+	watchertest.Write(t, root, "sync")
+	r.Want("close file sync", 1)
+	if n := r.Told.Count("overflow"); n > 0 {
+		t.Errorf("%d scans were asked for", n)
 	}
 }
