@@ -138,7 +138,7 @@ func TestFromPushToEdgesAndBack(t *testing.T) {
 	reload(configure([]string{stream}, remote["web-1"], remote["web-2"]))
 	p.tells("in sync", 0, "--status")
 	for _, name := range names {
-		halt(p.edges[name], syscall.SIGTERM)
+		p.edges[name].end(syscall.SIGTERM)
 	}
 	reload(configure(nil, remote["web-1"], remote["web-2"]))
 	before = written.Load()

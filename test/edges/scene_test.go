@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,33 +58,66 @@ func runHub(dir, listen string) int {
 	return 0
 }
 
+// child is a process that ends with this one. The kernel kills it when the thread that
+// has started it ends: so it is started by a goroutine that keeps its thread until then.
+type child struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+}
+
+func spawn(t *testing.T, cmd *exec.Cmd, name string) *child {
+	t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = &lines{t: t, role: name}
+	c := &child{cmd, make(chan struct{})}
+	started := make(chan error, 1)
+	go func() {
+		defer close(c.ended)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // it is killed
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// end ends it with a signal, if it runs, and waits.
+func (c *child) end(sig syscall.Signal) {
+	select {
+	case <-c.ended:
+	default:
+		_ = c.cmd.Process.Signal(sig)
+		<-c.ended
+	}
+}
+
 // process is this test binary in a role.
 type process struct {
 	t    *testing.T
 	role string
 	args []string
-	cmd  *exec.Cmd
+	runs *child
 }
 
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(os.Args[0], p.args...)
-	p.cmd.Env = append(os.Environ(), role+"="+p.role)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p.cmd.Stderr = &lines{t: p.t, role: p.role}
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
+	cmd := exec.Command(os.Args[0], p.args...)
+	cmd.Env = append(os.Environ(), role+"="+p.role)
+	p.runs = spawn(p.t, cmd, p.role)
 }
 
 // end ends it with a signal and waits.
 func (p *process) end(sig syscall.Signal) {
-	if p.cmd == nil {
-		return
+	if p.runs != nil {
+		p.runs.end(sig)
+		p.runs = nil
 	}
-	_ = p.cmd.Process.Signal(sig)
-	_ = p.cmd.Wait()
-	p.cmd = nil
 }
 
 // lines keeps what a process says for a test that fails.

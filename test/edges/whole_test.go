@@ -24,8 +24,8 @@ type programs struct {
 	base, source string
 	port         int
 	metrics      int
-	hub          *exec.Cmd
-	edges        map[string]*exec.Cmd
+	hub          *child
+	edges        map[string]*child
 	rsyncd       *testkit.RsyncDaemon
 	app          *testkit.Sersync
 	page         int
@@ -33,23 +33,11 @@ type programs struct {
 }
 
 // spawn starts a program that ends with this process.
-func (p *programs) spawn(name string, args ...string) *exec.Cmd {
+func (p *programs) spawn(name string, args ...string) *child {
 	p.Helper()
-	cmd := exec.Command(testkit.Program(p.T, name), args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Stderr = &lines{t: p.T, role: name}
-	if err := cmd.Start(); err != nil {
-		p.Fatal(err)
-	}
-	p.Cleanup(func() { halt(cmd, syscall.SIGKILL) })
-	return cmd
-}
-
-func halt(cmd *exec.Cmd, sig syscall.Signal) {
-	if cmd.ProcessState == nil {
-		_ = cmd.Process.Signal(sig)
-		_ = cmd.Wait()
-	}
+	c := spawn(p.T, exec.Command(testkit.Program(p.T, name), args...), name)
+	p.Cleanup(func() { c.end(syscall.SIGKILL) })
+	return c
 }
 
 func (p *programs) startHub() {
@@ -138,7 +126,7 @@ func newPrograms(t *testing.T) *programs {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	testkit.OpenToAll(t, base)
-	p := &programs{T: t, base: base, source: base + "/source", port: testkit.FreePort(t), metrics: testkit.FreePort(t), page: testkit.FreePort(t), edges: map[string]*exec.Cmd{}}
+	p := &programs{T: t, base: base, source: base + "/source", port: testkit.FreePort(t), metrics: testkit.FreePort(t), page: testkit.FreePort(t), edges: map[string]*child{}}
 	if err := os.Mkdir(p.source, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +189,7 @@ func TestWhole(t *testing.T) {
 	p.tells("edges: 2 in sync", 0, "--status")
 	p.tells("on all 2 edges", 0, "--where", p.source+"/d/small")
 
-	halt(p.edges["two"], syscall.SIGTERM)
+	p.edges["two"].end(syscall.SIGTERM)
 	p.write(p.source+"/d/small", "changed", 0o644)
 	p.equal("one")
 	p.tells("not yet on 1 of 2 edges: two", 1, "--where", p.source+"/d/small")
@@ -210,7 +198,7 @@ func TestWhole(t *testing.T) {
 	p.equal("two")
 	p.tells("on all 2 edges", 0, "--where", p.source+"/d/small")
 
-	halt(p.hub, syscall.SIGKILL)
+	p.hub.end(syscall.SIGKILL)
 	if err := os.RemoveAll(p.source + "/before"); err != nil {
 		t.Fatal(err)
 	}
