@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +39,8 @@ type theHub struct {
 	dir  string
 	port int
 	cmd  *exec.Cmd // nil: killed
+	// ended is closed when it has ended.
+	ended chan struct{}
 }
 
 func newHub(t *testing.T, base string) *theHub {
@@ -54,7 +57,20 @@ func (h *theHub) start() {
 	h.cmd = exec.Command(os.Args[0], "--dir", h.dir, "--listen", fmt.Sprintf("127.0.0.1:%d", h.port), "--metrics", "", "--max-store", "4000")
 	h.cmd.Env = append(os.Environ(), roleEnv+"=hub")
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := h.cmd.Start(); err != nil {
+	// The kernel kills it when the thread that has started it ends: that one stays.
+	cmd, started, ended := h.cmd, make(chan error, 1), make(chan struct{})
+	h.ended = ended
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // it is killed
+		}
+	}()
+	if err := <-started; err != nil {
 		h.t.Fatal(err)
 	}
 	testkit.Eventually(h.t, limit, "the hub takes the source's key", func() bool {
@@ -69,7 +85,7 @@ func (h *theHub) start() {
 func (h *theHub) kill() {
 	if h.cmd != nil {
 		_ = h.cmd.Process.Kill()
-		_ = h.cmd.Wait() // it was killed
+		<-h.ended
 		h.cmd = nil
 	}
 }
