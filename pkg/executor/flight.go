@@ -20,7 +20,7 @@ func (l *loop) startQueued(ctx context.Context, kind plan.Kind) {
 		l.startBig(ctx)
 		return
 	}
-	if len(l.queue[kind]) == 0 || l.busy[kind] >= l.limits[kind] {
+	if len(l.queue[kind]) == 0 || l.busy[kind] >= l.limits[kind] || kind == plan.KindSlow && l.fullWrites() {
 		return
 	}
 	now, later := l.apart(l.queue[kind])

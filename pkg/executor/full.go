@@ -48,7 +48,7 @@ func (l *loop) startFull(ctx context.Context, now time.Time) {
 	}
 	want = l.full.Want // another one may have gone first
 	l.full.Running = true
-	l.full.Touched = dirty.New(time.Now(), dirty.Limits{})
+	l.full.Touched, l.full.Specials = dirty.New(time.Now(), dirty.Limits{}), nil
 	if !want.Verify {
 		l.hold(now) // it may overwrite what is sent meanwhile with what it read before
 	}

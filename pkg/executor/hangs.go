@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
@@ -102,3 +103,27 @@ func (s *settler) noteHangs(o outcome.Outcome, now time.Time) {
 		}
 	}
 }
+
+// blocksFull tells whether a path, sent beside the full sync that runs, could make the
+// remote wait for ever: its rsync may be about to open there the file of that name, and
+// waits in open(2) when a fifo has taken its place. Nobody can interrupt that from here.
+// A name at which something else than a file has stood is not believed to be a file until
+// the full sync has ended.
+func (l *loop) blocksFull(w plan.Work) bool {
+	if !l.fullWrites() {
+		return false
+	}
+	if w.Found.Regular() || w.Found.Symlink() || w.Found.Dir() {
+		return l.full.Specials[w.Path]
+	}
+	if l.full.Specials == nil {
+		l.full.Specials = map[string]bool{}
+	}
+	if len(l.full.Specials) < maxHangs {
+		l.full.Specials[w.Path] = true
+	}
+	return true
+}
+
+// fullWrites tells whether a full sync runs that opens files on the remote.
+func (l *loop) fullWrites() bool { return l.full.Running && !l.full.Want.Verify }

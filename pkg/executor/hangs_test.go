@@ -1,9 +1,17 @@
 package executor
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 func TestWhatIsKeptApartForHanging(t *testing.T) {
@@ -41,4 +49,40 @@ func TestWhatIsKeptApartForHanging(t *testing.T) {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
+}
+
+// Beside a full sync nothing goes to a name at which a fifo has stood since it began: the
+// remote may be about to open the file that was there before, and would wait for ever.
+func TestNoFifoGoesBesideAFullSync(t *testing.T) {
+	var reading, may *gate
+	sends := func(c transport.Call) bool { return !c.Batch.Verify && slices.Contains(c.Names, "x") }
+	onBed(t, with{
+		terms: func(terms *transport.Terms) { terms.Specials = true }, files: []string{"f", "x"},
+		carry: func(ctx context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+			if sends(c) {
+				return transport.Result{}, true // the directory of the fake takes no fifo
+			}
+			return slowFull(&reading, &may)(ctx, b, c)
+		},
+		options: func(*Options) { reading, may = newGate(), newGate() },
+	}, func(t *testing.T, b *bed) {
+		sent := func() bool { return slices.ContainsFunc(b.remote.Calls(), sends) }
+		done := b.begin()
+		reading.wait()
+		must(t, os.Remove(b.src+"/x"))
+		must(t, unix.Mkfifo(b.src+"/x", 0o644))
+		b.Mark("x", dirty.Content)
+		b.after(time.Second)
+		must(t, os.Remove(b.src+"/x"))
+		b.write("x", "a file again")
+		b.write("other", "1")
+		b.arrives("other", "1")
+		b.after(time.Second)
+		if sent() {
+			t.Error("it was sent beside the full sync")
+		}
+		may.open()
+		done.wait()
+		b.until("it is sent after the full sync", sent)
+	})
 }

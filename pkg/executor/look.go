@@ -93,7 +93,7 @@ func (l *loop) dispatchQueued(ctx context.Context) {
 func (l *loop) facts(w plan.Work, now time.Time) plan.Facts {
 	return plan.Facts{
 		Now: now, NoDelete: l.state.caps.NoDelete, Big: l.speed.big(), Resumes: l.sweeper.resumable,
-		Hangs:   func(w plan.Work) bool { return l.hangs.apart(w.Path, w.Found.Stat.Uid, w.Taken) },
+		Hangs:   func(w plan.Work) bool { return l.hangs.apart(w.Path, w.Found.Stat.Uid, w.Taken) || l.blocksFull(w) },
 		Guarded: func(path string) bool { return l.guarded.dirs[path] },
 		Spares:  l.sparesIn,
 	}

@@ -82,11 +82,14 @@ type State struct {
 	// Touched are the paths that ordinary runs brought over meanwhile: the
 	// full sync may have overwritten them with what it had read before.
 	Touched *dirty.Set
-	Again   []*Request     // asked for meanwhile
-	Ends    uint64         // how many have ended
-	Most    int64          // what is larger has not fitted, and is left out; 0: none
-	Rule    busyhours.Rule // by which the running one goes
-	Stop    context.CancelFunc
+	// Specials are names at which ordinary runs have met a fifo, a socket or a device
+	// since it began.
+	Specials map[string]bool
+	Again    []*Request     // asked for meanwhile
+	Ends     uint64         // how many have ended
+	Most     int64          // what is larger has not fitted, and is left out; 0: none
+	Rule     busyhours.Rule // by which the running one goes
+	Stop     context.CancelFunc
 }
 
 // Overtake has the first of those that were asked for later and may begin now go before

@@ -120,7 +120,7 @@ const (
 	KindSend   Kind = iota // small files, single directories and small trees
 	KindTree               // directories with all below them
 	KindBig                // files that take long, each in a run of its own
-	KindSlow               // files that have not opened
+	KindSlow               // what has not opened, or might not; waits for the end of a full sync
 	KindDelete             // what is gone
 	KindSurvey             // questions what only the remote has
 	KindFull               // full syncs
