@@ -167,6 +167,16 @@ func (s *scene) work() {
 			s.must(os.RemoveAll(path("moved/e")))
 			s.write("a file now", "moved/e")
 		}},
+		{"an older file in the place of a directory", func() { // which -u keeps on old receivers
+			if s.without["older"] {
+				return
+			}
+			s.write("kept", "old")
+			when := time.Now().Add(-48 * time.Hour)
+			s.must(os.Chtimes(path("old"), when, when))
+			s.must(os.RemoveAll(path("twice")))
+			s.must(os.Rename(path("old"), path("twice")))
+		}},
 	}
 	for _, step := range steps {
 		if s.without[step.name] {

@@ -64,13 +64,13 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 	for i, s := range suspects {
 		c, ok := a.copies[s.Path]
 		becomes, until := standing{
-			cause: s.cause, size: s.Size, mtime: s.Mtime, change: s.Change, copy: ok && !c.Dir, thereSize: c.Size, there: c.Mtime,
+			cause: s.cause, size: s.Size, mtime: s.Mtime, change: s.Change, copy: ok, thereSize: c.Size, there: c.Mtime,
 			fine: a.orders[s.Path], ours: ours[i], update: v.Terms.Update, keepsSecond: o.Flight.KeepsSecond,
 		}.decide(now)
 		if o.Kind == plan.KindFull && a.silent[s.Path] {
 			becomes, until = wait, s.Change // by its name it is asked about again
 		}
-		if a.orders[s.Path] == sameTime && c.Size == s.Size {
+		if a.orders[s.Path] == sameTime && c.Size == s.Size && !c.Dir {
 			same = append(same, s.Version())
 			o.Met = o.Met || s.cause == byArrival
 		}
@@ -114,8 +114,8 @@ func (v *versions) newerThere(ctx context.Context, o *outcome.Outcome) {
 
 // copiesThere is what a remote says of its copies of some files.
 type copiesThere struct {
-	copies map[string]transport.Copy
-	orders map[string]order // of those copies that are of the same second
+	copies map[string]transport.Copy // files, and directories in their places
+	orders map[string]order          // of those copies that are of the same second; and noTimes
 	// silent are the files of which it says nothing: neither that there is a copy, nor
 	// that there is none.
 	silent map[string]bool
@@ -133,7 +133,9 @@ func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []susp
 		return a, transport.Result{Class: transport.Stopped}
 	}
 	trip, err := v.way.Do(ctx, transport.Call{Batch: run, Names: names, Copied: func(c transport.Copy) {
-		if !c.Other { // else no file stands there
+		if c.Other {
+			a.orders[c.Path] = noTimes
+		} else {
 			a.copies[c.Path] = c
 		}
 		delete(a.silent, c.Path)

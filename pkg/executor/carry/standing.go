@@ -9,7 +9,9 @@ type standing struct {
 	size   int64
 	mtime  time.Time // of the file here
 	change time.Time // when it came to stand here (ctime)
-	copy   bool      // the remote has one
+	// copy: the remote has one, or a directory in its place. Receivers before 3.2.7
+	// keep that, too, under -u when it is newer, and say nothing.
+	copy bool
 	// thereSize and there are size and modification time of the copy; the time in
 	// whole seconds.
 	thereSize int64
@@ -34,6 +36,8 @@ const (
 	earlier                   // the copy is older
 	sameTime
 	later // the copy is newer
+	// noTimes: no copy, but a link or the like stands there, of which no time is known.
+	noTimes
 )
 
 // cause is how a file that stands here has become dirty.
@@ -120,6 +124,8 @@ func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 // copy was written later than that.
 func (s standing) changed(there int) verdict {
 	switch {
+	case s.fine == noTimes:
+		return lift
 	case !s.copy || there < 0:
 		return stays
 	case there == 0 && s.keepsSecond:
@@ -148,7 +154,7 @@ func (s standing) unseenBeside() (verdict, time.Duration) {
 		if s.ours {
 			return lift, 0 // what changed since the copy was sent -u may have left alone
 		}
-	case sameTime:
+	case sameTime, noTimes:
 	}
 	return send, 0
 }

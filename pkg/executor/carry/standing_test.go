@@ -13,8 +13,9 @@ func TestWhichVersionStays(t *testing.T) {
 		want  verdict
 		until time.Duration // after now
 	}{
-		"event: the copy is older":                          {standing{cause: byEvent, copy: true, mtime: now, change: now, there: second(-1)}, stays, 0},
-		"event: no copy":                                    {standing{cause: byEvent, mtime: now, change: now}, stays, 0},
+		"event: the copy is older": {standing{cause: byEvent, copy: true, mtime: now, change: now, there: second(-1)}, stays, 0},
+		"event: no copy":           {standing{cause: byEvent, mtime: now, change: now}, stays, 0},
+		"event: a link, or something like it, in its place": {standing{cause: byEvent, fine: noTimes, mtime: now, change: now}, lift, 0},
 		"event: put back an older one":                      {standing{cause: byEvent, copy: true, mtime: second(-99), change: now, there: second(-9)}, lift, 0},
 		"event: written there later":                        {standing{cause: byEvent, copy: true, mtime: second(-99), change: second(-9), there: second(-1)}, differ, 0},
 		"event: of the same second, compared there":         {standing{cause: byEvent, copy: true, ours: true, size: 3, thereSize: 3, mtime: now, change: now, there: second(0)}, stays, 0},
