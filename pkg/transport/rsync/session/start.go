@@ -126,5 +126,8 @@ func (s *Session) patience(run rsync.Run) time.Duration {
 	if run.Target.Params.Checksum && !run.Pulls() || run.Contents && (run.Resume || run.Kind == transport.Tree) || run.Kind == transport.Full || run.Kind == transport.Survey {
 		d = 10 * time.Minute
 	}
+	if run.Kind == transport.Full && run.MaxSize > 0 && !run.Contents && !run.Target.Params.Checksum {
+		d = 2 * time.Minute // no file of it takes the remote longer; a fifo in a file's place hangs for ever there
+	}
 	return d << min(s.patienceShift.Load(), 8)
 }
