@@ -127,7 +127,9 @@ func (s *Session) patience(run rsync.Run) time.Duration {
 		d = 10 * time.Minute
 	}
 	if run.Kind == transport.Full && run.MaxSize > 0 && !run.Contents && !run.Target.Params.Checksum {
-		d = 2 * time.Minute // no file of it takes the remote longer; a fifo in a file's place hangs for ever there
+		// The remote reads no large file for it in silence. Longer silence may be an
+		// open(2) there that never returns: a fifo has taken a file's place.
+		d = 2 * time.Minute
 	}
 	return d << min(s.patienceShift.Load(), 8)
 }
