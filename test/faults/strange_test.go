@@ -107,7 +107,7 @@ func TestNoWatermarkWhileADiskIsAway(t *testing.T) {
 	s.write("a")
 	s.mirror()
 	s.equal()
-	s.must(syscall.Unmount(s.src+"/mnt", 0))
+	testkit.Eventually(t, limit, "the disk can be unmounted", func() bool { return syscall.Unmount(s.src+"/mnt", 0) == nil })
 	s.logs("deletions are held")
 	s.must(os.Remove(s.path("disk/d/goes")))
 	s.must(os.WriteFile(s.path("disk/d/comes"), []byte("new"), 0o644))

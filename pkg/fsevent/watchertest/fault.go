@@ -175,7 +175,7 @@ func (b Backend) testMountAppearsAndDisappears(t *testing.T) {
 	Write(t, mnt, "on-it", "f")
 	r.Want("close file a/mnt/on-it/f", 1)
 	// The watches must not keep it busy.
-	r.Until("umount", func() bool { return unix.Unmount(mnt, 0) == nil })
+	r.Unmount(mnt)
 	mounted = false
 	r.Want("mount a/mnt false", 1)
 	r.Audit(nil)
@@ -200,7 +200,7 @@ func (b Backend) testMountIsReplacedUnseen(t *testing.T) {
 	for i := 1; i <= 5; i++ {
 		release := r.Told.Hold()
 		Write(t, root, fmt.Sprint("busy", i))
-		r.Until("umount", func() bool { return unix.Unmount(mnt, 0) == nil })
+		r.Unmount(mnt)
 		mount()
 		Write(t, mnt, "on-it") // has no event
 		release()
@@ -220,7 +220,7 @@ func (b Backend) testRootUnmounted(t *testing.T) {
 	t.Cleanup(func() { unix.Unmount(root, unix.MNT_DETACH) })
 	Mkdir(t, root, "a")
 	r := b.Start(t, root, Options{})
-	r.Until("umount", func() bool { return unix.Unmount(root, 0) == nil })
+	r.Unmount(root)
 	r.Want("root gone", 1)
 	r.Want("root back", 1) // the directory below
 	r.Audit(nil)

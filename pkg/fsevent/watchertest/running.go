@@ -235,6 +235,12 @@ func (r *Running) Until(what string, cond func() bool) {
 	}
 }
 
+// Unmount unmounts a file system, which the watcher may use for a moment.
+func (r *Running) Unmount(dir string) {
+	r.t.Helper()
+	r.Until("the unmount of "+dir, func() bool { return unix.Unmount(dir, 0) == nil })
+}
+
 func tail(s string) string { return s[max(0, len(s)-4000):] }
 
 func pause(d time.Duration) { <-time.After(d) }
