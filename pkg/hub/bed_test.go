@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,12 +102,18 @@ func (b *bed) edge(name string, trees ...string) dial.Way {
 	return w
 }
 
+// connect connects. While the hub takes a roster over it may refuse a key for a moment:
+// sources and edges try again, and so does this.
 func (b *bed) connect(w dial.Way, more ...nats.Option) *nats.Conn {
 	b.Helper()
-	c, err := dial.Connect(b.Context(), w, more...)
-	if err != nil {
-		b.Fatal(err)
-	}
+	var c *nats.Conn
+	b.await("a connection", func() (ok bool) {
+		var err error
+		if c, err = dial.Connect(b.Context(), w, more...); err != nil && !errors.Is(err, nats.ErrAuthorization) {
+			b.Fatal(err)
+		}
+		return err == nil
+	})
 	b.Cleanup(c.Close)
 	return c
 }

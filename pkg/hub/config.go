@@ -74,6 +74,12 @@ const (
 	// maxPending is how many bytes may wait for one edge that does not read: beyond it
 	// the connection is closed, and the edge catches up from the stream.
 	maxPending = 16 << 20
+	// What one edge may have at a time: some connections that the hub has not yet seen to
+	// be dead, and on each the subscriptions of its trees. What an edge sends is small.
+	edgeConnections   = 8
+	edgePayload       = 32 << 10
+	edgeSubscriptions = 64 // and treeSubscriptions for each tree
+	treeSubscriptions = 16
 )
 
 // rights are what an edge may do, as subjects.
@@ -153,6 +159,9 @@ func edge(e roster.Edge) object {
 		imports = append(imports, object{"service": object{"account": hubAccount, "subject": stream.InfoSubject(tree)}, "to": infoAlias + tree})
 	}
 	return object{
+		"limits": object{
+			"max_connections": edgeConnections, "max_payload": edgePayload, "max_subscriptions": edgeSubscriptions + treeSubscriptions*len(e.Trees),
+		},
 		"imports":  imports,
 		"mappings": mappings,
 		"users": []object{{

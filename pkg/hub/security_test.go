@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/sersync/sersync/pkg/hub/roster"
 	"github.com/sersync/sersync/pkg/stream"
@@ -173,6 +175,95 @@ func TestAnEdgesKeyHarmsNobody(t *testing.T) {
 	if len(b.entries("secret")) != 2 {
 		t.Error("the other tree has changed")
 	}
+}
+
+// An edge writes its own report and nothing else: it cannot have the hub remove those of
+// others, and neither large reports nor many of them fill the hub's disk. It has a few
+// connections at a time.
+func TestAnEdgeDoesNotFillTheHub(t *testing.T) {
+	b := newBed(t)
+	s := b.source("web", nil)
+	write(t, s.dir, "f", "1")
+	// A bucket of before the limits gets them when a source connects.
+	c := b.connect(b.sourceWay())
+	js, err := jetstream.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: stream.Mirrors, MaxBytes: 64 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	send(t, s, "f")
+	way := b.edge("e1", "web")
+	e1, e2 := b.connect(way), b.connect(b.edge("e2", "web"))
+	report := func(of *nats.Conn, edge string, size int, header nats.Header) string {
+		t.Helper()
+		data, err := stream.Report{Edge: edge, Tree: "web"}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = append(data, bytes.Repeat([]byte(" "), size)...)
+		ack, err := of.RequestMsg(&nats.Msg{Subject: stream.ReportSubject(edge, "web"), Data: data, Header: header}, 60e9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(ack.Data)
+	}
+	all := func() bool { return len(s.Edges(time.Now()).List) == 2 }
+	for edge, of := range map[string]*nats.Conn{"e1": e1, "e2": e2} {
+		if said := report(of, edge, 0, nil); strings.Contains(said, "error") {
+			t.Fatal(said)
+		}
+	}
+	b.await("both edges are seen", all)
+
+	if said := report(e1, "e1", 0, nats.Header{"Nats-Rollup": {"all"}}); !strings.Contains(said, "error") {
+		t.Error("an edge removes the reports of others:", said)
+	}
+	announce := &nats.Msg{Subject: stream.MirrorSubject("e1", "web"), Header: nats.Header{"Nats-Rollup": {"all"}}}
+	if ack, err := e1.RequestMsg(announce, 60e9); err != nil || !strings.Contains(string(ack.Data), "error") {
+		t.Errorf("an edge removes the announcements of others: %v", err)
+	}
+	if said := report(e1, "e1", 2*stream.MaxReport, nil); !strings.Contains(said, "error") {
+		t.Error("a large report is stored:", said)
+	}
+	if err := e1.Publish(stream.ReportSubject("e1", "web"), make([]byte, maxPayload/2)); !errors.Is(err, nats.ErrMaxPayload) {
+		t.Error("a message as large as the source's is sent:", err)
+	}
+	for range 2000 {
+		if err := e1.Publish(stream.ReportSubject("e1", "web"), make([]byte, stream.MaxReport)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e1.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := js.Stream(t.Context(), stream.BucketStream(stream.Reports))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := kept.CachedInfo().State; st.Msgs != 2 || st.Bytes > 4*stream.MaxReport {
+		t.Errorf("%d reports of two edges take %d bytes", st.Msgs, st.Bytes)
+	}
+	if !all() {
+		t.Errorf("an edge is not seen any more: %+v", s.Edges(time.Now()))
+	}
+
+	for range edgeConnections - 1 {
+		b.connect(way)
+	}
+	_, err = dial.Connect(t.Context(), way)
+	if reason, _ := dial.Explain(err); reason != "the hub has too many connections with this key" {
+		t.Errorf("one connection too many: %v", err)
+	}
+	e1.Close()
+	b.await("a connection is free again", func() bool {
+		c, err := dial.Connect(t.Context(), way)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
 }
 
 // refused waits until the server has refused what was sent last.

@@ -114,14 +114,14 @@ func RepublishMirrors() (source, destination string) { return bucket(Mirrors) + 
 // GetMirror is where the last announcement of a mirror is asked for, with an empty
 // request.
 func GetMirror(edge, tree string) string {
-	return "$JS.API.DIRECT.GET." + bucketStream(Mirrors) + "." + MirrorSubject(edge, tree)
+	return "$JS.API.DIRECT.GET." + BucketStream(Mirrors) + "." + MirrorSubject(edge, tree)
 }
 
 // Inbox is the beginning of the subjects at which an edge takes answers. Every edge has
 // its own, so that none can read the answers of another.
 func Inbox(edge string) string { return "_INBOX_" + edge }
 
-// bucketStream is the stream in which NATS keeps a bucket.
-func bucketStream(name string) string { return "KV_" + name }
+// BucketStream is the stream in which NATS keeps a bucket.
+func BucketStream(name string) string { return "KV_" + name }
 
 func bucket(name string) string { return "$KV." + name + "." }

@@ -20,8 +20,8 @@ const (
 	Silent       = 3 * time.Minute
 )
 
-// maxReport is the size in bytes of a report or an announcement that is read.
-const maxReport = 8 << 10
+// MaxReport is the size in bytes of a report or an announcement that is read.
+const MaxReport = 8 << 10
 
 // maxText is the length of a text in a report, in bytes: what is beyond it is cut off.
 const maxText = 300
@@ -69,7 +69,7 @@ func (r Report) Encode() ([]byte, error) {
 // that is about another edge or tree, or makes no sense, is refused.
 func DecodeReport(edge, tree string, b []byte) (Report, error) {
 	var r Report
-	if len(b) > maxReport {
+	if len(b) > MaxReport {
 		return Report{}, fmt.Errorf("report of edge %s about tree %s: %d bytes are too many", edge, tree, len(b))
 	}
 	if err := json.Unmarshal(b, &r); err != nil {
@@ -112,7 +112,7 @@ func (m Mirror) Encode() ([]byte, error) {
 // DecodeMirror reads the announcement that stands under the key of an edge and a tree.
 func DecodeMirror(edge, tree string, b []byte) (Mirror, error) {
 	var m Mirror
-	if len(b) > maxReport {
+	if len(b) > MaxReport {
 		return Mirror{}, fmt.Errorf("announcement of mirror %s of tree %s: %d bytes are too many", edge, tree, len(b))
 	}
 	if err := json.Unmarshal(b, &m); err != nil {

@@ -64,7 +64,7 @@ func TestReports(t *testing.T) {
 		"no JSON":        `ssc`,
 		"a bad epoch":    `{"edge":"e1","tree":"web","epoch":"12"}`,
 		"negative dirty": `{"edge":"e1","tree":"web","dirty":-1}`,
-		"too long":       `{"edge":"e1","tree":"web"` + strings.Repeat(" ", maxReport) + `}`,
+		"too long":       `{"edge":"e1","tree":"web"` + strings.Repeat(" ", MaxReport) + `}`,
 	} {
 		if _, err := DecodeReport("e1", "web", []byte(bad)); err == nil {
 			t.Errorf("%s is read", why)

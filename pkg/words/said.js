@@ -186,6 +186,8 @@ const table = new Map(Object.entries({
   "name-stream-files": ["name the files in creds= and ca= that sersync-hub has written, with mode 0600 for creds=", "请在 creds= 和 ca= 中填写 sersync-hub 生成的文件，creds= 的文件权限应为 0600"],
   "hub-refuses-key": ["the hub refuses the key", "hub 拒绝该密钥"],
   "name-hub-key": ["name the key in creds= that sersync-hub has made for this host", "请在 creds= 中填写 sersync-hub 为本机生成的密钥"],
+  "hub-key-crowded": ["the hub has too many connections with this key", "hub 上使用该密钥的连接过多"],
+  "see-key-shared": ["see whether other hosts use the same key; dead connections are closed by themselves", "请检查是否有其他主机使用同一密钥；失效的连接会自动关闭"],
   "hub-not-trusted": ["the hub's certificate is not trusted", "hub 的证书不受信任"],
   "name-hub-ca": ["name the hub's ca.pem in ca=, and the hub in url= by a name that it was started with (--name)", "请在 ca= 中填写 hub 的 ca.pem，并在 url= 中使用 hub 启动时指定的名称（--name）"],
   "hub-tls-differs": ["hub and configuration do not agree on TLS", "hub 与配置的 TLS 设置不一致"],

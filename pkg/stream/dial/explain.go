@@ -39,6 +39,8 @@ func Explain(err error) (reason, remedy string) {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
 		errors.Is(err, nats.ErrAccountAuthExpired), errors.Is(err, nats.ErrPermissionViolation):
 		return "the hub refuses the key", "name the key in creds= that sersync-hub has made for this host"
+	case errors.Is(err, nats.ErrMaxAccountConnectionsExceeded):
+		return "the hub has too many connections with this key", "see whether other hosts use the same key; dead connections are closed by themselves"
 	case distrusted(err):
 		return Distrusted, "name the hub's ca.pem in ca=, and the hub in url= by a name that it was started with (--name)"
 	case errors.Is(err, nats.ErrSecureConnWanted), errors.Is(err, nats.ErrSecureConnRequired):

@@ -83,7 +83,8 @@ func (d *Desk) Forget(ctx context.Context, edge string) error {
 			return fmt.Errorf("list what edge %s has reported: %w", edge, err)
 		}
 		for key := range list.Keys() {
-			if err := kv.Purge(ctx, key); err != nil {
+			// Not Purge: the buckets take no header that removes messages.
+			if err := kv.Delete(ctx, key); err != nil {
 				return fmt.Errorf("forget what edge %s has reported: %w", edge, err)
 			}
 		}

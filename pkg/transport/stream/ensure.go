@@ -24,8 +24,12 @@ type Limits struct {
 // maxMessage is what a message may take; package change stays below it.
 const maxMessage = 1 << 20
 
-// bucketBytes bounds each of the buckets: reports of some thousand edges.
-const bucketBytes = 64 << 20
+const (
+	// bucketBytes bounds each of the buckets: reports of some thousand edges.
+	bucketBytes = 64 << 20
+	// entryBytes is what an edge may write under one of its keys, headers included.
+	entryBytes = stream.MaxReport + 1<<10
+)
 
 func config(tree string, most Limits) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
@@ -115,9 +119,29 @@ func buckets(ctx context.Context, js jetstream.JetStream, most Limits) (claims j
 			}
 			claims, err = js.CreateKeyValue(ctx, c)
 		}
+		if err == nil && name != stream.Claims {
+			err = restrain(ctx, js, name)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("bucket %s: %w", name, err)
 		}
 	}
 	return claims, nil
+}
+
+// restrain lets nobody who may write one key of a bucket do more than that. NATS's own
+// buckets take a header with which whoever writes a key removes all others, and values
+// as large as a message.
+func restrain(ctx context.Context, js jetstream.JetStream, bucket string) error {
+	s, err := js.Stream(ctx, stream.BucketStream(bucket))
+	if err != nil {
+		return err
+	}
+	c := s.CachedInfo().Config
+	if !c.AllowRollup && c.MaxMsgSize == entryBytes {
+		return nil
+	}
+	c.AllowRollup, c.MaxMsgSize = false, entryBytes
+	_, err = js.UpdateStream(ctx, c)
+	return err
 }
