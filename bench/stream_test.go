@@ -3,131 +3,162 @@ package bench
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/sersync/sersync/internal/testkit"
 )
 
-// network is a source that publishes to a hub, and edges that follow it, each a process
-// of its own.
-type network struct {
-	*contender
-	hub   int
-	edges []int
-	dirs  []string
+// fleet is one file of 4 KiB to some receivers, pushed and through a hub.
+type fleet struct {
+	receivers int
+	goal      float64 // ms that the stream may take at p50
+	streamed  int     // how often it is measured
+	pushed    int     // 0: not by push
 }
 
-func newNetwork(b *testing.B, edges int) *network {
-	b.Helper()
-	n := &network{contender: &contender{series: series{name: "sersync, hub and edges"}, b: b, src: b.TempDir()}}
-	base := b.TempDir()
-	port := testkit.FreePort(b)
-	n.daemon = testkit.Rsyncd(b, testkit.RsyncdConf{Modules: []testkit.Module{{Name: module, Path: n.src, Options: []string{"read only = yes"}}}})
-	n.server = process(b, "--config="+filepath.Join(n.daemon.Dir, "rsyncd.conf"))
-	hub := testkit.Program(b, "sersync-hub")
-	n.hub = spawn(b, hub, "--dir", base+"/hub", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--metrics", "", "--max-store", "3000")
-	if _, ok := until(func() bool { return testkit.Exists(base + "/hub/address") }); !ok {
-		b.Fatal("the hub does not come up")
-	}
-	for i := range edges {
-		name := fmt.Sprintf("e%d", i)
-		dir := filepath.Join(base, name)
-		n.dirs = append(n.dirs, dir+"/tree")
-		if err := os.MkdirAll(dir+"/tree", 0o755); err != nil {
-			b.Fatal(err)
-		}
-		out, err := exec.Command(hub, "add-edge", name, "www", "--dir", base+"/hub").Output()
-		if err != nil {
-			b.Fatal(err)
-		}
-		lines := strings.Split(string(out), "\n")
-		key := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "# key") }) + 1
-		if err := os.WriteFile(dir+"/key", []byte(lines[key]), 0o600); err != nil {
-			b.Fatal(err)
-		}
-		write(b, dir+"/edge.xml", fmt.Appendf(nil, `<edge name="%s"><stream url="tls://127.0.0.1:%d" creds="%s/key" ca="%s/hub/ca.pem"/><state dir="%s/state"/><status socket="%s/s"/>
-<tree name="www" dir="%s/tree"><upstream host="127.0.0.1" port="%d" module="%s"/></tree></edge>`, name, port, dir, base, dir, dir, dir, n.daemon.Port(), module))
-	}
-	n.pid = start(b, n.src, []string{testkit.At(n.daemon.Port(), "unused")}, func(o *testkit.Options) {
-		element := fmt.Sprintf(`<stream name="www" url="nats://127.0.0.1:%d" creds="%s/hub/source.nk" ca="%s/hub/ca.pem"/>`, port, base, base)
-		o.Config = strings.Replace(o.Config, "<remote "+testkit.At(n.daemon.Port(), "unused")+"/>", element, 1)
-	}).PID()
-	for _, dir := range n.dirs {
-		n.edges = append(n.edges, spawn(b, testkit.Program(b, "sersync-edge"), "-o", filepath.Dir(dir)+"/edge.xml"))
-	}
-	write(b, filepath.Join(n.src, "canary"), []byte("1"))
-	for _, dir := range n.dirs {
-		if _, ok := arrived(dir, []string{"canary"}); !ok {
-			b.Fatal("an edge does not follow")
-		}
-	}
-	return n
-}
-
-// used is the processor time of the source, the hub and the edges so far, in seconds.
-func (n *network) used() (source, hub, edges float64) {
-	for _, pid := range n.edges {
-		edges += tree(pid).cpu
-	}
-	return tree(n.pid).cpu, tree(n.hub).cpu, edges
-}
-
-// BenchmarkStream8 and BenchmarkStream50 are one file of 4 KiB to receivers, pushed and
+// BenchmarkStream8 and those that follow are one file of 4 KiB to receivers, pushed and
 // through a hub.
-func BenchmarkStream8(b *testing.B) { pushOrStream(b, 8) }
+func BenchmarkStream8(b *testing.B) { fleet{8, 50, 20, 20}.run(b) }
 
 // BenchmarkStream50 is BenchmarkStream8 with fifty.
-func BenchmarkStream50(b *testing.B) { pushOrStream(b, 50) }
+func BenchmarkStream50(b *testing.B) { fleet{50, 50, 20, 20}.run(b) }
 
-func pushOrStream(b *testing.B, receivers int) {
+// BenchmarkStream100 is BenchmarkStream8 with a hundred, by the stream alone.
+func BenchmarkStream100(b *testing.B) { fleet{100, 50, 20, 0}.run(b) }
+
+// BenchmarkStream200 is BenchmarkStream8 with two hundred.
+func BenchmarkStream200(b *testing.B) { fleet{200, 500, 20, 10}.run(b) }
+
+// BenchmarkStream1000 is BenchmarkStream8 with a thousand, by the stream alone: on two
+// cores it takes minutes until a thousand remotes have begun by push.
+func BenchmarkStream1000(b *testing.B) { fleet{1000, 500, 20, 0}.run(b) }
+
+func (f fleet) run(b *testing.B) {
 	once(b)
-	push := newFarm(b, fmt.Sprintf("%d remotes by push", receivers), receivers)
-	push.sersync()
-	net := newNetwork(b, receivers)
-	pushed, streamed := watch(b, push.dirs...), watch(b, net.dirs...)
-	times := scale(20)
-	all := func(in *arrivals) time.Time {
-		var at time.Time
-		for range receivers {
-			var ok bool
-			if at, ok = in.wait(); !ok {
-				b.Fatal("not all receivers have the file")
-			}
-		}
-		return at
+	var push *farm
+	var pushed *arrivals
+	if f.pushed > 0 {
+		push = newFarm(b, fmt.Sprintf("%d remotes by push", f.receivers), f.receivers)
+		push.sersync()
+		pushed = watch(b, push.dirs...)
 	}
+	net := newNetwork(b, f.receivers)
+	streamed := watch(b, net.dirs...)
+	times := scale(f.streamed)
 	source0, hub0, edges0 := net.used()
 	for i := range times {
-		content := []byte(strings.Repeat(fmt.Sprintf("%08d", i), 512))
-		gap()
-		pushed.drain()
-		m := push.meter()
-		write(b, filepath.Join(push.src, "file"), content)
-		closed := time.Now()
-		at := all(pushed)
-		push.settle()
-		m.end(at.Sub(closed), ended{})
-
+		if push != nil && i < scale(f.pushed) {
+			gap()
+			pushed.drain()
+			m := push.meter()
+			m.end(f.change(b, push.src, i, pushed), ended{})
+			push.settle()
+		}
 		gap()
 		streamed.drain()
-		write(b, filepath.Join(net.src, "file"), content)
-		closed = time.Now()
-		net.times = append(net.times, all(streamed).Sub(closed))
+		net.times = append(net.times, f.change(b, net.src, i, streamed))
 	}
 	source, hub, edges := net.used()
 	per := func(v float64) float64 { return v / float64(times) }
 	net.cpu = append(net.cpu, per(source-source0))
-	net.note = fmt.Sprintf("processor time per change: source %.4f s, hub %.4f s, each edge %.4f s", per(source-source0), per(hub-hub0), per(edges-edges0)/float64(receivers))
-	f, p := net.figure(), push.figure()
-	f.Ratio = f.P50 / p.P50
+	net.note = fmt.Sprintf("processor time per change: source %.4f s, hub %.4f s, each edge %.4f s; %s",
+		per(source-source0), per(hub-hub0), per(edges-edges0)/float64(f.receivers), net.memory())
+	f.report(b, net, push)
+}
+
+// change writes a file and returns how long it took until every receiver had it.
+func (f fleet) change(b *testing.B, src string, i int, in *arrivals) time.Duration {
+	b.Helper()
+	write(b, filepath.Join(src, "file"), []byte(strings.Repeat(fmt.Sprintf("%08d", i), 512)))
+	closed, at := time.Now(), time.Time{}
+	for range f.receivers {
+		var ok bool
+		if at, ok = in.wait(); !ok {
+			b.Fatal("not all receivers have the file")
+		}
+	}
+	return at.Sub(closed)
+}
+
+func (f fleet) report(b *testing.B, net *network, push *farm) {
+	b.Helper()
+	s := net.figure()
+	r := row{Work: fmt.Sprintf("one file of 4 KiB to %d receivers, until all have it", f.receivers), Goal: fmt.Sprintf("p50 <= %.0f ms", f.goal), OK: s.P50 <= f.goal}
+	r.Reached = fmt.Sprintf("p50 %.0f ms, p95 %.0f ms; %s", s.P50, s.P95, s.Note)
+	if push != nil {
+		p := push.figure()
+		p.Note = fmt.Sprintf("memory: source %.0f MB", resident(b, push.pid, "VmRSS")/1e6)
+		s.Ratio = s.P50 / p.P50
+		r.Goal += ", and less processor time of the source than by push"
+		r.Reached += fmt.Sprintf("; by push p50 %.0f ms, source %.3f s, remotes %.3f s", p.P50, p.CPU, p.Remote)
+		r.OK = r.OK && s.CPU < p.CPU
+		r.Figures = []figure{s, p}
+	} else {
+		r.Figures = []figure{s}
+	}
+	add(b, r)
+}
+
+// BenchmarkStreamBurst is a tree being unpacked for twenty edges. What it is compared to
+// is one bare rsync to one receiver, and twenty copies by cp: the edges share the
+// processors, which they would not do on hosts of their own.
+func BenchmarkStreamBurst(b *testing.B) {
+	once(b)
+	const receivers = 20
+	net, ref := newNetwork(b, receivers), bare(b)
+	s := spec{dirs: 100, files: scale(10000), least: 1 << 10, most: 4 << 10}
+	cp, least := series{name: fmt.Sprintf("%d copies by cp", receivers)}, series{name: "bare rsync and copies"}
+	source0, hub0, edges0 := net.used()
+	times := repeats(5)
+	for i := range times {
+		s.differential = i
+		top := fmt.Sprintf("set%d", i)
+		s.make(b, ref.src, top)
+		m := ref.meter()
+		e := ref.rsync("./" + top)
+		m.end(e.took, e)
+		room := inMemory(b)
+		var to []string
+		for n := range receivers {
+			to = append(to, filepath.Join(room, fmt.Sprint(n)))
+		}
+		took, cpu := copies(b, filepath.Join(ref.src, top), to)
+		cp.add(took, cpu.Seconds(), 0, 0)
+		least.times = append(least.times, e.took+took)
+		if err := os.RemoveAll(room); err != nil {
+			b.Fatal(err)
+		}
+		net.times = append(net.times, net.burst(s, top))
+		net.against(&least)
+	}
+	source, hub, edges := net.used()
+	per := func(v float64) float64 { return v / float64(times) }
+	net.cpu = append(net.cpu, per(source-source0+hub-hub0+edges-edges0))
+	net.note = fmt.Sprintf("processor time per burst: source %.2f s, hub %.2f s, each edge %.2f s; %s",
+		per(source-source0), per(hub-hub0), per(edges-edges0)/receivers, net.memory())
+	f, r, c := net.figure(), ref.figure(), cp.figure()
+	const most = 1.5
 	add(b, row{
-		Work: fmt.Sprintf("one file of 4 KiB to %d receivers, until all have it", receivers), Goal: "p50 <= 50 ms, and less processor time of the source than by push",
-		Reached: fmt.Sprintf("p50 %.0f ms, p95 %.0f ms; by push p50 %.0f ms, source %.3f s; %s", f.P50, f.P95, p.P50, p.CPU, f.Note),
-		OK:      f.P50 <= 50 && f.CPU < p.CPU, Figures: []figure{f, p},
+		Work: fmt.Sprintf("%d files of 1-4 KiB in 100 new directories to %d edges, from the first create", s.files, receivers),
+		Goal: "<= 1.5 x one bare rsync of them to one receiver and 20 copies by cp",
+		Reached: fmt.Sprintf("time %.2f x, processor time %.2f x (%.1f s against %.1f s and %.1f s); %s", f.Ratio, f.CPU/(r.CPU+r.Remote+c.CPU),
+			f.P50/1000, r.P50/1000, c.P50/1000, f.Note),
+		OK: f.Ratio <= most, Figures: []figure{f, r, c},
 	})
+}
+
+// burst writes files and returns how long it took from the first create until every edge
+// had all of them.
+func (n *network) burst(s spec, top string) time.Duration {
+	n.b.Helper()
+	first, at := time.Now(), time.Time{}
+	s.make(n.b, n.src, top)
+	for _, dir := range n.dirs {
+		var ok bool
+		if at, ok = arrived(dir, s.paths(top)); !ok {
+			n.b.Fatalf("%s is not complete", dir)
+		}
+	}
+	return at.Sub(first)
 }
