@@ -92,7 +92,7 @@ func (l *loop) dispatchQueued(ctx context.Context) {
 // facts are what the lane knows for the plan about one path.
 func (l *loop) facts(w plan.Work, now time.Time) plan.Facts {
 	return plan.Facts{
-		Now: now, NoDelete: l.state.caps.NoDelete, Big: l.speed.big(), Resumes: l.sweeper.resumable,
+		Now: now, NoDelete: l.state.caps.NoDelete, Peer: l.state.peer, Big: l.speed.big(), Resumes: l.sweeper.resumable,
 		Hangs:   func(w plan.Work) bool { return l.hangs.apart(w.Path, w.Found.Stat.Uid, w.Taken) || l.blocksFull(w) },
 		Guarded: func(path string) bool { return l.guarded.dirs[path] },
 		Spares:  l.sparesIn,

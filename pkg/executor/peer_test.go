@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"os"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // The remote mirrors back. What a scan finds only there may be new and on its way
@@ -56,4 +58,29 @@ func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What the remote is asked about may be replaced while it answers. The judgement is not
+// that of the new file, which is asked about by itself.
+func TestWhatIsReplacedDuringAQuestionIsAskedAboutAgain(t *testing.T) {
+	var calls []string
+	onBed(t, with{files: []string{"f"}, carry: func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if !slices.Contains(c.Names, "f") {
+			return transport.Result{}, false
+		}
+		if calls = append(calls, c.Batch.Kind.String()); len(calls) == 1 {
+			put(b.T, b.src, "other", "newer")
+			must(b.T, os.Rename(b.src+"/other", b.src+"/f"))
+		}
+		return transport.Result{}, false
+	}}, func(t *testing.T, b *bed) {
+		put(t, b.src, "f", "arrived")
+		at(t, b.dst+"/f", time.Now().Add(-time.Hour))
+		b.Mark("f", dirty.Arrival)
+		b.arrives("f", "newer")
+		b.idle()
+		if want := []string{"times", "times", "send"}; !slices.Equal(calls, want) {
+			t.Errorf("calls %q, want %q", calls, want)
+		}
+	})
 }

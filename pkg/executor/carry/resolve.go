@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sersync/sersync/pkg/executor/disk"
 	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/executor/plan"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
@@ -21,6 +22,9 @@ func (v *versions) resolve(ctx context.Context, o *outcome.Outcome, suspects []s
 	names := v.judge(ctx, o, suspects)
 	o.Newer = append(o.Newer, names[differ]...)
 	for _, which := range []verdict{offer, send, lift} {
+		if len(names[which]) > 0 {
+			names[which] = v.unchanged(o, suspects, names[which])
+		}
 		if len(names[which]) == 0 || o.Err != nil || o.Result.Class > transport.Again {
 			continue
 		}
@@ -30,6 +34,23 @@ func (v *versions) resolve(ctx context.Context, o *outcome.Outcome, suspects []s
 		run.KeepSecond, run.LiftUpdate = which == offer && run.Contents, which == lift
 		v.further(ctx, o, run, names[which])
 	}
+}
+
+// unchanged are those of the names at which stands what was judged. The others are
+// looked at again, as the judgement is not theirs.
+func (v *versions) unchanged(o *outcome.Outcome, suspects []suspect, names []string) (same []string) {
+	judged := make(map[string]disk.File, len(suspects))
+	for _, s := range suspects {
+		judged[s.Path] = s.File
+	}
+	for _, f := range v.Files(names) {
+		if was := judged[f.Path]; f.Size == was.Size && f.Mtime.Equal(was.Mtime) && f.Change.Equal(was.Change) {
+			same = append(same, f.Path)
+		} else {
+			o.Wait(f.Path, f.Change)
+		}
+	}
+	return same
 }
 
 // judge asks the remote for its copies of the suspects of a flight, and tells

@@ -62,6 +62,10 @@ func NewCarrier(d *disk.Disk, t Tools) *Carrier {
 // and for what another host has put here, or may have.
 func (c *Carrier) sendRun(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	root, entries := outcome.Split(f.Works, func(w plan.Work) bool { return w.Path == "" })
+	var replaced []plan.Work
+	if f.Peer {
+		replaced, entries = c.replaced(entries)
+	}
 	attributed, entries := outcome.Split(entries, func(w plan.Work) bool {
 		why, asks := asksFirst(w, c.Terms)
 		return asks && why == byAttributes && !f.Caps.NoList
@@ -74,12 +78,41 @@ func (c *Carrier) sendRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 	attributes := c.Base(transport.Send, f.Caps)
 	attributes.Attributes = true
 	return outcome.InParts(f,
+		outcome.Part{Works: replaced, Fly: lookAgain},
 		outcome.Part{Works: plain, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendList(ctx, f, attributes) }},
 		outcome.Part{Works: touched, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTouched(ctx, f) }},
 		outcome.Part{Works: attributed, Fly: func(f outcome.Flight) outcome.Outcome { return c.versions.sendAsked(ctx, f) }},
 		outcome.Part{Works: asked, Fly: func(f outcome.Flight) outcome.Outcome { return c.versions.sendAsked(ctx, f) }},
 		outcome.Part{Works: root, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendRoot(ctx, f) }},
 	)
+}
+
+// replaced splits works in those whose file was replaced since it was looked at, maybe
+// by what has arrived, and the rest.
+func (c *Carrier) replaced(works []plan.Work) (replaced, rest []plan.Work) {
+	names := make([]string, 0, len(works))
+	for _, w := range works {
+		if w.Found.Regular() && w.Flags&dirty.Content != 0 {
+			names = append(names, w.Path)
+		}
+	}
+	now := make(map[string]disk.File, len(names))
+	for _, f := range c.Files(names) {
+		now[f.Path] = f
+	}
+	return outcome.Split(works, func(w plan.Work) bool {
+		f, ok := now[w.Path]
+		return ok && !f.Change.Equal(disk.Stamp(w.Found.Stat.Ctim)) && !f.Change.Equal(f.Mtime)
+	})
+}
+
+// lookAgain is a flight that sends nothing.
+func lookAgain(f outcome.Flight) outcome.Outcome {
+	o := outcome.NewOutcome(f)
+	for _, w := range f.Works {
+		o.Wait(w.Path, w.Taken)
+	}
+	return o
 }
 
 // fewTouched is up to how many files are compared by their contents in the run

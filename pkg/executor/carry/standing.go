@@ -73,9 +73,9 @@ const (
 )
 
 const (
-	// arrivalQuiet is how long a file that has arrived within the same second as
-	// the remote's copy waits. What is written there meanwhile is seconds newer
-	// then, so that -u, which counts whole seconds, keeps it.
+	// arrivalQuiet is how long a file waits that has, or may have, arrived within the
+	// same second as the remote's copy. What is written there meanwhile is seconds
+	// newer then, so that -u, which counts whole seconds, keeps it.
 	arrivalQuiet = 3 * time.Second
 	// ArrivalSettled is after which time a copy that is newer on the remote, and
 	// has not come here, is not on its way here.
@@ -156,7 +156,10 @@ func (s standing) unseenBeside() (verdict, time.Duration) {
 		}
 	case sameTime, noTimes:
 	}
-	return send, 0
+	if s.cause == byAttributes {
+		return send, 0 // no content goes
+	}
+	return send, arrivalQuiet
 }
 
 // arrivedOlder judges a file that has arrived here, when the copy is newer by whole

@@ -48,6 +48,7 @@ type Planner struct {
 type Facts struct {
 	Now      time.Time
 	NoDelete bool  // the remote takes no deletions
+	Peer     bool  // the remote mirrors back
 	Big      int64 // size in bytes above which a file goes by itself
 	// Hangs tells whether a file is to go with the queue of those that hang, and
 	// Resumes whether the part of a big file that has arrived is worth to be kept.
@@ -134,6 +135,9 @@ func (p *Planner) file(w Work, f Facts) Step {
 	if until := p.written(w); !until.IsZero() {
 		return again(w, until)
 	}
+	if until := untold(w); f.Peer && !until.IsZero() {
+		return again(w, until)
+	}
 	switch {
 	case f.Hangs(w):
 		return queued(KindSlow, w)
@@ -172,6 +176,25 @@ func (p *Planner) written(w Work) time.Time {
 	}
 	until := disk.Stamp(w.Found.Stat.Ctim).Add(inPlaceQuiet)
 	if w.Taken.Before(until) && until.Sub(w.Taken) <= inPlaceQuiet {
+		return until
+	}
+	return time.Time{}
+}
+
+// untoldFor is how long the event of a change may be under way on a busy machine.
+const untoldFor = time.Second
+
+// untold tells until when a file waits that was put in its place after the latest event
+// that told of it: what is changed here by the events so far may be an arrival by now,
+// and the next event will say so. Zero: it need not wait. A file that was simply written
+// has one time for its content and its place.
+func untold(w Work) time.Time {
+	if w.Flags&dirty.Content == 0 || !w.Found.Regular() || w.Found.Stat.Mtim == w.Found.Stat.Ctim {
+		return time.Time{}
+	}
+	placed := disk.Stamp(w.Found.Stat.Ctim)
+	until := placed.Add(untoldFor)
+	if placed.After(w.Last) && w.Taken.Before(until) && until.Sub(w.Taken) <= untoldFor {
 		return until
 	}
 	return time.Time{}

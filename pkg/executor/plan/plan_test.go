@@ -32,6 +32,7 @@ type lane struct {
 	slow     bool
 	guarded  bool
 	spares   bool
+	peer     bool
 }
 
 func (l lane) plan(w Work) Step {
@@ -40,7 +41,7 @@ func (l lane) plan(w Work) Step {
 		Held: func(string, bool) string { return l.held },
 	}
 	return p.Plan(w, Facts{
-		Now: now, NoDelete: l.noDelete, Big: 1000,
+		Now: now, NoDelete: l.noDelete, Peer: l.peer, Big: 1000,
 		Hangs: func(Work) bool { return l.slow }, Resumes: func(w Work) bool { return w.Found.Stat.Size > 2000 },
 		Guarded: func(string) bool { return l.guarded }, Spares: func(string) bool { return l.spares },
 	})
@@ -121,6 +122,33 @@ func TestAFileThatMayBeWrittenInPlaceWaits(t *testing.T) {
 		s := l.plan(Work{Item: Item{Path: "f", Flags: dirty.Content}, Found: found, Taken: now})
 		if waits := s.Deed == Postpone && s.Until.Equal(now.Add(inPlaceQuiet-age)); waits != wait {
 			t.Errorf("changed %v ago: %+v", age, s)
+		}
+	}
+}
+
+// A change that no event has told of yet may be an arrival, where the remote mirrors back.
+func TestAPeersFileWaitsForItsEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		peer         bool
+		flags        dirty.Flags
+		placed, told time.Duration // before the look
+		written      time.Duration // before it was placed
+		waits        bool
+	}{
+		"placed after the latest event":  {true, dirty.Content, 100 * time.Millisecond, time.Second, time.Second, true},
+		"told":                           {true, dirty.Content, 100 * time.Millisecond, 50 * time.Millisecond, time.Second, false},
+		"no event comes":                 {true, dirty.Content, untoldFor, time.Hour, time.Second, false},
+		"simply written":                 {true, dirty.Content, 100 * time.Millisecond, time.Second, 0, false},
+		"an arrival":                     {true, dirty.Arrival, 100 * time.Millisecond, time.Second, time.Second, false},
+		"nobody mirrors back":            {false, dirty.Content, 100 * time.Millisecond, time.Second, time.Second, false},
+		"the clock of the disk is wrong": {true, dirty.Content, -time.Hour, time.Second, time.Second, false},
+	} {
+		found := present(unix.S_IFREG, 10)
+		found.Stat.Ctim = unix.NsecToTimespec(now.Add(-c.placed).UnixNano())
+		found.Stat.Mtim = unix.NsecToTimespec(now.Add(-c.placed - c.written).UnixNano())
+		s := lane{peer: c.peer}.plan(Work{Item: Item{Path: "f", Flags: c.flags, Last: now.Add(-c.told)}, Found: found, Taken: now})
+		if waits := s.Deed == Postpone && s.Until.Equal(now.Add(untoldFor-c.placed)); waits != c.waits {
+			t.Errorf("%s: %+v", name, s)
 		}
 	}
 }

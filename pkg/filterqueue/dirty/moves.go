@@ -26,7 +26,7 @@ func (d *Set) markLocked(path string, f Flags, stamp int64) *mark {
 	n := d.root
 	for end := 0; end < len(path); {
 		if n.pend.absorbs() {
-			return d.touchLocked(n.pend, d.gone.takeOver(n.pend, path, f))
+			return d.touchLocked(n.pend, d.gone.takeOver(n.pend, path, f), stamp)
 		}
 		start := end
 		if start > 0 {
@@ -41,13 +41,13 @@ func (d *Set) markLocked(path string, f Flags, stamp int64) *mark {
 		n = k
 	}
 	if n.pend != nil {
-		return d.touchLocked(n.pend, f)
+		return d.touchLocked(n.pend, f, stamp)
 	}
 	if n.fly != nil {
 		// What the run in flight looked at may no longer be what is there.
 		f |= n.fly.flags & (Tree | Gone)
 	}
-	m := &mark{node: n, since: stamp, flags: f}
+	m := &mark{node: n, since: stamp, last: stamp, flags: f}
 	m.ageBefore(&d.age)
 	d.addPendingLocked(n, m)
 	d.enqueueLocked(m, false)
@@ -56,9 +56,9 @@ func (d *Set) markLocked(path string, f Flags, stamp int64) *mark {
 
 // touchLocked adds the flags of a fresh event to a pending mark. A path that
 // was found absent, or was put off without having failed, is ready at once.
-func (d *Set) touchLocked(m *mark, f Flags) *mark {
+func (d *Set) touchLocked(m *mark, f Flags, stamp int64) *mark {
 	grown := f&^m.flags&Tree != 0
-	m.flags = m.flags.with(f)
+	m.flags, m.last = m.flags.with(f), max(m.last, stamp)
 	if m.attempt == 0 {
 		m.flags &^= seenAbsent
 		if m.where == delayedUntil {
@@ -233,7 +233,7 @@ func (d *Set) absorbLocked(tree, m *mark) {
 	d.gone.bequeath(m, tree)
 	tree.inheritAge(m)
 	d.forgetLocked(m)
-	d.touchLocked(tree, f)
+	d.touchLocked(tree, f, m.last)
 }
 
 // absorbBelowLocked lets m, if it is such a tree, take over what is pending
@@ -296,9 +296,9 @@ func (d *Set) treeLocked(n *node) *mark {
 		// The failure that it waits out is not its entries': they are due.
 		n.pend.attempt = 0
 		delete(d.failing, n.pend)
-		return d.touchLocked(n.pend, f)
+		return d.touchLocked(n.pend, f, d.last)
 	}
-	m := &mark{node: n, since: d.last, flags: f}
+	m := &mark{node: n, since: d.last, last: d.last, flags: f}
 	if n.fly != nil {
 		m.flags |= n.fly.flags & Gone
 	}

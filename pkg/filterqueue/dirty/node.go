@@ -113,7 +113,7 @@ type mark struct {
 	aprev, anext *mark // ring of age
 	qprev, qnext *mark // ring of the queue or of a blocker
 	node         *node
-	since        int64 // unix ns
+	since, last  int64 // unix ns
 	notBefore    int64 // ns since Set.base; 0: no delay
 	heapIndex    int32 // valid while delayedUntil
 	attempt      int16
@@ -129,7 +129,7 @@ func (m *mark) absorbs() bool {
 
 func (m *mark) item() Item {
 	return Item{
-		Path: m.node.path, Flags: m.flags &^ seenAbsent, Since: time.Unix(0, m.since),
+		Path: m.node.path, Flags: m.flags &^ seenAbsent, Since: time.Unix(0, m.since), Last: time.Unix(0, m.last),
 		Attempt: int(m.attempt), Looked: m.flags&seenAbsent != 0,
 	}
 }

@@ -48,6 +48,7 @@ type Item struct {
 	Path    string    // relative to the watch root; "" is the root itself
 	Flags   Flags     // what is known about it
 	Since   time.Time // first mark that no successful run has covered
+	Last    time.Time // latest mark: what happened to the path later was not told yet
 	Attempt int       // failed attempts so far
 	Looked  bool      // found absent once; the second look is due
 }
@@ -241,7 +242,7 @@ func (d *Set) Return(it Item, notBefore time.Time) {
 		m.notBefore = d.sinceBase(notBefore)
 	}
 	if fresh != nil {
-		m.flags = m.flags.with(fresh.flags)
+		m.flags, m.last = m.flags.with(fresh.flags), fresh.last
 		d.gone.bequeath(fresh, m)
 		if m.attempt == 0 {
 			m.notBefore = 0

@@ -54,6 +54,24 @@ func TestTakesOldestFirstAndForgetsOnDone(t *testing.T) {
 	}
 }
 
+func TestTheLatestMarkIsKept(t *testing.T) {
+	d := New(t0, Limits{})
+	d.Mark("f", Content, at(1))
+	d.Mark("f", Content, at(2))
+	for _, want := range []int{2, 2, 5, 5} {
+		got := d.Take(at(9), 9)
+		wantPaths(t, got, "f")
+		if !got[0].Last.Equal(at(want)) || !got[0].Since.Equal(at(1)) {
+			t.Fatalf("%+v: want the first mark of 1 and the latest one of %d", got[0], want)
+		}
+		if want == 2 && got[0].Attempt == 1 {
+			d.Mark("f", Arrival, at(5))
+		}
+		got[0].Attempt++
+		d.Return(got[0], time.Time{})
+	}
+}
+
 func TestRemarkInFlightStaysDirty(t *testing.T) {
 	d := New(t0, Limits{})
 	d.Mark("d", Tree|Gone, at(0))
