@@ -13,6 +13,9 @@ import (
 // helperEnv makes the test binary a parent that is to be killed.
 const helperEnv = "RSYNC_TEST_PARENT"
 
+// plainEnv makes the test binary a program that starts one enclosed child and says what became of it.
+const plainEnv = "RSYNC_TEST_PLAIN"
+
 // listEnv is the length of that parent's list for its child; 0: none.
 const listEnv = "RSYNC_TEST_LIST"
 
@@ -20,7 +23,24 @@ func TestMain(m *testing.M) {
 	if script := os.Getenv(helperEnv); script != "" {
 		parent(script)
 	}
+	if os.Getenv(plainEnv) != "" {
+		runEnclosed()
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// runEnclosed starts an enclosed child, and says what it has written.
+func runEnclosed() {
+	l := NewLauncher([]string{"PATH=/usr/bin:/bin"}, nil)
+	go l.Run(context.Background())
+	c := Command{Program: "/bin/sh", Args: []string{"-c", "cat; echo pid $$"}, Dir: ".", Enclosed: true, Stdin: []byte("a list\n")}
+	c.Line = func(line []byte) { fmt.Printf("%s\n", line) }
+	p, err := l.Start(context.Background(), c)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(p.Wait().Exit)
 }
 
 // parent starts a child that would never end, says its pid, and hangs.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -99,6 +100,21 @@ const killWait = 3 * time.Second
 // Start runs the command. The child is in a process group of its own, so that
 // a terminal's Ctrl-C reaches this program alone, and it ends when ctx does.
 func (l *Launcher) Start(ctx context.Context, c Command) (*Process, error) {
+	p, err := l.launch(ctx, c)
+	if err != nil && c.Enclosed && noNamespace(err) {
+		c.Enclosed = false
+		return l.launch(ctx, c)
+	}
+	return p, err
+}
+
+// noNamespace tells whether a start may have failed because the child was to get namespaces: a container may not make
+// any, some hosts let nobody but root, and how many there can be is limited (clone(2)).
+func noNamespace(err error) bool {
+	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOSPC, unix.EUSERS, unix.EINVAL, unix.ENOSYS}, func(e error) bool { return errors.Is(err, e) })
+}
+
+func (l *Launcher) launch(ctx context.Context, c Command) (*Process, error) {
 	outer := ctx
 	ctx, kill := context.WithCancelCause(outer)
 	cmd := exec.CommandContext(ctx, c.Program, c.Args...) //nolint:gosec // an argument vector made by this package

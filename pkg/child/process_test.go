@@ -56,6 +56,31 @@ func TestGrandchildrenDieWithAKilledParent(t *testing.T) {
 	})
 }
 
+// In a container a child gets no namespace, whatever it was to have: it runs without. The
+// first of those in a namespace of pids has the number 1.
+func TestAChildWithoutANamespace(t *testing.T) {
+	self, err := os.Executable()
+	must(t, err)
+	run := func(command ...string) string {
+		cmd := exec.Command(command[0], append(command[1:], self)...)
+		cmd.Env = append(os.Environ(), plainEnv+"=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%q: %v\n%s", command, err, out)
+		}
+		return string(out)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can take the rights from itself")
+	}
+	if out := run("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"); !strings.HasPrefix(out, "a list\npid ") || out == "a list\npid 1\n" {
+		t.Errorf("without rights: %q", out)
+	}
+	if out := run("env"); out != "a list\npid 1\n" {
+		t.Errorf("with rights: %q", out)
+	}
+}
+
 // A child must not take its parent's death for the end of its list.
 func TestAKilledParentCutsNoListShort(t *testing.T) {
 	cut := ""

@@ -30,7 +30,7 @@ type stamps struct {
 // order finds out which of the copies of the same second are older than the
 // files here. Where that cannot be known it stays unknown; a file of which the remote
 // says nothing is silent.
-func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch, suspects []suspect, a *copiesThere) transport.Result {
+func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch, suspects []suspect, a *copiesThere) (transport.Result, error) {
 	var unknown []suspect
 	for _, s := range suspects {
 		c, ok := a.copies[s.Path]
@@ -43,12 +43,12 @@ func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch
 		}
 	}
 	if len(unknown) == 0 || t.dir == "" {
-		return transport.Result{}
+		return transport.Result{}, nil
 	}
 	dir, err := t.scratch()
 	if err != nil {
 		t.log.Debug("not known which files of one second are newer", zap.Error(err))
-		return transport.Result{}
+		return transport.Result{}, nil
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what is left is removed at the next start
 	var names []string
@@ -58,9 +58,9 @@ func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch
 			names, run.MaxSize = append(names, s.Path), max(run.MaxSize, size, 1)
 		}
 	}
-	result := t.stamp(ctx, f, run, names, dir)
-	if result.Class > transport.Again && result.Class != transport.Partly {
-		return result
+	result, err := t.stamp(ctx, f, run, names, dir)
+	if err != nil || result.Class > transport.Again && result.Class != transport.Partly {
+		return result, err
 	}
 	for _, s := range unknown {
 		if st, err := os.Stat(filepath.Join(dir, s.Path)); err == nil {
@@ -70,16 +70,13 @@ func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch
 			}
 		}
 	}
-	return transport.Result{}
+	return transport.Result{}, nil
 }
 
 // stamp runs rsync in the scratch directory.
-func (t stamps) stamp(ctx context.Context, f outcome.Flight, run transport.Batch, names []string, dir string) transport.Result {
+func (t stamps) stamp(ctx context.Context, f outcome.Flight, run transport.Batch, names []string, dir string) (transport.Result, error) {
 	trip, err := t.way.Do(ctx, transport.Call{Batch: run, Names: names, Start: f.Lease.Take, Scratch: dir})
-	if err != nil {
-		return transport.Result{Class: transport.Stopped}
-	}
-	return trip.Result
+	return trip.Result, err
 }
 
 func (t stamps) scratch() (string, error) {

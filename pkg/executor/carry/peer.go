@@ -29,7 +29,12 @@ func (v *versions) findForeign(ctx context.Context, o *outcome.Outcome) {
 	}
 	a, result := copiesThere{}, transport.Result{}
 	if len(files) > 0 && !o.Flight.Caps.NoList {
-		if a, result = v.copies(ctx, o.Flight, files); result.Class > transport.Again {
+		var err error
+		if a, result, err = v.copies(ctx, o.Flight, files); err != nil {
+			o.Err = err
+			return
+		}
+		if result.Class > transport.Again {
 			o.Result = result
 			return
 		}

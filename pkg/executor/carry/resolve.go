@@ -62,9 +62,13 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 	if len(suspects) == 0 || o.Flight.Caps.NoList || o.Err != nil || o.Result.Class > transport.Again {
 		return nil
 	}
-	a, result := v.copies(ctx, o.Flight, suspects)
-	if result.Class <= transport.Again || result.Class == transport.Partly {
-		result = stamps{v.way, v.scratch, v.log}.order(ctx, o.Flight, v.Base(transport.Stamps, o.Flight.Caps), suspects, &a)
+	a, result, err := v.copies(ctx, o.Flight, suspects)
+	if err == nil && (result.Class <= transport.Again || result.Class == transport.Partly) {
+		result, err = stamps{v.way, v.scratch, v.log}.order(ctx, o.Flight, v.Base(transport.Stamps, o.Flight.Caps), suspects, &a)
+	}
+	if err != nil {
+		o.Err = err
+		return nil
 	}
 	if result.Class > transport.Again && result.Class != transport.Partly {
 		o.Result = result // not asked is not answered: what -u has held back would stay so
@@ -142,8 +146,8 @@ type copiesThere struct {
 	silent map[string]bool
 }
 
-// copies asks for the sizes and times of the remote's copies.
-func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []suspect) (a copiesThere, result transport.Result) {
+// copies asks for the sizes and times of the remote's copies. The error says why nothing was asked.
+func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []suspect) (a copiesThere, result transport.Result, err error) {
 	run := v.Base(transport.Times, f.Caps)
 	a = copiesThere{copies: map[string]transport.Copy{}, orders: map[string]order{}, silent: map[string]bool{}}
 	names := make([]string, len(suspects))
@@ -151,7 +155,7 @@ func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []susp
 		names[i], a.silent[s.Path] = s.Path, true
 	}
 	if err := f.Lease.Take(ctx); err != nil {
-		return a, transport.Result{Class: transport.Stopped}
+		return a, transport.Result{Class: transport.Stopped}, nil
 	}
 	trip, err := v.way.Do(ctx, transport.Call{Batch: run, Names: names, Copied: func(c transport.Copy) {
 		if c.Other {
@@ -162,7 +166,7 @@ func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []susp
 		delete(a.silent, c.Path)
 	}})
 	if err != nil {
-		return a, transport.Result{Class: transport.Trouble}
+		return a, result, err
 	}
 	result = trip.Result
 	for _, e := range result.Failed {
@@ -180,7 +184,7 @@ func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []susp
 		// connection.
 		result.Class = transport.Partly
 	}
-	return a, result
+	return a, result, nil
 }
 
 // asksFirst tells whether the remote is asked about a file before it is sent, and

@@ -19,8 +19,8 @@ func (c *Carrier) NoneThere(ctx context.Context, f outcome.Flight, names []strin
 	for i, n := range names {
 		suspects[i].Path = n
 	}
-	a, result := c.versions.copies(ctx, f, suspects)
-	return len(a.copies) == 0 && (result.Exit == 23 || result.Exit == 24)
+	a, result, err := c.versions.copies(ctx, f, suspects)
+	return err == nil && len(a.copies) == 0 && (result.Exit == 23 || result.Exit == 24)
 }
 
 // TopEntries are some names of the watch root which the target has had since

@@ -28,7 +28,7 @@ EOF
 
 # play [VARIABLE...]: the playbook of the example, with its own package and password.
 play() {
-    ansible-playbook -i inventory site.yml -e "sersync_package=$(echo /tmp/page/packages/*.deb)" -e 'web_password="se&cret"' "$@" > /tmp/run.out 2>&1
+    ansible-playbook -i inventory site.yml -e "sersync_package=$(echo /tmp/page/packages/sersync_*.deb)" -e 'web_password="se&cret"' "$@" > /tmp/run.out 2>&1
 }
 
 pid() {
