@@ -16,6 +16,8 @@ type Settings struct {
 	Watch, Dir string
 	// Remotes are the attributes of the <remote> elements: At makes them.
 	Remotes []string
+	// Backup is the directory of old versions on each remote; empty: none are kept.
+	Backup string
 	// Streams are <stream> elements, complete.
 	Streams []string
 	// More are further localpaths, complete.
@@ -82,7 +84,11 @@ func (s Settings) LocalPath() string {
 	}
 	fmt.Fprintf(&b, "<localpath watch=\"%s\" dotfiles=\"%t\" recreated=\"%t\"%s>\n", escape(s.Watch), s.DotFiles, s.Recreated, backend)
 	for _, r := range s.Remotes {
-		fmt.Fprintf(&b, "<remote %s/>\n", r)
+		if s.Backup == "" {
+			fmt.Fprintf(&b, "<remote %s/>\n", r)
+		} else {
+			fmt.Fprintf(&b, "<remote %s><backup dir=\"%s\"/></remote>\n", r, escape(s.Backup))
+		}
 	}
 	b.WriteString(strings.Join(s.Streams, "\n"))
 	b.WriteString("</localpath>\n")

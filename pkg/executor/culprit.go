@@ -8,6 +8,7 @@ import (
 	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/executor/plan"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 const (
@@ -42,7 +43,9 @@ func (s *settler) culprit(w plan.Work, o outcome.Outcome, unfolded map[string]ma
 	}
 	f := outcome.FailureOf(o)
 	f.Lasting = len(s.culprits) > fewCulprits
-	f.Reason, f.Remedy = "breaks every run it is in: "+f.Reason, "see the rsync log of the remote; exclude the path until it is clear"
+	if o.Result.Missing != transport.MissingVersions {
+		f.Reason, f.Remedy = "breaks every run it is in: "+f.Reason, "see the rsync log of the remote; exclude the path until it is clear"
+	}
 	s.fail(w.Item, now, f)
 }
 

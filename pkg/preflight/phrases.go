@@ -9,7 +9,7 @@ var topicWords = [topicCount]phrase{
 	TopicName: {"name", "主机名"}, TopicPort: {"port", "端口"}, TopicTLS: {"TLS", "TLS"}, TopicHostKey: {"host key", "主机密钥"}, TopicKey: {"key", "密钥"},
 	TopicRelease: {"release", "版本"}, TopicModule: {"module", "模块"}, TopicAccess: {"access", "访问"}, TopicLogin: {"login", "认证"},
 	TopicDirectory: {"directory", "目录"}, TopicDelete: {"delete", "删除"}, TopicWrite: {"write", "写入"}, TopicTimes: {"times", "时间"},
-	TopicOptions: {"options", "选项"}, TopicStream: {"stream", "流"}, TopicRoom: {"room", "空间"},
+	TopicVersions: {"versions", "旧版本"}, TopicOptions: {"options", "选项"}, TopicStream: {"stream", "流"}, TopicRoom: {"room", "空间"},
 }
 
 // The frame of the report.
@@ -100,6 +100,9 @@ var (
 	grainNot       = phrase{"the time that was set on the probe is not kept: files are sent again at each full sync", "设置的文件时间没有保留：每次完整同步都会重新发送"}.of()
 	grainNotSent   = phrase{"params= holds no -t, so that times of files are not sent", "params= 中没有 -t，不传送文件时间"}.of()
 	allowTimes     = phrase{"let the user of the module own its files, or put them on a file system that keeps times", "让该模块的用户拥有文件，或使用能保存时间的文件系统"}.of()
+	versionsCan    = phrase{"old versions can be kept in %s", "旧版本可以保存到 %s"}
+	versionsLater  = phrase{"%s is not there yet; the run that keeps the first old version makes it", "%s 尚不存在，首次保存旧版本时会建立"}
+	versionsUnseen = phrase{"not tried: the module is write only, and shows no %s", "未检测：该模块只写，无法查看 %s"}
 	optionsTaken   = phrase{"all options are taken", "所有选项都可用"}.of()
 	optionsWithout = phrase{"done without what its rsync does not take: %s", "远端 rsync 不支持的选项改用其他方式：%s"}
 	installSSH     = phrase{"install ssh on this host", "在本机安装 ssh"}.of()

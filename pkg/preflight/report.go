@@ -42,6 +42,7 @@ const (
 	TopicDelete
 	TopicWrite
 	TopicTimes
+	TopicVersions
 	TopicOptions
 	TopicStream
 	TopicRoom
@@ -51,7 +52,7 @@ const (
 // String is the word for programs.
 func (t Topic) String() string {
 	return [...]string{"rsync", "limits", "tree", "served", "name", "port", "tls", "host-key", "key", "release", "module", "access",
-		"login", "directory", "delete", "write", "times", "options", "stream", "room"}[t]
+		"login", "directory", "delete", "write", "times", "versions", "options", "stream", "room"}[t]
 }
 
 // Step is one thing that was tried.

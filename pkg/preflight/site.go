@@ -106,7 +106,7 @@ func (s *Site) lanes(ctx context.Context, r *Report, scratch string, caps transp
 				site: s, given: target, watch: root.Dir, delete: s.Delete, lane: Lane{Watch: root.Dir, Remote: target.Dest()},
 				session: session{launcher: launcher, program: s.Program, password: s.password(), target: target, caps: caps},
 			}
-			t.target.Params = target.Params.ForTrial()
+			t.target.Params, t.target.Versions = target.Params.ForTrial(), rsync.Versions{}
 			tried = append(tried, &t.lane)
 			place, turn := filepath.Join(scratch, strconv.Itoa(len(tried))), turns.of(target)
 			work.Go(func() { t.inTurn(ctx, place, turn, turns.all) })

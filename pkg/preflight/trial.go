@@ -151,6 +151,7 @@ func (t *trial) write(ctx context.Context) {
 		t.lane.Left = t.probe.names()
 	}
 	if sent {
+		t.versions(ctx)
 		t.options()
 	}
 }

@@ -82,7 +82,7 @@ func (c *Capabilities) set(o Option, k knowledge) {
 func (c Capabilities) After(r Result) (next Capabilities, again bool) {
 	next = c
 	switch r.Missing {
-	case MissingNothing:
+	case MissingNothing, MissingVersions:
 	case MissingNanoseconds:
 		next.set(Nanoseconds, refused)
 	case MissingDeleteArgs:

@@ -48,6 +48,9 @@ const (
 	// MissingAnswer: the run broke off before the receiver had said a word. It
 	// may be that it refuses one of the options which the run had.
 	MissingAnswer
+	// MissingVersions: the remote cannot keep what the run replaces or deletes. That
+	// is the cause for each path that the run broke off for.
+	MissingVersions
 )
 
 // PathError is one complaint about one path.
@@ -56,6 +59,7 @@ type PathError struct {
 	Remote bool   // the remote's complaint, not one about reading here
 	Errno  syscall.Errno
 	Text   string
+	Cause  string // why, where more is known than Errno; without names of paths
 	// Elsewhere: Path may begin with something that is no part of it, such as
 	// the home directory on the remote.
 	Elsewhere bool
@@ -102,6 +106,9 @@ func (e PathError) NotEmpty() bool { return e.Remote && e.Errno == syscall.ENOTE
 
 // Reason is the complaint without the path it is about.
 func (e PathError) Reason() string {
+	if e.Cause != "" {
+		return e.Cause
+	}
 	where := "here"
 	if e.Remote {
 		where = "on the target"

@@ -143,7 +143,7 @@ func TestVersionsThatCannotBeKept(t *testing.T) {
 	b.write("a", "new here")
 	testkit.Eventually(t, patient, "the lane says why", func() bool {
 		for _, f := range b.Snapshot(time.Now()).Failures {
-			if f.Reason == "the remote cannot keep the old versions" && strings.Contains(f.Remedy, "<backup>") {
+			if f.Reason == "the remote cannot keep the old versions" && strings.Contains(f.Remedy, "make the directory .old in ") {
 				return true
 			}
 		}

@@ -176,6 +176,9 @@ func (t Target) AllowDeletions(name string) string {
 // remedy is what a person can do about a complaint about one path.
 func (t Target) remedy(e transport.PathError) string {
 	switch {
+	case e.Cause == noVersions:
+		_, remedy := t.NoVersions()
+		return remedy
 	case e.Hung():
 		return "see what keeps changing it into a fifo, or holds a lease on it"
 	case !e.Remote && (e.Errno == syscall.EACCES || e.Errno == syscall.EPERM):

@@ -124,6 +124,9 @@ func (r *reading) line(run Run, root, line string) {
 		return
 	}
 	e := transport.PathError{Errno: m.errno, Text: line, Remote: remote}
+	if remote && run.Target.Versions.Dir != "" && strings.Contains(m.what, "backup") {
+		e.Cause = noVersions
+	}
 	e.Path, e.Elsewhere = place(m, run.Target, root, remote)
 	e.Changed = !remote && (raced(m.errno) || m.what == "read errors mapping")
 	if e.Changed {
@@ -228,7 +231,8 @@ func (r *reading) whole(run Run) {
 	}
 	// A receiver of 3.1.3 and newer that cannot keep an old version ends without a word.
 	if t.Versions.Dir != "" && r.Exit == 11 && (r.Detail == "" || strings.Contains(text, "Failed to stat "+t.Versions.Dir+"/") || strings.Contains(text, "backup-dir")) {
-		r.Reason, r.Remedy, r.Broken = noVersions, t.fill(noVersionsRemedy, nil), true
+		r.Reason, r.Remedy = t.NoVersions()
+		r.Missing, r.Broken = transport.MissingVersions, true
 		return
 	}
 	if r.explain(t, text) {

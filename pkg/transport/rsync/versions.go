@@ -123,11 +123,17 @@ func (t Target) KeptOut(r *transport.Result, path string) {
 	if r.Class == transport.Done || r.Class == transport.Again {
 		r.Class = transport.Partly
 	}
-	r.Reason, r.Remedy = noVersions, t.fill(noVersionsRemedy, nil)
-	r.Failed = append(r.Failed, transport.PathError{Path: path, Remote: true, Text: noVersions})
+	r.Reason, r.Remedy = t.NoVersions()
+	r.Failed = append(r.Failed, transport.PathError{Path: path, Remote: true, Text: noVersions, Cause: noVersions})
 }
 
-const (
-	noVersions       = "the remote cannot keep the old versions"
-	noVersionsRemedy = "let the user of rsync on {host} make the directory that dir= of <backup> names, and write in it"
-)
+// NoVersions is the cause and the remedy where the remote cannot write in the directory of old versions.
+func (t Target) NoVersions() (reason, remedy string) {
+	remedy = "let the uid of [{module}] in the rsyncd.conf on {host} make the directory {1} in {path}, and write in it"
+	if t.SSH {
+		remedy = "let {login} make the directory {1} in {path} on {host}, and write in it"
+	}
+	return noVersions, t.fill(remedy, []string{t.Versions.Dir})
+}
+
+const noVersions = "the remote cannot keep the old versions"
