@@ -235,6 +235,21 @@ func TestAStopDoesNotWaitForTheRelease(t *testing.T) {
 	})
 }
 
+// An idle lane has nothing to wait for when it is told to stop.
+func TestAnIdleLaneStopsAtOnce(t *testing.T) {
+	onBed(t, with{files: []string{"f"}}, func(_ *testing.T, b *bed) {
+		b.write("f", "new")
+		b.arrives("f", "new")
+		b.idle()
+		b.after(time.Minute)
+		told := time.Now()
+		b.stop()
+		if took := time.Since(told); took != 0 {
+			b.Errorf("it took %v", took)
+		}
+	})
+}
+
 // Two lanes that share one slot get it in turn, and give it back.
 func TestLanesShareSlotsInTurn(t *testing.T) {
 	onBed(t, with{options: func(o *Options) { o.Slots = slots.NewSlots(1, slots.NewTotal(1)) }}, func(t *testing.T, b *bed) {
