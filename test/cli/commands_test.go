@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -88,7 +90,7 @@ func TestStatusOfAll(t *testing.T) {
 	two.stop(second)
 }
 
-// TestCompletion: bash offers options, files, and the lanes of what runs.
+// TestCompletion: bash and zsh offer options, files, and the lanes of what runs.
 func TestCompletion(t *testing.T) {
 	s := newScene(t)
 	app := s.start("-r")
@@ -108,8 +110,24 @@ func TestCompletion(t *testing.T) {
 			filepath.Dir(testkit.Build(t)), testkit.Repository(), "'"+strings.Join(words, "' '")+"'", len(words)-1)
 		out, err := exec.Command("bash", "-c", script).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), tt.want) {
-			t.Errorf("%s: %v\n%swant %s", tt.line, err, out, tt.want)
+			t.Errorf("bash, %s: %v\n%swant %s", tt.line, err, out, tt.want)
 		}
+	}
+	for _, tt := range []struct{ line, want string }{
+		{"--re", "--reload\n--resume\n--resync\n"},
+		{"-", "--stop\n"},
+		{"-m s", "socket\n"},
+		{"-dro " + s.set.Dir + "/conf", filepath.Base(s.file()) + "\n"},
+		{"-o " + s.file() + " --pause " + s.src, lane},
+		{"-o " + s.file() + " --resync=" + s.src, lane},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		cmd := exec.CommandContext(ctx, "zsh", "-f", "testdata/complete.zsh", testkit.Repository()+"/packaging/completion", "sersync "+tt.line)
+		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(testkit.Build(t))+":"+os.Getenv("PATH"))
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), tt.want) {
+			t.Errorf("zsh, %s: %v\n%swant %s", tt.line, err, out, tt.want)
+		}
+		cancel()
 	}
 	s.stop(app)
 }
