@@ -21,18 +21,25 @@ import (
 // check says whether the configuration can be used, and with connect whether what it
 // names works. It changes nothing.
 func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, warnings int) int {
-	_, _ = fmt.Fprintf(p.Stdout, "%s: edge %s, %d trees, %d warnings\n", conf.File, conf.Name, len(conf.Trees), warnings)
+	chinese := cli.Chinese(os.Getenv)
+	in := func(english, translated string) string {
+		if chinese {
+			return translated
+		}
+		return english
+	}
+	_, _ = fmt.Fprintf(p.Stdout, in("%s: edge %s, %d trees, %d warnings\n", "%s：边缘节点 %s，目录树 %d 个，警告 %d 条\n"), conf.File, conf.Name, len(conf.Trees), warnings)
 	if !connect {
 		return exitOK
 	}
 	status := exitOK
 	say := func(what string, err error) {
 		if err == nil {
-			_, _ = fmt.Fprintf(p.Stdout, "ok    %s\n", what)
+			_, _ = fmt.Fprintf(p.Stdout, in("ok    %s\n", "正常 %s\n"), what)
 			return
 		}
 		status = exitFailed
-		_, _ = fmt.Fprintf(p.Stdout, "ERROR %s: %s\n", what, inWords(err))
+		_, _ = fmt.Fprintf(p.Stdout, in("ERROR %s: %s\n", "错误 %s：%s\n"), what, inWords(err))
 	}
 	client, err := hubclient.Try(ctx, conf.Stream, conf.Name)
 	say("hub "+conf.Stream.URL, err)
@@ -42,12 +49,14 @@ func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, w
 	for _, t := range conf.Trees {
 		if client != nil {
 			b, err := client.Tree(t.Name).Bounds(ctx)
-			say(fmt.Sprintf("tree %s, messages %d to %d", t.Name, b.First, b.Last), err)
+			say(fmt.Sprintf(in("tree %s, messages %d to %d", "目录树 %s，消息 %d 至 %d"), t.Name, b.First, b.Last), err)
 		}
-		say(fmt.Sprintf("tree %s, directory %s", t.Name, t.Dir), checkDirectory(conf.State, t))
-		err := probe(ctx, t, func(u edgexml.Upstream, err error) { say(fmt.Sprintf("tree %s, upstream %s", t.Name, u.Name()), err) })
+		say(fmt.Sprintf(in("tree %s, directory %s", "目录树 %s，目录 %s"), t.Name, t.Dir), checkDirectory(conf.State, t))
+		err := probe(ctx, t, func(u edgexml.Upstream, err error) {
+			say(fmt.Sprintf(in("tree %s, upstream %s", "目录树 %s，上游 %s"), t.Name, u.Name()), err)
+		})
 		if err != nil {
-			say(fmt.Sprintf("tree %s, upstreams", t.Name), err)
+			say(fmt.Sprintf(in("tree %s, upstreams", "目录树 %s，上游"), t.Name), err)
 		}
 	}
 	return status
@@ -55,9 +64,12 @@ func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, w
 
 // inWords is an error on one line, in Chinese where the locale is.
 func inWords(err error) string {
-	told, ok := errors.AsType[*trouble.Error](err)
-	if !ok || !cli.Chinese(os.Getenv) {
+	if !cli.Chinese(os.Getenv) {
 		return err.Error()
+	}
+	told, ok := errors.AsType[*trouble.Error](err)
+	if !ok {
+		return words.Chinese(err.Error())
 	}
 	return trouble.Trouble{Reason: words.Chinese(told.Reason), Detail: told.Detail, Remedy: words.Chinese(told.Remedy)}.String()
 }

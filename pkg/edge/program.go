@@ -98,7 +98,11 @@ func (p Program) Main() int {
 	}
 	problems = append(problems, pluginProblems(conf)...)
 	for _, one := range problems {
-		_, _ = fmt.Fprintln(p.Stderr, one)
+		text := one.String()
+		if cli.Chinese(os.Getenv) {
+			text = one.Chinese()
+		}
+		_, _ = fmt.Fprintln(p.Stderr, text)
 	}
 	if len(problems.Fatal()) > 0 {
 		return exitConfig
@@ -115,7 +119,7 @@ func (p Program) Main() int {
 }
 
 func (p Program) fail(status int, err error) int {
-	_, _ = fmt.Fprintln(p.Stderr, "sersync-edge:", err)
+	_, _ = fmt.Fprintln(p.Stderr, "sersync-edge:", inWords(err))
 	return status
 }
 

@@ -97,7 +97,7 @@ var chineseTable = sync.OnceValue(func() table {
 			t.add(string(m[1]), sentence, said)
 		}
 	}
-	for _, e := range slices.Concat(check, options, pluginErrors) {
+	for _, e := range slices.Concat(check, options, pluginErrors, edge) {
 		t.add("", e[0], e[1])
 	}
 	return t

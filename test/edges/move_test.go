@@ -133,6 +133,14 @@ func TestFromPushToEdgesAndBack(t *testing.T) {
 	before := written.Load()
 	testkit.Eventually(t, patience, "the source is still written to", func() bool { return written.Load() > before+50 })
 	p.tells("edges: 2 in sync", 0, "--status")
+	for args, want := range map[string]string{"--status": "已同步", "--check": "目录树 1 个，警告 0 条", "--check --connect": "\n正常 目录树 www，上游 127.0.0.1:"} {
+		testkit.Eventually(t, patience, args+" says "+want, func() bool {
+			cmd := exec.CommandContext(t.Context(), testkit.Program(t, "sersync-edge"), append(strings.Fields(args), "-o", p.base+"/web-1/edge.xml")...)
+			cmd.Env = append(os.Environ(), "LC_ALL=zh_CN.UTF-8")
+			out, err := cmd.CombinedOutput()
+			return err == nil && strings.Contains(string(out), want)
+		})
+	}
 
 	// And back: pushes beside the stream first, then the edges end, then the stream.
 	reload(configure([]string{stream}, remote["web-1"], remote["web-2"]))

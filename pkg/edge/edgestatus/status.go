@@ -3,8 +3,8 @@ package edgestatus
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -135,18 +135,33 @@ func (s Status) in(chinese bool, sentence string) string {
 	return sentence
 }
 
-// Text writes the status for people, reasons and remedies in Chinese if that is wanted.
+// chineseTexts are the fixed words of the status in Chinese.
+var chineseTexts = map[string]string{
+	"edge %s, version %s": "边缘节点 %s，版本 %s", "TREE": "目录树", "STATE": "状态", "SEQUENCE": "消息序号", "DIRTY": "待处理", "FAILING": "失败", "LAG": "滞后", "DIRECTORY": "目录",
+	InSync: "已同步", Applying: "应用中", Comparing: "正在比对", Trouble: "有故障", "remedy": "处理",
+	"%s: %d messages or entries refused, %d entries not taken over whole, %d deletions left out by configuration": "%s：拒绝的消息或条目 %d 个，未能完整应用的条目 %d 个，按配置未执行的删除 %d 个",
+	"plugin %s: %d changes wait; %s": "插件 %s：%d 项变更等待；%s",
+}
+
+// Text writes the status for people, in Chinese if that is wanted.
 func (s Status) Text(w io.Writer, chinese bool) error {
-	if _, err := fmt.Fprintf(w, "edge %s, version %s\n\n", s.Edge, s.Version); err != nil {
+	in := func(text string) string {
+		if translated, ok := chineseTexts[text]; ok && chinese {
+			return translated
+		}
+		return text
+	}
+	if _, err := fmt.Fprintf(w, in("edge %s, version %s")+"\n\n", s.Edge, s.Version); err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "TREE\tSTATE\tSEQUENCE\tDIRTY\tFAILING\tLAG\tDIRECTORY")
+	rows := [][]string{{in("TREE"), in("STATE"), in("SEQUENCE"), in("DIRTY"), in("FAILING"), in("LAG"), in("DIRECTORY")}}
 	for _, t := range s.Trees {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", t.Name, t.State, t.Sequence, t.Dirty, t.Failing,
-			(time.Duration(t.Lag * float64(time.Second))).Round(time.Second), line(t.Dir))
+		rows = append(rows, []string{
+			t.Name, in(t.State), strconv.FormatUint(t.Sequence, 10), strconv.Itoa(t.Dirty), strconv.Itoa(t.Failing),
+			(time.Duration(t.Lag * float64(time.Second))).Round(time.Second).String(), line(t.Dir),
+		})
 	}
-	if err := table.Flush(); err != nil {
+	if _, err := io.WriteString(w, table(rows)); err != nil {
 		return err
 	}
 	for _, t := range s.Trees {
@@ -156,26 +171,50 @@ func (s Status) Text(w io.Writer, chinese bool) error {
 				_, _ = fmt.Fprintf(w, "  %s\n", line(t.Detail))
 			}
 			if t.Remedy != "" {
-				_, _ = fmt.Fprintf(w, "  %s: %s\n", remedy(chinese), line(s.in(chinese, t.Remedy)))
+				_, _ = fmt.Fprintf(w, "  %s: %s\n", in("remedy"), line(s.in(chinese, t.Remedy)))
 			}
 		}
 		if t.Refused+t.Unheld+t.Kept > 0 {
-			_, _ = fmt.Fprintf(w, "\n%s: %d messages or entries refused, %d entries not taken over whole, %d deletions left out by configuration\n", t.Name, t.Refused, t.Unheld, t.Kept)
+			_, _ = fmt.Fprintf(w, "\n"+in("%s: %d messages or entries refused, %d entries not taken over whole, %d deletions left out by configuration")+"\n", t.Name, t.Refused, t.Unheld, t.Kept)
 		}
 	}
 	for _, p := range s.Plugins {
 		if p.Failing {
-			_, _ = fmt.Fprintf(w, "\nplugin %s: %d changes wait; %s\n", p.Name, p.Pending, line(p.LastError))
+			_, _ = fmt.Fprintf(w, "\n"+in("plugin %s: %d changes wait; %s")+"\n", p.Name, p.Pending, line(p.LastError))
 		}
 	}
 	return nil
 }
 
-func remedy(chinese bool) string {
-	if chinese {
-		return "处理"
+// table writes rows with their columns beneath each other.
+func table(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], width(cell))
+		}
 	}
-	return "remedy"
+	var b strings.Builder
+	for _, row := range rows {
+		for i, cell := range row {
+			b.WriteString(cell)
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-width(cell)+2))
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// width is how many columns of a terminal a text takes: a Chinese character takes two.
+func width(s string) (n int) {
+	for _, r := range s {
+		if n++; unicode.Is(unicode.Han, r) {
+			n++
+		}
+	}
+	return n
 }
 
 // line makes one line of printable text.

@@ -66,8 +66,13 @@ func TestText(t *testing.T) {
 	if err := sample().Coded().Text(&chinese, true); err != nil {
 		t.Fatal(err)
 	}
-	if want := "img: 目录 /img? 不存在\n  no?\n  处理: 请创建或挂载它；该边缘节点会自动继续\n"; !strings.Contains(chinese.String(), want) {
-		t.Errorf("no %q in\n%s", want, chinese.String())
+	for _, want := range []string{
+		"边缘节点 web-1，版本 ", "目录树  状态    消息序号", "www     已同步  7", "img     有故障  ",
+		"img: 目录 /img? 不存在\n  no?\n  处理: 请创建或挂载它；该边缘节点会自动继续\n", "www：拒绝的消息或条目 2 个", "插件 http：3 项变更等待；refused",
+	} {
+		if !strings.Contains(chinese.String(), want) {
+			t.Errorf("no %q in\n%s", want, chinese.String())
+		}
 	}
 	if strings.Contains(b.String(), "\x1b") {
 		t.Error("control characters reach the terminal")

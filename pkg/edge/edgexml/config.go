@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/words"
 )
 
 // Config is one edge.xml.
@@ -95,7 +96,27 @@ type Problem struct {
 }
 
 // String is the problem on one line.
-func (p Problem) String() string {
+func (p Problem) String() string { return p.at() + ": " + p.Message + "; " + p.Remedy }
+
+// Chinese is the same in Chinese.
+func (p Problem) Chinese() string {
+	return p.at() + ": " + inChinese(p.Message) + "; " + inChinese(p.Remedy)
+}
+
+// inChinese is a text in Chinese; that of a plugin may be a cause and a remedy.
+func inChinese(text string) string {
+	if said := words.Chinese(text); said != text {
+		return said
+	}
+	cause, remedy, both := strings.Cut(text, "; ")
+	if !both {
+		return text
+	}
+	return words.Chinese(cause) + "; " + words.Chinese(remedy)
+}
+
+// at is the place that it is about.
+func (p Problem) at() string {
 	at := p.File
 	if p.Line > 0 {
 		at = fmt.Sprintf("%s:%d", p.File, p.Line)
@@ -106,7 +127,7 @@ func (p Problem) String() string {
 			at += ">"
 		}
 	}
-	return at + ": " + p.Message + "; " + p.Remedy
+	return at
 }
 
 // Problems are all that were found in a file.

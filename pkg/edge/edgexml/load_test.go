@@ -3,6 +3,8 @@ package edgexml
 import (
 	"strings"
 	"testing"
+
+	"github.com/sersync/sersync/pkg/words"
 )
 
 const whole = `<?xml version="1.0"?>
@@ -85,12 +87,28 @@ func TestMistakes(t *testing.T) {
 			if p.Message == "" || p.Remedy == "" {
 				t.Errorf("%+v", p)
 			}
+			translated(t, p)
 		}
 	}
-	for _, text := range []string{"", "<!-- -->", "<head/>", "<edge/><edge/>"} {
-		if _, problems := Parse("edge.xml", []byte(text)); len(problems.Fatal()) == 0 {
+	for _, text := range []string{"", "<!-- -->", "<head/>", "<edge/><edge/>", "<edge name='a'/>", "<edge name='a'><tree name='a b' dir='/d'/></edge>", strings.Repeat("<edge>", maxDepth+1)} {
+		_, problems := Parse("edge.xml", []byte(text))
+		if len(problems.Fatal()) == 0 {
 			t.Errorf("%q is accepted", text)
 		}
+		for _, p := range problems {
+			translated(t, p)
+		}
+	}
+	p := Problem{File: "edge.xml", Line: 7, Element: "plugin/param@prefix", Message: "is not known; add it", Remedy: "see docs/plugins.md"}
+	if got := p.Chinese(); got != "edge.xml:7: <plugin/param> prefix: 未知; 添加它; 见 docs/plugins.md" {
+		t.Errorf("of a plugin: %q", got)
+	}
+}
+
+func translated(t *testing.T, p Problem) {
+	t.Helper()
+	if words.Chinese(p.Message) == p.Message || words.Chinese(p.Remedy) == p.Remedy || !strings.HasPrefix(p.Chinese(), p.at()+": ") {
+		t.Errorf("not in Chinese: %s", p.Chinese())
 	}
 }
 
