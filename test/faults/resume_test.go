@@ -54,13 +54,16 @@ func TestResumeGone(t *testing.T) {
 	s.write("d/f")
 	s.mirror()
 	s.equal()
+	s.meter.most.Store(12 << 20)
 	s.must(os.WriteFile(s.src+"/d/large", random(24<<20), 0o644))
 	testkit.Eventually(t, limit, "half has arrived", func() bool { return s.meter.bytes.Load() > 12<<20 })
-	s.rsyncd.Freeze()
 	s.do(testkit.Op{"rm", "d/large"})
+	s.app.SignalProcess(syscall.SIGSTOP) // so that the part is seen before the program removes it
 	s.killRuns()
-	s.rsyncd.Thaw()
+	s.meter.most.Store(0)
+	s.meter.hangUp()
 	testkit.Eventually(t, limit, "a part is left for the next run", func() bool { return s.has("d/" + partDir) })
+	s.app.SignalProcess(syscall.SIGCONT)
 	t.Logf("gone %.1f s later", s.equal().Seconds())
 }
 
@@ -87,16 +90,20 @@ func newMetered(t *testing.T) *scene {
 
 // meter passes connections on to a port and counts the bytes towards it.
 type meter struct {
-	port   int
-	bytes  atomic.Int64
-	mu     sync.Mutex // guards open
+	port  int
+	bytes atomic.Int64
+	// most holds connections up that bring more bytes in all, until they are hung up; 0:
+	// none.
+	most   atomic.Int64
+	mu     sync.Mutex // guards open and cut
+	cut    chan struct{}
 	open   map[net.Conn]bool
 	copies sync.WaitGroup
 }
 
 func newMeter(t *testing.T, to int) *meter {
 	t.Helper()
-	m := &meter{port: testkit.FreePort(t), open: map[net.Conn]bool{}}
+	m := &meter{port: testkit.FreePort(t), open: map[net.Conn]bool{}, cut: make(chan struct{})}
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", m.port))
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +130,7 @@ func newMeter(t *testing.T, to int) *meter {
 func (m *meter) pass(near, far net.Conn) {
 	m.mu.Lock()
 	m.open[near], m.open[far] = true, true
+	cut := m.cut
 	m.mu.Unlock()
 	done := func(c net.Conn) {
 		_ = c.Close()
@@ -131,7 +139,7 @@ func (m *meter) pass(near, far net.Conn) {
 		m.mu.Unlock()
 	}
 	m.copies.Go(func() {
-		_, _ = io.Copy(io.MultiWriter(far, (*counter)(&m.bytes)), near)
+		_, _ = io.Copy(io.MultiWriter(far, counter{m, cut}), near)
 		done(far)
 	})
 	m.copies.Go(func() { _, _ = io.Copy(near, far); done(near) })
@@ -144,12 +152,21 @@ func (m *meter) hangUp() {
 	for c := range m.open {
 		_ = c.Close()
 	}
+	close(m.cut)
+	m.cut = make(chan struct{})
 }
 
-type counter atomic.Int64
+// counter counts what a connection brings, which ends at cut.
+type counter struct {
+	*meter
+	cut chan struct{}
+}
 
-func (c *counter) Write(b []byte) (int, error) {
-	(*atomic.Int64)(c).Add(int64(len(b)))
+func (c counter) Write(b []byte) (int, error) {
+	bytes := c.bytes.Add(int64(len(b)))
+	if most := c.most.Load(); most > 0 && bytes > most {
+		<-c.cut
+	}
 	return len(b), nil
 }
 
