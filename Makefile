@@ -19,10 +19,15 @@ PREFIX  ?= /usr/local
 VERSION ?= $(shell git describe --tags --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/sersync/sersync/pkg/cli.version=$(VERSION))
 
+# All that is compiled here, is compiled alike, so that nothing is compiled twice.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
 # Tests mostly wait for a kernel, an rsync or a timer, so more packages and more
 # tests run at a time than there are processors. The time limit is per package.
-TESTFLAGS     ?= -short -timeout 10m -p 4 -parallel 4
-TESTALLFLAGS  ?= -race -timeout 60m -p 2 -parallel 6
+# To link the tests takes long, and most of that for what only debuggers read; make lint
+# and make test-all vet.
+TESTFLAGS     ?= -short -timeout 10m -p 4 -parallel 4 -vet=off
+TESTALLFLAGS  ?= -race -timeout 60m -p 2 -parallel 6 -vet=off
 
 .PHONY: build run test test-all test-browser test-deploy lint fuzz soak bench install clean
 .DEFAULT_GOAL := build
@@ -64,11 +69,11 @@ test-needs:
 
 # The end-to-end tests run the binary that is shipped.
 test: test-needs build
-	SERSYNC_TEST_BINARY='$(CURDIR)/bin/sersync' $(GO) test $(TESTFLAGS) ./...
+	CGO_ENABLED=0 SERSYNC_TEST_BINARY='$(CURDIR)/bin/sersync' $(GO) test -ldflags='-s -w' $(TESTFLAGS) ./...
 
 test-all: test-needs
 	$(GO) vet ./...
-	$(GO) test $(TESTALLFLAGS) ./...
+	$(GO) test -ldflags='-s -w' $(TESTALLFLAGS) ./...
 
 # The status page in a real browser.
 test-browser:

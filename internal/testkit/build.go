@@ -90,7 +90,7 @@ func compileProgram(name string, race bool) (dir, path string, err error) {
 		return dir, "", err
 	}
 	path = filepath.Join(dir, name)
-	args := []string{"build", "-o", path}
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", path}
 	if race {
 		args = append(args, "-race")
 	}
