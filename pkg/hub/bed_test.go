@@ -27,12 +27,19 @@ import (
 type bed struct {
 	*testing.T
 	dir, url string
+	maxStore int64
 	stop     func()
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{T: t, dir: filepath.Join(t.TempDir(), "hub")}
+	return newBedOf(t, 1<<30)
+}
+
+// newBedOf is newBed with a bound for all streams together.
+func newBedOf(t *testing.T, maxStore int64) *bed {
+	t.Helper()
+	b := &bed{T: t, dir: filepath.Join(t.TempDir(), "hub"), maxStore: maxStore}
 	b.start("127.0.0.1:0")
 	t.Cleanup(func() { b.stop() })
 	return b
@@ -41,7 +48,7 @@ func newBed(t *testing.T) *bed {
 // start runs the hub; after a stop, at the address that it had.
 func (b *bed) start(listen string) {
 	b.Helper()
-	h, err := New(Options{Dir: b.dir, Listen: listen, MaxStore: 1 << 30, Logger: zap.NewNop()})
+	h, err := New(Options{Dir: b.dir, Listen: listen, MaxStore: b.maxStore, Logger: zap.NewNop()})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -116,6 +123,20 @@ func (b *bed) connect(w dial.Way, more ...nats.Option) *nats.Conn {
 	})
 	b.Cleanup(c.Close)
 	return c
+}
+
+// ask sends a request until somebody answers: a hub that takes a roster over has nobody
+// for a moment.
+func (b *bed) ask(c *nats.Conn, m *nats.Msg) (answer *nats.Msg) {
+	b.Helper()
+	b.await("an answer at "+m.Subject, func() bool {
+		var err error
+		if answer, err = c.RequestMsg(m, time.Minute); err != nil && !errors.Is(err, nats.ErrNoResponders) {
+			b.Fatal(err)
+		}
+		return err == nil
+	})
+	return answer
 }
 
 func (b *bed) await(what string, is func() bool) {

@@ -56,7 +56,7 @@ func config(opt Options, r roster.Roster, streams bool) ([]byte, error) {
 	}
 	if streams {
 		here["jetstream"] = "enabled"
-		c["jetstream"] = object{"store_dir": filepath.Join(opt.Dir, "jetstream"), "max_memory_store": 0, "max_file_store": opt.MaxStore}
+		c["jetstream"] = object{"store_dir": filepath.Join(opt.Dir, storeDir), "max_memory_store": 0, "max_file_store": opt.MaxStore}
 	}
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
@@ -68,6 +68,9 @@ func config(opt Options, r roster.Roster, streams bool) ([]byte, error) {
 }
 
 type object = map[string]any
+
+// storeDir holds the streams, in the hub's directory.
+const storeDir = "jetstream"
 
 const (
 	maxPayload = 1 << 20

@@ -27,7 +27,7 @@ type Options struct {
 	// Names are further host names and addresses under which the hub is reached.
 	Names []string
 	// MaxStore bounds all streams together, in bytes; 0: three quarters of what is free
-	// on the disk.
+	// on the disk at the start, and of what they have.
 	MaxStore int64
 	Logger   *zap.Logger
 }
@@ -51,6 +51,9 @@ type Hub struct {
 	opt   Options
 	log   *zap.Logger
 	state state
+	// maxStore is what streams may take, of the server that runs: a server refuses to
+	// take a roster over together with less. Owned by Run.
+	maxStore int64
 }
 
 // New makes what is missing in the hub's directory, and checks the rest.
@@ -145,6 +148,7 @@ func (h *Hub) serveNothing(ctx context.Context) error {
 
 // serve runs one server.
 func (h *Hub) serve(ctx context.Context, ready func(string)) error {
+	h.maxStore = h.bound()
 	opts, seen, err := h.options(true)
 	if err != nil {
 		return err
@@ -241,9 +245,7 @@ func (h *Hub) options(streams bool) (*server.Options, time.Time, error) {
 		return nil, seen, err
 	}
 	opt := h.opt
-	if opt.MaxStore == 0 {
-		opt.MaxStore = max(free(opt.Dir)/4*3, enoughSpace)
-	}
+	opt.MaxStore = h.maxStore
 	text, err := config(opt, r, streams)
 	if err != nil {
 		return nil, seen, err
@@ -256,6 +258,25 @@ func (h *Hub) options(streams bool) (*server.Options, time.Time, error) {
 		o.Port = server.RANDOM_PORT
 	}
 	return o, seen, nil
+}
+
+// bound is how much streams may take: what was asked for, or three quarters of what they
+// have and could have.
+func (h *Hub) bound() int64 {
+	if h.opt.MaxStore != 0 {
+		return h.opt.MaxStore
+	}
+	has := free(h.opt.Dir)
+	_ = filepath.WalkDir(filepath.Join(h.opt.Dir, storeDir), func(_ string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be seen does not count
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			has += info.Size()
+		}
+		return nil
+	})
+	return max(has/4*3, enoughSpace)
 }
 
 func changedAt(dir string) time.Time {

@@ -3,6 +3,8 @@ package hub
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sys/unix"
 
 	"github.com/sersync/sersync/pkg/hub/roster"
 	"github.com/sersync/sersync/pkg/stream"
@@ -58,17 +61,14 @@ func TestAnEdgeFollowsItsTree(t *testing.T) {
 	if _, status = b.get(c, "web", 4, 10); status != stream.NotFound {
 		t.Errorf("what is not there yet: %q", status)
 	}
-	if _, err := c.Request(stream.InfoSubject("web"), nil, 60e9); err != nil {
-		t.Error("ask for the state of the stream:", err)
-	}
+	b.ask(c, &nats.Msg{Subject: stream.InfoSubject("web")})
 
 	report, err := stream.Report{Edge: "e1", Tree: "web", Sequence: 3}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ack, err := c.Request(stream.ReportSubject("e1", "web"), report, 60e9)
-	if err != nil || strings.Contains(string(ack.Data), "error") {
-		t.Fatalf("report: %v, %s", err, ack.Data)
+	if ack := b.ask(c, &nats.Msg{Subject: stream.ReportSubject("e1", "web"), Data: report}); strings.Contains(string(ack.Data), "error") {
+		t.Fatalf("report: %s", ack.Data)
 	}
 	b.await("the source sees the report", func() bool {
 		edges := s.Edges(time.Now()).List
@@ -87,14 +87,12 @@ func TestAnEdgeFollowsItsTree(t *testing.T) {
 	if err := other.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Request(stream.MirrorSubject("e1", "web"), mirror, 60e9); err != nil {
-		t.Fatal("announce:", err)
-	}
+	b.ask(c, &nats.Msg{Subject: stream.MirrorSubject("e1", "web"), Data: mirror})
 	if m, err := mirrors.NextMsg(60e9); err != nil || string(m.Data) != string(mirror) || !strings.HasSuffix(m.Subject, ".e1") {
 		t.Errorf("the announcement is not seen: %v", err)
 	}
-	if m, err := other.Request(stream.GetMirror("e1", "web"), nil, 60e9); err != nil || string(m.Data) != string(mirror) {
-		t.Errorf("the announcement cannot be asked for: %v", err)
+	if m := b.ask(other, &nats.Msg{Subject: stream.GetMirror("e1", "web")}); string(m.Data) != string(mirror) {
+		t.Errorf("the announcement that is asked for is %q", m.Data)
 	}
 }
 
@@ -203,11 +201,7 @@ func TestAnEdgeDoesNotFillTheHub(t *testing.T) {
 			t.Fatal(err)
 		}
 		data = append(data, bytes.Repeat([]byte(" "), size)...)
-		ack, err := of.RequestMsg(&nats.Msg{Subject: stream.ReportSubject(edge, "web"), Data: data, Header: header}, 60e9)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(ack.Data)
+		return string(b.ask(of, &nats.Msg{Subject: stream.ReportSubject(edge, "web"), Data: data, Header: header}).Data)
 	}
 	all := func() bool { return len(s.Edges(time.Now()).List) == 2 }
 	for edge, of := range map[string]*nats.Conn{"e1": e1, "e2": e2} {
@@ -221,8 +215,8 @@ func TestAnEdgeDoesNotFillTheHub(t *testing.T) {
 		t.Error("an edge removes the reports of others:", said)
 	}
 	announce := &nats.Msg{Subject: stream.MirrorSubject("e1", "web"), Header: nats.Header{"Nats-Rollup": {"all"}}}
-	if ack, err := e1.RequestMsg(announce, 60e9); err != nil || !strings.Contains(string(ack.Data), "error") {
-		t.Errorf("an edge removes the announcements of others: %v", err)
+	if said := string(b.ask(e1, announce).Data); !strings.Contains(said, "error") {
+		t.Error("an edge removes the announcements of others:", said)
 	}
 	if said := report(e1, "e1", 2*stream.MaxReport, nil); !strings.Contains(said, "error") {
 		t.Error("a large report is stored:", said)
@@ -335,4 +329,26 @@ func TestARemovedEdgeIsCutOff(t *testing.T) {
 	if !other.IsConnected() {
 		t.Error("another edge was cut off, too")
 	}
+}
+
+// A hub that has chosen itself how much it stores lets edges in and cuts them off after
+// its disk has less free than at its start.
+func TestARosterIsTakenOverWithLessSpace(t *testing.T) {
+	b := newBedOf(t, 0)
+	s := b.source("web", nil)
+	write(t, s.dir, "f", "1")
+	send(t, s, "f")
+	ballast, err := os.Create(filepath.Join(t.TempDir(), "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ballast.Close()
+	if err := unix.Fallocate(int(ballast.Fd()), 0, 0, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	c := b.connect(b.edge("e1", "web"), nats.NoReconnect())
+	if err := roster.Change(b.dir, func(r *roster.Roster) error { return r.Remove("e1") }); err != nil {
+		t.Fatal(err)
+	}
+	b.await("the connection is cut", c.IsClosed)
 }

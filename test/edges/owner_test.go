@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -24,8 +25,26 @@ func TestCommandsActAsTheOwnerOfTheHub(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	testkit.OpenToAll(t, base)
+	// systemd has the directory of a user that it makes below one that only root enters.
+	private := filepath.Join(base, "private")
+	if err := os.Mkdir(private, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{filepath.Join(base, "hub"), filepath.Join(private, "hub")} {
+		actsAsOwner(t, dir)
+	}
+	link := filepath.Join(base, "link")
+	if err := os.Symlink(filepath.Join(private, "hub"), link); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), testkit.Program(t, "sersync-hub"), "list", "--dir", link).CombinedOutput(); err != nil || !strings.Contains(string(out), "e1") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func actsAsOwner(t *testing.T, dir string) {
+	t.Helper()
 	const nobody = 65534
-	dir := filepath.Join(base, "hub")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -18,7 +19,9 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
+	"github.com/sersync/sersync/pkg/cli"
 	"github.com/sersync/sersync/pkg/hub"
 	"github.com/sersync/sersync/pkg/hub/identity"
 	"github.com/sersync/sersync/pkg/hub/roster"
@@ -66,6 +69,7 @@ func Main(args []string, out, errOut io.Writer) int {
 	flags.StringArrayVar(&c.names, "name", nil, "a host name or address under which edges reach the hub; any number")
 	flags.StringVar(&c.metrics, "metrics", "127.0.0.1:8010", "ADDR:PORT of /metrics and /healthz; empty: none")
 	flags.Int64Var(&c.maxStore, "max-store", 0, "MiB that all streams may take together; 0: three quarters of what is free on the disk")
+	version := flags.Bool("version", false, "show the version and end")
 	flags.Usage = func() { fmt.Fprint(errOut, usage, flags.FlagUsages()) }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
@@ -73,6 +77,10 @@ func Main(args []string, out, errOut io.Writer) int {
 	case err != nil:
 		fmt.Fprintf(errOut, "sersync-hub: %v; see sersync-hub --help\n", err)
 		return exitUsage
+	}
+	if *version {
+		fmt.Fprintln(out, strings.Replace(cli.VersionLine(), "sersync ", "sersync-hub ", 1))
+		return exitDone
 	}
 	verb, rest := "run", flags.Args()
 	if len(rest) > 0 {
@@ -104,7 +112,12 @@ func (c *command) become() error {
 	if !ok || owner.Uid == 0 {
 		return nil
 	}
-	err = syscall.Setgroups(nil)
+	// A directory of DynamicUser= stands below one that only root may enter: it is entered
+	// before.
+	err = os.Chdir(c.dir)
+	if err == nil {
+		err = syscall.Setgroups(nil)
+	}
 	if err == nil {
 		err = syscall.Setgid(int(owner.Gid))
 	}
@@ -113,6 +126,9 @@ func (c *command) become() error {
 	}
 	if err != nil {
 		return fmt.Errorf("act as user %d, who owns %s: %w; run it as that user", owner.Uid, c.dir, err)
+	}
+	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrPermission) {
+		c.dir = "."
 	}
 	return nil
 }
@@ -142,7 +158,10 @@ func (c *command) do(verb string, args []string) error {
 }
 
 func (c *command) run() error {
-	log, err := zap.NewProductionConfig().Build()
+	conf := zap.NewProductionConfig()
+	conf.DisableStacktrace = true // whoever knocks at the port would fill the log with them
+	conf.EncoderConfig.EncodeTime = zapcore.ISO8601TimeEncoder
+	log, err := conf.Build()
 	if err != nil {
 		return fmt.Errorf("log: %w", err)
 	}

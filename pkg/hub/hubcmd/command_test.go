@@ -63,6 +63,12 @@ func TestAddListAndRemove(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	if status, out, said := run("--version"); status != exitDone || !strings.HasPrefix(out, "sersync-hub ") || said != "" {
+		t.Errorf("%d %s%s", status, out, said)
+	}
+}
+
 func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 	for _, line := range []string{"add-edge", "add-edge e1", "remove-edge", "release", "dance", "list x", "--nonsense", "run now"} {
 		if status, _, said := run(append(strings.Fields(line), "--dir", t.TempDir())...); status != exitUsage || strings.Count(said, "\n") > 30 {

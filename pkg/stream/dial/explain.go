@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"io"
 	"io/fs"
 	"strings"
 
@@ -56,7 +57,8 @@ func Explain(err error) (reason, remedy string) {
 		return "the stream is not there", "nothing, if it was deleted or the hub has just started: it is made again"
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
-		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionDraining), errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, nats.ErrStaleConnection):
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionDraining), errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, nats.ErrStaleConnection),
+		errors.Is(err, io.EOF): // it has closed the connection
 		return "the hub does not answer", "start sersync-hub there, or correct url="
 	}
 	return "the hub has refused it", "see what the hub says in the detail and in its log"
