@@ -53,7 +53,15 @@ func TestDebian(t *testing.T) {
 
 // TestSystemd boots that Debian with systemd and uses the units: readiness,
 // hardening with rsync and ssh, reload, the template, the user of its own.
-func TestSystemd(t *testing.T) {
+func TestSystemd(t *testing.T) { boots(t, "testdata/systemd.sh") }
+
+// TestHubAndEdge goes through the life of the packages of hub and edge there, beside a
+// source: readiness, hardening, upgrade while files change, crash, purge.
+func TestHubAndEdge(t *testing.T) { boots(t, "testdata/edges.sh") }
+
+// boots has systemd run a script in a Debian root.
+func boots(t *testing.T, script string) {
+	t.Helper()
 	dist := build(t)
 	dir := t.TempDir()
 	result := filepath.Join(dir, "result")
@@ -64,8 +72,7 @@ func TestSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := filepath.Abs("testdata/systemd.sh")
-	if err != nil {
+	if script, err = filepath.Abs(script); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

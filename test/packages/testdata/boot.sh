@@ -24,7 +24,9 @@ for name in null zero full random urandom tty; do
 	touch "$root/dev/$name"
 	mount --bind "/dev/$name" "$root/dev/$name"
 done
-mkdir "$root/dev/shm" "$root/dev/pts"
+mkdir "$root/dev/shm" "$root/dev/pts" "$root/dev/mqueue"
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 
 mkdir "$root/packages"
@@ -40,11 +42,16 @@ After=basic.target dbus.socket
 [Service]
 Type=oneshot
 Environment=HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+ExecStartPre=/bin/umount --lazy /outside
 ExecStart=/bin/sh -c 'sh /script >/result 2>&1; systemctl exit --force'
 TimeoutStartSec=240
 EOF
 mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
 ln -s ../script.service "$root/etc/systemd/system/multi-user.target.wants/script.service"
 
-exec chroot "$root" /usr/bin/env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+# Not chroot: below one nobody can have a user namespace, which PrivateUsers= is.
+mkdir "$root/outside"
+cd "$root"
+pivot_root . outside
+exec /usr/bin/env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 	/lib/systemd/systemd --system --log-target=console
