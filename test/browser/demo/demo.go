@@ -255,3 +255,37 @@ func (s *Source) FullSync(i int) {
 		l.Progress = &status.Progress{Done: 118400, Total: 204310, Bytes: 3221225472}
 	})
 }
+
+// Streams adds a lane that publishes to n edges, of which two are in trouble and two
+// have something to do, and returns its number.
+func (s *Source) Streams(n int) (lane int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lane = len(s.snap.Lanes)
+	s.lane("/data/www", "stream:www", time.Now())
+	s.snap.Lanes[lane].Edges = Edges(n, true)
+	return lane
+}
+
+// Edges are the reports of n edges; with trouble those of Streams.
+func Edges(n int, trouble bool) *status.Edges {
+	now := time.Now()
+	var list []status.Edge
+	for i := range n {
+		e := status.Edge{Name: fmt.Sprintf("edge-%03d", i), State: status.EdgeInSync, Sequence: 48213, Heard: now.Add(-time.Duration(i) * 100 * time.Millisecond), Version: "3.0.0"}
+		switch {
+		case !trouble:
+		case i == 42:
+			e.State, e.Lag, e.Dirty, e.Failures = status.EdgeTroubled, 412, 38, 38
+			e.Reason, e.Remedy = "the disk of the directory is full", "make room there; the edge goes on by itself"
+		case i == 107:
+			e.State, e.Heard = status.EdgeSilent, now.Add(-2*time.Hour)
+		case i == 150:
+			e.State = status.EdgeComparing
+		case i == 151:
+			e.State, e.Lag, e.Dirty = status.EdgeBehind, 3, 12
+		}
+		list = append(list, e)
+	}
+	return status.EdgesOf(list, 0, status.EdgesLimit)
+}
