@@ -141,6 +141,8 @@ type scene struct {
 	rsyncd *testkit.RsyncDaemon
 	pub    *publish.Publisher
 	edges  []*edgeHost
+	// through is the port at which edges that are added reach the hub; 0: its own.
+	through int
 	// Where there is another server than the hub: its address, the key of all who
 	// connect, and how many servers keep each message.
 	url, creds string
@@ -268,7 +270,11 @@ func (s *scene) enrol(e *edgeHost) string {
 	if err != nil {
 		s.Fatal(err)
 	}
-	return fmt.Sprintf(`url="tls://127.0.0.1:%d" creds="%s/key" ca="%s/hub/%s"`, s.port, e.base, s.base, identity.CA)
+	port := s.port
+	if s.through != 0 {
+		port = s.through
+	}
+	return fmt.Sprintf(`url="tls://127.0.0.1:%d" creds="%s/key" ca="%s/hub/%s"`, port, e.base, s.base, identity.CA)
 }
 
 func (s *scene) write(path, content string, mode os.FileMode) {
