@@ -71,6 +71,10 @@ type lane struct{ *dirty.Set }
 
 func (l lane) Mark(path string, f dirty.Flags) { l.Set.Mark(path, f, time.Now()) }
 
+func (l lane) MarkMoved(path, from string, f dirty.Flags) {
+	l.Set.Moves().Mark(path, from, f, time.Now())
+}
+
 // BenchmarkEvents is how fast a full kernel queue is decoded, filtered and
 // queued.
 func BenchmarkEvents(b *testing.B) {

@@ -34,6 +34,12 @@ func (l *Lane) Mark(path string, f dirty.Flags) {
 	l.dirty.Mark(path, f, time.Now())
 }
 
+// MarkMoved makes a path dirty that has come from another one. It never blocks.
+func (l *Lane) MarkMoved(path, from string, f dirty.Flags) {
+	l.marks.Add(1)
+	l.dirty.Moves().Mark(path, from, f, time.Now())
+}
+
 // MarkDeleted makes a directory dirty of which it is known that entries were
 // here and are gone, although no event has told so. It never blocks.
 func (l *Lane) MarkDeleted(dir string, entries *nameset.Set) {

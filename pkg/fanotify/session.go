@@ -287,6 +287,9 @@ func (s *session) renamed(r *record) {
 		e := fsevent.Event{Path: join(dir, r.to.name), Op: fsevent.MovedTo, Dir: isDir}
 		e.Covered = isDir && !s.skips(e.Path)
 		e.Arrived = !isDir && len(from.dirs) > 0 && fsevent.Received(base(from.dirs[0]), string(r.from.name), string(r.to.name))
+		if len(from.dirs) == 1 && len(to.dirs) == 1 && !from.deep {
+			e.From = join(from.dirs[0], r.from.name)
+		}
 		if s.w.opt.Debug != nil {
 			s.w.opt.Debug(debugRecord, e.Path, r.mask)
 		}

@@ -17,6 +17,9 @@ import (
 // goroutines and must not block.
 type Sink interface {
 	Mark(path string, f dirty.Flags)
+	// MarkMoved is Mark of a path that has just come from another one, of which the
+	// deletion was marked before.
+	MarkMoved(path, from string, f dirty.Flags)
 }
 
 // Notice is one event that the switches select, for plugins.
@@ -144,7 +147,12 @@ func (q *Queue) Event(e fsevent.Event) {
 			Path: e.Path, Dir: e.Dir, Deleted: e.Op == fsevent.Delete || e.Op == fsevent.MovedFrom, Marked: v.mark, Op: e.Op,
 		})
 	}
-	if v.mark {
+	switch {
+	case v.mark && q.moved(&e):
+		for _, s := range q.opt.Sinks {
+			s.MarkMoved(e.Path, e.From, v.flags)
+		}
+	case v.mark:
 		q.mark(e.Path, v.flags)
 	}
 	if e.Op == fsevent.Create && !e.Dir {
@@ -154,6 +162,12 @@ func (q *Queue) Event(e fsevent.Event) {
 			q.settler.add(e.Path) // without room nothing is lost but the second look
 		}
 	}
+}
+
+// moved tells whether an event is of something whose deletion at its old place was
+// marked.
+func (q *Queue) moved(e *fsevent.Event) bool {
+	return e.From != "" && !e.Arrived && left(&q.opt.Switches, 0).mark && (e.Dir || !q.Temp(e.From)) && !q.opt.Filter.Excluded(e.From, e.Dir)
 }
 
 func (q *Queue) dropped(e *fsevent.Event) {

@@ -19,6 +19,11 @@ func (r *record) Mark(path string, f dirty.Flags) {
 	r.marks = append(r.marks, fmt.Sprintf("%s %s", path, flagNames(f)))
 }
 
+func (r *record) MarkMoved(path, from string, f dirty.Flags) {
+	r.Mark(path, f)
+	r.marks = append(r.marks, path+" from "+from)
+}
+
 func (r *record) notify(n Notice) {
 	r.notes = append(r.notes, fmt.Sprintf("%s dir=%v deleted=%v %d", n.Path, n.Dir, n.Deleted, n.Op))
 }
@@ -225,3 +230,35 @@ func BenchmarkQueueEvent(b *testing.B) {
 type lane struct{ d *dirty.Set }
 
 func (l lane) Mark(path string, f dirty.Flags) { l.d.Mark(path, f, time.Now()) }
+
+func (l lane) MarkMoved(path, from string, f dirty.Flags) {
+	l.d.Moves().Mark(path, from, f, time.Now())
+}
+
+// TestWhatIsToldOfAMove: lanes are told where something stood before when its deletion
+// there was marked, too.
+func TestWhatIsToldOfAMove(t *testing.T) {
+	all, keeps := defaults, defaults
+	keeps.Delete = false
+	filter, _ := compile(t, "skip")
+	for _, c := range []struct {
+		e    fsevent.Event
+		sw   confxml.Switches
+		told bool
+	}{
+		{fsevent.Event{Path: "b", From: "a"}, all, true},
+		{fsevent.Event{Path: "b", From: "a", Dir: true, Covered: true}, all, true},
+		{fsevent.Event{Path: "b", From: "a"}, keeps, false},
+		{fsevent.Event{Path: "b", From: "skip"}, all, false},
+		{fsevent.Event{Path: "b", From: "a~"}, all, false},
+		{fsevent.Event{Path: "b", From: ".b.AbC1yz", Arrived: true}, all, false},
+		{fsevent.Event{Path: "b"}, all, false},
+	} {
+		var r record
+		c.e.Op = fsevent.MovedTo
+		New(Options{Switches: c.sw, Filter: filter, Sinks: []Sink{&r}}).Event(c.e)
+		if told := len(r.marks) == 2; told != c.told || len(r.marks) == 0 {
+			t.Errorf("%+v: %q", c.e, r.marks)
+		}
+	}
+}

@@ -29,6 +29,8 @@ type site struct {
 
 func (s *site) Mark(path string, f dirty.Flags) { s.mark <- path + " " + flagNames(f) }
 
+func (s *site) MarkMoved(path, _ string, f dirty.Flags) { s.Mark(path, f) }
+
 func newSite(t *testing.T, sw confxml.Switches) *site { return newSiteWith(t, Options{Switches: sw}) }
 
 func newSiteWith(t *testing.T, opt Options) *site {

@@ -32,4 +32,7 @@ type Event struct {
 	// Arrived is set on MovedTo of a file that came from the name under which a
 	// receiver of rsync writes it: another host has put it here.
 	Arrived bool
+	// From is set on MovedTo of what came from another place in the tree, as far as
+	// the watcher knows: the path there. The MovedFrom of that path came before.
+	From string
 }

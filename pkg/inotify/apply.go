@@ -44,9 +44,14 @@ func (s *session) fileLocked(n int32, r *record) {
 		if n != s.t.root {
 			dir = s.t.nameOf(n)
 		}
-		s.renames.left(r.cookie, dir, r.name)
+		path := ""
+		if len(s.batch.events) > before {
+			path = s.batch.events[before].Path
+		}
+		s.renames.left(r.cookie, path, dir, r.name)
 	case op == fsevent.MovedTo && len(s.batch.events) > before:
-		s.batch.events[before].Arrived = s.renames.arrived(r.cookie, r.name)
+		e := &s.batch.events[before]
+		e.From, e.Arrived = s.renames.arrived(r.cookie, r.name)
 	}
 }
 
@@ -138,8 +143,11 @@ func (s *session) arriveLocked(n int32, r *record) {
 		s.t.toLimbo(old, 0)
 		s.t.at(src).epoch, s.t.placed = s.t.epoch, s.t.epoch
 	}
+	from, before := s.t.pathBefore(src), len(s.batch.events)
 	s.t.place(src, n, r.name)
-	s.batch.add(s.t, n, r.name, fsevent.MovedTo, true, true)
+	if s.batch.add(s.t, n, r.name, fsevent.MovedTo, true, true); len(s.batch.events) > before {
+		s.batch.events[before].From = from
+	}
 	// A look at the disk is due after every rename. The kernel merges a record
 	// into an equal one before it and does not compare the cookies: of two
 	// directories that came to one name in a row, the second is not announced.

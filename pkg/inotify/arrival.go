@@ -14,22 +14,23 @@ type renames struct {
 // departed is the first half of the rename of a file.
 type departed struct {
 	cookie    uint32
+	path      string // empty: its directory has no place now
 	dir, name []byte // the name of the directory (no path), and that of the file
 }
 
-func (s *renames) left(cookie uint32, dir, name []byte) {
+func (s *renames) left(cookie uint32, path string, dir, name []byte) {
 	d := &s.last[s.next%len(s.last)]
 	s.next++
-	d.cookie, d.dir, d.name = cookie, append(d.dir[:0], dir...), append(d.name[:0], name...)
+	d.cookie, d.path, d.dir, d.name = cookie, path, append(d.dir[:0], dir...), append(d.name[:0], name...)
 }
 
-// arrived tells whether the file that a rename has brought to a name was written
-// by a receiver of rsync.
-func (s *renames) arrived(cookie uint32, name []byte) bool {
+// arrived tells from where a rename has brought a file to a name, and whether a
+// receiver of rsync has written it there.
+func (s *renames) arrived(cookie uint32, name []byte) (from string, received bool) {
 	for i := range s.last {
 		if d := &s.last[i]; d.cookie == cookie && cookie != 0 {
-			return fsevent.Received(string(d.dir), string(d.name), string(name))
+			return d.path, fsevent.Received(string(d.dir), string(d.name), string(name))
 		}
 	}
-	return false
+	return "", false
 }

@@ -76,6 +76,24 @@ func (t *tree) comeBack(cookie uint32) int32 {
 	return t.lookup(wd)
 }
 
+// pathBefore is where a directory stood that the first half of a rename has put in
+// limbo; empty: that place has none itself now.
+func (t *tree) pathBefore(n int32) string {
+	from := t.limbo[t.at(n).wd].from
+	parent := t.lookup(from.wd)
+	if parent == none || from.name == "" {
+		return ""
+	}
+	path, ok := t.appendPath(nil, parent)
+	if !ok {
+		return ""
+	}
+	if len(path) > 0 {
+		path = append(path, '/')
+	}
+	return string(append(path, from.name...))
+}
+
 // place attaches a node that has no place and takes it out of limbo.
 func (t *tree) place(n, parent int32, name []byte) {
 	delete(t.limbo, t.at(n).wd)

@@ -35,7 +35,7 @@ func newDeletions(maxNames, maxHashes int) deletions {
 
 // takeOver returns what a tree takes over of the flags of a mark below it.
 func (d *deletions) takeOver(tree *mark, path string, f Flags) Flags {
-	rest := f &^ (Tree | seenAbsent)
+	rest := f &^ (Tree | wasClean | seenAbsent)
 	if f&Gone == 0 || tree.flags&Gone != 0 {
 		return rest
 	}

@@ -40,8 +40,14 @@ func (d *Set) markLocked(path string, f Flags, stamp int64) *mark {
 		}
 		n = k
 	}
+	if f&(Tree|Gone) == Tree {
+		d.origins.forget(path) // another directory
+	}
 	if n.pend != nil {
 		return d.touchLocked(n.pend, f, stamp)
+	}
+	if f&Gone != 0 && n.clean() {
+		f |= wasClean
 	}
 	if n.fly != nil {
 		// What the run in flight looked at may no longer be what is there.
@@ -58,7 +64,7 @@ func (d *Set) markLocked(path string, f Flags, stamp int64) *mark {
 // was found absent, or was put off without having failed, is ready at once.
 func (d *Set) touchLocked(m *mark, f Flags, stamp int64) *mark {
 	grown := f&^m.flags&Tree != 0
-	m.flags, m.last = m.flags.with(f), max(m.last, stamp)
+	m.flags, m.last = m.flags.with(f)&^wasClean, max(m.last, stamp)
 	if m.attempt == 0 {
 		m.flags &^= seenAbsent
 		if m.where == delayedUntil {

@@ -104,8 +104,14 @@ const (
 	taken              // in flight; its queue links are the ring of those behind it
 )
 
-// seenAbsent is Item.Looked among the flags of a mark.
-const seenAbsent Flags = 1 << 7
+// Flags of a mark that are none of an item.
+const (
+	// wasClean: it is a deletion, and nothing at the path, above or below it was dirty
+	// before: what the remote has there is what stood here.
+	wasClean Flags = 1 << 6
+	// seenAbsent is Item.Looked.
+	seenAbsent Flags = 1 << 7
+)
 
 // mark is one reason for a path to be dirty: that it is pending or in flight.
 // It keeps its place in the order of age when it moves between the two.
@@ -117,7 +123,7 @@ type mark struct {
 	notBefore    int64 // ns since Set.base; 0: no delay
 	heapIndex    int32 // valid while delayedUntil
 	attempt      int16
-	flags        Flags // and seenAbsent; packed, as there may be millions of marks
+	flags        Flags // and wasClean, seenAbsent; packed, as there may be millions of marks
 	where        place
 }
 
@@ -129,7 +135,7 @@ func (m *mark) absorbs() bool {
 
 func (m *mark) item() Item {
 	return Item{
-		Path: m.node.path, Flags: m.flags &^ seenAbsent, Since: time.Unix(0, m.since), Last: time.Unix(0, m.last),
+		Path: m.node.path, Flags: m.flags &^ (wasClean | seenAbsent), Since: time.Unix(0, m.since), Last: time.Unix(0, m.last),
 		Attempt: int(m.attempt), Looked: m.flags&seenAbsent != 0,
 	}
 }

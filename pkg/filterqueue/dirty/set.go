@@ -51,6 +51,9 @@ type Item struct {
 	Last    time.Time // latest mark: what happened to the path later was not told yet
 	Attempt int       // failed attempts so far
 	Looked  bool      // found absent once; the second look is due
+	// From is where it stood before, on this host and as it is on the remote still, as
+	// far as that is known; empty: nowhere. It saves bytes and decides nothing.
+	From string
 }
 
 // Stats is a snapshot of a dirty set.
@@ -115,6 +118,7 @@ type Set struct {
 	delayed   delayHeap          // marks that wait for their notBefore
 	failing   map[*mark]struct{} // marks with Attempt > 0
 	gone      deletions          // seen inside of trees, which wait for them
+	origins   origins            // of what was moved
 	pending   int
 	inFlight  int
 	collapsed uint64
@@ -143,6 +147,7 @@ func New(now time.Time, opt Limits) *Set {
 		root:    &node{},
 		failing: make(map[*mark]struct{}),
 		gone:    newDeletions(opt.Spare, opt.Hashes),
+		origins: origins{from: map[string]string{}, to: map[string]string{}},
 	}
 	d.queue.initQueue()
 	d.age.initAge()
@@ -200,7 +205,11 @@ func (d *Set) Take(now time.Time, limit int) []Item {
 	if d.queue.qnext != &d.queue && len(took) > 0 {
 		d.signal()
 	}
-	return parentsFirst(took)
+	items := parentsFirst(took)
+	for i := range items {
+		items[i].From = d.origins.of(d.root, &items[i])
+	}
+	return items
 }
 
 // Done reports success: what was marked up to the Take is on the remote, but for
@@ -214,6 +223,7 @@ func (d *Set) Done(it Item) {
 		return
 	}
 	m := d.landLocked(n)
+	d.origins.forget(it.Path)
 	d.remarkLocked(m)
 	d.forgetLocked(m)
 	d.prune(n)
@@ -222,7 +232,8 @@ func (d *Set) Done(it Item) {
 // Return makes an item pending again, with Flags, Attempt and Looked as the
 // caller set them, merged with what was marked meanwhile. It is not taken
 // before notBefore; only a fresh event on a path that has not failed
-// (Attempt 0) makes it ready at once.
+// (Attempt 0) makes it ready at once. Without From, where it stood before is
+// forgotten.
 func (d *Set) Return(it Item, notBefore time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -232,7 +243,10 @@ func (d *Set) Return(it Item, notBefore time.Time) {
 	}
 	m := d.landLocked(n)
 	fresh := n.pend
-	m.flags = it.Flags
+	if it.From == "" {
+		d.origins.forget(it.Path)
+	}
+	m.flags = it.Flags | m.flags&wasClean
 	if it.Looked {
 		m.flags |= seenAbsent
 	}
@@ -242,7 +256,7 @@ func (d *Set) Return(it Item, notBefore time.Time) {
 		m.notBefore = d.sinceBase(notBefore)
 	}
 	if fresh != nil {
-		m.flags, m.last = m.flags.with(fresh.flags), fresh.last
+		m.flags, m.last = m.flags.with(fresh.flags)&^wasClean, fresh.last
 		d.gone.bequeath(fresh, m)
 		if m.attempt == 0 {
 			m.notBefore = 0
@@ -273,6 +287,7 @@ func (d *Set) Drop(it Item, asPath string, f Flags, now time.Time) {
 		return
 	}
 	m := d.landLocked(n)
+	d.origins.forget(it.Path)
 	heir := d.markLocked(asPath, f, stamp)
 	heir.inheritAge(m)
 	d.remarkLocked(m)

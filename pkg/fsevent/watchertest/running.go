@@ -83,7 +83,8 @@ func (k *Told) Hold() (release func()) {
 	}
 }
 
-// Event implements fsevent.Handler: "create file a/b".
+// Event implements fsevent.Handler: "create file a/b", and "moved a/b to c" where that
+// is told, too.
 func (k *Told) Event(e fsevent.Event) {
 	if k.See != nil {
 		k.See(e)
@@ -100,6 +101,9 @@ func (k *Told) Event(e fsevent.Event) {
 		kind = "arrived"
 	}
 	k.add("%s %s %s", ops[e.Op], kind, e.Path)
+	if e.From != "" {
+		k.add("moved %s to %s", e.From, e.Path)
+	}
 }
 
 // Overflow implements fsevent.Handler.
