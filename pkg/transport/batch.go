@@ -75,6 +75,38 @@ type Batch struct {
 	// RootAlone makes a Send run of the watch root leave out what is in it: with
 	// --dirs a list's "./" brings every entry of it over.
 	RootAlone bool
+	Reuse
+}
+
+// Reuse makes use, in a Tree or Send run, of what the remote has elsewhere, or of nothing
+// that it has. Nothing but bytes depends on it.
+type Reuse struct {
+	// Of is a directory on the remote. A file that At does not have there and that Of has
+	// under the same path, of equal size and time and with equal attributes, is linked
+	// from there: both names then share one file. Anything else is sent.
+	Of string
+	// At is the directory that the names are in: one of them may be At itself. Of counts
+	// only when Linked is set; "" is the watch root.
+	At     string
+	Linked bool
+	// Similar has a file that the remote does not have built there from one that is in
+	// the same directory and has its size and time, or a name like it.
+	Similar bool
+	// Anew has every file sent, equal or not: none of them then shares its content on
+	// the remote with another name.
+	Anew bool
+}
+
+// Path is a path relative to At as it is below the watch root.
+func (r Reuse) Path(rel string) string {
+	switch {
+	case r.At == "":
+		return rel
+	case rel == "":
+		return r.At
+	default:
+		return r.At + "/" + rel
+	}
 }
 
 // Updating is what a batch makes of Terms.Update, where it holds.

@@ -87,6 +87,8 @@ func (c Capabilities) After(r Result) (next Capabilities, again bool) {
 		next.set(Nanoseconds, refused)
 	case MissingDeleteArgs:
 		next.set(MissingArgs, refused)
+	case MissingElsewhere:
+		next.set(Elsewhere, refused)
 	case MissingDelete:
 		next.NoDelete = true
 	case MissingList:
@@ -167,7 +169,7 @@ func (c *Capabilities) answered(r Result) {
 
 // refuses tells whether a missing thing is the option.
 func refuses(m Missing, o Option) bool {
-	return m == MissingNanoseconds && o == Nanoseconds || m == MissingDeleteArgs && o == MissingArgs
+	return m == MissingNanoseconds && o == Nanoseconds || m == MissingDeleteArgs && o == MissingArgs || m == MissingElsewhere && o == Elsewhere
 }
 
 // Renewed returns the capabilities of a remote that may have another release by
@@ -209,6 +211,9 @@ func (c Capabilities) Without() (list []string) {
 	if c.lacks(MissingArgs) {
 		list = append(list, "deletions by patterns")
 	}
+	if c.lacks(Elsewhere) {
+		list = append(list, "what was moved is sent again")
+	}
 	if c.NoList {
 		list = append(list, "no look at what the remote has")
 	}
@@ -229,8 +234,8 @@ const (
 	rememberedGrain                = "grain"
 )
 
-// Remember writes down what a receiver lacks. That it refuses all deletions, or
-// --checksum, is not remembered: it is a line in its rsyncd.conf, and asked again
+// Remember writes down what a receiver lacks. That it refuses all deletions,
+// --checksum or what Elsewhere needs, is not remembered: it is a line in its rsyncd.conf, and asked again
 // at each start.
 func (c Capabilities) Remember() map[string]string {
 	m := map[string]string{}

@@ -12,6 +12,9 @@ const (
 	// MissingArgs is --delete-missing-args: what is gone is named (3.1.0).
 	// Without it patterns limit a comparison of the parent directories.
 	MissingArgs
+	// Elsewhere is what a batch's Reuse needs: --link-dest or --fuzzy. Every receiver
+	// knows them; a daemon may refuse them. Without it what was moved is sent.
+	Elsewhere
 	// OptionCount is the number of options.
 	OptionCount
 )

@@ -45,6 +45,7 @@ const (
 	MissingList
 	MissingChecksum
 	MissingWindow
+	MissingElsewhere
 	// MissingAnswer: the run broke off before the receiver had said a word. It
 	// may be that it refuses one of the options which the run had.
 	MissingAnswer

@@ -97,10 +97,15 @@ type Terms struct {
 	Matcher func(patterns []string) func(path string, dir bool) bool
 	// AllowDeletions is the remedy where the remote refuses every deletion.
 	AllowDeletions string
-	// Unasked is why the remote cannot be asked what it has, UnaskedRemedy where to look
-	// instead; empty: it can. Batches that compare or ask are refused there.
-	Unasked, UnaskedRemedy string
+	// Reuses tells whether a batch's Reuse may name a path; nil: none, Reuse is not for
+	// this remote.
+	Reuses func(path string) bool
+	Silence
 }
+
+// Silence is why a remote cannot be asked what it has, and where to look instead; empty:
+// it can. Batches that compare or ask are refused there.
+type Silence struct{ Unasked, UnaskedRemedy string }
 
 // Comparing is what the user chose of how two versions of a file are compared.
 type Comparing struct {

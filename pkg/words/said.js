@@ -143,6 +143,7 @@ const table = new Map(Object.entries({
   "let-user-sersync-write": ["let the user of sersync write to {path}, or name another place in {place}", "让运行 sersync 的用户可以写入 {path}，或在 {place} 中指定其他位置"],
   "times-compared-second": ["times compared by the second", "按秒比较时间"],
   "deletions-patterns": ["deletions by patterns", "用匹配规则删除"],
+  "moved-sent-again": ["what was moved is sent again", "移动过的内容重新发送"],
   "contents-not-compared": ["contents not compared", "不比较内容"],
   "no-look-what-remote": ["no look at what the remote has", "无法查看远端已有内容"],
   "no-deletions": ["no deletions", "不能删除"],

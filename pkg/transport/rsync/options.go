@@ -13,6 +13,9 @@ func (r Run) wants() (s transport.Options) {
 	if r.Kind == transport.Delete && !r.Exact || r.Kind == transport.Tree && r.DeleteInside && r.MayDelete {
 		s = s.With(transport.MissingArgs)
 	}
+	if r.Linked || r.Similar {
+		s = s.With(transport.Elsewhere)
+	}
 	return s
 }
 

@@ -175,7 +175,13 @@ func (r Run) Args() []string {
 		args = append(args, "--confine-root="+r.Confine)
 	}
 	args = append(args, excludes...)
-	return append(args, "./", r.Target.Into())
+	if r.has(transport.Elsewhere) {
+		args = append(args, r.reuse()...)
+	}
+	if r.At == "" {
+		return append(args, "./", r.Target.Into())
+	}
+	return append(args, "./"+r.At+"/", strings.TrimSuffix(r.Target.Into(), "/")+"/"+r.At+"/")
 }
 
 // Pulls tells whether the run brings something from the remote here.
@@ -218,6 +224,8 @@ func (r Run) comparison() (args []string) {
 		args = append(args, "--ignore-times") // what cannot be compared is sent
 	case r.Contents:
 		args = append(args, "--checksum")
+	case r.Anew:
+		args = append(args, "--ignore-times")
 	}
 	if own := r.Target.Params.BWLimit; r.Pace.BWLimit > 0 && (own == 0 || int64(r.Pace.BWLimit)<<10 < own) {
 		args = append(args, "--bwlimit="+strconv.Itoa(r.Pace.BWLimit))
@@ -339,6 +347,7 @@ func (r Run) patterns() bool {
 func (r Run) List(paths []string) []byte {
 	b := []byte{}
 	for _, p := range paths {
+		p = r.relative(p)
 		switch {
 		case r.patterns():
 			b = appendPatterns(b, p, !r.Exact)

@@ -186,7 +186,7 @@ func (p *Publisher) Terms() transport.Terms {
 		Remote: Remote(p.opt.Tree), Links: true, Devices: true, Specials: true, Times: true, Sends: sends,
 		Comparing: transport.Comparing{ModifyWindow: true},
 		Matcher:   func(patterns []string) func(string, bool) bool { return rsync.RulesOf(patterns).Excludes },
-		Unasked:   Unasked, UnaskedRemedy: askEdges,
+		Silence:   transport.Silence{Unasked: Unasked, UnaskedRemedy: askEdges},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sersync/sersync/pkg/transport"
@@ -25,11 +26,16 @@ func byName(patterns []string) func(string, bool) bool {
 	}
 }
 
+// named are the paths that a batch may name beside its list.
+func named(path string) bool {
+	return !strings.ContainsAny(path, "\n*[$'") && !strings.HasPrefix(path, "-")
+}
+
 func TestTheFakeWithATreeIsATransport(t *testing.T) {
 	Suite(t, func(t *testing.T) Remote {
 		t.Helper()
 		tree := &Tree{Here: t.TempDir(), There: t.TempDir(), Update: true, Matcher: byName}
-		f := &Fake{Asks: transport.Terms{Update: true, Times: true, Links: true}, Carry: tree.Carry}
+		f := &Fake{Asks: transport.Terms{Update: true, Times: true, Links: true, Reuses: named}, Carry: tree.Carry}
 		return Remote{Transport: f, Here: tree.Here, Looks: true, Copies: tree.There, There: func(path string) bool {
 			_, err := os.Lstat(filepath.Join(tree.There, path))
 			return err == nil

@@ -58,6 +58,9 @@ func (r *ride) options() {
 	if b.Kind == transport.Delete && !b.Exact || b.Kind == transport.Tree && b.DeleteInside && b.MayDelete {
 		wants = wants.With(transport.MissingArgs)
 	}
+	if b.Linked || b.Similar {
+		wants = wants.With(transport.Elsewhere)
+	}
 	for o := range transport.OptionCount {
 		switch {
 		case wants.Has(o) && b.Caps.Takes(o):
@@ -364,14 +367,18 @@ func (r *ride) sendFile(name string, info fs.FileInfo) {
 	if st, err := os.Lstat(r.there(name)); err == nil && st.Mode().IsRegular() {
 		sameTime := r.sameTime(info.ModTime(), st.ModTime())
 		switch equal := r.equal(name, info, st, data, sameTime); {
-		case r.keeps(info.ModTime(), st.ModTime()), equal && sameTime && info.Mode().Perm() == st.Mode().Perm():
+		case r.keeps(info.ModTime(), st.ModTime()), !r.call.Batch.Anew && equal && sameTime && info.Mode().Perm() == st.Mode().Perm():
 			return
+		case r.call.Batch.Anew:
 		case equal:
 			c.Sent, c.OnlyTime = false, !sameTime && info.Mode().Perm() == st.Mode().Perm()
 		default:
 			c.OnlyTime = !r.call.Batch.Contents && info.Size() == st.Size() && !sameTime && info.Mode().Perm() == st.Mode().Perm()
 		}
 	} else {
+		if r.link(name, info) {
+			return
+		}
 		c.New = true
 	}
 	if r.tell(c); r.call.Batch.Verify {
@@ -380,6 +387,21 @@ func (r *ride) sendFile(name string, info fs.FileInfo) {
 	if err := r.write(name, info, data, c.Sent); err != nil {
 		r.fail(name, true, err)
 	}
+}
+
+// link has a file that the remote does not have share one that it has elsewhere.
+func (r *ride) link(name string, info fs.FileInfo) bool {
+	b := r.call.Batch
+	if !b.Linked || b.Verify || !b.Caps.Takes(transport.Elsewhere) {
+		return false
+	}
+	rel, err := filepath.Rel(r.here(b.At), r.here(name))
+	if err != nil {
+		return false
+	}
+	of := filepath.Join(r.there(b.Of), rel)
+	st, err := os.Lstat(of)
+	return err == nil && st.Mode() == info.Mode() && st.Size() == info.Size() && r.sameTime(info.ModTime(), st.ModTime()) && os.Link(of, r.there(name)) == nil
 }
 
 // write puts a file in its place at once; without content only its attributes are set.

@@ -24,6 +24,7 @@ func (h *hearing) line(b []byte) {
 	}
 	if change, ok := rsync.ParseChange(b); ok {
 		if c.Changed != nil {
+			change.Path = c.Batch.Path(change.Path)
 			c.Changed(change)
 		}
 		return
@@ -32,7 +33,7 @@ func (h *hearing) line(b []byte) {
 		c.Progressed(p)
 	}
 	if name, ok := rsync.Skipped(b); ok {
-		h.skip(name)
+		h.skip(c.Batch.Path(name))
 	}
 }
 

@@ -162,6 +162,9 @@ func (s *Session) read(p *rsync.Process, h *hearing) transport.Trip {
 	ended := p.Wait()
 	rest()
 	t := transport.Trip{Ended: time.Now(), Result: rsync.Classify(s.run(h.call.Batch), s.opt.Dir, ended, h.skipped)}
+	for i, name := range t.Result.Unwanted {
+		t.Result.Unwanted[i] = h.call.Batch.Path(name)
+	}
 	if p.Stopped() && !ended.Inactive && t.Result.Class == transport.Trouble {
 		t.Result.Class = transport.Stopped
 	}
@@ -244,6 +247,9 @@ func (s *Session) Terms() transport.Terms {
 		MaxSize: p.MaxSize, BWLimit: p.BWLimit, Sends: 1, Patterned: p.Rules.Any(), Excludes: p.Rules.Excludes,
 		Matcher:        func(patterns []string) func(string, bool) bool { return rsync.RulesOf(patterns).Excludes },
 		AllowDeletions: s.opt.Target.AllowDeletions("delete"),
+	}
+	if s.opt.Target.AgainstReuse() == "" {
+		t.Reuses = s.opt.Target.Nameable
 	}
 	if s.opt.Target.SSH {
 		t.Sends = 2 // rsync over ssh ends 44 ms after the file has arrived

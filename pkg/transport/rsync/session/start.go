@@ -123,7 +123,7 @@ func (s *Session) remoteShell() string {
 // checksums of huge files (-c) is silent for long.
 func (s *Session) patience(run rsync.Run) time.Duration {
 	d := 20 * time.Second
-	if run.Target.Params.Checksum && !run.Pulls() || run.Contents && (run.Resume || run.Kind == transport.Tree) || run.Kind == transport.Full || run.Kind == transport.Survey {
+	if run.Linked || run.Target.Params.Checksum && !run.Pulls() || run.Contents && (run.Resume || run.Kind == transport.Tree) || run.Kind == transport.Full || run.Kind == transport.Survey {
 		d = 10 * time.Minute
 	}
 	if run.Kind == transport.Full && run.MaxSize > 0 && !run.Contents && !run.Target.Params.Checksum {
