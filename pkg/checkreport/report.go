@@ -49,6 +49,7 @@ type Lane struct {
 	Remote   string
 	Release  string // what the remote says about its rsync; empty: nothing
 	Busy     []Busy
+	Moved    string    // why what was moved is sent again; empty: it is not
 	Commands []Command // none to a stream
 	Stream   *Stream   // nil: to a remote
 }
@@ -181,6 +182,9 @@ func (t *text) local(l LocalPath) {
 			}
 			t.line("    %-12s %s: %s", t.say("busy")+":", b.Hours, strings.Join(rules, "; "))
 		}
+		if lane.Moved != "" {
+			t.line("    %-12s %s", t.say("moved")+":", t.say("sent again, because of "+lane.Moved))
+		}
 		for _, c := range lane.Commands {
 			t.line("    %-12s %s", t.say(c.Purpose)+":", printable(c.Line))
 		}
@@ -232,6 +236,7 @@ type wireLane struct {
 	Remote   string              `json:"remote"`
 	Release  string              `json:"release,omitempty"`
 	Busy     []wireBusy          `json:"busy,omitempty"`
+	Moved    string              `json:"moved,omitempty"`
 	Commands map[string][]string `json:"commands"`
 	Stream   *Stream             `json:"stream,omitempty"`
 }
@@ -260,7 +265,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 			for _, b := range lane.Busy {
 				busy = append(busy, wireBusy(b))
 			}
-			local.Lanes = append(local.Lanes, wireLane{lane.Remote, lane.Release, busy, commands, lane.Stream})
+			local.Lanes = append(local.Lanes, wireLane{lane.Remote, lane.Release, busy, lane.Moved, commands, lane.Stream})
 		}
 		out.LocalPaths = append(out.LocalPaths, local)
 	}

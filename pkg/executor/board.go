@@ -43,6 +43,7 @@ type state struct {
 	release    transport.Release
 	failStatus map[string]plan.Failure
 	wanted     wantedFull
+	shared     shared
 }
 
 // wantedFull is what others see of a full sync that is wanted and not done.

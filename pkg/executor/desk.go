@@ -93,7 +93,11 @@ func newDesk(opt Options) *desk {
 	p.failures = newFailures(p)
 	p.limits = [plan.Kinds]int{plan.KindSend: p.terms.Sends, plan.KindTree: 1, plan.KindSlow: 1, plan.KindDelete: 1, plan.KindSurvey: 1, plan.KindFull: 1}
 	p.speed.most, p.speed.large = float64(p.terms.BWLimit), p.hours.above()
-	p.state = state{caps: opt.Caps, peer: opt.Peer, shown: status.LaneStarting, since: now, failStatus: map[string]plan.Failure{}}
+	p.state = state{caps: opt.Caps, peer: opt.Peer, shown: status.LaneStarting, since: now, failStatus: map[string]plan.Failure{}, shared: newShared(nil)}
+	if opt.MayDelete {
+		p.state.shared = newShared(opt.Moved)
+		p.takeUpMoves(opt.Moved, now)
+	}
 	p.differs.restore(opt.Differences)
 	if opt.MayDelete {
 		p.state.mirror = newMirror(opt.Mirrored, opt.MirrorScope, opt.Scope, p.terms.Matcher)

@@ -30,6 +30,11 @@ type settler struct {
 func (l *loop) finish(o outcome.Outcome) {
 	now := time.Now()
 	l.busy[o.Kind]--
+	if o.Result.Class > transport.Again && (o.Run.Linked || o.Run.Similar) {
+		for i := range o.Works {
+			o.Works[i].From = "" // what has ended the run may be that itself
+		}
+	}
 	o.Again = l.remote.learn(&o)
 	if o.Result.Class > transport.Again {
 		l.sweeper.noteLeftovers(o, now)
@@ -62,6 +67,11 @@ func (l *loop) finish(o outcome.Outcome) {
 		l.settler.hunted(o, now)
 	} else {
 		l.settler.conclude(o, now)
+	}
+	for _, w := range o.Works {
+		if w.From != "" {
+			l.dirty.Moves().Hasten(w.From)
+		}
 	}
 }
 
@@ -284,6 +294,7 @@ const (
 // fail gives one path back after a wait that grows with its attempts.
 func (d *desk) fail(it plan.Item, now time.Time, f plan.Failure) {
 	it.Attempt++
+	it.From = "" // what stands in its way may be the move itself
 	wait := pathWait(it.Attempt, d.dirty.Stats().Delayed)
 	if f.Lasting {
 		wait = lastingWait(it.Attempt)

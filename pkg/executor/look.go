@@ -62,7 +62,12 @@ func (l *loop) sort(ctx context.Context, found carry.Looked) {
 		if w.Found.State == fstree.Present {
 			delete(l.guarded.dirs, w.Path)
 		}
-		l.do(l.planner.Plan(w, l.facts(w, now)), now)
+		s := l.planner.Plan(w, l.facts(w, now))
+		if w.From != "" && s.Work.From == "" {
+			l.dirty.Moves().Forget(w.Path)
+			l.dirty.Moves().Hasten(w.From)
+		}
+		l.do(s, now)
 	}
 	l.deletions.end(now)
 	l.sendQueued(ctx, found.Slot)
@@ -96,6 +101,7 @@ func (l *loop) facts(w plan.Work, now time.Time) plan.Facts {
 		Hangs:   func(w plan.Work) bool { return l.hangs.apart(w.Path, w.Found.Stat.Uid, w.Taken) || l.blocksFull(w) },
 		Guarded: func(path string) bool { return l.guarded.dirs[path] },
 		Spares:  l.sparesIn,
+		Large:   l.speed.large, Movable: func(w plan.Work) bool { return l.state.caps.Takes(transport.Elsewhere) && l.movable(w) }, Awaited: l.dirty.Moves().Await,
 	}
 }
 
@@ -108,6 +114,12 @@ func (l *loop) do(s plan.Step, now time.Time) {
 	case plan.Enqueue:
 		if s.Kind == plan.KindDelete || s.Kind == plan.KindSurvey {
 			l.deletions.used = l.deletions.used || w.Found.State == fstree.Absent
+		}
+		if w.Anew = l.sendsAnew(w.Path); w.Anew {
+			w.From = ""
+		}
+		if w.From != "" && !(w.Found.Regular() && w.Renamed()) {
+			l.moving(w)
 		}
 		if w.Found.Regular() && w.Found.Stat.Nlink > 1 && l.opt.Linked != nil {
 			l.opt.Linked(w.Path, &w.Found.Stat, w.Since, w.Flags&dirty.Content != 0)
@@ -174,6 +186,7 @@ func (d *desk) clean(w plan.Work) {
 func (d *desk) settled(w plan.Work, ok bool) {
 	if ok {
 		delete(d.guarded.dirs, w.Path)
+		d.apart(w)
 	}
 	if d.opt.Settled != nil {
 		d.opt.Settled(w.Path, w.Flags&dirty.Tree != 0, ok, w.Taken)

@@ -104,6 +104,9 @@ type Known struct {
 	MirrorScope Scope
 	// Peer says that the remote mirrors back.
 	Peer bool
+	// Moved is what may share files on the remote with its old place, which is to be
+	// deleted there.
+	Moved []Moved
 	// Differences is what the remote differs by although nothing of it is dirty.
 	Differences []status.Difference
 }

@@ -176,7 +176,7 @@ func (b *board) remembered(now time.Time) Remembered {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := Remembered{Known: Known{Mirrored: b.state.mirror.done, MirrorScope: b.state.mirror.scope, Peer: b.state.peer}, Caps: b.state.caps, LastOK: b.state.lastOK}
-	r.Differences = b.differs.told.Whole()
+	r.Differences, r.Moved = b.differs.told.Whole(), b.state.shared.list()
 	if !b.state.complete {
 		return r
 	}

@@ -53,10 +53,16 @@ type State struct {
 	// Differences is what the remote is known to differ by although nothing of
 	// it is dirty.
 	Differences []Difference
+	// Moved is what may share files on the remote with its old place, which is to be
+	// deleted there.
+	Moved []Moved
 	// History is what the status shows of the lane's past, always as many bytes,
 	// in a file of its own. nil: none, or for Save as it was saved last.
 	History []byte
 }
+
+// Moved is something that was moved. Raw bytes.
+type Moved struct{ From, To string }
 
 // Difference is one kind of what a remote is known to differ by.
 type Difference struct {

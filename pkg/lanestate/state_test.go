@@ -28,6 +28,7 @@ func sampleState() State {
 	return State{
 		Lane: laneKey, Watermark: noon.Add(-time.Second), MirrorDone: true, MirrorScope: []string{"filter \xfe", ""}, LastSuccess: noon.Add(-time.Minute),
 		Differences:  []Difference{{Kind: "newer", Count: 30, Since: noon, Names: []string{"a\xffb", "c"}}, {Kind: "extras", Count: 1, Since: noon}},
+		Moved:        []Moved{{From: "old\xff", To: "new\n"}},
 		Capabilities: map[string]string{"modify-window": "refused", "x\xfe": "3.0.9\n"},
 		RootIdentity: brake.Identity{
 			Root: brake.Place{Boot: "b1", Type: "ext4", UUID: "u", FSID: "f", Dev: math.MaxUint64, Ino: 2, Entries: 3},

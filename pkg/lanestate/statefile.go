@@ -72,6 +72,13 @@ type record struct {
 	Capabilities []capability    `json:"capabilities,omitempty"`
 	LastSuccess  time.Time       `json:"last_success,omitzero"`
 	Differences  []difference    `json:"differences,omitempty"`
+	Moved        []moved         `json:"moved,omitempty"`
+}
+
+// moved is a Moved as JSON.
+type moved struct {
+	From brake.RawPath `json:"from"`
+	To   brake.RawPath `json:"to"`
 }
 
 // difference is a Difference as JSON.
@@ -109,6 +116,9 @@ func encode(s State) ([]byte, error) {
 			out.Names = append(out.Names, brake.RawPath(n))
 		}
 		r.Differences = append(r.Differences, out)
+	}
+	for _, m := range s.Moved {
+		r.Moved = append(r.Moved, moved{brake.RawPath(m.From), brake.RawPath(m.To)})
 	}
 	state, err := json.Marshal(r)
 	if err != nil {
@@ -163,6 +173,9 @@ func decode(data []byte) (State, *Error) {
 			out.Names = append(out.Names, string(n))
 		}
 		s.Differences = append(s.Differences, out)
+	}
+	for _, m := range r.Moved {
+		s.Moved = append(s.Moved, Moved{From: string(m.From), To: string(m.To)})
 	}
 	if s.Saved.Now.IsZero() || s.Watermark.After(s.Saved.Now) {
 		return State{}, &Error{Kind: ErrDamaged, Detail: "its times contradict each other"}

@@ -26,6 +26,10 @@ func (r *Root) Recall(opt *executor.Options, state lanestate.State) {
 	opt.Caps = opt.Caps.Recall(state.Capabilities)
 	opt.Mirrored, opt.MirrorScope = state.MirrorDone, state.MirrorScope
 	opt.Peer = state.Capabilities[peerKey] != ""
+	opt.Moved = nil
+	for _, m := range state.Moved {
+		opt.Moved = append(opt.Moved, executor.Moved(m))
+	}
 	opt.Differences = nil
 	for _, d := range state.Differences {
 		opt.Differences = append(opt.Differences, status.Difference{Kind: status.DifferenceKind(d.Kind), Count: d.Count, Since: d.Since, Names: d.Names})
@@ -58,6 +62,9 @@ func (r *Root) StateOf(l *executor.Lane, choice string, now time.Time) lanestate
 		Lane: l.ID(), Watermark: m.Watermark, MirrorDone: m.Mirrored, MirrorScope: m.MirrorScope,
 		RootIdentity: r.guard.remembered(), Capabilities: learnt, LastSuccess: m.LastOK,
 		History: l.History(now),
+	}
+	for _, moved := range m.Moved {
+		state.Moved = append(state.Moved, lanestate.Moved(moved))
 	}
 	for _, d := range m.Differences {
 		state.Differences = append(state.Differences, lanestate.Difference{Kind: string(d.Kind), Count: d.Count, Since: d.Since, Names: d.Names})

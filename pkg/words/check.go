@@ -285,7 +285,7 @@ var check = [][2]string{
 	{"everything goes as at other hours", "与其他时段相同"},
 	// the words of the report
 	{"error", "错误"}, {"warning", "警告"}, {"note", "提示"}, {"exclude", "排除"}, {"localpath", "监控目录"}, {"events", "事件"}, {"none", "无"},
-	{"files beginning with a dot: synced", "以点开头的文件：同步"}, {"watched by", "监控方式"}, {"lane", "通道"}, {"hub", "hub"}, {"kept", "保留"}, {"changes of {1} hours, at most {2} MiB", "{1} 小时内的变化，最多 {2} MiB"}, {"remote", "远端"}, {"changes", "变更"}, {"directories", "目录"},
+	{"files beginning with a dot: synced", "以点开头的文件：同步"}, {"watched by", "监控方式"}, {"lane", "通道"}, {"hub", "hub"}, {"kept", "保留"}, {"moved", "移动"}, {"sent again, because of {1}", "因 {1} 而重新发送"}, {"changes of {1} hours, at most {2} MiB", "{1} 小时内的变化，最多 {2} MiB"}, {"remote", "远端"}, {"changes", "变更"}, {"directories", "目录"},
 	{"deletions", "删除"}, {"full sync", "全量同步"}, {"crontab", "定时"}, {"full sync at {1}", "全量同步于 {1}"}, {"full sync every {1} minutes", "每 {1} 分钟全量同步一次"},
 	{"verify", "比对"}, {"compare at {1}, and repair what differs", "比对于 {1}，并修复差异"}, {"compare at {1}", "比对于 {1}"},
 	{"compare every {1} minutes, and repair what differs", "每 {1} 分钟比对一次，并修复差异"}, {"compare every {1} minutes", "每 {1} 分钟比对一次"},

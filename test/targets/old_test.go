@@ -60,6 +60,7 @@ func (s *scene) oldWork(status []string) {
 	s.work()
 	s.must(os.Remove(filepath.Join(s.src, "sub/there")))
 	s.equal("a deletion below a directory")
+	s.moves()
 	for _, text := range status {
 		s.status(text, 0)
 	}

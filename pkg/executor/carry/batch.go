@@ -84,6 +84,10 @@ func (s *Scout) leadsIntoTree(root *fstree.Root, w plan.Work) bool {
 // the standby.
 const fewEntries = 256
 
+// fewMoved is up to how many bytes a small tree that was moved is sent again: to make use
+// of what the remote has takes two runs more.
+const fewMoved = 64 << 10
+
 // few lists a small tree, the directory itself first; nil when it has to go as
 // a tree: it is not small, or what is in it needs more than a name on a list.
 func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []string {
@@ -101,13 +105,14 @@ func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []strin
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	names, arrivals := []string{w.Path}, p.Update && w.MayHoldArrivals()
+	names, arrivals, bytes := []string{w.Path}, p.Update && w.MayHoldArrivals(), int64(0)
 	err = fstree.Walk(ctx, fd, w.Path, fstree.WalkOptions{
 		Workers: 1, Buffer: s.buffer,
 		Entries: func(d *fstree.Dir, batch []fstree.Entry) {
 			for _, e := range batch {
 				rel := d.RelOf(string(e.Name))
-				if len(names) > fewEntries || !s.plain(d.FD, e, rel, arrivals) {
+				size, plain := s.plain(d.FD, e, rel, arrivals)
+				if bytes += size; len(names) > fewEntries || !plain || w.From != "" && bytes > fewMoved {
 					stop()
 					return
 				}
@@ -123,22 +128,23 @@ func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []strin
 	return names
 }
 
-// plain tells whether an entry of a small tree can go with the single files. Where
+// plain tells whether an entry of a small tree can go with the single files, and how
+// large it is. Where
 // arrivals may be among them, a file whose time was set after it was written is not
 // for a run that compares no times first.
-func (s *Scout) plain(dirfd int, e fstree.Entry, rel string, arrivals bool) bool {
+func (s *Scout) plain(dirfd int, e fstree.Entry, rel string, arrivals bool) (size int64, yes bool) {
 	if disk.TooLong(rel) || disk.Partial(rel) {
-		return false
+		return 0, false
 	}
 	if e.Type == unix.DT_DIR {
-		return true
+		return 0, true
 	}
 	if e.Type == unix.DT_LNK {
-		return !s.Planner.Terms.FollowLinks // there may be a tree behind it
+		return 0, !s.Planner.Terms.FollowLinks // there may be a tree behind it
 	}
 	var st unix.Stat_t
 	if e.Type != unix.DT_REG || unix.Fstatat(dirfd, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Size > s.Big {
-		return false
+		return 0, false
 	}
-	return !arrivals || st.Mtim == st.Ctim
+	return st.Size, !arrivals || st.Mtim == st.Ctim
 }

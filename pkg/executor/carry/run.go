@@ -71,6 +71,7 @@ func (c *Carrier) sendRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 		return asks && why == byAttributes && !f.Caps.NoList
 	})
 	asked, entries := outcome.Split(entries, func(w plan.Work) bool { _, asks := asksFirst(w, c.Terms); return asks && !f.Caps.NoList })
+	anew, entries := outcome.Split(entries, func(w plan.Work) bool { return w.Anew })
 	plain, touched := outcome.Split(entries, func(w plan.Work) bool { return w.Found.Regular() && !w.Touched() })
 	if !slices.ContainsFunc(touched, func(w plan.Work) bool { return w.Found.Regular() || w.Entries != nil }) {
 		plain, touched = entries, nil // one run is enough
@@ -79,6 +80,7 @@ func (c *Carrier) sendRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 	attributes.Attributes = true
 	return outcome.InParts(f,
 		outcome.Part{Works: replaced, Fly: lookAgain},
+		outcome.Part{Works: anew, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendList(ctx, f, c.anew(transport.Send, f.Caps)) }},
 		outcome.Part{Works: plain, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendList(ctx, f, attributes) }},
 		outcome.Part{Works: touched, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTouched(ctx, f) }},
 		outcome.Part{Works: attributed, Fly: func(f outcome.Flight) outcome.Outcome { return c.versions.sendAsked(ctx, f) }},
@@ -124,10 +126,20 @@ const fewTouched = 64
 func (c *Carrier) sendTouched(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	names := plan.NamesOf(f.Works)
 	run := c.Base(transport.Send, f.Caps)
+	if w := f.Works[0]; f.Kind == plan.KindBig && w.From != "" {
+		return c.sendMovedFile(ctx, f, run)
+	}
 	run.Contents = f.Kind != plan.KindBig && len(names) <= fewTouched
 	if run.Contents {
 		return c.sendNames(ctx, f, run, names)
 	}
+	return c.sendAndCompare(ctx, f, run)
+}
+
+// sendAndCompare sends works, and compares the contents of those that were taken for
+// equal.
+func (c *Carrier) sendAndCompare(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
+	names := plan.NamesOf(f.Works)
 	o := c.sendNames(ctx, f, run, names)
 	if o.Err == nil && o.Result.Class <= transport.Again {
 		c.versions.twins(ctx, &o, c.filesFound(byEvent, o.NotSent(names)))
@@ -207,6 +219,8 @@ func (c *Carrier) treeRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 	keeping := c.Base(transport.Tree, f.Caps)
 	keeping.KeepSecond = c.Terms.Update && !f.Caps.NoList
 	replaced, rest := outcome.Split(f.Works, func(w plan.Work) bool { return w.Flags&dirty.Gone != 0 })
+	anew, rest := outcome.Split(rest, func(w plan.Work) bool { return w.Anew })
+	moved, rest := outcome.Split(rest, func(w plan.Work) bool { return w.From != "" })
 	unsure, rest := outcome.Split(rest, func(w plan.Work) bool { return keeping.KeepSecond && w.MayHoldArrivals() })
 	deleted, kept := outcome.Split(replaced, func(w plan.Work) bool { return w.Way != plan.Braked && c.mayDelete && !f.Caps.NoDelete })
 	inside, named := outcome.Split(deleted, plan.Work.DeletesInside)
@@ -218,6 +232,8 @@ func (c *Carrier) treeRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 	deleting := replacing
 	deleting.DeleteInside = true
 	o := outcome.InParts(f,
+		outcome.Part{Works: moved, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendMoved(ctx, f, plain) }},
+		outcome.Part{Works: anew, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, c.anew(transport.Tree, f.Caps)) }},
 		outcome.Part{Works: rest, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, plain) }},
 		outcome.Part{Works: unsure, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, keeping) }},
 		outcome.Part{Works: kept, Fly: func(f outcome.Flight) outcome.Outcome { return c.sendTrees(ctx, f, comparing) }},
@@ -256,7 +272,9 @@ func (c *Carrier) sendTrees(ctx context.Context, f outcome.Flight, run transport
 		}
 		names = append(names, w.Path)
 	}
-	run.MaxSize = Bound(c.Terms, f.Most)
+	if !run.Anew {
+		run.MaxSize = Bound(c.Terms, f.Most)
+	}
 	o := c.execute(ctx, f, run, names)
 	if run.MaxSize > 0 && o.Err == nil && o.Result.Class <= transport.Again {
 		o.Left = c.leftOut(ctx, f, run.MaxSize) // again: one may have grown meanwhile

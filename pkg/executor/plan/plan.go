@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"path"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,6 +51,7 @@ type Facts struct {
 	NoDelete bool  // the remote takes no deletions
 	Peer     bool  // the remote mirrors back
 	Big      int64 // size in bytes above which a file goes by itself
+	Large    int64 // size in bytes above which files have busy hours; 0: none have
 	// Hangs tells whether a file is to go with the queue of those that hang, and
 	// Resumes whether the part of a big file that has arrived is worth to be kept.
 	Hangs, Resumes func(Work) bool
@@ -57,10 +59,43 @@ type Facts struct {
 	// patterns of a full sync let go, and Spares whether it may hold what has to stay on
 	// the remote although nobody excludes it.
 	Guarded, Spares func(path string) bool
+	// Movable tells of a work whether what the remote has at its old place is known, and
+	// Awaited of what is gone whether something that stood there is on its way to another
+	// place: the remote keeps it until then.
+	Movable func(Work) bool
+	Awaited func(path string, tree bool) bool
 }
 
 // Plan decides about a path that was looked at.
 func (p *Planner) Plan(w Work, f Facts) Step {
+	if w.From != "" && !p.reuses(w, f) {
+		w.From = ""
+	}
+	s := p.decide(w, f)
+	if s.Work.From != "" && s.Deed != Postpone && (s.Deed != Enqueue || s.Kind != KindTree && s.Kind != KindBig) {
+		s.Work.From = ""
+	}
+	return s
+}
+
+// reuses tells whether the remote is to make use of what it has at the old place of a
+// work: with less than that it costs more than the bytes.
+func (p *Planner) reuses(w Work, f Facts) bool {
+	const unseen = dirty.Gone | dirty.Unsure | dirty.Arrival | dirty.Extras
+	named := p.Terms.Reuses
+	switch {
+	case named == nil || !p.MayDelete || f.NoDelete || p.ListsTrees() || f.Large > 0 || w.Found.State != fstree.Present || w.Flags&unseen != 0 || !f.Movable(w):
+		return false
+	case w.Found.Dir():
+		return w.Flags&dirty.Tree != 0 && w.Entries == nil && named(w.Path) && named(w.From)
+	case !w.Found.Regular() || w.Found.Stat.Size <= f.Big || w.Found.Stat.Nlink > 1:
+		return false
+	default:
+		return w.Renamed() || path.Base(w.Path) == path.Base(w.From) && named(w.Path) && named(w.From)
+	}
+}
+
+func (p *Planner) decide(w Work, f Facts) Step {
 	switch {
 	case w.Found.State == fstree.Unknown:
 		return fails(w, Failure{Reason: "cannot be looked at here", Detail: w.Found.Err.Error(), Remedy: "let the user that runs sersync read it, or exclude it"})
@@ -200,6 +235,10 @@ func untold(w Work) time.Time {
 	return time.Time{}
 }
 
+// awaitedStep is how often a deletion is looked at again that waits for a move. The end
+// of the move has it looked at, too.
+const awaitedStep = time.Second
+
 // absent decides about a path whose absence our own lookup has shown.
 func (p *Planner) absent(w Work, f Facts) Step {
 	if f.Guarded(w.Path) {
@@ -208,6 +247,8 @@ func (p *Planner) absent(w Work, f Facts) Step {
 	switch {
 	case !p.MayDelete, len(w.Found.At) >= unix.PathMax: // such a path never arrived
 		return Step{Deed: Settle, Work: w}
+	case f.Awaited(w.Path, w.Flags&dirty.Tree != 0):
+		return again(w, f.Now.Add(awaitedStep))
 	case w.Found.At != w.Path:
 		return Step{Deed: Instead, Work: w, At: w.Found.At, Flags: w.Flags | dirty.Gone | dirty.Tree}
 	case !w.Looked:

@@ -33,6 +33,9 @@ type lane struct {
 	guarded  bool
 	spares   bool
 	peer     bool
+	awaited  bool
+	unknown  bool  // what the remote has at old places
+	large    int64 // as Facts.Large
 }
 
 func (l lane) plan(w Work) Step {
@@ -44,6 +47,7 @@ func (l lane) plan(w Work) Step {
 		Now: now, NoDelete: l.noDelete, Peer: l.peer, Big: 1000,
 		Hangs: func(Work) bool { return l.slow }, Resumes: func(w Work) bool { return w.Found.Stat.Size > 2000 },
 		Guarded: func(string) bool { return l.guarded }, Spares: func(string) bool { return l.spares },
+		Large: l.large, Movable: func(Work) bool { return !l.unknown }, Awaited: func(string, bool) bool { return l.awaited },
 	})
 }
 
@@ -157,5 +161,63 @@ func TestAPathThatNoListCanHoldFails(t *testing.T) {
 	s := lane{}.plan(Work{Item: Item{Path: strings.Repeat("x", unix.PathMax)}, Found: present(unix.S_IFREG, 1)})
 	if s.Deed != Failing || !s.Why.Lasting {
 		t.Errorf("%+v", s)
+	}
+}
+
+// What was moved keeps its old place only where the remote can make use of that.
+func TestWhatWasMoved(t *testing.T) {
+	reuses := transport.Terms{Reuses: func(path string) bool { return path != "*" }}
+	able := lane{terms: reuses}
+	tree, big, small := present(unix.S_IFDIR, 0), present(unix.S_IFREG, 1001), present(unix.S_IFREG, 1000)
+	linked := present(unix.S_IFREG, 1001)
+	linked.Stat.Nlink = 2
+	for _, c := range []struct {
+		name       string
+		lane       lane
+		found      fstree.Found
+		path, from string
+		flags      dirty.Flags
+		entries    []string
+		want       bool
+	}{
+		{name: "a tree", lane: able, found: tree, path: "b", from: "a", flags: dirty.Tree, want: true},
+		{name: "a tree with few entries", lane: able, found: tree, path: "b", from: "a", flags: dirty.Tree, entries: []string{"b"}},
+		{name: "a directory by itself", lane: able, found: tree, path: "b", from: "a"},
+		{name: "a big file", lane: able, found: big, path: "b/f", from: "a/f", want: true},
+		{name: "a big file, renamed", lane: able, found: big, path: "a/g", from: "a/f", want: true},
+		{name: "a big file, renamed in the root, under a name that cannot be given", lane: able, found: big, path: "*", from: "g", want: true},
+		{name: "a big file, renamed and moved", lane: able, found: big, path: "b/g", from: "a/f"},
+		{name: "a big file of several names", lane: able, found: linked, path: "b/f", from: "a/f"},
+		{name: "a small file", lane: able, found: small, path: "b/f", from: "a/f"},
+		{name: "from a name that cannot be given", lane: able, found: tree, path: "b", from: "*", flags: dirty.Tree},
+		{name: "to a name that cannot be given", lane: able, found: tree, path: "*", from: "a", flags: dirty.Tree},
+		{name: "in another's place", lane: able, found: tree, path: "b", from: "a", flags: dirty.Tree | dirty.Gone},
+		{name: "found by a scan, too", lane: able, found: tree, path: "b", from: "a", flags: dirty.Tree | dirty.Unsure},
+		{name: "gone again", lane: able, found: absent("b"), path: "b", from: "a", flags: dirty.Tree},
+		{name: "excluded", lane: lane{terms: reuses, excluded: func(p string, _ bool) bool { return p == "b" }}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "with a filter", lane: lane{terms: reuses, excluded: func(string, bool) bool { return false }}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "large files have hours", lane: lane{terms: reuses, large: 5}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "unknown there", lane: lane{terms: reuses, unknown: true}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "nothing is deleted", lane: lane{terms: reuses, keep: true}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "the remote deletes nothing", lane: lane{terms: reuses, noDelete: true}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "not for this remote", found: tree, path: "b", from: "a", flags: dirty.Tree},
+	} {
+		w := Work{Item: Item{Path: c.path, From: c.from, Flags: c.flags}, Found: c.found, Taken: now, Entries: c.entries}
+		if s := c.lane.plan(w); (s.Work.From != "") != c.want {
+			t.Errorf("%s: from %q, want it: %v", c.name, s.Work.From, c.want)
+		}
+	}
+}
+
+// A deletion waits for what has moved away from its place.
+func TestADeletionWaitsForAMove(t *testing.T) {
+	l := lane{awaited: true}
+	for _, at := range []string{"d", "up"} {
+		if s := l.plan(Work{Item: Item{Path: "d", Looked: true}, Found: absent(at)}); s.Deed != Postpone || !s.Work.Looked || !s.Until.After(now) {
+			t.Errorf("gone with %s: %+v", at, s)
+		}
+	}
+	if l.keep = true; l.plan(Work{Item: Item{Path: "d"}, Found: absent("d")}).Deed != Settle {
+		t.Error("it waits where nothing is deleted")
 	}
 }

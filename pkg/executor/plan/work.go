@@ -3,6 +3,7 @@ package plan
 import (
 	"time"
 
+	"github.com/sersync/sersync/pkg/executor/disk"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/fstree"
 )
@@ -20,7 +21,12 @@ type Work struct {
 	// is sent; More: there may be further ones, to be asked for then.
 	Gone []Candidate
 	More bool
+	// Anew: every file is sent, equal or not.
+	Anew bool
 }
+
+// Renamed tells whether a work has got another name in the directory it was in.
+func (w Work) Renamed() bool { return w.From != "" && disk.ParentOf(w.From) == disk.ParentOf(w.Path) }
 
 // Way is what is particular about how a path goes to the remote.
 type Way uint8

@@ -1,0 +1,115 @@
+package carry
+
+import (
+	"context"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/pkg/executor/disk"
+	"github.com/sersync/sersync/pkg/executor/outcome"
+	"github.com/sersync/sersync/pkg/executor/plan"
+	"github.com/sersync/sersync/pkg/ledger"
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// What was moved the remote has at its old place, which it loses afterwards. A run that
+// begins in the new directory links what is equal by size and time, and sends the rest.
+// It only saves bytes: whenever it does not end well, what there is to do is done as for
+// anything else.
+
+// anew is a run that sends every file.
+func (r *runner) anew(k transport.Kind, caps transport.Capabilities) transport.Batch {
+	run := r.Base(k, caps)
+	run.Anew = true
+	return run
+}
+
+// sendMoved sends trees that were moved, each in runs of its own.
+func (c *Carrier) sendMoved(ctx context.Context, f outcome.Flight, plain transport.Batch) outcome.Outcome {
+	parts := make([]outcome.Part, 0, len(f.Works))
+	for i := range f.Works {
+		parts = append(parts, outcome.Part{Works: f.Works[i : i+1], Fly: func(f outcome.Flight) outcome.Outcome { return c.sendMovedTree(ctx, f, plain) }})
+	}
+	return outcome.InParts(f, parts...)
+}
+
+func (c *Carrier) sendMovedTree(ctx context.Context, f outcome.Flight, plain transport.Batch) outcome.Outcome {
+	w := f.Works[0]
+	run := plain
+	run.Reuse = transport.Reuse{Of: w.From, At: w.Path, Linked: true}
+	o := c.link(ctx, f, run)
+	switch {
+	case o.Err != nil || o.Result.Class > transport.Again:
+		return o
+	case o.Result.Class != transport.Done:
+		o.Result = transport.Result{Added: o.Result.Added, Spared: o.Result.Spared}
+		o.Join(c.sendTrees(ctx, f, plain))
+		return o
+	}
+	o.Run = plain
+	touched := c.versions.touchedInTrees(ctx, &o)
+	c.versions.twins(ctx, &o, touched)
+	if o.Err == nil && c.Terms.Update && o.Result.Class <= transport.Again {
+		c.versions.newest(ctx, &o, touched, nil)
+	}
+	return o
+}
+
+// sendMovedFile brings a big file to its new directory before it is compared there. One
+// that was renamed in its directory is built from what stands under the old name.
+func (c *Carrier) sendMovedFile(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
+	w := f.Works[0]
+	if w.Renamed() {
+		run.Similar = true
+		return c.sendAndCompare(ctx, f, run)
+	}
+	link := run
+	link.Reuse = transport.Reuse{Of: disk.ParentOf(w.From), At: disk.ParentOf(w.Path), Linked: true}
+	link.Resume = w.Way == plan.Resumable
+	o := c.link(ctx, f, link)
+	if o.Err == nil && o.Result.Class <= transport.Again {
+		o.Result = transport.Result{Added: o.Result.Added, Spared: o.Result.Spared}
+		o.Join(c.sendAndCompare(ctx, f, run))
+	}
+	return o
+}
+
+// link carries a run of one work that links what the remote has elsewhere. Its directory
+// is made before, and where a link or a file has the place, that makes way: the run begins
+// there, and must not follow a link of the remote's.
+func (c *Carrier) link(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
+	o := outcome.NewOutcome(f)
+	if run.At != "" {
+		o = c.execute(ctx, f, c.Base(transport.Send, f.Caps), []string{run.At})
+	}
+	if o.Err == nil && o.Result.Class == transport.Done {
+		o.Join(c.execute(ctx, f, run, []string{f.Works[0].Path}))
+	}
+	if o.Err == nil && o.Result.Class == transport.Done {
+		c.noteLinked(ctx, &o)
+	}
+	return o
+}
+
+// noteLinked puts into the ledger what was linked: the remote has these versions, although
+// none of them was sent.
+func (c *Carrier) noteLinked(ctx context.Context, o *outcome.Outcome) {
+	if c.ledger == nil {
+		return
+	}
+	w := o.Works[0]
+	if w.Found.Regular() {
+		c.ledger.Add([]ledger.Version{disk.FileOf(w.Path, &w.Found.Stat).Version()})
+		return
+	}
+	var versions []ledger.Version
+	c.RegularFiles(ctx, w.Path, func(rel string) bool { return !o.WasSent(rel) }, func(rel string, st *unix.Stat_t) {
+		if versions = append(versions, disk.FileOf(rel, st).Version()); len(versions) == sendsMost {
+			c.ledger.Add(versions)
+			versions = nil
+		}
+	})
+	if len(versions) > 0 {
+		c.ledger.Add(versions)
+	}
+}

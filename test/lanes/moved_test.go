@@ -1,0 +1,162 @@
+package lanes
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+)
+
+// noise is content that nothing makes small.
+func noise(size int) string {
+	rnd := rand.New(rand.NewPCG(1, uint64(size)))
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = byte(rnd.Uint32())
+	}
+	return string(b)
+}
+
+// received is what the daemon has received so far, in bytes.
+func (b *bed) received() (bytes int64) {
+	b.Helper()
+	for _, m := range regexp.MustCompile(`received ([0-9]+) bytes`).FindAllStringSubmatch(b.daemon.Log(), -1) {
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		must(b.T, err)
+		bytes += n
+	}
+	return bytes
+}
+
+// mv renames what stands at a path, and tells of it as a watcher does.
+func (b *bed) mv(from, to string, f dirty.Flags) {
+	b.Helper()
+	must(b.T, os.MkdirAll(filepath.Dir(b.src+"/"+to), 0o755))
+	must(b.T, os.Rename(b.src+"/"+from, b.src+"/"+to))
+	b.Mark(from, f|dirty.Gone)
+	b.MarkMoved(to, from, f|dirty.Content)
+}
+
+// Trees and large files that were moved, or renamed, cost few bytes: with any of the
+// parameters, and whatever has changed in them meanwhile arrives.
+func TestWhatWasMovedCostsFewBytes(t *testing.T) {
+	t.Parallel()
+	for name, w := range map[string]with{
+		"as 2.5.4":          {},
+		"with -H":           {params: "-aHz"},
+		"with checksums":    {params: "-ac"},
+		"below a directory": {options: func(o *setup) { o.Way.Target.Name = "m/sub" }, there: []string{"sub/"}},
+		"with times by the second": {options: func(o *setup) {
+			o.Caps = o.Caps.Lacking(0)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, w)
+			if b.setup.Way.Target.Name != "m" {
+				b.dst += "/sub"
+			}
+			b.Complete()
+			const file, large = 300_000, 9 << 20
+			for i := range 12 {
+				put(t, b.src, "tree/of many/f"+strconv.Itoa(i), noise(file+i))
+			}
+			for i := range 400 {
+				put(t, b.src, "tree/small/"+strconv.Itoa(i), strconv.Itoa(i))
+			}
+			put(t, b.src, "tree/link", "")
+			must(t, os.Remove(b.src+"/tree/link"))
+			must(t, os.Symlink("of many/f1", b.src+"/tree/link"))
+			put(t, b.src, "here/large", noise(large))
+			b.Mark("tree", dirty.Tree)
+			b.Mark("here", dirty.Tree)
+			b.idle()
+			b.equal()
+
+			for _, step := range []struct {
+				what string
+				do   func()
+			}{
+				{"a tree renamed", func() { b.mv("tree", "new", dirty.Tree) }},
+				{"a tree moved", func() { b.mv("new", "far/away/it's new", dirty.Tree) }}, // a name that cannot be given: sent
+				{"a tree moved back", func() { b.mv("far/away/it's new", "q/tree", dirty.Tree) }},
+				{"a tree in a tree", func() { b.mv("q/tree/of many", "many", dirty.Tree) }},
+				{"a large file moved", func() { b.mv("here/large", "there/large", 0) }},
+				{"a large file renamed", func() { b.mv("there/large", "there/large too", 0) }},
+				{"a tree written to", func() {
+					b.mv("many", "more", dirty.Tree)
+					b.write("more/f3", "changed")
+					b.write("more/added", "added")
+				}},
+			} {
+				before := b.received()
+				step.do()
+				b.idle()
+				b.equal()
+				testkit.Settled(200*time.Millisecond, patient, func() string { return strconv.FormatInt(b.received(), 10) })
+				sent, most := b.received()-before, int64(36_000+large/100)
+				if strings.Contains(step.what, "moved back") || step.what == "a tree moved" {
+					continue
+				}
+				t.Logf("%s: %d bytes", step.what, sent)
+				if sent > most {
+					t.Errorf("%s: %d bytes were sent, at most %d were to be", step.what, sent, most)
+				}
+			}
+		})
+	}
+}
+
+// A daemon that refuses what a move needs gets everything sent, and is asked once.
+func TestADaemonThatRefusesToReuse(t *testing.T) {
+	t.Parallel()
+	for _, option := range []string{"link-dest", "fuzzy"} {
+		t.Run(option, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, with{module: []string{"refuse options = " + option}})
+			b.Complete()
+			put(t, b.src, "old/f", noise(9<<20))
+			b.Mark("old", dirty.Tree)
+			b.idle()
+			b.mv("old", "new", dirty.Tree)
+			b.idle()
+			b.mv("new/f", "new/g", 0)
+			b.idle()
+			b.equal()
+			b.mv("new/g", "new/h", 0)
+			b.idle()
+			b.equal()
+			if n := b.ran("--" + option); n != 1 {
+				t.Errorf("%d runs had the option", n)
+			}
+			if b.down() {
+				t.Error("a refusal counts as an outage")
+			}
+		})
+	}
+}
+
+// What the remote has in the way of the new place is no way to anywhere else.
+func TestAMoveFollowsNoLinkOfTheRemote(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, with{})
+	b.Complete()
+	outside := t.TempDir()
+	put(t, b.src, "old/f", noise(100_000))
+	b.Mark("old", dirty.Tree)
+	b.idle()
+	must(t, os.Symlink(outside, b.dst+"/new"))
+	b.mv("old", "new", dirty.Tree)
+	b.idle()
+	b.equal()
+	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+		t.Errorf("outside: %v, %v", left, err)
+	}
+}
