@@ -13,8 +13,8 @@ capabilities() { # capabilities MASK: of the service's process
 }
 
 step A target with an rsync daemon and sshd
-mkdir -p /data/www /data/copy/bbs /data/ssh/bbs
-printf '%s\n' 'uid = root' 'gid = root' '[www]' 'path = /data/copy' 'read only = no' >/etc/rsyncd.conf
+mkdir -p /data/www /data/copy /data/ssh /data/copy-bbs /data/ssh-bbs
+printf '%s\n' 'uid = root' 'gid = root' '[www]' 'path = /data/copy' 'read only = no' '[bbs]' 'path = /data/copy-bbs' 'read only = no' >/etc/rsyncd.conf
 rsync --daemon
 ssh-keygen -A >/dev/null
 systemctl restart ssh
@@ -39,8 +39,8 @@ step rsync and ssh work under the hardening, and links inside the root cannot be
 cmd sersync --wait=60 -o /etc/sersync/confxml.xml
 echo two >/data/www/two
 cmd sersync --wait=60 -o /etc/sersync/confxml.xml
-cmd diff -r -x bbs /data/www /data/copy
-cmd diff -r -x bbs /data/www /data/ssh
+cmd diff -r /data/www /data/copy
+cmd diff -r /data/www /data/ssh
 cmd 'test "$(stat -c %U:%a /data/copy/secret)" = nobody:600'
 cmd '! journalctl -u sersync | grep "cannot be ruled out here"'
 cmd 'test -x /tmp/rsync_fail_log.sh'
@@ -56,13 +56,13 @@ cmd sersync --wait=60 -o /etc/sersync/confxml.xml
 cmd 'test "$(stat -c %a /data/copy/one)" = 640'
 
 step A second instance from the template
-sed -e 's#/data/www#/data/bbs#' -e 's#8008#8009#' -e 's#name="www"#name="www/bbs"#' -e 's#name="/data/ssh"#name="/data/ssh/bbs"#' \
+sed -e 's#/data/www#/data/bbs#' -e 's#8008#8009#' -e 's#name="www"#name="bbs"#' -e 's#name="/data/ssh"#name="/data/ssh-bbs"#' \
 	-e 's#rsync_fail_log#bbs_fail_log#' /etc/sersync/confxml.xml >/etc/sersync/bbs.xml
 mkdir /data/bbs
 echo post >/data/bbs/post
 cmd systemctl start sersync@bbs
 cmd sersync --wait=60 -o /etc/sersync/bbs.xml
-cmd cat /data/copy/bbs/post /data/ssh/bbs/post
+cmd cat /data/copy-bbs/post /data/ssh-bbs/post
 
 step A crash: started again, nothing lost
 cmd 'kill -KILL "$(systemctl show -p MainPID --value sersync@bbs)"'
@@ -73,7 +73,7 @@ until sersync --wait=60 -o /etc/sersync/bbs.xml >/dev/null 2>&1; do
 	[ $i -lt 60 ] || exit 1
 	sleep 1
 done
-cmd cat /data/copy/bbs/more
+cmd cat /data/copy-bbs/more
 cmd systemctl stop sersync@bbs
 
 step A user of its own with CAP_DAC_READ_SEARCH alone
