@@ -31,7 +31,7 @@ func BenchmarkStream100(b *testing.B) { fleet{100, 50, 20, 0}.run(b) }
 func BenchmarkStream200(b *testing.B) { fleet{200, 500, 20, 10}.run(b) }
 
 // BenchmarkStream1000 is BenchmarkStream8 with a thousand, by the stream alone: on two
-// cores it takes minutes until a thousand remotes have begun by push.
+// cores a thousand remotes by push need minutes to begin.
 func BenchmarkStream1000(b *testing.B) { fleet{1000, 500, 20, 0}.run(b) }
 
 func (f fleet) run(b *testing.B) {
