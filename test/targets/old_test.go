@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
 )
@@ -64,7 +65,13 @@ func (s *scene) oldWork(status []string) {
 	for _, text := range status {
 		s.status(text, 0)
 	}
+	s.write("inside", "turned/x")
+	s.equal("a directory")
 	s.end()
+	s.must(os.RemoveAll(filepath.Join(s.src, "turned")))
+	s.write("a file now", "turned")
+	when := time.Now().Add(-48 * time.Hour) // its directory is newer on the remote, and -u keeps that on old receivers
+	s.must(os.Chtimes(filepath.Join(s.src, "turned"), when, when))
 	s.write("after a restart", "late")
 	s.must(os.Remove(filepath.Join(s.src, "there")))
 	s.launch()

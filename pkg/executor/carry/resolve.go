@@ -87,10 +87,10 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 	var same []ledger.Version
 	var twins []string
 	for i, s := range suspects {
-		c, ok := a.copies[s.Path]
+		c := a.copies[s.Path]
 		becomes, until := standing{
-			cause: s.cause, size: s.Size, mtime: s.Mtime, change: s.Change, copy: ok, thereSize: c.Size, there: c.Mtime,
-			fine: a.orders[s.Path], ours: ours[i], update: v.Terms.Update, keepsSecond: o.Flight.KeepsSecond,
+			cause: s.cause, size: s.Size, mtime: s.Mtime, change: s.Change, stands: a.stands(s.Path), thereSize: c.Size, there: c.Mtime,
+			fine: a.orders[s.Path], ours: ours[i], update: v.Terms.Update, keepsSecond: o.Flight.KeepsSecond, peer: o.Flight.Peer,
 		}.decide(now)
 		if o.Kind == plan.KindFull && a.silent[s.Path] {
 			becomes, until = wait, s.Change // by its name it is asked about again
@@ -144,6 +144,21 @@ type copiesThere struct {
 	// silent are the files of which it says nothing: neither that there is a copy, nor
 	// that there is none.
 	silent map[string]bool
+}
+
+// stands is what the remote has at a path.
+func (a copiesThere) stands(path string) place {
+	c, ok := a.copies[path]
+	switch {
+	case a.orders[path] == noTimes:
+		return aLink
+	case !ok:
+		return nothing
+	case c.Dir:
+		return aDirectory
+	default:
+		return aFile
+	}
 }
 
 // copies asks for the sizes and times of the remote's copies. The error says why nothing was asked.

@@ -9,9 +9,7 @@ type standing struct {
 	size   int64
 	mtime  time.Time // of the file here
 	change time.Time // when it came to stand here (ctime)
-	// copy: the remote has one, or a directory in its place. Receivers before 3.2.7
-	// keep that, too, under -u when it is newer, and say nothing.
-	copy bool
+	stands place     // what the remote has in its place
 	// thereSize and there are size and modification time of the copy; the time in
 	// whole seconds.
 	thereSize int64
@@ -25,7 +23,26 @@ type standing struct {
 	keepsSecond bool
 	// update: the user's -u keeps what is newer on the remote.
 	update bool
+	// peer: the remote mirrors back.
+	peer bool
 }
+
+// place is what stands on a remote in the place of a file.
+type place uint8
+
+const (
+	nothing    place = iota
+	aFile            // its copy
+	aDirectory       // thereSize and there are those of the directory
+	aLink            // or the like, of which no time is known
+)
+
+// copied tells whether there is something with a time.
+func (p place) copied() bool { return p == aFile || p == aDirectory }
+
+// unlike tells whether it is no file. -u is about files, and receivers since 3.2.7 replace
+// such a thing whatever its time is; older ones keep what is newer, and say nothing.
+func (p place) unlike() bool { return p == aDirectory || p == aLink }
 
 // order is how the time of a remote's copy lies to the time of the file here, when
 // both are of the same second.
@@ -35,9 +52,8 @@ const (
 	unknownOrder order = iota // one of the two file systems, or programs, keeps no nanoseconds
 	earlier                   // the copy is older
 	sameTime
-	later // the copy is newer
-	// noTimes: no copy, but a link or the like stands there, of which no time is known.
-	noTimes
+	later   // the copy is newer
+	noTimes // there is no time to compare: see aLink
 )
 
 // cause is how a file that stands here has become dirty.
@@ -87,15 +103,17 @@ const (
 func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 	there := s.there.Compare(s.mtime.Truncate(time.Second)) // < 0: older
 	switch {
+	case s.stands.unlike() && (s.cause == byEvent || !s.peer && s.cause != byArrival):
+		return lift, until
 	case s.cause == byEvent:
 		return s.changed(there), until
-	case (!s.copy || there < 0) && s.cause == byAttributes:
+	case (!s.stands.copied() || there < 0) && s.cause == byAttributes:
 		return send, until
-	case s.cause == byComparison && (!s.copy || s.mtime.Sub(s.there) >= 2*time.Second):
+	case s.cause == byComparison && (!s.stands.copied() || s.mtime.Sub(s.there) >= 2*time.Second):
 		return stays, until // the run has sent it, or tried to: it took only what is one second older for equal
-	case there < 0 && s.copy && s.keepsSecond && s.mtime.Sub(s.there) < 2*time.Second:
+	case there < 0 && s.stands.copied() && s.keepsSecond && s.mtime.Sub(s.there) < 2*time.Second:
 		return lift, until // under the window of an offer such a receiver keeps it, too
-	case !s.copy || there < 0:
+	case !s.stands.copied() || there < 0:
 		return offer, until
 	}
 	d := time.Duration(0)
@@ -124,9 +142,7 @@ func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 // copy was written later than that.
 func (s standing) changed(there int) verdict {
 	switch {
-	case s.fine == noTimes:
-		return lift
-	case !s.copy || there < 0:
+	case !s.stands.copied() || there < 0:
 		return stays
 	case there == 0 && s.keepsSecond:
 		return lift
