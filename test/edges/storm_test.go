@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/edge/edgestatus"
 	"github.com/sersync/sersync/pkg/transport"
 )
@@ -126,6 +127,7 @@ func (s *scene) disk(at, size string) (fill, clear func()) {
 // forgets. Afterwards all are equal, and what the source has never deleted was nowhere
 // deleted.
 func TestStorm(t *testing.T) {
+	testkit.Long(t)
 	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it mounts small disks")
