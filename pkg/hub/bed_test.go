@@ -28,6 +28,7 @@ type bed struct {
 	*testing.T
 	dir, url string
 	maxStore int64
+	tidy     func(ctx context.Context, edges []string) error
 	stop     func()
 }
 
@@ -48,7 +49,7 @@ func newBedOf(t *testing.T, maxStore int64) *bed {
 // start runs the hub; after a stop, at the address that it had.
 func (b *bed) start(listen string) {
 	b.Helper()
-	h, err := New(Options{Dir: b.dir, Listen: listen, MaxStore: b.maxStore, Logger: zap.NewNop()})
+	h, err := New(Options{Dir: b.dir, Listen: listen, MaxStore: b.maxStore, Tidy: b.tidy, Logger: zap.NewNop()})
 	if err != nil {
 		b.Fatal(err)
 	}

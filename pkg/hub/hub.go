@@ -29,7 +29,11 @@ type Options struct {
 	// MaxStore bounds all streams together, in bytes; 0: three quarters of what is free
 	// on the disk at the start, and of what they have.
 	MaxStore int64
-	Logger   *zap.Logger
+	// Tidy removes what others than these edges have reported. It is called while the hub
+	// serves, at the start and after each change of the roster, until it succeeds: an edge
+	// that is removed may report until its connection is cut. May be nil.
+	Tidy   func(ctx context.Context, edges []string) error
+	Logger *zap.Logger
 }
 
 // DefaultListen is where a hub listens unless it is told otherwise.
@@ -44,6 +48,7 @@ const (
 	lowSpace    = 8 << 20
 	enoughSpace = 32 << 20
 	readyWithin = 30 * time.Second
+	tidyWithin  = 5 * time.Second
 )
 
 // Hub is a hub that has been prepared and does not run yet.
@@ -193,6 +198,7 @@ func stop(s *server.Server) {
 func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options, seen time.Time, failed *atomic.Bool) error {
 	tick := time.NewTicker(RosterEvery)
 	defer tick.Stop()
+	tidy := h.opt.Tidy == nil
 	for {
 		select {
 		case <-ctx.Done():
@@ -206,10 +212,32 @@ func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options
 			return errFull
 		}
 		if at := changedAt(h.opt.Dir); !at.Equal(seen) {
-			seen = at
+			seen, tidy = at, h.opt.Tidy == nil
 			h.reload(s, opts.Port)
 		}
+		if !tidy {
+			tidy = h.tidy(ctx)
+		}
 	}
+}
+
+// tidy has removed what others than the edges of the roster have reported, and tells
+// whether that is done.
+func (h *Hub) tidy(ctx context.Context) bool {
+	r, err := roster.Read(h.opt.Dir)
+	if err == nil {
+		edges := make([]string, 0, len(r.Edges))
+		for _, e := range r.Edges {
+			edges = append(edges, e.Name)
+		}
+		ctx, cancel := context.WithTimeout(ctx, tidyWithin)
+		defer cancel()
+		err = h.opt.Tidy(ctx, edges)
+	}
+	if err != nil && ctx.Err() == nil {
+		h.log.Warn("what removed edges have reported is still shown; that is tried again", zap.Error(err))
+	}
+	return err == nil
 }
 
 // reload has the server take over a changed roster. Edges that were removed lose their

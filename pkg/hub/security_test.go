@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 
+	"github.com/sersync/sersync/pkg/hub/identity"
 	"github.com/sersync/sersync/pkg/hub/roster"
 	"github.com/sersync/sersync/pkg/stream"
 	"github.com/sersync/sersync/pkg/stream/dial"
@@ -351,4 +353,68 @@ func TestARosterIsTakenOverWithLessSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.await("the connection is cut", c.IsClosed)
+}
+
+// What an edge has reported is forgotten once the roster has it no more: after its
+// connection was cut, and again when that has failed.
+func TestARemovedEdgeIsForgotten(t *testing.T) {
+	b := newBed(t)
+	b.stop()
+	var kept [][]string
+	admin := b.way(filepath.Join(b.dir, identity.AdminKey), "")
+	b.tidy = func(ctx context.Context, edges []string) error {
+		desk, err := publish.OpenDesk(ctx, admin)
+		if err != nil {
+			return err
+		}
+		defer desk.Close()
+		if kept = append(kept, edges); len(kept) == 1 {
+			return errors.New("not now")
+		}
+		return desk.Keep(ctx, edges)
+	}
+	b.start(strings.TrimPrefix(b.url, "nats://"))
+	s := b.source("web", nil)
+	write(t, s.dir, "f", "1")
+	send(t, s, "f")
+	for _, edge := range []string{"e1", "e2"} {
+		c := b.connect(b.edge(edge, "web"))
+		data, err := stream.Report{Edge: edge, Tree: "web"}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for subject, data := range map[string][]byte{stream.ReportSubject(edge, "web"): data, stream.MirrorSubject(edge, "web"): []byte("{}")} {
+			if said := string(b.ask(c, &nats.Msg{Subject: subject, Data: data}).Data); strings.Contains(said, "error") {
+				t.Fatal(said)
+			}
+		}
+	}
+	edges := func() (names []string) {
+		for _, e := range s.Edges(time.Now()).List {
+			names = append(names, e.Edge)
+		}
+		slices.Sort(names)
+		return names
+	}
+	b.await("both edges are seen", func() bool { return slices.Equal(edges(), []string{"e1", "e2"}) })
+	if err := roster.Change(b.dir, func(r *roster.Roster) error { return r.Remove("e1") }); err != nil {
+		t.Fatal(err)
+	}
+	b.await("one is forgotten", func() bool { return slices.Equal(edges(), []string{"e2"}) })
+	js, err := jetstream.New(b.connect(b.sourceWay()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirrors, err := js.KeyValue(t.Context(), stream.Mirrors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.await("its mirror, too", func() bool {
+		keys, err := mirrors.Keys(t.Context())
+		return err == nil && len(keys) == 1 && strings.HasSuffix(keys[0], "e2")
+	})
+	b.stop()
+	if len(kept) < 3 {
+		t.Errorf("asked for: %q", kept)
+	}
 }

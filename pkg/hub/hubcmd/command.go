@@ -165,7 +165,7 @@ func (c *command) run() error {
 	if err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
-	h, err := hub.New(hub.Options{Dir: c.dir, Listen: c.listen, Names: c.names, MaxStore: c.maxStore << 20, Logger: log})
+	h, err := hub.New(hub.Options{Dir: c.dir, Listen: c.listen, Names: c.names, MaxStore: c.maxStore << 20, Tidy: c.tidy, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -259,31 +259,20 @@ func (c *command) addEdge(name string, trees []string) error {
 	return nil
 }
 
-// removeEdge cuts an edge off, and has the hub forget what it has reported: nobody should
+// removeEdge has the hub cut an edge off, and forget what it has reported: nobody should
 // look for an edge that is no more.
 func (c *command) removeEdge(name string) error {
-	removed := roster.Change(c.dir, func(r *roster.Roster) error { return r.Remove(name) })
-	if removed != nil && !errors.Is(removed, roster.ErrUnknown) {
-		return removed
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), askFor)
-	defer cancel()
+	return roster.Change(c.dir, func(r *roster.Roster) error { return r.Remove(name) })
+}
+
+// tidy removes what others than these edges have reported to the hub of this process.
+func (c *command) tidy(ctx context.Context, edges []string) error {
 	desk, err := c.connect(ctx)
-	if err == nil {
-		defer desk.Close()
-		if removed == nil {
-			// Until the hub has read the roster again the edge may report once more.
-			select {
-			case <-time.After(2 * hub.RosterEvery):
-			case <-ctx.Done():
-			}
-		}
-		err = desk.Forget(ctx, name)
-	}
 	if err != nil {
-		fmt.Fprintf(c.errOut, "what edge %s has reported stays until this is done again while the hub runs: %v\n", name, err)
+		return err
 	}
-	return removed
+	defer desk.Close()
+	return desk.Keep(ctx, edges)
 }
 
 // connect connects to the hub that runs, with its own key.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -68,9 +69,11 @@ func (d *Desk) Reports(ctx context.Context) (map[string]Edge, error) {
 	}
 }
 
-// Forget removes what an edge has reported and announced.
-func (d *Desk) Forget(ctx context.Context, edge string) error {
-	for bucket, keys := range map[string]string{stream.Reports: edge + ".*", stream.Mirrors: "*." + edge} {
+// Keep removes what others than these edges have reported and announced.
+func (d *Desk) Keep(ctx context.Context, edges []string) error {
+	reporter := func(key string) string { name, _, _ := strings.Cut(key, "."); return name }
+	mirror := func(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+	for bucket, edgeOf := range map[string]func(key string) string{stream.Reports: reporter, stream.Mirrors: mirror} {
 		kv, err := d.js.KeyValue(ctx, bucket)
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
 			continue
@@ -78,14 +81,17 @@ func (d *Desk) Forget(ctx context.Context, edge string) error {
 		if err != nil {
 			return fmt.Errorf("bucket %s: %w", bucket, err)
 		}
-		list, err := kv.ListKeysFiltered(ctx, keys)
+		list, err := kv.ListKeys(ctx)
 		if err != nil {
-			return fmt.Errorf("list what edge %s has reported: %w", edge, err)
+			return fmt.Errorf("list what edges have reported: %w", err)
 		}
 		for key := range list.Keys() {
+			if slices.Contains(edges, edgeOf(key)) {
+				continue
+			}
 			// Not Purge: the buckets take no header that removes messages.
 			if err := kv.Delete(ctx, key); err != nil {
-				return fmt.Errorf("forget what edge %s has reported: %w", edge, err)
+				return fmt.Errorf("forget what edge %s has reported: %w", edgeOf(key), err)
 			}
 		}
 	}
