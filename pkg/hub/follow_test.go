@@ -54,10 +54,7 @@ func sequence(m *nats.Msg) uint64 {
 // lastOf is the last sequence of a stream.
 func lastOf(b *bed, c *nats.Conn, name string) uint64 {
 	b.Helper()
-	m, err := c.Request("$JS.API.STREAM.INFO."+name, nil, time.Minute)
-	if err != nil {
-		b.Fatal(err)
-	}
+	m := b.ask(c, &nats.Msg{Subject: "$JS.API.STREAM.INFO." + name})
 	var info struct {
 		State struct {
 			Last uint64 `json:"last_seq"`

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/sersync/sersync/pkg/change"
 	"github.com/sersync/sersync/pkg/stream"
@@ -150,9 +151,7 @@ func TestAStreamThatWasDeletedBeginsAnew(t *testing.T) {
 	write(t, s.dir, "f", "1")
 	send(t, s, "f")
 	before := b.messages("web")
-	if _, err := b.connect(b.sourceWay()).Request("$JS.API.STREAM.DELETE."+stream.Name("web"), nil, time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	b.ask(b.connect(b.sourceWay()), &nats.Msg{Subject: "$JS.API.STREAM.DELETE." + stream.Name("web")})
 	b.await("it is published", func() bool { return carry(t, s, transport.Send, "f").Class == transport.Done })
 	after := b.messages("web")
 	if after[0].Epoch == before[0].Epoch || after[0].Entries[0].State != change.Tree || after[0].Entries[0].Exact || !b.has("web", "f") {
@@ -204,9 +203,7 @@ func TestAStreamThatDoesNotFitIsRefused(t *testing.T) {
 	b := newBed(t)
 	c := b.connect(b.sourceWay())
 	ask := `{"name":"SERSYNC-web","subjects":["sersync.tree.web.*"],"retention":"limits","storage":"file","num_replicas":1,"discard":"old"}`
-	if _, err := c.Request("$JS.API.STREAM.CREATE."+stream.Name("web"), []byte(ask), time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	b.ask(c, &nats.Msg{Subject: "$JS.API.STREAM.CREATE." + stream.Name("web"), Data: []byte(ask)})
 	s := b.source("web", nil)
 	write(t, s.dir, "f", "1")
 	if r := carry(t, s, transport.Send, "f"); r.Class != transport.Trouble || !strings.Contains(r.Detail, "allow_direct") || r.Remedy == "" {
