@@ -51,7 +51,7 @@ func TestSeed(t *testing.T) {
 		if *modeFlag >= 0 {
 			m = *modeFlag
 		}
-		t.Run(fmt.Sprintf("%d-%s", seed, modes()[m].name), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d-%s", seed, modeOf(seed, m)), func(t *testing.T) {
 			if !modes()[m].pair { // two programs and two daemons, with work for both processors
 				t.Parallel()
 			}
@@ -94,7 +94,7 @@ func converge(t *testing.T, seed int64, m int) {
 		convergePair(t, seed, m)
 		return
 	}
-	s := newScene(t, modes()[m], rand.New(rand.NewPCG(uint64(seed), 0)))
+	s := newScene(t, modeOf(seed, m), rand.New(rand.NewPCG(uint64(seed), 0)))
 	faults := s.plan(crashes(seed))
 	s.prepare(seed)
 	s.start(true)

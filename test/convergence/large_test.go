@@ -44,7 +44,7 @@ func TestSeedsOfMoves(t *testing.T) {
 		if modes()[n].pair {
 			continue // nothing is made use of there, see pair_test.go
 		}
-		t.Run(fmt.Sprintf("%d-%s", seed, modes()[n].name), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d-%s", seed, modeOf(seed, n)), func(t *testing.T) {
 			t.Parallel()
 			move(t, seed, n)
 		})
@@ -52,7 +52,7 @@ func TestSeedsOfMoves(t *testing.T) {
 }
 
 func move(t *testing.T, seed int64, n int) {
-	s := newScene(t, modes()[n], rand.New(rand.NewPCG(uint64(seed), 54)))
+	s := newScene(t, modeOf(seed, n), rand.New(rand.NewPCG(uint64(seed), 54)))
 	faults := s.plan(crashes(seed))
 	m := &mover{scene: s, w: s.writer(seed, 55, func() {}), rnd: rand.New(rand.NewPCG(uint64(seed), 56))}
 	for i := range 2 {

@@ -1,11 +1,13 @@
 package convergence
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/confxml"
 )
 
 // mode is one configuration, with what it carries.
@@ -27,6 +29,8 @@ type mode struct {
 	old bool
 	// coarse is a target whose file system keeps times by the second.
 	coarse bool
+	// backend is what watches the trees; it comes from the seed.
+	backend string
 }
 
 // modes are taken in turn. The quick suite has those at the beginning.
@@ -46,6 +50,25 @@ func modes() []mode {
 		{name: "seconds", params: "-artuz", coarse: true},
 	}
 }
+
+// modeOf is the mode of that number, with what watches the trees of a seed.
+func modeOf(seed int64, n int) mode {
+	m := modes()[n]
+	if m.backend = os.Getenv(testkit.BackendEnv); m.backend == "" {
+		m.backend = backends()[(seed+turn(seed))%2]
+	}
+	return m
+}
+
+// backends are taken in turn.
+func backends() []string { return []string{confxml.Fanotify, confxml.Inotify} }
+
+// turn counts the turns in which each mode had a seed that spares the program and one
+// that does not. The number of modes is odd: so neighbours of one turn are watched
+// differently, and in the next turn each mode has the other back end in either case.
+func turn(seed int64) int64 { return (seed - 1) / int64(2*len(modes())) }
+
+func (m mode) String() string { return m.name + "-" + m.backend }
 
 // update says that -u stands in the parameters: catch-ups then keep what is
 // newer on the target.

@@ -57,7 +57,7 @@ func convergePair(t *testing.T, seed int64, m int) {
 func newPair(t *testing.T, seed int64, m int) *pair {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(uint64(seed), 0))
-	a := newScene(t, modes()[m], rnd)
+	a := newScene(t, modeOf(seed, m), rnd)
 	b := &scene{t: t, m: a.m, rnd: rnd, log: a.log, base: filepath.Join(a.base, "other")}
 	b.src, b.dst, b.out = a.dst, a.src, filepath.Join(b.base, "out")
 	b.equip()

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/confxml"
+	"github.com/sersync/sersync/pkg/fanotify"
 )
 
 // scene is the surroundings of one seed.
@@ -78,7 +80,11 @@ func (s *scene) equip() {
 	s.rsync = testkit.NewFaulty(s.t)
 	s.set = testkit.Settings{
 		Watch: s.src, Dir: scratch, Remotes: []string{testkit.At(port, "m")},
-		Params: s.m.params, Set: s.m.set, Exclude: s.m.exclude, DotFiles: s.m.dot, Rsync: s.rsync.Program,
+		Params: s.m.params, Set: s.m.set, Exclude: s.m.exclude, DotFiles: s.m.dot, Rsync: s.rsync.Program, Backend: s.m.backend,
+	}
+	if err := fanotify.Check(s.src); err != nil && s.m.backend == confxml.Fanotify && os.Getenv(testkit.BackendEnv) == "" {
+		s.t.Logf("watched by inotify: %v", err)
+		s.set.Backend = confxml.Inotify
 	}
 }
 

@@ -39,8 +39,8 @@ func (s *scene) settle(seed int64, m int) (how string) {
 		next = time.Time{}
 		return equal()
 	})
-	how = fmt.Sprintf("%s: %d operations, equal %.1fs after the last, %d overflows; %v",
-		s.m.name, s.log.len(), took.Seconds(), s.overflows(), f)
+	how = fmt.Sprintf("%s, %s: %d operations, equal %.1fs after the last, %d overflows; %v",
+		s.m.name, s.set.Backend, s.log.len(), took.Seconds(), s.overflows(), f)
 	if ok {
 		return how
 	}
