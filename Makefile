@@ -65,7 +65,7 @@ run-edges: build bin/sersync-hub bin/sersync-edge
 # tests change files with and the servers that they talk to.
 .PHONY: test-needs
 test-needs:
-	scripts/need.sh rsync=rsync sshd=openssh-server stunnel=stunnel4 haproxy=haproxy ssh=openssh-client gcc=gcc gencat=libc6-dev flock=util-linux git=git vim=vim tar=tar sqlite3=sqlite3 perl=perl python3=python3 zsh=zsh unshare=util-linux ip=iproute2 xmllint=libxml2-utils
+	scripts/need.sh rsync=rsync sshd=openssh-server stunnel=stunnel4 haproxy=haproxy ssh=openssh-client gcc=gcc gencat=libc6-dev flock=util-linux git=git vim=vim tar=tar sqlite3=sqlite3 perl=perl python3=python3 zsh=zsh unshare=util-linux mkfs.ext4=e2fsprogs mkfs.xfs=xfsprogs mkfs.btrfs=btrfs-progs ip=iproute2 xmllint=libxml2-utils
 
 # The end-to-end tests run the binary that is shipped.
 test: test-needs build

@@ -50,10 +50,8 @@ func Choose(ctx context.Context, local confxml.LocalPath, dir string, sw confxml
 	if !fanotify.Sees(on.FSType) {
 		return Choice{confxml.Inotify, "fanotify was not tried on " + on.FSType}
 	}
-	for _, m := range mounts.Below(real) {
-		if top := m.Stacked[len(m.Stacked)-1]; !fanotify.Sees(top.FSType) {
-			return Choice{confxml.Inotify, fmt.Sprintf("fanotify does not see everything on %s, which is mounted at %s", top.FSType, m.Rel)}
-		}
+	if why := blindBelow(mounts, real); why != "" {
+		return Choice{confxml.Inotify, why}
 	}
 	if on.Point == real {
 		return Choice{confxml.Fanotify, "the directory is the root of its file system"}
@@ -66,6 +64,23 @@ func Choose(ctx context.Context, local confxml.LocalPath, dir string, sw confxml
 	default:
 		return Choice{confxml.Inotify, fmt.Sprintf("the tree has %d directories", n)}
 	}
+}
+
+// blindBelow says which file system that is mounted below dir has something that fanotify
+// does not see; empty: none has.
+func blindBelow(mounts fstree.Mounts, dir string) string {
+	for _, m := range mounts.Below(dir) {
+		top := m.Stacked[len(m.Stacked)-1]
+		if !fanotify.Sees(top.FSType) {
+			return fmt.Sprintf("fanotify does not see everything on %s, which is mounted at %s", top.FSType, m.Rel)
+		}
+		// A subvolume of btrfs is refused where it is mounted.
+		var refusal *fanotify.RefusalError
+		if err := fanotify.Check(filepath.Join(dir, m.Rel)); errors.As(err, &refusal) {
+			return fmt.Sprintf("fanotify cannot watch what is mounted at %s (%s)", m.Rel, refusal.Cause)
+		}
+	}
+	return ""
 }
 
 // count counts the directories of a tree, up to a few more than many; all tells that it

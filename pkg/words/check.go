@@ -69,6 +69,7 @@ var check = [][2]string{
 	{"too many fanotify groups or open files of this user", "该用户的 fanotify 组或打开的文件过多"},
 	{"as root: sysctl -w fs.fanotify.max_user_groups=1024, or raise ulimit -n", "以 root 执行 sysctl -w fs.fanotify.max_user_groups=1024，或调高 ulimit -n"},
 	{"fanotify does not see everything on {1}, which is mounted at {2}", "挂载在 {2} 的 {1} 上，fanotify 看不到全部变化"},
+	{"fanotify cannot watch what is mounted at {1} ({2})", "fanotify 无法监控挂载在 {1} 的内容（{2}）"},
 	{"fanotify does not see everything on {1}", "fanotify 在 {1} 上看不到全部变化"},
 	{"fanotify was not tried on {1}", "fanotify 未在 {1} 上试验过"},
 	{"fanotify does not work here: {1}", "fanotify 在此处无法工作：{1}"},
