@@ -35,7 +35,7 @@ func directories(b *testing.B, n int) string {
 	return root
 }
 
-// ready is the line that 2.5.4 prints once its watches stand.
+// ready is the line that 2.5.4 prints once its watches are set.
 const ready = "watch path is:"
 
 // BenchmarkStart is the time until a million directories are watched, and what

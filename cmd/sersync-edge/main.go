@@ -1,4 +1,4 @@
-// Command sersync-edge keeps directories as the trees that a stream tells of.
+// Command sersync-edge keeps directories equal to the trees of a stream.
 package main
 
 import (

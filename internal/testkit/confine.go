@@ -16,7 +16,7 @@ const queueLimit = "/proc/sys/fs/inotify/max_queued_events"
 // StartShortQueue starts the program so that its kernel queue overflows after
 // the given number of events. It has a mount namespace of its own in which
 // /proc/sys is read-only, so that it cannot raise the limit again; the limit of
-// the machine is low only until the watches stand. It needs root.
+// the machine is low only until the watches are set. It needs root.
 func StartShortQueue(t testing.TB, events int, o Options) *Sersync {
 	t.Helper()
 	o.Binary = Confined(t, o.Binary)

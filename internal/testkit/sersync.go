@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// readyLine is printed once the watches stand (2.5.4: last line before the
+// readyLine is printed once the watches are set (2.5.4: last line before the
 // first event).
 const readyLine = "watch path is:"
 
@@ -45,7 +45,7 @@ type Options struct {
 	Credential *syscall.Credential
 	// NoWait returns without waiting for the watches to stand.
 	NoWait bool
-	// Ready tells whether the watches stand, where no line says so: with -m it
+	// Ready tells whether the watches are set, where no line says so: with -m it
 	// is Watching.
 	Ready func(*Sersync) bool
 }

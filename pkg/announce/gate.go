@@ -16,9 +16,8 @@ import (
 type Gate struct {
 	opt Options
 
-	// order is held from a change of the state until what it lets through has
-	// been handed on, so that notices of one path keep their order. It is taken
-	// before mu.
+	// order is held from a change of the state until the notices that the change lets through have
+	// been handed on, so that notices of one path keep their order. It is locked before mu.
 	order sync.Mutex
 
 	mu      sync.Mutex
@@ -40,9 +39,8 @@ type Options struct {
 	// Full is told of each notice that is dropped, with the number so far; nil
 	// if nobody wants to know.
 	Full func(n filterqueue.Notice, dropped uint64)
-	// Max bounds the waiting paths; 0 means 100,000. Beyond it the path that a
-	// notice is for is handed on at once without All, and dropped and counted
-	// with it.
+	// Max bounds the waiting paths; 0 means 100,000. Beyond this number a notice is handed on at
+	// once without All; with All it is dropped and counted.
 	Max int
 }
 
@@ -72,8 +70,8 @@ func (g *Gate) Changed(n filterqueue.Notice, now time.Time) {
 	g.deliver(through)
 }
 
-// change returns the notices to hand on, or the number of dropped ones once n
-// is one of them.
+// change returns the notices to hand on. If n has to be dropped it returns how many were dropped so
+// far.
 func (g *Gate) change(n filterqueue.Notice, now time.Time) (through []filterqueue.Notice, dropped uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,9 +81,8 @@ func (g *Gate) change(n filterqueue.Notice, now time.Time) (through []filterqueu
 	return g.waitLocked(Held{Notice: n, At: now, Lanes: g.opt.Lanes})
 }
 
-// waitLocked has a notice wait for its lanes, in the place of what waits at its
-// path: a later change waits anew, and what settles it must have started after
-// it.
+// waitLocked has a notice wait for its lanes. It replaces a notice that waits for the same path: a
+// later change has to be settled anew, by lanes that have looked at the path after it.
 func (g *Gate) waitLocked(h Held) (through []filterqueue.Notice, dropped uint64) {
 	e := g.waiting.find(h.Notice.Path)
 	switch {
@@ -108,16 +105,16 @@ func (g *Gate) waitLocked(h Held) (through []filterqueue.Notice, dropped uint64)
 	return g.finishLocked(nil, e), 0
 }
 
-// report says that a notice was dropped, when it was.
+// report tells Options.Full that a notice was dropped; it does nothing if none was.
 func (g *Gate) report(n filterqueue.Notice, dropped uint64) {
 	if dropped > 0 && g.opt.Full != nil {
 		g.opt.Full(n, dropped)
 	}
 }
 
-// Settled says that a lane has brought a path to its remote, with tree
-// everything below it too, or has failed to once. taken is when the lane
-// looked at the path; what changed later is not settled by it.
+// Settled says that a lane has brought a path to its remote (with tree: everything below it, too),
+// or that it has failed once to do so. taken is when the lane looked at the path: a later change is
+// not settled by this.
 func (g *Gate) Settled(lane, path string, tree, ok bool, taken time.Time) {
 	if g.opt.All && !ok {
 		return

@@ -11,15 +11,14 @@ import (
 // Held is a notice that waits, as one gate hands it to the next.
 type Held struct {
 	Notice filterqueue.Notice
-	At     time.Time // when it came; what settles it started later
+	At     time.Time // when it came; only a look after it settles it
 	Lanes  []string  // those that have not settled it
 }
 
-// Inherit takes the notices that another gate was holding back. They go on
-// waiting for the lanes that had not settled them: the others have nothing to
-// bring any more, and would never settle them again. A lane that this gate does
-// not know is not waited for, nor is one that the other did not know. What has
-// been changed here meanwhile is newer and stays.
+// Inherit takes the notices that another gate was holding back. They go on waiting for the lanes
+// that had not settled them yet; the other lanes have nothing left to bring over, and would never
+// settle them again. They do not wait for a lane that only one of the two gates knows. A notice
+// that has come to this gate meanwhile is newer and stays.
 func (g *Gate) Inherit(held []Held) {
 	g.order.Lock()
 	defer g.order.Unlock()

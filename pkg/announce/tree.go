@@ -2,8 +2,8 @@ package announce
 
 import "strings"
 
-// tree is the waiting entries by path, so that a directory's are found without
-// a look at all others: a lane settles thousands of directories in a moment.
+// tree holds the waiting entries by path, so that those below a directory are found without looking
+// at all others: a lane may settle thousands of directories at once.
 type tree struct {
 	root node
 	size int

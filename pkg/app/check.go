@@ -84,7 +84,7 @@ func (p Program) unreadable(opts cli.Options, parse *confxml.ParseError) int {
 	return 1
 }
 
-// inChinese is what --check says in Chinese. What stands before a cause is a name.
+// inChinese translates a sentence of --check into Chinese. A name before the cause stays as it is.
 func inChinese(s string) string {
 	if said := words.Chinese(s); said != s {
 		return said
@@ -96,8 +96,8 @@ func inChinese(s string) string {
 	return head + ": " + words.Chinese(cause)
 }
 
-// check describes what a configuration would do and what is wrong with it.
-// Without sync its plugins run alone.
+// check describes what a configuration would do and what is wrong with it. Without sync the
+// configuration is for plugins that run alone (-m).
 func check(ctx context.Context, conf confxml.Config, sync bool, said answers) checkreport.Report {
 	c := checker{conf: conf, alone: !sync, said: said}
 	c.report.File = conf.File
@@ -151,8 +151,8 @@ func problems(conf confxml.Config, sync bool) []confxml.Problem {
 	return all
 }
 
-// unwatchable is what keeps localpaths from being watched by the back end that they ask
-// for. A directory of which others have complained is not looked at.
+// unwatchable is what keeps localpaths from being watched by the back end that they ask for. A
+// directory that has a problem among said already is not looked at.
 func unwatchable(conf confxml.Config, said []confxml.Problem) (all []confxml.Problem) {
 	for _, local := range conf.LocalPaths {
 		if slices.ContainsFunc(said, func(p confxml.Problem) bool {
@@ -189,7 +189,7 @@ func unsecured(conf confxml.Config) (all []confxml.Problem) {
 				p.Message, p.Remedy = l.Target.Explain(err.Error())
 				p.Severity = confxml.Fault
 			default:
-				continue // said elsewhere
+				continue // another check reports it
 			}
 			all = append(all, p)
 		}
@@ -215,8 +215,8 @@ func unusable(err error) string {
 	return err.Error()
 }
 
-// unkeyed is what keeps a stream from being published: an address that is none, files
-// that cannot be used. Nothing is connected.
+// unkeyed is what keeps a stream from being published: an address that cannot be read, files that
+// cannot be used. It connects to nothing.
 func unkeyed(conf confxml.Config) (all []confxml.Problem) {
 	for _, local := range conf.LocalPaths {
 		for _, to := range local.Streams {
@@ -254,7 +254,7 @@ func unkeyed(conf confxml.Config) (all []confxml.Problem) {
 func unnotified(conf confxml.Config) []confxml.Problem {
 	dir, err := os.Getwd()
 	if err != nil {
-		return nil // a start says so
+		return nil // a start reports that
 	}
 	var all []confxml.Problem
 	for _, n := range conf.Notify {
@@ -278,7 +278,7 @@ func (c *checker) say(problems ...confxml.Problem) {
 	c.report.Problems = append(c.report.Problems, problems...)
 }
 
-// note says what is worth knowing, for several remotes once.
+// note reports what is worth knowing; what several remotes share is reported once.
 func (c *checker) note(line int, element, message, remedy string) {
 	p := confxml.Problem{File: c.conf.File, Line: line, Element: element, Message: message, Remedy: remedy}
 	if !slices.Contains(c.report.Problems, p) {
@@ -357,8 +357,8 @@ func (c *checker) notes(r confxml.Remote, t rsync.Target) {
 	}
 }
 
-// refused says what the remote itself, and the rsync on this host, have against
-// what the file says, unless an error of the file explains it.
+// refused reports what the remote itself, and the rsync on this host, object to, unless an error of
+// the file explains it already.
 func (c *checker) refused(r confxml.Remote, t rsync.Target) {
 	if a := c.said[remoteKey(t)]; a.trouble != "" && !c.wrong(r.Line, "sersync/localpath/remote") {
 		c.say(confxml.Problem{File: c.conf.File, Line: r.Line, Element: "sersync/localpath/remote", Message: t.Dest() + ": " + a.trouble, Remedy: a.remedy, Severity: confxml.Warning})
@@ -406,7 +406,7 @@ func (c *checker) lane(t rsync.Target) checkreport.Lane {
 	return lane
 }
 
-// busy says what holds at which hours.
+// busy says at which hours which limits hold.
 func busy(s busyhours.Schedule) (all []checkreport.Busy) {
 	zone := time.Now().Format("MST")
 	for _, h := range s {
@@ -424,7 +424,7 @@ func busy(s busyhours.Schedule) (all []checkreport.Busy) {
 			b.Rules = append(b.Rules, fmt.Sprintf("files of %d MiB and more are sent at no more than %d KiB per second", h.Size>>20, h.Large.BWLimit))
 		}
 		if b.Rules == nil {
-			b.Rules = []string{"everything goes as at other hours"}
+			b.Rules = []string{"no limit, as at other hours"}
 		}
 		all = append(all, b)
 	}

@@ -13,9 +13,9 @@ import (
 // paramsTime bounds the question to the rsync on this host.
 const paramsTime = 3 * time.Second
 
-// refusedHere lets the rsync on this host read a target's parameters, and returns
-// what it has against them; empty: nothing. The connection that it would make is
-// replaced by a program that ends at once, so that no remote hears of it.
+// refusedHere has the rsync on this host read a target's parameters, and returns what rsync objects
+// to; empty: nothing. A program that ends at once takes the place of the connection that rsync
+// would make, so that no remote is contacted.
 func refusedHere(program string, t rsync.Target) string {
 	if t.Params.NamesFiles { // such a file may be written by the trial, or is judged by its own name
 		return ""

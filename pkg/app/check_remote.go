@@ -106,8 +106,8 @@ func unresolved(ctx context.Context, program string, t rsync.Target) (trouble, r
 	return t.Explain(string(said))
 }
 
-// openModule asks an rsync daemon for the target's module, as far as the question
-// for a password: the greeting and, if the daemon refuses, its words.
+// openModule asks an rsync daemon for the target's module, and stops where the daemon asks for a
+// password. It returns the greeting and, if the daemon refuses, its message.
 func openModule(ctx context.Context, t rsync.Target) (greeting, refusal string, err error) {
 	conn, err := t.Dial(ctx, net.JoinHostPort(t.Address()))
 	if err != nil {
@@ -155,10 +155,10 @@ func askSSH(ctx context.Context, t rsync.Target) string {
 		return "does not answer now"
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return "its rsync does not say which it is: " + strings.TrimRight(first, "\r")
+	return "its rsync does not tell its version: " + strings.TrimRight(first, "\r")
 }
 
-// plain is the cause of an error of the network.
+// plain is the cause of a network error, without the operation and the address.
 func plain(err error) string {
 	var errno syscall.Errno
 	var dns *net.DNSError

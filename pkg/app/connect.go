@@ -24,7 +24,7 @@ func connect(ctx context.Context, conf confxml.Config, chinese bool) (*preflight
 		return nil, err
 	}
 	stateDirs := append([]string{wanted}, others...)
-	source, _ := daemon.SourceName(wanted) // without one the host and the directory tell
+	source, _ := daemon.SourceName(wanted) // without a name the host and the directory identify the source
 	lanes := map[string]bool{}
 	for _, local := range conf.LocalPaths {
 		dir, err := laneconf.Dir(local.Watch)

@@ -52,8 +52,8 @@ func (p Program) showAll(opts cli.Options) int {
 	return statusclient.ShowAll(ctx, p.showing(opts, ""), discover.Sockets("/proc", append(others, wanted)))
 }
 
-// socket finds where the instance answers. A file that an edit has spoilt keeps
-// nobody from the instance that was started with it.
+// socket finds the socket of the instance. An instance can be reached even if an edit has made its
+// configuration file unreadable since.
 func (p Program) socket(opts cli.Options) (string, error) {
 	conf, err := confxml.Load(opts.Config)
 	if err != nil {
@@ -78,7 +78,7 @@ func (p Program) showing(opts cli.Options, socket string) statusclient.Options {
 	return o
 }
 
-// ask sends a lane action and reports what was said to it.
+// ask sends a lane action and reports the answer.
 func (p Program) ask(ctx context.Context, opts cli.Options, socket string) int {
 	verbs := map[cli.Action]status.Verb{
 		cli.Resync: status.Resync, cli.AcceptEmpty: status.AcceptEmpty,
@@ -101,7 +101,8 @@ func (p Program) ask(ctx context.Context, opts cli.Options, socket string) int {
 	}
 }
 
-// colours: only on a terminal, and not against the user's wish (no-color.org).
+// colours tells whether the output may be coloured: only on a terminal, and only if the user has
+// not forbidden it (no-color.org).
 func (p Program) colours() bool { return p.Getenv("NO_COLOR") == "" && p.width() > 0 }
 
 // width is that of the terminal, 0 when standard output is none.

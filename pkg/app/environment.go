@@ -30,7 +30,7 @@ func isPrivate(name string) bool {
 	return slices.Contains(private, name)
 }
 
-// proxied tells whether rsync goes its own way to a daemon.
+// proxied tells whether the environment makes rsync connect to a daemon in its own way.
 func proxied() bool {
 	return os.Getenv("RSYNC_PROXY") != "" || os.Getenv("RSYNC_CONNECT_PROG") != ""
 }

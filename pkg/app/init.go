@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/setup"
 )
 
-// initialise is --init: it writes a first configuration with its password file, says what
-// the other side needs, and tries it. Nothing that exists is overwritten without a yes.
+// initialise is --init: it writes a first configuration with its password file, says what the other
+// side needs, and tries it. No existing file is overwritten unless the user has agreed.
 func (p Program) initialise(opts cli.Options) int {
 	file, err := filepath.Abs(opts.Config)
 	if err != nil {
@@ -52,8 +52,8 @@ func (p Program) initialise(opts cli.Options) int {
 
 func (p Program) say(format string, args ...any) { _, _ = fmt.Fprintf(p.Stdout, format, args...) }
 
-// putDown writes the password file and the configuration. What was at file is kept as
-// old, unless that is empty. It returns the password if it is new.
+// putDown writes the password file and the configuration. A file that exists already is renamed to
+// old, unless old is empty. putDown returns the password if it has made a new one.
 func (p Program) putDown(asker *setup.Asker, site setup.Site, file, old string) (password string, err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // where users look for the configuration
 		return "", err
@@ -78,7 +78,7 @@ func (p Program) putDown(asker *setup.Asker, site setup.Site, file, old string) 
 	return password, nil
 }
 
-// password is that of the environment, or of a person, or a new one.
+// password takes the password from the environment, asks for it, or makes a new one.
 func (p Program) password(asker *setup.Asker, user string) string {
 	if password := p.Getenv(rsyncPassword); password != "" {
 		return password

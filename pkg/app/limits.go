@@ -14,7 +14,7 @@ import (
 // bounded. Collecting costs little, since one changed path makes little garbage.
 const garbagePercent = 50
 
-// boundMemory applies it, unless the operator has chosen otherwise (GOGC).
+// boundMemory applies garbagePercent, unless the operator has chosen otherwise (GOGC).
 func boundMemory(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)

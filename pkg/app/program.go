@@ -145,8 +145,8 @@ func (p Program) sync(opts cli.Options, child *daemonize.Child, banner cli.Banne
 	return 0
 }
 
-// load reads and checks the configuration. In the daemon's half it is silent
-// about what the foreground half has said already.
+// load reads and checks the configuration. The daemon's half of -d does not repeat the warnings
+// that the foreground half has printed.
 func (p Program) load(opts cli.Options, child *daemonize.Child) (confxml.Config, int) {
 	var conf confxml.Config
 	var err error
@@ -166,8 +166,8 @@ func (p Program) load(opts cli.Options, child *daemonize.Child) (confxml.Config,
 	return conf, confxml.ExitCode(err)
 }
 
-// read reads the configuration for a sync, with all its problems among the
-// warnings; the error names those that must keep the sync from starting.
+// read reads the configuration for a sync, with all its problems among the warnings; the error
+// names the problems that must keep the sync from starting.
 func read(file string) (confxml.Config, error) {
 	conf, err := confxml.Load(file)
 	if err == nil {
@@ -193,8 +193,8 @@ func (p Program) fail(child *daemonize.Child, err error) int {
 	return 1
 }
 
-// hangups are the SIGHUPs that ask a sync for a reload: in a daemon, under a
-// service manager and in a container. Else in the foreground SIGHUP ends the program as it always did.
+// hangups are the SIGHUPs that ask a sync for a reload: in a daemon, under a service manager and in a
+// container. Anywhere else SIGHUP ends a program in the foreground, as with 2.5.4.
 func (p Program) hangups(opts cli.Options, child *daemonize.Child) (received <-chan os.Signal, end func()) {
 	signals := make(chan os.Signal, 1)
 	if opts.Module == "" && (child.Detached() || p.contained || p.Getenv("NOTIFY_SOCKET") != "") {

@@ -22,9 +22,9 @@ const logLines = 100
 
 // logPlace is where the log of an instance is.
 type logPlace struct {
-	file    string // to be read; empty: see elsewhere
-	command string // reads it where it is no file; empty: none does
-	where   string // where it goes when neither can read it
+	file    string // to be read; empty: see command
+	command string // prints the log where it is no file; empty: no command does
+	where   string // where the log goes, for a message, when neither can read it
 }
 
 // showLog prints the end of the instance's log, and with --follow what is added.
@@ -123,7 +123,7 @@ func inJournal(pid int) bool {
 	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00JOURNAL_STREAM="))
 }
 
-// harmless takes what would steer a terminal out of a line of the log.
+// harmless removes from a line of the log what would control a terminal.
 func harmless(line string) string {
 	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 }) {
 		return status.Printable(line)

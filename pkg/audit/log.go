@@ -1,6 +1,5 @@
-// Package audit keeps the log of what was deleted on remotes: which path, of which
-// lane, when and why. It is an output for people: nothing of what is synced depends on
-// it, and the status shows its end.
+// Package audit keeps the log of what was deleted on remotes: which path, of which lane, when and
+// why. The log is for people: syncing does not depend on it. The status shows its newest lines.
 package audit
 
 import (
@@ -34,7 +33,7 @@ const (
 	CauseEvent   Cause = "event"    // seen on this host while watching
 	CauseMirror  Cause = "mirror"   // -r, crontab or --resync
 	CauseCatchUp Cause = "catch-up" // found by a catch-up or an automatic full sync
-	CauseKeep    Cause = "versions" // an old version that is not kept any longer
+	CauseKeep    Cause = "versions" // an old version whose time (keep=) is over
 	CauseVerify  Cause = "verify"   // found by a scheduled comparison that repairs
 )
 
@@ -53,7 +52,8 @@ type Log struct {
 	path string
 	max  int64
 
-	// mu serialises writes to the file and nothing else waits for it.
+	// mu serialises writes to the file. Nothing else takes it, so that only writers wait for the
+	// disk.
 	mu   sync.Mutex
 	file *os.File // guarded by mu; nil after Close
 }
@@ -70,9 +70,8 @@ func Open(dir string) (*Log, error) {
 	return a, nil
 }
 
-// Record appends the deletions in one write. They are in the hands of the
-// kernel when it returns, not on the disk. A failure to write is an error for
-// the log; it must not keep deletions back.
+// Record appends the deletions in one write. When it returns the kernel has them, but they need not
+// be on the disk yet. A failure to write is an error for the log; it must not keep deletions back.
 func (a *Log) Record(deletions ...Deletion) error {
 	if len(deletions) == 0 {
 		return nil

@@ -18,9 +18,9 @@ func (e Exponential) Next(attempt int) time.Duration {
 	return e.next(attempt, rand.Float64()) //nolint:gosec // no secret
 }
 
-// next is Next with a number in [0, 1). Jitter comes before the cap, so the longest
-// wait is Max and not Max plus jitter, and the exponent stops at twice Max, so that
-// those who fail for days do not fall into step.
+// next is Next with a number in [0, 1). Jitter comes before the cap, so the longest wait is Max and
+// not Max plus jitter. The exponent stops at twice Max, so that half of the waits stay below Max
+// and clients that have failed for days do not all try at the same moment.
 func (e Exponential) next(attempt int, random float64) time.Duration {
 	ceiling := max(e.Max, e.Min)
 	spread := 2 * e.Min // full jitter around Min: the mean of the first wait is Min

@@ -81,9 +81,9 @@ func compareMount(path string, old, now Place, known, first bool) (Hold, bool) {
 	return Hold{}, false
 }
 
-// Accept is the operator's word that now is what shall be mirrored: the result
-// is what to remember from here on. Places that cannot be examined are not
-// remembered as such, so a root that is gone stays held: the result is zero.
+// Accept carries out the operator's decision that the present state is the one to mirror: the
+// result is what to remember from now on. A place that cannot be examined is not remembered. So a
+// root that is gone stays held: the result is then the zero Identity.
 func Accept(now Identity) Identity {
 	if now.Root.Problem != "" {
 		return Identity{}
@@ -97,10 +97,10 @@ func Accept(now Identity) Identity {
 	return accepted
 }
 
-// Recreated takes a directory that was made anew at the root's path for the one
-// that is remembered, where both are on one file system. It returns what counts as
-// remembered, and whether the directory is another one. A disk that is not mounted
-// still differs: what stands at its mount point is on another file system.
+// Recreated takes a directory that was made anew at the root's path for the one that is remembered,
+// where both are on one file system. It returns what counts as remembered, and whether the
+// directory is another one. A disk that is not mounted still counts as a difference, for its empty
+// mount point is on another file system.
 func Recreated(old, now Identity) (Identity, bool) {
 	if old.IsZero() || now.Root.Problem != "" || differs(old.Root, now.Root) == "" {
 		return old, false
@@ -113,12 +113,12 @@ func Recreated(old, now Identity) (Identity, bool) {
 	return renewed, true
 }
 
-// Follow returns what to remember after now was seen: places that are not held
-// as they are now, held ones as they were. With watched set, every change
-// since old was seen as an event, so a place that was emptied is remembered as
-// empty: it was a wish. Without it emptiness is never taken over.
+// Follow returns what to remember after now was seen: of a place that is not held its present
+// state, of a held place the old one. watched says that every change since old was seen as an
+// event; then a place that was emptied is remembered as empty, because somebody has emptied it on
+// purpose. Without watched a place that had entries is never remembered as empty.
 func Follow(old, now Identity, watched bool) Identity {
-	watched = watched && !old.IsZero() // of nothing, nothing was watched
+	watched = watched && !old.IsZero() // where nothing is remembered, nothing was watched either
 	v := Compare(old, now)
 	causes := make(map[string]Cause, len(v.Held))
 	for _, h := range v.Held {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// kind says which of a place's numbers mean anything for its file system.
+// kind says which of a place's numbers identify it, which depends on its file system.
 type kind uint8
 
 const (
@@ -14,11 +14,11 @@ const (
 	volatile             // a new file system at every mount, by nature
 	sourced              // identified by its mount source; inodes stable
 	layered              // identified by its layers; inodes only while mounted
-	vague                // identified by its mount source; inodes are made up as needed
+	vague                // identified by its mount source; inode numbers are invented while it is mounted
 )
 
-// kindOf knows the file systems that people mirror. The sources are the
-// kernel's statfs methods (fs/*/super.c).
+// kindOf returns the kind of a file system type. It is taken from the kernel's statfs methods
+// (fs/*/super.c) of the file systems that people mirror.
 func kindOf(fsType string) kind {
 	switch fsType {
 	case "ext2", "ext3", "ext4", "btrfs", "zfs", "bcachefs":
@@ -38,8 +38,8 @@ func kindOf(fsType string) kind {
 	return plain
 }
 
-// differs says in a few words how now is another place than old; empty if it
-// is the same one as far as can be told.
+// differs says in a few words why now is another place than old; empty if both are the same place
+// as far as can be told.
 func differs(old, now Place) string {
 	if old.Type != now.Type {
 		return fmt.Sprintf("file system type %q, was %q", now.Type, old.Type)
@@ -58,7 +58,7 @@ func differs(old, now Place) string {
 	if old.Ino != now.Ino {
 		return fmt.Sprintf("the directory was created anew (inode %d, was %d)", now.Ino, old.Ino)
 	}
-	// What a network file system says of it depends on the server's release.
+	// Whether a network file system reports the time of creation depends on the server's release.
 	if k != sourced && old.Born != 0 && now.Born != 0 && old.Born != now.Born {
 		return fmt.Sprintf("the directory was created anew (at %s, was %s)", bornAt(now), bornAt(old))
 	}

@@ -11,19 +11,17 @@
 //     btrfs, zfs); xfs, fat and f2fs make it from the device number.
 //   - Device numbers of LVM, NFS, overlay, fuse and tmpfs change with every
 //     boot or mount. They are compared within one boot only (by boot id).
-//   - Network and overlay file systems are what their mount source or upper
-//     directory says (mountinfo).
-//   - tmpfs is another file system after every boot, by nature: across boots
-//     only its kind and whether it is empty are looked at.
 //
-// A root that was deleted and created again under the same name is another
-// root: it stays held, whatever it holds by then, until the operator accepts
-// it, or the configuration says that it is made anew (Recreated). A root that is
-// the same and empty stays held for what a scan finds
-// missing until entries are back; deletions seen one by one as events go
-// through (rm -rf root/* is a wish).
+// - Network and overlay file systems are identified by their mount source or upper directory
+// (mountinfo). - tmpfs is another file system after every boot, by its nature: across boots only
+// its type, and whether it is empty, are compared.
 //
-// Take blocks as long as the file systems do (a dead NFS server) and belongs
-// in no event path. Nothing here starts goroutines or writes files; all types
-// are plain data.
+// A root that was deleted and created again under the same name is another root: its deletions stay
+// held, whatever it contains by then, until the operator accepts it, or the configuration says that
+// it is made anew (Recreated). While the same root is empty, what a scan finds missing is held
+// until there are entries again. Deletions that were seen one by one as events are carried out, for
+// rm -rf root/* was done on purpose.
+//
+// Take blocks as long as the file systems do (a dead NFS server), so it must not be called where
+// events are handled. Nothing here starts goroutines or writes files; all types are plain data.
 package brake

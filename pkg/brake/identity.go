@@ -25,13 +25,13 @@ type Place struct {
 	// error of reading it. Nothing else is reliable then.
 	Problem string `json:"problem,omitempty"`
 
-	// Boot is the boot id (/proc/sys/kernel/random/boot_id) of the look; places
-	// remembered from different boots may stand in one Identity.
+	// Boot is the boot id (/proc/sys/kernel/random/boot_id) of the look; one Identity may hold
+	// places that were remembered in different boots.
 	Boot string `json:"boot,omitempty"`
 
 	Type   string  `json:"type,omitempty"`   // file system type, as in mountinfo
 	Source RawPath `json:"source,omitempty"` // mount source; upper directory of an overlay
-	UUID   string  `json:"uuid,omitempty"`   // of the file system, if it tells
+	UUID   string  `json:"uuid,omitempty"`   // of the file system, if it has one
 	FSID   string  `json:"fsid,omitempty"`   // f_fsid of statfs(2), hexadecimal
 	Dev    uint64  `json:"dev,omitempty"`
 	Ino    uint64  `json:"ino,omitempty"`
@@ -59,9 +59,9 @@ const maxEntries = 1024
 // IsZero reports whether nothing is remembered.
 func (id Identity) IsZero() bool { return id.Root == (Place{}) && len(id.Mounts) == 0 }
 
-// Take looks at root and at everything mounted below it. A root that is gone
-// or cannot be read is no error but part of the Identity, and Compare holds
-// it; an error means that the kernel did not tell (no /proc).
+// Take looks at root and at everything mounted below it. A root that is gone or cannot be read is
+// no error but part of the Identity, and Compare holds it; an error means that the mounts could not
+// be read (no /proc).
 func Take(root string) (Identity, error) {
 	boot, err := bootID()
 	if err != nil {
@@ -96,8 +96,8 @@ func sortMounts(m []Mount) {
 	slices.SortFunc(m, func(a, b Mount) int { return strings.Compare(string(a.Path), string(b.Path)) })
 }
 
-// takeMount examines what is mounted at point below the open root. It is not
-// there for us (ok is false) when another mount lies over it.
+// takeMount examines what is mounted at point below the open root. ok is false when another mount
+// covers it, so that it cannot be seen.
 func takeMount(root int, point fstree.MountPoint, boot string) (p Place, ok bool) {
 	fd, err := openPath(root, point.Rel, unix.O_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {

@@ -2,8 +2,8 @@ package change
 
 import "time"
 
-// The limits of a message. Both ends hold them: Encode refuses to write, and Decode to
-// read, what is beyond them.
+// The limits of a message. Both ends check them: Encode refuses to write, and Decode to read, a
+// message beyond them.
 const (
 	// MaxContent is the size in bytes up to which the content of a file travels in its
 	// entry.
@@ -20,15 +20,14 @@ const (
 
 // Message is what one message of the stream says.
 type Message struct {
-	// Epoch names one life of the stream. Another epoch than the one before says that
-	// sequences and generations begin anew: what an edge knows of the earlier ones
-	// means nothing any more.
+	// Epoch names one life of the stream. When the epoch changes, sequences and generations begin
+	// anew, and what an edge knows of the earlier ones no longer counts.
 	Epoch Epoch
 	// Generation grows with each message of an epoch and is never given twice. A
 	// message whose generation is not beyond that of the one before it is a repetition.
 	Generation uint64
-	// Time is when the source began the batch that the message is of. It is the clock
-	// of the source, and means nothing beside that of another host.
+	// Time is when the source began the batch that the message is of. It is read from the source's
+	// clock, and must not be compared with that of another host.
 	Time time.Time
 	// Entries are applied in their order: a path may be named twice.
 	Entries []Entry
@@ -78,7 +77,7 @@ type Entry struct {
 	ModTime  int64  // ns since 1970. File, Dir, Link, Special
 	Size     int64  // bytes. File
 	Rdev     uint64 // st_rdev. Special
-	Target   string // what the link says, in raw bytes. Link
+	Target   string // what the link points to, in raw bytes. Link
 
 	// Content is the whole content of a file, of Size bytes. It is nil where Fetch is
 	// set. After Decode it is a part of one buffer that all entries share.

@@ -1,9 +1,8 @@
 // Package change is what travels through a stream from a source to its edges: messages
 // that say what paths of a tree are, in a binary form of their own. It does no I/O.
 //
-// An entry is a path and its state, never an operation. So a message may be applied
-// twice, and a path that an entry names is as the entry says whatever stood there
-// before.
+// An entry is a path and its state, never an operation. So a message may be applied twice, and
+// after it the path is what the entry says, whatever was there before.
 //
 // # Form
 //
@@ -25,6 +24,6 @@
 //	gone    nothing
 //	tree    nothing; flag 2 (exact)
 //
-// A reader refuses what it does not know: another version, a flag, a state. Who adds to
-// the form gives it a new version.
+// A reader refuses what it does not know: another version, a flag, a state. Whoever adds to the
+// form has to give it a new version.
 package change

@@ -45,7 +45,7 @@ func (m Message) Encode() ([]byte, error) {
 	return seal(body), nil
 }
 
-// seal puts what is around a body to it.
+// seal makes a message of a body: magic, version and flags before it, the checksum after it.
 func seal(body []byte) []byte {
 	flags, sealed := byte(0), body
 	if packed := s2.Encode(nil, body); len(packed) < len(body) {

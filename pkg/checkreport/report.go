@@ -23,7 +23,7 @@ type Report struct {
 	Plugins    []string
 	Watch      string // what a plugin alone watches (-m)
 	Tried      Tried  // what was found by trying (--connect); nil: nothing was tried
-	// Say has WriteText say something in another language; nil: in English.
+	// Say translates what WriteText writes into another language; nil: it is written in English.
 	Say func(string) string
 }
 
@@ -38,7 +38,7 @@ type Tried interface {
 type LocalPath struct {
 	Watch    string
 	Backend  string   // what watches it: inotify or fanotify
-	Chosen   string   // why, where that is left to this program
+	Chosen   string   // why this program has chosen it, where the choice is left to it
 	Events   []string // the switches that are on; none means "none"
 	DotFiles bool
 	Lanes    []Lane
@@ -49,7 +49,7 @@ type Lane struct {
 	Remote   string
 	Release  string // what the remote says about its rsync; empty: nothing
 	Busy     []Busy
-	Moved    string    // why what was moved is sent again; empty: it is not
+	Moved    string    // why what is moved here is sent again; empty: it is linked instead
 	Commands []Command // none to a stream
 	Stream   *Stream   // nil: to a remote
 }
@@ -140,7 +140,7 @@ func (r Report) WriteText(w io.Writer) error {
 // notUsable is the last line about a configuration with errors.
 const notUsable = "not usable as it is: see the errors above"
 
-// text collects the form for people.
+// text collects the report for people.
 type text struct {
 	out strings.Builder
 	say func(string) string

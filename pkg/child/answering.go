@@ -15,7 +15,7 @@ const (
 // is frozen or out of reach. A run that computes checksums may be silent for
 // minutes, and its remote answers all the while.
 type answering struct {
-	ask    func() bool // nil: nobody asks
+	ask    func() bool // asks the remote whether it answers; nil: it is not asked
 	next   time.Time
 	missed int
 }

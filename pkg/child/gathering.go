@@ -10,30 +10,29 @@ import (
 )
 
 const (
-	// gatherAfter is how many reads of a child's output follow each other at
-	// once: the answer of a small run is never waited for.
+	// gatherAfter is how many reads of a child's output follow each other without a pause, so that
+	// the output of a small run is never delayed.
 	gatherAfter = 16
-	// gatherFor is how long the next lines may gather then, and gatherMost how
-	// long when none come.
+	// gatherFor is the pause between two reads from then on, in which lines gather; gatherMost is
+	// the longest pause, which is reached when no lines come.
 	gatherFor  = 4 * time.Millisecond
 	gatherMost = 64 * time.Millisecond
-	// gatherLess is the read below which they do. A pipe takes 64 KiB, and the
-	// child must not wait for its reader.
+	// gatherLess: only after a read of fewer bytes than this is there a pause. A pipe holds 64 KiB,
+	// and the child must not have to wait for its reader.
 	gatherLess = 16 << 10
 )
 
-// gathering reads a child's output, which comes line by line. In a long run,
-// being woken for each file costs more than what is done with its line, so from
-// some reads on it looks from time to time, at a descriptor that the runtime's
-// poller does not know: that would be woken by each write even when nobody
-// reads. Read belongs to one goroutine, Close to any.
+// gathering reads a child's output, which comes line by line. In a long run, waking up for each
+// file costs more than handling its line. So after some reads it reads only from time to time, from
+// a descriptor that the runtime's poller does not know: the poller would be woken by each write
+// even when nobody reads. Read is called by one goroutine, Close by any.
 type gathering struct {
 	file *os.File
 	shut chan struct{} // closed by Close
 	once sync.Once
 
 	// Owned by the reader.
-	gone  <-chan struct{} // closed when the child has ended: all is there; nil once that is known
+	gone  <-chan struct{} // closed when the child has ended and all its output is in the pipe; nil once that is known
 	reads int
 	fd    int           // of its own; -1 while file is read
 	wait  time.Duration // before the next read
@@ -109,7 +108,7 @@ func (g *gathering) pause() bool {
 		return false
 	case <-timer.C:
 	case <-g.gone:
-		g.gone = nil // what comes now is of something that it has left behind
+		g.gone = nil // what comes now was written by a process that the child has left behind
 	}
 	return true
 }

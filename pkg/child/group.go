@@ -18,16 +18,16 @@ type Group struct {
 	thread *thread // that has started it and has to outlive it
 }
 
-// StartCmd starts a command from the launcher's thread: in a process group of its
-// own, and ended by the kernel when this program dies. It sets cmd.SysProcAttr. ctx
-// ends the wait for the thread, not the command.
+// StartCmd starts a command from the launcher's thread: in a process group of its own, and ended by
+// the kernel when this program dies. StartCmd sets cmd.SysProcAttr. ctx ends the wait for the
+// thread, not the command.
 func (l *Launcher) StartCmd(ctx context.Context, cmd *exec.Cmd) (*Group, error) {
 	cmd.SysProcAttr = attributes(false)
 	return l.start(ctx, startRequest{cmd: cmd, done: make(chan error, 1)})
 }
 
-// Ended blocks until the child has ended, and leaves it to be reaped: until then its
-// group's number cannot be another's.
+// Ended blocks until the child has ended, and does not reap it: until it is reaped no other process
+// group can get its number.
 func (g *Group) Ended() {
 	for {
 		err := unix.Waitid(unix.P_PID, g.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
@@ -40,12 +40,12 @@ func (g *Group) Ended() {
 // Kill sends a signal to all processes of the group, before Reaped.
 func (g *Group) Kill(sig unix.Signal) { _ = unix.Kill(-g.pid, sig) }
 
-// Reaped lets go of the thread.
+// Reaped releases the thread.
 func (g *Group) Reaped() { g.thread.children.Done() }
 
-// attributes are those of every child. A crashed parent must not leave one
-// behind. A child that waits for its list may see its end a moment before the
-// signal: only runs whose list may be cut short without harm wait for Feed.
+// attributes are those of every child. If this program crashes, no child must go on. A child that
+// waits for its list on a pipe may see the end of the pipe a moment before the signal, so only runs
+// whose list may be cut short without harm get it by Feed.
 func attributes(enclosed bool) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if !enclosed {
@@ -53,7 +53,7 @@ func attributes(enclosed bool) *syscall.SysProcAttr {
 	}
 	a.Cloneflags = unix.CLONE_NEWPID
 	if uid, gid := os.Geteuid(), os.Getegid(); uid != 0 {
-		// Without privileges a user namespace gives the right to the other one.
+		// Without privileges a user namespace gives the right to make the pid namespace.
 		a.Cloneflags |= unix.CLONE_NEWUSER
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}

@@ -19,7 +19,7 @@ import (
 type Launcher struct {
 	env     []string
 	prepare func() error
-	moved   chan struct{} // capacity 1: the current thread is another one
+	moved   chan struct{} // capacity 1: says that current has changed
 
 	mu      sync.Mutex
 	current *thread // guarded by mu
@@ -52,10 +52,9 @@ func newThread() *thread {
 	return &thread{starts: make(chan startRequest), retired: make(chan struct{})}
 }
 
-// Renew moves to a new thread, which is prepared anew; the old one ends with
-// its last child. Whatever is started after Renew has returned is started from
-// the new one: a child that saw the mounts of before would call done what it
-// could not see.
+// Renew moves to a new thread, which is prepared anew; the old one ends with its last child.
+// Whatever is started after Renew has returned is started from the new one: a child that sees the
+// old mounts would report as done what it could not see.
 func (l *Launcher) Renew() {
 	l.mu.Lock()
 	close(l.current.retired)
@@ -128,7 +127,7 @@ func (l *Launcher) start(ctx context.Context, r startRequest) (*Group, error) {
 				return nil, err
 			}
 			return &Group{pid: r.cmd.Process.Pid, thread: t}, nil
-		case <-t.retired: // ask the next one
+		case <-t.retired: // ask the thread that has replaced it
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

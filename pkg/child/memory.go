@@ -9,8 +9,8 @@ import (
 // memfdCreate is memfd_create(2), of Linux 3.17; tests make it fail.
 var memfdCreate = unix.MemfdCreate
 
-// inMemory returns a file in memory that holds data and is read from its
-// beginning, or nil: there is no data, or an older kernel.
+// inMemory returns a file in memory that holds data and is read from its beginning. It returns nil
+// when there is no data, and on an older kernel.
 func inMemory(data []byte) *os.File {
 	if data == nil {
 		return nil

@@ -20,7 +20,7 @@ import (
 const (
 	// openPatience is how long a child may wait in its first open.
 	openPatience = time.Second
-	// leastPatience is what that falls to, by half with each open that is
+	// leastPatience is the lower bound to which the patience falls, by half with each open that is
 	// interrupted: a thousand such names must not cost a thousand seconds.
 	leastPatience = 4 * time.Millisecond
 )
@@ -29,7 +29,7 @@ const (
 // does no I/O.
 type opening struct {
 	most     time.Duration // patience to begin with
-	patience time.Duration // with the open that the child is in
+	patience time.Duration // how long the present open may take
 	call     string        // the open as seen at the last look; empty: none
 	since    time.Time     // when it was first seen
 }

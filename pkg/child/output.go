@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// endOfLine is a bufio.SplitFunc for lines that end in a newline or, as those of
-// progress, in a carriage return. What is longer than a line can be comes in pieces.
+// endOfLine is a bufio.SplitFunc for lines that end in a newline or, as those of progress, in a
+// carriage return. A line longer than maxLine comes in pieces.
 func endOfLine(data []byte, atEOF bool) (advance int, token []byte, err error) {
 	switch i := bytes.IndexAny(data, "\r\n"); {
 	case i >= 0:
@@ -22,8 +22,8 @@ func endOfLine(data []byte, atEOF bool) (advance int, token []byte, err error) {
 // maxLine is more than a path of 4,096 bytes, each escaped.
 const maxLine = 32 << 10
 
-// readComplaints reads a child's standard error. What take does not take is written
-// to rest; a nil take takes nothing.
+// readComplaints reads a child's standard error. Lines for which take returns false are written to
+// rest; with a nil take all are.
 func readComplaints(from io.Reader, rest io.Writer, take func(line []byte) bool) {
 	r := bufio.NewReaderSize(from, 16<<10)
 	for {

@@ -28,35 +28,32 @@ type Command struct {
 	// Inactivity ends the child when for this long no byte was read or
 	// written by it, once it has its list; 0 waits for ever.
 	Inactivity time.Duration
-	// Answers asks the child's remote whether it still answers, within some seconds.
-	// While the child moves no byte it is called now and then, and several times
-	// false ends the child as Inactivity does; nil: nobody asks.
+	// Answers asks the child's remote whether it still answers, within some seconds. While the
+	// child moves no byte it is called now and then, and when it returns false several times in a
+	// row the child is ended as by Inactivity; nil: the remote is not asked.
 	Answers func() bool
-	// OpenPatience is how long the child may wait for one file to open before
-	// that is interrupted, so that it complains and goes on with the next one; it
-	// falls with each such file. 0: one second. It holds where Inactivity does, and
-	// means nothing to a program that does not handle SIGCHLD.
+	// OpenPatience is how long the child may wait for one file to open before that is interrupted,
+	// so that it complains and goes on with the next one; it falls with each such file. 0: one
+	// second. It has an effect only where Inactivity is set, and only on a program that
+	// handles SIGCHLD.
 	OpenPatience time.Duration
-	// Stdin is the whole of standard input when it is known before the start;
-	// nil: Feed brings it. It stands in memory that the child reads as a file:
-	// whatever happens to this program, the child never takes a part of its
-	// list for all of it.
+	// Stdin is the whole of standard input when it is known before the start; nil: Feed brings it.
+	// The child reads it as a file in memory: whatever happens to this program, the child never
+	// takes a part of its list for the whole.
 	Stdin []byte
-	// Enclosed says that the child starts processes of its own which would
-	// outlive it when it is killed together with this program: it gets a pid
-	// namespace, and the kernel ends all in it (pid_namespaces(7)). Where none
-	// is to be had it runs without.
+	// Enclosed says that the child starts processes of its own which would outlive it when it is
+	// killed together with this program: it gets a pid namespace, and the kernel ends all in it
+	// (pid_namespaces(7)). Where no namespace can be made the child runs without one.
 	Enclosed bool
-	// Gentle gives the child the lowest priority for the processor and for disks: it
-	// gets what nobody else wants.
+	// Gentle gives the child the lowest priority for the processor and for disks.
 	Gentle bool
 	// Line receives each line of standard output that is not empty, without its end,
 	// which is a newline or a carriage return; nil discards them. It is called from
 	// one goroutine.
 	Line func([]byte)
-	// Complaint sees each line of standard error, with its end, and tells whether
-	// Ended.Stderr is to be without it; nil: all is kept. It is called from one
-	// goroutine, and a line longer than 16 KiB comes in pieces.
+	// Complaint gets each line of standard error, with its end, and tells whether to leave it out
+	// of Ended.Stderr; nil: all lines are kept. It is called from one goroutine, and a line longer
+	// than 16 KiB comes in pieces.
 	Complaint func([]byte) (taken bool)
 }
 
@@ -123,7 +120,8 @@ func (l *Launcher) launch(ctx context.Context, c Command) (*Process, error) {
 	cmd.SysProcAttr = attributes(c.Enclosed)
 	cmd.Cancel = func() error {
 		if cause := context.Cause(ctx); errors.Is(cause, ErrInactive) || errors.Is(cause, errDiscarded) {
-			// It would try to take leave of its peer, for 0.4 s and more.
+			// At SIGTERM it would first try to end the session with its peer in good order, which
+			// takes 0.4 s and more.
 			return unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
 		}
 		return unix.Kill(-cmd.Process.Pid, unix.SIGTERM)
@@ -151,7 +149,7 @@ func (l *Launcher) launch(ctx context.Context, c Command) (*Process, error) {
 	}
 	p.read()
 	if c.Stdin != nil && p.stdin != nil {
-		p.Feed(c.Stdin) // no file in memory to be had
+		p.Feed(c.Stdin) // no file in memory could be made
 	}
 	return p, nil
 }
@@ -199,9 +197,9 @@ func (p *Process) Started() time.Time { return p.started }
 // SetInactivity replaces the command's limit; before Feed.
 func (p *Process) SetInactivity(d time.Duration) { p.idle = d }
 
-// Feed hands over the list of names and closes standard input: from here on
-// the child works. It does not wait until the child has taken it: Wait sees to
-// one that does not. A child that is already gone is no error here, Wait tells.
+// Feed hands over the list of names and closes standard input: from here on the child works. Feed
+// does not wait until the child has read the list; Wait handles a child that does not read it. A
+// child that has already ended is no error here: Wait reports it.
 func (p *Process) Feed(list []byte) {
 	close(p.fed)
 	p.readers.Go(func() {
@@ -213,15 +211,15 @@ func (p *Process) Feed(list []byte) {
 // Kill ends the child; Wait still has to be called.
 func (p *Process) Kill() { p.kill(context.Canceled) }
 
-// Discard ends a child at once that was not fed: it has begun nothing that it
-// would have to end in good order. Wait still has to be called.
+// Discard ends at once a child that has not got its list, and so has begun nothing that it would
+// have to end in good order. Wait still has to be called.
 func (p *Process) Discard() { p.kill(errDiscarded) }
 
-// Stopped tells whether the child was ended by its context or by Kill; it is
-// meant for after Wait.
+// Stopped tells whether the child was ended by its context or by Kill; it is to be called after
+// Wait.
 func (p *Process) Stopped() bool { return p.stopped }
 
-// Alive tells whether the child has not ended yet, as far as is known.
+// Alive tells whether the child still runs, as far as is known.
 func (p *Process) Alive() bool {
 	var info unix.Siginfo
 	err := unix.Waitid(unix.P_PID, p.Pid(), &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
@@ -247,7 +245,7 @@ type Ended struct {
 	Truncated  bool // standard error was longer than is kept
 	Lines      int  // how many lines standard output had
 	Inactive   bool // ended by the inactivity limit
-	Opening    bool // and it was waiting for a file of this host to open
+	Opening    bool // with Inactive: the child was waiting for a file of this host to open
 	Took       time.Duration
 }
 
@@ -263,8 +261,8 @@ func (p *Process) Wait() Ended {
 	go func() { p.readers.Wait(); close(read) }()
 	p.group.Ended()
 	close(p.gone)
-	// What the child itself started (ssh) has no business left. The child is
-	// not reaped yet, so that its group is still its own.
+	// What the child itself has started (ssh) has nothing left to do. The child is not reaped yet,
+	// so that its group is still its own.
 	p.group.Kill(unix.SIGKILL)
 	select {
 	case <-read:
@@ -295,8 +293,7 @@ func (p *Process) Wait() Ended {
 	return e
 }
 
-// outputWait is how long what a child has written may take to be read once it
-// has ended.
+// outputWait is how long reading a child's output may take once the child has ended.
 const outputWait = 5 * time.Second
 
 // watch ends the child when it moves no byte for too long: a peer that accepts

@@ -11,15 +11,14 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// Banner writes the lines that 2.5.4 prints while it starts; monitors and
-// tutorials compare them, so wording, order, tabs and trailing spaces are its
-// own. Left out are those that would not be true here: the exit of a missing
-// crontabfilter and the refusal of -r under a filter.
+// Banner writes the lines that 2.5.4 prints while it starts; monitors and tutorials compare them,
+// so wording, order, tabs and trailing spaces are those of 2.5.4. Lines that would not be true here
+// are left out: that a missing crontabfilter ends the program, and that -r is refused under a
+// filter.
 //
-// The methods are called in the order of the file. With -d those up to Daemon
-// belong to the foreground half, the others to the daemon. Each writes once;
-// what cannot be written is lost, as standard output may be gone and the sync
-// must not care.
+// The methods are called in the order of the file. With -d those up to Daemon belong to the
+// foreground half, the others to the daemon. Each writes once. What cannot be written is lost:
+// standard output may be closed, and the sync must not fail because of that.
 type Banner struct {
 	Out io.Writer // standard output
 	Err io.Writer // standard error
@@ -33,8 +32,8 @@ type Limit struct {
 	Err    error  // why it could not be raised; nil otherwise
 }
 
-// System is about the kernel's limits. A limit that was already high enough
-// has no line: 2.5.4 sets it down to its own figure.
+// System prints the lines about the kernel's limits. A limit that was already high enough has no
+// line: 2.5.4 lowers such a limit to its own figure.
 func (b Banner) System(limits []Limit) {
 	var out, remedy bytes.Buffer
 	out.WriteString("set the system param\n")
@@ -57,8 +56,8 @@ func (b Banner) System(limits []Limit) {
 	b.err(&remedy)
 }
 
-// Options echoes the short options. For a command line with an error it shows
-// what stood before it; UsageError follows.
+// Options echoes the short options. Of a command line with an error it shows the options before the
+// error; UsageError follows.
 func (b Banner) Options(o Options) {
 	var out bytes.Buffer
 	out.WriteString("parse the command param\n")
@@ -92,7 +91,7 @@ func (b Banner) UsageError(err *UsageError) {
 	b.err(&text)
 }
 
-// Reading comes before the configuration is read.
+// Reading prints the lines that come before the configuration is read.
 func (b Banner) Reading(o Options) {
 	var out, warnings bytes.Buffer
 	if o.DefaultedThreads {
@@ -106,7 +105,7 @@ func (b Banner) Reading(o Options) {
 	b.err(&warnings)
 }
 
-// Config is about the switches of a configuration that could be read.
+// Config prints the lines about the switches of a configuration that could be read.
 func (b Banner) Config(c confxml.Config) {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "host ip : %s\thost port: %d\n", c.Host.IP, c.Host.Port)
@@ -116,7 +115,7 @@ func (b Banner) Config(c confxml.Config) {
 	}{
 		{c.Filter.On, "now the filter work ,if you set the crontab,you have to set crontab filter "},
 		{!c.Inotify.Delete, "will ignore the inotify delete event"},
-		// The wrong way round, but that is the line people know.
+		// It says the opposite of what the switch does, but it is the line that people know.
 		{c.Inotify.CreateFile, "will ignore the inotify createFile event "},
 		{c.Debug, "Open debug, you will see debug infomation "},
 		{c.XFS, "WARNING XFS FILE SYSTEM WORK"},
@@ -128,12 +127,12 @@ func (b Banner) Config(c confxml.Config) {
 	b.out(&out)
 }
 
-// Daemon is the last line of the foreground half.
+// Daemon prints the last line of the foreground half.
 func (b Banner) Daemon() {
 	b.out(bytes.NewBufferString("daemon start，sersync run behind the console \n"))
 }
 
-// Lanes is about what the sync is going to do. It is not for -m.
+// Lanes prints the lines about what the sync is going to do. It is not called with -m.
 func (b Banner) Lanes(c confxml.Config, threads int) {
 	var out bytes.Buffer
 	crontabLines(&out, c.Crontab)
@@ -232,7 +231,7 @@ func (b Banner) SocketPlugin(watch, ip, port string) {
 	b.out(bytes.NewBufferString("监控路径: " + watch + "  ip:  " + ip + " 端口号: " + port + "\n"))
 }
 
-// Running ends the start; 2.5.4 knows only the first localpath.
+// Running prints the last lines of a start; 2.5.4 names only the first localpath.
 func (b Banner) Running(locals []confxml.LocalPath) {
 	var out bytes.Buffer
 	out.WriteString("run the sersync: \n")

@@ -7,19 +7,19 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// synonyms are words that people type for an option which is called otherwise.
+// synonyms are words that people type for an option which has another name.
 var synonyms = map[string]string{
 	"conf": "-o FILE", "config": "-o FILE", "daemon": "-d", "threads": "-n NUM", "plugin": "-m PLUGIN",
 	"list": "--status", "show": "--status", "tail": "--log",
 	"kill": "--stop", "sync": "--resync", "find": "--where", "queue": "--pending", "waiting": "--pending",
 }
 
-// minAbbreviation is the least number of letters that name an option by its
-// beginning.
+// minAbbreviation is the least number of letters with which the beginning of an option counts as
+// that option.
 const minAbbreviation = 3
 
-// meant is the option that somebody meant who typed name for a long option, as
-// it has to be typed; empty when none is near.
+// meant is the option that somebody probably meant who typed name as a long option, in the form in
+// which it has to be typed; empty when no option is similar.
 func (p *parser) meant(name string) string {
 	name, _, _ = strings.Cut(strings.ToLower(name), "=")
 	if option, ok := synonyms[name]; ok {
@@ -57,8 +57,8 @@ func hint(option string) string {
 	return "; did you mean '" + option + "'?"
 }
 
-// meantByCluster is meant for a long option that was typed with one dash, of
-// which getopt has refused the letters from rest on.
+// meantByCluster is like meant, for a long option that was typed with one dash: getopt has refused
+// its letters from rest on.
 func (p *parser) meantByCluster(argv []string, rest string) string {
 	for _, arg := range argv {
 		name, dash := strings.CutPrefix(arg, "-")
@@ -79,7 +79,7 @@ func (p *parser) command(word string) string {
 	return ""
 }
 
-// modifiers are the long options that ask for nothing by themselves.
+// modifiers are the long options that only change what another option does.
 var modifiers = []string{"all", "connect", "follow", "json", "pid-file"}
 
 // distance is how many letters have to be put in, taken out, replaced or

@@ -47,10 +47,9 @@ func (o *Options) InitConfig(root bool) {
 	}
 }
 
-// FindConfig makes Config the file that is meant where -o is not given.
-// SystemConfig is then among the options given, so that the start-up lines name
-// it. Where neither file exists DefaultConfig stays, and is reported as missing
-// like by 2.5.4.
+// FindConfig sets Config where -o is not given. If that is SystemConfig it is added to Given, so
+// that the start-up lines name it. Where neither file exists Config stays DefaultConfig, which is
+// then reported as missing, as by 2.5.4.
 func (o *Options) FindConfig(exists func(path string) bool) {
 	if slices.ContainsFunc(o.Given, func(g Given) bool { return g.Letter == 'o' }) {
 		return
@@ -97,7 +96,7 @@ type Options struct {
 	Warnings []string
 }
 
-// Setup is what --init is told; empty: it asks.
+// Setup is what the options tell --init; for an empty field it asks.
 type Setup struct{ Dir, Target, User, PasswordFile string }
 
 // Given is one short option as typed.

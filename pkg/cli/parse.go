@@ -17,12 +17,11 @@ import (
 // Nobody can type it: an argument holds no NUL.
 const noValue = "\x00"
 
-// errStop ends the parse early: 2.5.4 acts on -h at once, and whatever stands
-// behind it is not looked at.
+// errStop ends the parse early: 2.5.4 acts on -h at once, and it does not look at what follows.
 var errStop = errors.New("rest of the command line not needed")
 
-// maxThreads keeps the sums in the start-up lines and the queues sane; the
-// rsync processes have a bound of their own.
+// maxThreads keeps the sums in the start-up lines and the lengths of queues within reason; rsync
+// processes have a limit of their own.
 const maxThreads = 10000
 
 // Parse reads a command line, argv[0] included, as getopt(3) does for 2.5.4:
@@ -31,10 +30,9 @@ const maxThreads = 10000
 // options are ours. An unusable command line is a *UsageError; the Options
 // then hold what stood before it.
 //
-// spf13/pflag does the work. Three things are not as in getopt: "-o=FILE" is
-// "-o FILE" there (getopt: a file named "=FILE"), options beginning with
-// "-test." are swallowed, see refuseTestFlags, and errors have their own words,
-// see translate.
+// spf13/pflag does the work. Three things are not as in getopt: "-o=FILE" is "-o FILE" there
+// (getopt: a file named "=FILE"), options beginning with "-test." are swallowed, see
+// refuseTestFlags, and errors are worded differently, see translate.
 func Parse(argv []string) (Options, error) {
 	p := &parser{Options: Options{
 		Program: "sersync", Config: DefaultConfig, Threads: DefaultThreads, DefaultedThreads: true,
@@ -221,8 +219,8 @@ func (p *parser) threads(text string) error {
 	return nil
 }
 
-// atoi is atoi(3): leading space, a sign, digits, and what follows does not
-// matter. Where that overflows the result is 0 and false.
+// atoi is atoi(3): leading space, a sign, digits, and what follows does not matter. If the number
+// overflows, the result is 0 and false.
 func atoi(text string) (int, bool) {
 	text = strings.TrimLeft(text, " \t\n\v\f\r")
 	end := 0
@@ -239,10 +237,10 @@ func atoi(text string) (int, bool) {
 	return int(n), true
 }
 
-// finish judges the command line as a whole. Words that are no options are
-// ignored as in 2.5.4, but where an action of ours can take one it is meant:
-// "--resync www" must not resync everything. A word after another action, and
-// "sersync status" without an option that starts something, is a mistake.
+// finish judges the command line as a whole. Words that are no options are ignored as in 2.5.4. But
+// where one of our actions can take an argument such a word is that argument: "--resync www" must
+// not resync everything. A word after another action, and "sersync status" without an option that
+// starts something, is a mistake.
 func (p *parser) finish(words []string) error {
 	if len(words) > 0 {
 		if err := p.words(words); err != nil {
@@ -272,7 +270,7 @@ func (p *parser) words(words []string) error {
 	switch p.Action {
 	case Sync:
 		if p.Daemon || p.FullSync || p.Module != "" {
-			return nil // as 2.5.4 was started, by scripts that say "start" besides
+			return nil // a start as for 2.5.4; some scripts add the word "start"
 		}
 		for _, word := range words {
 			if option := p.command(word); option != "" {
@@ -345,9 +343,8 @@ var (
 	takesNextArg = regexp.MustCompile(`^-[dr]*[onm]$|^--(accept-empty|pause|resume|pid-file)$`)
 )
 
-// refuseTestFlags shortens "-test.x", which pflag would skip for the sake of
-// "go test", to "-t", which is unknown to it: a typing error must not start
-// the main job.
+// refuseTestFlags shortens "-test.x", which pflag would skip for the sake of "go test", to "-t",
+// which is unknown to pflag: a typing error must not start the sync.
 func refuseTestFlags(args []string) []string {
 	args = append([]string(nil), args...)
 	for i, arg := range args {

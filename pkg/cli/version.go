@@ -37,7 +37,7 @@ func releaseOf(linked string, info *debug.BuildInfo) string {
 	return "devel"
 }
 
-// commitOf is " (COMMIT)", with a mark when the tree had changes.
+// commitOf is " (COMMIT)", with a mark when the source tree had uncommitted changes.
 func commitOf(info *debug.BuildInfo) string {
 	var commit, mark string
 	for _, s := range info.Settings {

@@ -1,13 +1,12 @@
 // Package confine makes symlinks inside a watch root impossible to follow for
 // the children of one thread.
 //
-// A path is looked up here without following links, and then its name is given
-// to rsync, which looks it up again by name. In between, whoever may write to
-// the tree can put a symlink in the place of a directory, and rsync, running as
-// root, would send what lies behind it. The kernel closes that gap: in a mount
-// namespace of its own the thread binds the watch root onto itself with
-// MOUNT_ATTR_NOSYMFOLLOW (mount_setattr(2), Linux 5.12; mount(2) with
-// MS_NOSYMFOLLOW, Linux 5.10). Links can still be read, and so sent as links.
+// A path is looked up here without following links, and then its name is given to rsync, which
+// looks it up again by name. In between, anybody who may write to the tree can put a symlink in the
+// place of a directory, and rsync, running as root, would send the files that the link leads to.
+// The kernel can close that gap: in a mount namespace of its own the thread binds the watch root
+// onto itself with MOUNT_ATTR_NOSYMFOLLOW (mount_setattr(2), Linux 5.12; mount(2) with
+// MS_NOSYMFOLLOW, Linux 5.10). Links can still be read, so that rsync sends them as links.
 package confine
 
 import (
@@ -65,8 +64,8 @@ func Thread(root string, needed []string) error {
 	return verify(root)
 }
 
-// verify asks the kernel whether it really refuses: a kernel before 5.10
-// ignores the flag without a word.
+// verify checks that the kernel really refuses to follow a link: a kernel before 5.10 ignores the
+// flag silently.
 func verify(root string) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(root, &st); err != nil {

@@ -16,7 +16,7 @@ func TestBackup(t *testing.T) {
 	}{
 		"defaults":  {`dir=".old"`, confxml.Backup{Line: 2, Dir: ".old", Keep: 30}, "", false},
 		"both":      {`dir="a b" keep="7"`, confxml.Backup{Line: 2, Dir: "a b", Keep: 7}, "", false},
-		"no number": {`dir="o" keep="0"`, confxml.Backup{Line: 2, Dir: "o", Keep: 30}, `c.xml:2: sersync/localpath/remote/backup@keep: "0" is not a number of at least 1: 30 is taken`, false},
+		"no number": {`dir="o" keep="0"`, confxml.Backup{Line: 2, Dir: "o", Keep: 30}, `c.xml:2: sersync/localpath/remote/backup@keep: "0" is not a number of at least 1: 30 is used`, false},
 		"no name":   {``, confxml.Backup{Line: 2, Keep: 30}, "c.xml:2: sersync/localpath/remote/backup@dir: missing or empty", true},
 		"deeper":    {`dir="a/b"`, confxml.Backup{Line: 2, Dir: "a/b", Keep: 30}, `c.xml:2: sersync/localpath/remote/backup@dir: "a/b" is not a name right below the destination`, true},
 		"above":     {`dir=".."`, confxml.Backup{Line: 2, Dir: "..", Keep: 30}, `c.xml:2: sersync/localpath/remote/backup@dir: ".." is not a name`, true},

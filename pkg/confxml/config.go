@@ -17,7 +17,7 @@ type Config struct {
 
 	Host       Host
 	Debug      bool
-	XFS        bool // accepted; directory tests need no switch here
+	XFS        bool // without effect: directories are recognised on every file system
 	Filter     Filter
 	Inotify    Switches
 	LocalPaths []LocalPath // at least one, if ValidateSync says so
@@ -42,7 +42,7 @@ type Config struct {
 // Host is <host hostip port>, the address of the status page.
 type Host struct {
 	IP   string
-	Port int // through atoi: text gives 0
+	Port int // as atoi reads it: text gives 0
 
 	// Extensions (attributes of <host>).
 	Page      bool   // page="false" turns the status page off; default true
@@ -74,12 +74,12 @@ type Switches struct {
 
 // LocalPath is one <localpath watch> with its remotes.
 type LocalPath struct {
-	// Watch is the attribute as written, a trailing slash included (2.5.4
-	// took one away for rsync, and left it to the command plugin).
+	// Watch is the attribute as written, with its trailing slash if it has one (2.5.4 removed the
+	// slash for rsync, and kept it for the command plugin).
 	Watch string
 	Line  int
-	// DotFiles brings files whose names begin with a dot back into event
-	// sync (extension: dotfiles="true").
+	// DotFiles has events of files whose names begin with a dot synced, too (extension:
+	// dotfiles="true").
 	DotFiles bool
 	// AllowRoot permits watch="/" (extension: allowroot="true").
 	AllowRoot bool
@@ -176,7 +176,7 @@ type Crontab struct {
 	Exclude  []Expression // rsync patterns
 }
 
-// Verify is the extension <verify schedule cron repair>: comparisons at quiet hours.
+// Verify is the extension <verify schedule cron repair>: scheduled comparisons.
 type Verify struct {
 	On       bool
 	Interval time.Duration // schedule, in minutes in the file

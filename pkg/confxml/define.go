@@ -27,8 +27,8 @@ const (
 	essential              // no value is possible: ValidateSync refuses the file
 )
 
-// inherited is the default of a remote's attribute that <rsync> gives to all
-// remotes. It is only shown: the reader looks whether the attribute is there.
+// inherited is the default of a remote's attribute whose value for all remotes <rsync> gives. It is
+// used for the reference only: the reader checks whether the attribute is there.
 const inherited = "\x00rsync"
 
 // definition is one element (attr empty) or attribute of the format.
@@ -70,8 +70,8 @@ func (t table) must(path, attr string) definition {
 	return d
 }
 
-// elsewhere returns the parent of a known element of that name, "" if the name
-// is unknown everywhere: people put <localpath> straight under <head>.
+// elsewhere returns the parent of a known element of that name, or "" if no element has that name:
+// people put <localpath> directly under <head>.
 func (t table) elsewhere(name string) string {
 	for _, d := range definitions() {
 		parent, last := split(d.path)
@@ -126,7 +126,7 @@ func last(path string) string {
 	return l
 }
 
-// where names the parent of an element, for the first column.
+// where names the parent of an element, for the first column of Reference.
 func where(path string) string {
 	parent, _ := split(path)
 	if parent == "" {

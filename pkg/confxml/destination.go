@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// destination reads what people write into ip= and name= besides a host and a
-// module: a URL, a user, a port. What cannot be understood stays as it is, and is
-// said; rsync gets it as one argument and fails with it.
+// destination reads what people write into ip= and name= besides a host and a module: a URL, a
+// user, a port. What cannot be understood stays as it is, and is reported; rsync would get it as
+// one argument and fail.
 type destination struct {
 	r        *reader
 	m        *Remote
@@ -45,7 +45,7 @@ func (d destination) url() {
 		d.m.Name = path
 	}
 	if path != "" && path != strings.Trim(d.m.Name, "/") {
-		return // which of the two is meant is not ours to say: see host
+		return // two hosts are given, and it is unknown which one is meant: host reports it
 	}
 	d.say(d.ip, Warning, fmt.Sprintf("%q is read as the host %q", d.m.IP, host), "write the host alone in ip=, and the module in name=")
 	d.m.IP = host
@@ -71,7 +71,7 @@ func (d destination) user() {
 	}
 }
 
-// userName judges a user: rsync looks for the end of the host in what it gets.
+// userName checks a user name: rsync searches user and host together for the end of the host.
 func (r *reader) userName(v value) {
 	if i := strings.IndexAny(v.text, ":/"); i >= 0 {
 		r.fault(v.line, v.element, fmt.Sprintf("the user %q has %q in it, where rsync takes the host to end", v.text, v.text[i]),
@@ -90,7 +90,7 @@ func (d destination) port() {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if !ok || err != nil || n == 0 {
-		return // an address, or nothing that host accepts
+		return // an IPv6 address, or something that host refuses
 	}
 	d.say(d.ip, Warning, fmt.Sprintf("%q is read as the host %q with the port %d", d.m.IP, host, d.portUsed(int(n))), fmt.Sprintf(`write ip="%s" port="%d"`, host, d.portUsed(int(n))))
 	d.m.IP = host
@@ -112,7 +112,7 @@ const (
 	oneHostEach       = `give each host a <remote ip="HOST" name="MODULE"/> of its own`
 )
 
-// host judges what is left of ip=.
+// host checks what is left of ip=.
 func (d destination) host() {
 	host := d.m.IP
 	if host == "" || isAddress(host) {
@@ -135,7 +135,7 @@ func (d destination) badCharacter(i int, r rune) {
 	host := d.m.IP
 	switch {
 	case r == '/':
-		// rsync would take it for a directory of this host.
+		// rsync would take the value for a directory of this host.
 		d.say(d.ip, Refusal, fmt.Sprintf("%q has a slash in it, which no host has", host), "write the host alone in ip=, and the module or path in name=")
 	case strings.ContainsRune(",;，；、", r) || unicode.IsSpace(r):
 		d.say(d.ip, Fault, fmt.Sprintf("%q is not one host", host), oneHostEach)
@@ -168,7 +168,7 @@ func isAddress(host string) bool {
 	return err == nil
 }
 
-// module judges name=.
+// module checks name=.
 func (d destination) module() {
 	name := d.m.Name
 	switch {

@@ -6,11 +6,11 @@
 // 255); what it crashed on, a missing element or attribute, takes the default
 // of the shipped file and is listed in Config.Warnings.
 //
-// The way of a file is Load, which reads at most 1 MiB and parses it; then
-// Config.Problems, which adds to what the reader has found what ValidateSync and
-// CheckHost find, unless only a plugin is run (-m), because a plugin needs neither
-// a localpath nor a remote. Fatal makes an error of those that must keep a sync
-// from starting, and ExitCode tells its exit status.
+// A caller first calls Load, which reads at most 1 MiB and parses it, and then Config.Problems,
+// which adds what ValidateSync and CheckHost find to the problems of the reader. For a plugin that
+// runs alone (-m) Problems is not called, because a plugin needs neither a localpath nor a remote.
+// Fatal makes an error of the problems that must keep a sync from starting, and ExitCode tells its
+// exit status.
 //
 // One table (definitions) names every element and attribute with its default
 // and meaning. The reader takes its defaults from there, the warning about

@@ -10,19 +10,17 @@ import (
 	"syscall"
 )
 
-// othersWrite is the permission of everybody else to write a file, others is
-// any access of theirs: rsync refuses a password file with it.
+// othersWrite is the permission of everybody else to write a file. others is any permission of
+// everybody else: rsync refuses a password file that has one.
 const (
 	othersWrite fs.FileMode = 0o002
 	others      fs.FileMode = 0o006
 )
 
-// CheckHost compares the configuration with this host's file system: watch
-// paths, the fail script's place, password files, overlaps, rsync's parameters. It
-// only looks. The
-// problems come in file order per kind; those that are Fatal must keep a sync
-// from starting, see Fatal. Relative paths are taken relative to the working
-// directory, so call it before that changes.
+// CheckHost compares the configuration with this host's file system: watch paths, the fail script's
+// place, password files, overlaps, rsync's parameters. It changes nothing. Problems of one kind
+// come in file order. Fatal picks those that must keep a sync from starting. Relative paths are
+// relative to the working directory, so call it before the program changes that.
 func (c Config) CheckHost() []Problem {
 	h := hostCheck{config: c, problems: c.CheckFile()}
 	h.watches()
@@ -62,7 +60,8 @@ func (h *hostCheck) add(line int, element, message, remedy string, severity Seve
 	h.problems = append(h.problems, Problem{File: h.config.File, Line: line, Element: element, Message: message, Remedy: remedy, Severity: severity})
 }
 
-// configFile: whoever can write it runs commands as the user of sersync.
+// configFile checks who can write the configuration file: whoever can runs commands as the user of
+// sersync.
 func (h *hostCheck) configFile() {
 	info, err := os.Stat(h.config.File)
 	if err != nil {
@@ -101,7 +100,7 @@ func (h *hostCheck) watches() {
 // resolveDir returns the real path of a directory, or why there is none and what
 // to do about it, with a semicolon between.
 func resolveDir(watch string) (path, cause string, severity Severity) {
-	info, err := os.Stat(watch) // the kernel's verdict first
+	info, err := os.Stat(watch) // first what the kernel says
 	if err == nil {
 		path, err = RealPath(watch)
 	}
@@ -130,9 +129,9 @@ func reason(err error) error {
 	return err
 }
 
-// RealPath makes a path absolute and resolves links and "..", as the kernel does:
-// after a link to another place, ".." is the directory above that place. All
-// that this program says or decides about a watch path goes by it.
+// RealPath makes a path absolute and resolves links and "..", as the kernel does: after a link to
+// another place, ".." is the directory above that place. This program names and compares watch
+// paths in this form only.
 func RealPath(path string) (string, error) {
 	path, err := absolute(path)
 	if err != nil {
@@ -185,8 +184,8 @@ func within(roots map[string]root, path string) (root, bool) {
 	}
 }
 
-// outputs: what this program writes must not be what it watches, or each write
-// is a change that causes the next one.
+// outputs checks that this program does not write into a tree that it watches: each write would be
+// a change that causes the next one.
 func (h *hostCheck) outputs() {
 	roots := map[string]root{}
 	for _, r := range h.roots {
@@ -226,8 +225,8 @@ func (h *hostCheck) outputs() {
 	}
 }
 
-// kinds: what this program writes into must be a file, and the state's place a
-// directory.
+// kinds checks that the paths that this program writes to are files, and that the state directory
+// is a directory.
 func (h *hostCheck) kinds() {
 	if info, err := os.Stat(h.config.FailLog.Path); err == nil && info.IsDir() {
 		h.add(h.config.FailLog.Line, "sersync/failLog@path", quoteName(h.config.FailLog.Path)+" is a directory: no fail script can be written", "name a file in it", Warning)

@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/shellwords"
 )
 
-// params judges rsync's parameters. What holds for several remotes is said once.
+// params checks rsync's parameters. A problem that several remotes share is reported once.
 func (h *hostCheck) params() {
 	said := map[Problem]bool{}
 	for _, l := range h.config.LocalPaths {
@@ -24,7 +24,7 @@ func (h *hostCheck) params() {
 	}
 }
 
-// judge is what is to be said about one remote's parameters.
+// judge returns the problems of one remote's parameters.
 func (h *hostCheck) judge(l LocalPath, m Remote) (problems []Problem) {
 	p := Problem{File: h.config.File, Line: m.ParamsLine, Element: "sersync/rsync/commonParams@params"}
 	if m.OwnParams {

@@ -15,9 +15,8 @@ import (
 // passwordBytes is how much of a password file is looked at.
 const passwordBytes = 4096
 
-// passwordFiles looks at each password file once, with the eyes of rsync: it
-// refuses one that others can access, or that root does not own when it runs as
-// root, and then every run fails.
+// passwordFiles checks each password file once, by the rules of rsync, which refuses a file that
+// others can access, or that does not belong to root when rsync runs as root; then every run fails.
 func (h *hostCheck) passwordFiles() {
 	seen := map[string]bool{}
 	for _, l := range h.config.LocalPaths {

@@ -32,8 +32,8 @@ func Load(file string) (Config, error) {
 	return Parse(file, data)
 }
 
-// openError is a file that cannot be opened or read. 2.5.4 said the same for
-// all of them: a directory has no first tag, anything else is not found.
+// openError is a file that cannot be opened or read. Like 2.5.4 it knows two messages: a directory
+// has no first tag, anything else is not found.
 func openError(file string, err error) *ParseError {
 	e := &ParseError{File: file, Text: faultNotFound, Err: err, Remedy: "name the file with -o FILE"}
 	if !errors.Is(err, fs.ErrNotExist) {

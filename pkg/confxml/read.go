@@ -100,12 +100,12 @@ func (r *reader) selfCheck(el *etree.Element) time.Duration {
 		return d
 	}
 	def := r.defs.must("inotify", "selfcheck").def
-	r.fault(v.line, v.element, fmt.Sprintf("%q is no duration: %s is taken", v.text, def), "write it like 24h or 30m, 0 turns the check off")
+	r.fault(v.line, v.element, fmt.Sprintf("%q is no duration: %s is used", v.text, def), "write it like 24h or 30m, 0 turns the check off")
 	d, _ = time.ParseDuration(def)
 	return d
 }
 
-// base is what <rsync> says for every remote.
+// base reads what <rsync> sets for every remote.
 func (r *reader) base(el *etree.Element) Remote {
 	var b Remote
 	params := r.child(el, "sersync/rsync/commonParams", false)
@@ -131,8 +131,7 @@ func (r *reader) base(el *etree.Element) Remote {
 	return b
 }
 
-// port accepts 1 to 65535. 2.5.4 handed anything to rsync, which refused it
-// for every file.
+// port accepts 1 to 65535. 2.5.4 passed any text on to rsync, which then refused every run.
 func (r *reader) port(v value) (text string, port int) {
 	n, err := strconv.Atoi(v.text)
 	if err != nil || n < 1 || n > maxPort {
@@ -170,7 +169,7 @@ func (r *reader) localPath(el *etree.Element, base Remote) LocalPath {
 	}
 	if len(l.Remotes) == 0 && len(l.Streams) > 0 && base.Busy != nil {
 		r.warn(r.line(r.children(el, path+"/busy")[0]), path+"/busy", "there is no <remote> here that could wait: a <stream> publishes names at any hour, and edges fetch large files when they have them",
-			"take <busy> out; --bwlimit of the rsync daemon from which edges fetch bounds them")
+			"take <busy> out; --bwlimit of the rsync daemon from which edges fetch limits them")
 	}
 	return l
 }
@@ -231,7 +230,7 @@ func (r *reader) count(el *etree.Element, path, attr string, least int) int {
 		return n
 	}
 	def := r.defs.must(path, attr).def
-	r.fault(v.line, v.element, fmt.Sprintf("%q is not a number of at least %d: %s is taken", v.text, least, def), "write such a number")
+	r.fault(v.line, v.element, fmt.Sprintf("%q is not a number of at least %d: %s is used", v.text, least, def), "write such a number")
 	return atoi(def)
 }
 
@@ -286,7 +285,7 @@ func (r *reader) schedule(el *etree.Element, path string, on bool) (interval tim
 		def := r.defs.must(path, "schedule").def
 		minutes = atoi(def)
 		if on {
-			r.warn(schedule.line, schedule.element, fmt.Sprintf("%q is no number of minutes: %s is taken", schedule.text, def), "write one like 600")
+			r.warn(schedule.line, schedule.element, fmt.Sprintf("%q is no number of minutes: %s is used", schedule.text, def), "write one like 600")
 		}
 	}
 	interval = time.Duration(min(minutes, maxMinutes)) * time.Minute
@@ -301,8 +300,8 @@ func (r *reader) schedule(el *etree.Element, path string, on bool) (interval tim
 	return interval, v.text
 }
 
-// checkCron tells what is wrong with a five-field expression. A time zone
-// without anything after it panics in cron v3.0.1.
+// checkCron tells what is wrong with a five-field expression. A time zone with nothing after it
+// makes cron v3.0.1 panic.
 func checkCron(spec string) error {
 	for _, zone := range []string{"TZ=", "CRON_TZ="} {
 		if strings.HasPrefix(spec, zone) && !strings.Contains(spec, " ") {
@@ -334,6 +333,6 @@ func (r *reader) oneOf(el *etree.Element, path, attr string) string {
 		}
 	}
 	def := r.defs.must(path, attr).def
-	r.fault(v.line, v.element, fmt.Sprintf("%q is unknown: %s is taken", v.text, def), "write one of "+strings.Join(words, ", "))
+	r.fault(v.line, v.element, fmt.Sprintf("%q is unknown: %s is used", v.text, def), "write one of "+strings.Join(words, ", "))
 	return def
 }

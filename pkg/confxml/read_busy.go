@@ -29,9 +29,9 @@ func readBusy(r *reader, el *etree.Element, parent string) (s busyhours.Schedule
 	var why string
 	switch {
 	case s.Always(func(s busyhours.Schedule) bool { return s.Full().Wait }):
-		why = "full syncs would wait at every hour of the week: no <busy> here holds"
+		why = "full syncs would wait at every hour of the week: no <busy> here is applied"
 	case s.Always(func(s busyhours.Schedule) bool { return s.File(math.MaxInt64).Wait }):
-		why = "large files would wait at every hour of the week: no <busy> here holds"
+		why = "large files would wait at every hour of the week: no <busy> here is applied"
 	default:
 		return s
 	}
@@ -39,8 +39,8 @@ func readBusy(r *reader, el *etree.Element, parent string) (s busyhours.Schedule
 	return nil
 }
 
-// readHours reads one <busy>. Hours that cannot be read hold nothing up: something that
-// waits at a wrong time may never be seen.
+// readHours reads one <busy>. Hours that cannot be read are ignored: nobody might ever notice that
+// something waits at the wrong time.
 func readHours(r *reader, el *etree.Element, path string) (h busyhours.Hours, ok bool) {
 	ok = true
 	check := func(v value, err error, remedy string) {
@@ -66,7 +66,7 @@ func readHours(r *reader, el *etree.Element, path string) (h busyhours.Hours, ok
 // errNoHours is what is wrong with a <busy> without hours=.
 var errNoHours = errors.New("missing")
 
-// readPace reads what becomes of one kind of work.
+// readPace reads whether one kind of work waits, goes slowly, or goes as at other hours.
 func readPace(r *reader, el *etree.Element, path, attr string) busyhours.Rule {
 	v := r.value(el, path, attr, false)
 	switch text := strings.TrimSpace(v.text); text {
@@ -79,6 +79,6 @@ func readPace(r *reader, el *etree.Element, path, attr string) busyhours.Rule {
 			return busyhours.Rule{BWLimit: n}
 		}
 	}
-	r.fault(v.line, v.element, fmt.Sprintf("%q is neither wait nor free nor a number of KiB per second: wait is taken", v.text), `write wait, free, or a number like 2000`)
+	r.fault(v.line, v.element, fmt.Sprintf("%q is neither wait nor free nor a number of KiB per second: wait is used", v.text), `write wait, free, or a number like 2000`)
 	return busyhours.Rule{Wait: true}
 }

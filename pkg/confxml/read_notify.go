@@ -14,7 +14,7 @@ import (
 type Notify struct {
 	Name string // for the status and the state on disk
 	Line int
-	// Level is the least level of a lane that is told of: lagging or failing.
+	// Level is the lowest level of a lane that is told: lagging or failing.
 	Level  string
 	After  time.Duration // how long a level has to stay before it is told
 	Repeat time.Duration // how often a trouble that lasts is told again; 0: never
@@ -45,8 +45,8 @@ type Command struct {
 	Timeout time.Duration
 }
 
-// notifies reads the <notify> elements that are switched on. One that cannot work is
-// left out with a fault.
+// notifies reads the <notify> elements that are switched on. One that cannot work is left out, and
+// reported as a fault.
 func (r *reader) notifies(head *etree.Element) []Notify {
 	var list []Notify
 	for _, el := range r.children(head, "notify") {
@@ -131,7 +131,7 @@ func (r *reader) duration(el *etree.Element, path, attr string, least time.Durat
 		return d
 	}
 	def := r.defs.must(path, attr).def
-	r.fault(v.line, v.element, fmt.Sprintf("%q is no duration: %s is taken", v.text, def), "write it like 90s, 5m or 4h")
+	r.fault(v.line, v.element, fmt.Sprintf("%q is no duration: %s is used", v.text, def), "write it like 90s, 5m or 4h")
 	d, _ = time.ParseDuration(def)
 	return d
 }

@@ -12,7 +12,7 @@ func (r *reader) pluginRefs(sersync *etree.Element) []PluginRef {
 	const path = "sersync/plugin"
 	all := r.children(sersync, path)
 	if len(all) == 0 {
-		r.child(sersync, path, false) // says that it is missing
+		r.child(sersync, path, false) // reports that it is missing
 	}
 	var refs []PluginRef
 	for _, el := range all {
@@ -50,8 +50,8 @@ func (r *reader) plugin(el *etree.Element) Plugin {
 	return p
 }
 
-// attributes collects what stands at the elements below el. The first element
-// of a name wins, and the first attribute of a name.
+// attributes collects the attributes of the elements below el. Of several elements of one name the
+// first counts, and so for attributes.
 func (r *reader) attributes(el *etree.Element, into map[string]Attribute) {
 	seen := map[string]bool{}
 	for _, c := range el.ChildElements() {

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// readStream reads a <stream>. What keeps it from working is refused: edges that wait
-// for a tree nobody publishes would not tell.
+// readStream reads a <stream>. Whatever would keep it from working is refused: edges that wait for
+// a tree which nobody publishes cannot report that.
 func readStream(r *reader, el *etree.Element) Stream {
 	const path = "sersync/localpath/stream"
 	name, creds := r.text(el, path, "name", false), r.text(el, path, "creds", false)
@@ -31,7 +31,7 @@ func readStream(r *reader, el *etree.Element) Stream {
 		refuse(creds, "missing or empty: no hub lets anybody publish without a key", `name the hub's source.nk, creds="FILE"`)
 	}
 	if !slices.Contains(replicas, s.Replicas) {
-		r.fault(s.Line, path+"@replicas", fmt.Sprintf("%d is none of 1, 3, 5: 1 is taken", s.Replicas), "write one of these")
+		r.fault(s.Line, path+"@replicas", fmt.Sprintf("%d is none of 1, 3, 5: 1 is used", s.Replicas), "write one of these")
 		s.Replicas = 1
 	}
 	return s

@@ -7,8 +7,8 @@ import (
 	"github.com/beevik/etree"
 )
 
-// tls reads how a remote's connection is secured. Whoever has written tls= in any way
-// never gets a connection without it: what is unclear is refused.
+// tls reads how a remote's connection is secured. With tls= in any form there is never a connection
+// without TLS: an unclear value is refused.
 func (r *reader) tls(el *etree.Element, ssh bool) *TLS {
 	const path = "sersync/localpath/remote"
 	on := r.value(el, path, "tls", false)

@@ -11,11 +11,11 @@ import (
 	"github.com/sersync/sersync/pkg/shellwords"
 )
 
-// maxWarnings bounds the list, as a hostile file has room for 200,000 names.
+// maxWarnings bounds the list of warnings: a hostile file has room for 200,000 unknown names.
 const maxWarnings = 200
 
-// reader takes values out of a parsed tree, with the defaults and needs of the
-// table, and collects what is to be said about them.
+// reader takes values out of a parsed tree, with the defaults of the table, and collects the
+// problems.
 type reader struct {
 	file     string
 	tree     *parser
@@ -63,7 +63,7 @@ func (r *reader) add(p Problem) {
 	}
 }
 
-// warnOnce is warn for what would be said again for every further element.
+// warnOnce is warn for a problem that every further element would repeat.
 func (r *reader) warnOnce(line int, element, message, remedy string) {
 	if key := element + "\x00" + message; !r.said[key] {
 		r.said[key] = true
@@ -86,7 +86,7 @@ func (r *reader) child(parent *etree.Element, path string, on bool) *etree.Eleme
 		return all[0]
 	}
 	if d.need == required || d.need == requiredOn && on {
-		r.warn(r.line(parent), path, "missing: defaults are taken", fmt.Sprintf("add <%s> as in the shipped confxml.xml", last(path)))
+		r.warn(r.line(parent), path, "missing: defaults are used", fmt.Sprintf("add <%s> as in the shipped confxml.xml", last(path)))
 	}
 	return nil
 }
@@ -114,8 +114,8 @@ type value struct {
 	given   bool
 }
 
-// value returns an attribute, or its default: without a word when the element
-// is absent, for then the element has been reported.
+// value returns an attribute, or its default. It does not report that the attribute is missing when
+// the element is, for then the element has been reported.
 func (r *reader) value(el *etree.Element, path, attr string, on bool) value {
 	d := r.defs.must(path, attr)
 	v := value{text: d.def, line: r.line(el), element: d.name()}
@@ -136,15 +136,15 @@ func (r *reader) value(el *etree.Element, path, attr string, on bool) value {
 	if d.need == required || d.need == requiredOn && on {
 		taken := "none is used"
 		if d.def != "" {
-			taken = fmt.Sprintf("%q is taken", d.def)
+			taken = fmt.Sprintf("%q is used", d.def)
 		}
 		r.warn(v.line, v.element, "missing: "+taken, fmt.Sprintf("add %s=\"...\"", attr))
 	}
 	return v
 }
 
-// text is value for bytes that 2.5.4 pasted into a shell line, which took the
-// blanks around them away, and put $VAR and quotes into effect.
+// text is value for an attribute that 2.5.4 pasted into a shell command: the shell removed the
+// blanks around it, and interpreted $VAR and quotes.
 func (r *reader) text(el *etree.Element, path, attr string, on bool) value {
 	v := r.value(el, path, attr, on)
 	if t := strings.Trim(v.text, " \t\r\n"); t != v.text {
@@ -195,8 +195,8 @@ func (r *reader) flag(el *etree.Element, path, attr string) bool {
 	return false
 }
 
-// expressions reads <exclude> or <include>. One without its attribute ended
-// 2.5.4; there is no default for it, so it is left out.
+// expressions reads <exclude> or <include>. An element without its attribute ended 2.5.4; as there
+// is no default for it, the element is left out.
 func (r *reader) expressions(parent *etree.Element, path string) []Expression {
 	var all []Expression
 	for _, el := range r.children(parent, path) {
@@ -210,9 +210,8 @@ func (r *reader) expressions(parent *etree.Element, path string) []Expression {
 	return all
 }
 
-// unknown reports what the table does not know, each name once. What stands
-// below an unknown element is not looked at. The attributes of a plugin's
-// elements are its own affair.
+// unknown reports what the table does not know, each name once. What stands below an unknown
+// element is not looked at. The attributes of a plugin's elements are checked by the plugin.
 func (r *reader) unknown(el *etree.Element, path string) {
 	inPlugin := path == "plugin" || strings.HasPrefix(path, "plugin/")
 	for _, a := range el.Attr {
@@ -249,7 +248,7 @@ func (r *reader) unknown(el *etree.Element, path string) {
 }
 
 // forEditors tells whether an attribute says where the schema of the file is, such as
-// xsi:noNamespaceSchemaLocation: it is for editors, and for nobody else.
+// xsi:noNamespaceSchemaLocation: only editors use it.
 func forEditors(name string) bool {
 	return strings.HasPrefix(name, "xmlns:") || strings.HasPrefix(name, "xsi:")
 }

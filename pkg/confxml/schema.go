@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// repeated are the elements of which there may be any number at their place;
-// of every other the first one counts.
+// repeated are the elements of which there may be any number; of every other element the first one
+// counts.
 var repeated = map[string]bool{
 	"filter/exclude":                        true,
 	"sersync/localpath":                     true,
@@ -40,14 +40,13 @@ var choices = map[string][]string{
 
 var pluginNames = []string{"command", "socket", "http", "refreshCDN"}
 
-// Schema is an XML schema (XSD 1.0) of the format, for editors and xmllint. It
-// knows every element and attribute of the table, with its meaning in English and
-// Chinese, and demands those for which there is no default. It is stricter than
-// the reader: names have one spelling, numbers and durations have no blanks around
-// them, <busy> comes after <remote>, and the file has to be well-formed XML. It says
-// less in one way: where one of several elements may be repeated and another may not,
-// each may come in any number, or be missing. XSD 1.0 has no other way to allow several
-// <plugin> among others in any order.
+// Schema is an XML schema (XSD 1.0) of the format, for editors and xmllint. It knows every element
+// and attribute of the table, with its meaning in English and Chinese, and demands those for which
+// there is no default. It is stricter than the reader: names have one spelling, numbers and
+// durations have no blanks around them, <busy> comes after <remote>, and the file has to be
+// well-formed XML. In one way it is less strict: where one of several elements may be repeated and
+// another may not, the schema allows any number of each, or none. XSD 1.0 has no other way to allow
+// several <plugin> among others in any order.
 func Schema() string {
 	s := schema{}
 	s.line(0, `<?xml version="1.0" encoding="UTF-8"?>`)

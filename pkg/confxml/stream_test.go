@@ -23,8 +23,8 @@ func TestStream(t *testing.T) {
 		"all":        {`name="web" creds="k" url="nats://a,b" ca="c" keep="1" size="5" replicas="3"`, all, "", false},
 		"a bad name": {`name="a.b" creds="k"`, unnamed, `c.xml:2: sersync/localpath/stream@name: "a.b" is no name of a tree`, true},
 		"no key":     {`name="web"`, keyless, "c.xml:2: sersync/localpath/stream@creds: missing or empty", true},
-		"even":       {`name="web" creds="k" replicas="2"`, defaults, "c.xml:2: sersync/localpath/stream@replicas: 2 is none of 1, 3, 5: 1 is taken", false},
-		"no size":    {`name="web" creds="k" size="no"`, defaults, `c.xml:2: sersync/localpath/stream@size: "no" is not a number of at least 1: 1024 is taken`, false},
+		"even":       {`name="web" creds="k" replicas="2"`, defaults, "c.xml:2: sersync/localpath/stream@replicas: 2 is none of 1, 3, 5: 1 is used", false},
+		"no size":    {`name="web" creds="k" size="no"`, defaults, `c.xml:2: sersync/localpath/stream@size: "no" is not a number of at least 1: 1024 is used`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf, err := confxml.Parse("c.xml", []byte("<head><sersync><localpath watch=\"/d\">\n<stream "+tt.in+"/></localpath></sersync></head>"))

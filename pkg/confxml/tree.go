@@ -114,7 +114,7 @@ func (p *parser) run() fault {
 
 func (p *parser) top() *frame { return &p.stack[len(p.stack)-1] }
 
-// end is reached at the end of the file.
+// end handles the end of the file.
 func (p *parser) end(tok token) fault {
 	if len(p.stack) > 1 && !p.top().declaration {
 		p.unclosed = tok.start
@@ -128,8 +128,8 @@ func (p *parser) end(tok token) fault {
 	return fault{}
 }
 
-// text looks at the text that ends at offset to: it means nothing, but an
-// unknown entity in it ended 2.5.4.
+// text checks the text that ends at offset to. The text has no meaning, but an unknown entity in it
+// ended 2.5.4.
 func (p *parser) text(to int) fault {
 	from := p.textStart
 	p.textStart = -1

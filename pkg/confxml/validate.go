@@ -53,8 +53,8 @@ func (c Config) Problems() []Problem {
 	return append(all, c.CheckHost()...)
 }
 
-// Fatal splits off the problems that must keep the program from starting; the
-// error is nil or a *ValidationError.
+// Fatal makes an error of the problems that must keep the program from starting; it is nil or a
+// *ValidationError.
 func Fatal(problems []Problem) error {
 	var fatal []Problem
 	for _, p := range problems {

@@ -50,7 +50,8 @@ func (s *site) make(ctx context.Context, old *site) (err error) {
 	if s.stores, err = openStores(s.conf.State, d.disks, d.notes, s.log); err != nil {
 		return err
 	}
-	// First of all: what a predecessor that is ending holds is free after it.
+	// This comes first: once the locks are held, a predecessor that was stopping has ended and
+	// released everything else.
 	if err := s.takeLocks(ctx); err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func compileFilter(conf confxml.Config, banner cli.Banner, log *zap.Logger) *fil
 		banner.BadFilter(p.Expression.Text, p.Reason)
 	}
 	filter.OnTimeout = func(e confxml.Expression) {
-		log.Warn("filter expression takes too long, what it was tried on counts as excluded",
+		log.Warn("filter expression takes too long, the path that it was tried on counts as excluded",
 			zap.String("expression", e.Text), zap.Int("line", e.Line))
 	}
 	return filter
@@ -116,7 +117,7 @@ func client(ctx context.Context, program string, log *zap.Logger) (transport.Cap
 	}
 	version, err := rsync.ParseVersion(string(out))
 	if err != nil {
-		log.Warn("rsync's version is unknown, taken for a current one", zap.Error(err))
+		log.Warn("rsync's version is unknown, it is used like a current one", zap.Error(err))
 		return transport.Capabilities{}, nil
 	}
 	caps, lost := version.Capabilities()
@@ -210,9 +211,8 @@ func (b *builder) needed(local confxml.LocalPath) []string {
 	return needed
 }
 
-// watchOf finds the watch that sees the root's tree already, or makes one. A watch
-// has one root to pass its events on to, so that of two localpaths of the same
-// directory each has its own.
+// watchOf finds a watch of the old site that watches the root's tree already, or makes one. A watch
+// passes its events on to one root only, so two localpaths of the same directory have a watch each.
 func (b *builder) watchOf(ctx context.Context, r *watchroot.Root) (*watchroot.Watch, error) {
 	s := b.site
 	key := r.KeyOf(s.conf)
@@ -236,7 +236,7 @@ func (b *builder) lane(r *watchroot.Root, local confxml.LocalPath, remote confxm
 	}
 	id, t := named.ID, named.Target
 	if s.lanes[id] != nil {
-		s.log.Warn("remote named twice, synced once", zap.String("lane", id), zap.Int("line", remote.Line))
+		s.log.Warn("a remote is named twice, it is synced once", zap.String("lane", id), zap.Int("line", remote.Line))
 		return nil
 	}
 	choice := laneconf.Choice(s.conf, local, remote)
@@ -263,13 +263,13 @@ func (b *builder) lane(r *watchroot.Root, local confxml.LocalPath, remote confxm
 	return nil
 }
 
-// recall is what a lane begins with, by its state file.
+// recall reads from the lane's state file what it begins with.
 func (b *builder) recall(r *watchroot.Root, id, choice string) *laneStart {
 	log := b.site.log
 	state := b.site.stores.states.Load(id)
 	other := b.overwritten(id[len(r.Dir()):], state)
 	if other != "" && (r.ThroughLink() || !state.Watermark.IsZero()) {
-		log.Info("another directory was synced to this target since, everything is compared", zap.String("lane", id), zap.String("other", other))
+		log.Info("another directory was synced to this target meanwhile, everything is compared", zap.String("lane", id), zap.String("other", other))
 		state.Watermark, state.MirrorDone = time.Time{}, false
 	}
 	before := watchroot.Chosen(state)
@@ -306,7 +306,7 @@ func (b *builder) add(start *laneStart, opt executor.Options, choice string, rul
 	s.starts = append(s.starts, start)
 }
 
-// scope is what a mirror run to one remote leaves alone.
+// scope is what a mirror run to one remote leaves out.
 func (b *builder) scope(t rsync.Target, remote confxml.Remote) executor.Scope {
 	var expressions []string
 	for _, e := range filterExpressions(b.site.conf) {
@@ -315,10 +315,9 @@ func (b *builder) scope(t rsync.Target, remote confxml.Remote) executor.Scope {
 	return executor.ScopeOf(expressions, t.Params.Rules.Lines(), t.Params.Rules.Opaque, remote.Params)
 }
 
-// overwritten tells which lane, of those that are not configured any more, has
-// brought another directory to the same destination since the state was saved: a
-// watch path that is a link to the current release changes its directory, and may
-// be set back.
+// overwritten tells which lane that is no longer configured has brought another directory to the
+// same destination since the state was saved. That happens when a watch path is a link to the
+// current release: it leads to another directory, and later back to the first.
 func (b *builder) overwritten(suffix string, state lanestate.State) string {
 	configured := map[string]bool{}
 	for lane := range laneconf.IDs(b.site.conf) {
@@ -332,7 +331,7 @@ func (b *builder) overwritten(suffix string, state lanestate.State) string {
 	return ""
 }
 
-// rules are what keeps paths of a lane from being sent.
+// rules are the reasons why paths of a lane may not be sent (filter, parameters and the like).
 func (b *builder) rules(r *watchroot.Root, local confxml.LocalPath, remote confxml.Remote, t rsync.Target) whereabouts.Rules {
 	return whereabouts.Rules{
 		File: b.site.conf.File, Filter: b.filter, Params: t.Params, ParamsLine: remote.ParamsLine,
@@ -352,7 +351,7 @@ func controlPath(dir, id string) string {
 	return path
 }
 
-// plainPath tells whether ssh and rsync's splitting of -e leave the path alone.
+// plainPath tells whether ssh, and rsync when it splits -e into words, leave the path unchanged.
 func plainPath(path string) bool {
 	for i := range len(path) {
 		c := path[i]

@@ -24,7 +24,7 @@ func (b *builder) stream(r *watchroot.Root, local confxml.LocalPath, to confxml.
 	s := b.site
 	id := laneconf.StreamID(r.Dir(), to)
 	if s.lanes[id] != nil {
-		s.log.Warn("stream named twice, published once", zap.String("lane", id), zap.Int("line", to.Line))
+		s.log.Warn("a stream is named twice, it is published once", zap.String("lane", id), zap.Int("line", to.Line))
 		return
 	}
 	choice := laneconf.Choice(s.conf, local, confxml.Remote{})
@@ -59,8 +59,8 @@ func SourceName(dir string) (string, error) {
 	return string(name), nil
 }
 
-// sourceName is SourceName of these stores, and makes one first where there is none;
-// empty: none can be kept. A host that gets another name keeps its trees by it.
+// sourceName is SourceName of these stores, and makes a name where there is none; empty: no name
+// can be stored. Because the name is stored, a host that is renamed still owns its trees.
 func (st *stores) sourceName(log *zap.Logger) string {
 	if st.dir == "" {
 		return ""
@@ -78,6 +78,6 @@ func (st *stores) sourceName(log *zap.Logger) string {
 			return string(name)
 		}
 	}
-	log.Warn("the name of this source is not kept, hubs know it by host and directory", zap.String("file", file), zap.Error(err))
+	log.Warn("the name of this source cannot be stored, hubs know the source by host and directory", zap.String("file", file), zap.Error(err))
 	return ""
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/sersync/sersync/pkg/watchroot"
 )
 
-// Daemon is one running program. What it does is a site, made from one reading
-// of the configuration; a reload replaces the site and keeps the watches that
-// stay, so that no change goes unseen.
+// Daemon is one running program. Its work is done by a site, which is made from one reading of the
+// configuration. A reload replaces the site; it keeps the watches that are in both configurations,
+// so that no change is missed.
 type Daemon struct {
 	opt Options
 	log *zap.Logger // of opt.Logging
@@ -36,7 +36,7 @@ type Daemon struct {
 	// verifies has each lane's last comparison, a *status.Comparison that nobody
 	// changes; by the lane's id.
 	verifies sync.Map
-	// watching: the first site's watches stand.
+	// watching: the first site's watches are set.
 	watching atomic.Bool
 	manager  *manager
 
@@ -49,8 +49,8 @@ type Daemon struct {
 	disks     disks
 	pages     map[string]*page // by what they serve, and where
 	pidFile   *daemonize.PIDFile
-	// did is what the program does once, whatever is reloaded after it: it says that
-	// it watches, and asks for the full sync of -r.
+	// did says which things that happen once per process are done, and are not repeated after a
+	// reload: to announce that the program watches, and to ask for the full sync of -r.
 	did struct{ announce, mirror bool }
 }
 
@@ -62,7 +62,8 @@ type Options struct {
 	Logging *logging.Log
 	// Env is the environment of rsync's children.
 	Env []string
-	// Proxied: by its environment rsync does not connect to a daemon directly.
+	// Proxied says that the environment has rsync connect to a daemon through another program or a
+	// proxy.
 	Proxied bool
 	// Read reads the configuration again and says why it cannot be used.
 	Read func() (confxml.Config, error)
@@ -124,18 +125,17 @@ func (d *Daemon) Run(ctx context.Context, conf confxml.Config) error {
 	}
 }
 
-// rebuildEvery is how soon it is tried again to go on with the old
-// configuration, when even that cannot be built any more.
+// rebuildEvery is the pause between attempts to build a site of the old configuration again, when
+// after a failed reload even that fails.
 const rebuildEvery = 5 * time.Second
 
-// failedReload is the note about a configuration that can be read and not be put
-// into effect.
+// failedReload is the note about a configuration that can be read but not applied.
 const failedReload = "reload failed, the old configuration stays"
 
-// replace builds the site that follows old: of the new configuration, or of the
-// old one. What could be read has been checked before; what fails now (a lock,
-// a directory, rsync being upgraded) must not end the sync that works. It
-// returns nil once ctx has ended.
+// replace builds the site that follows old: of the new configuration or, if that fails, of the old
+// one again. The new configuration has been checked before; what can still fail now (a lock, a
+// directory, rsync being upgraded) must not end a sync that works. It returns nil once ctx has
+// ended.
 func (d *Daemon) replace(ctx context.Context, conf confxml.Config, old *site) *site {
 	s, err := d.build(ctx, conf, old)
 	for err != nil {
@@ -153,15 +153,15 @@ func (d *Daemon) replace(ctx context.Context, conf confxml.Config, old *site) *s
 	return s
 }
 
-// activate makes s the current site: its roots get the events of their
-// watches, it takes over what the site before has left, new watches start, and
-// what nothing uses any more ends. Its lanes do not run yet.
+// activate makes s the current site: its roots get the events of their watches, it inherits what
+// the old site has left undone, new watches are started, and watches and pages that are no longer
+// used end. The lanes of s do not run yet.
 func (d *Daemon) activate(ctx context.Context, s *site) {
 	old := d.current.Load()
 	if old != nil {
-		old.requests.end() // what was asked for is done, or waits for s
+		old.requests.end() // earlier requests have been carried out, later ones wait for s
 		if err := d.opt.Logging.Apply(s.conf.Log, s.conf.Debug); err != nil {
-			d.log.Error("log stays as it is", zap.Error(err))
+			d.log.Error("the log is not reopened, it goes where it went", zap.Error(err))
 		}
 	}
 	used := map[watchroot.WatchKey]bool{}
@@ -196,8 +196,8 @@ func (d *Daemon) waitWatches() {
 	}
 }
 
-// writePIDFile writes the pid file that is asked for. A predecessor that has
-// just been told to end is given a moment to take its own away.
+// writePIDFile writes the configured pid file. If the file of a predecessor that has just been told
+// to end is still there, it waits a moment for that to be removed.
 func (d *Daemon) writePIDFile(ctx context.Context, conf confxml.Config) (err error) {
 	path := d.opt.Command.PIDFile
 	if path == "" {

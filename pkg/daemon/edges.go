@@ -9,12 +9,12 @@ import (
 	publish "github.com/sersync/sersync/pkg/transport/stream"
 )
 
-// reportGrace is how long after a message an edge may be silent about it: it reports
-// only so often.
+// reportGrace is how long an edge may take to report a message as applied, since it reports only at
+// intervals.
 const reportGrace = 3 * stream.ReportEvery
 
-// edgesOf are the edges of a lane's stream, of which at most a number is listed; nil: the
-// lane has none.
+// edgesOf are the edges of a lane's stream, of which it lists at most a given number; nil: the lane
+// has no stream.
 func (s *site) edgesOf(lane string, now time.Time, most int) *status.Edges {
 	p := s.streams[lane]
 	if p == nil {
@@ -51,11 +51,12 @@ func edgeOf(e publish.Edge, all publish.Edges, now time.Time) status.Edge {
 	return out
 }
 
-// placeNames is how many edges a place names.
+// placeNames is how many edges that lack a path the answer of --where names.
 const placeNames = 20
 
-// onEdges has a place say which edges have what was published of it. They are not asked:
-// each reports how far it is, and the publisher knows when it has published the path.
+// onEdges adds to the answer of --where which edges have applied what was published of the path.
+// They are not asked: each reports how far it is, and the publisher knows when it has published the
+// path.
 func onEdges(where func(context.Context, string) status.Place, p *publish.Publisher) func(context.Context, string) status.Place {
 	return func(ctx context.Context, path string) status.Place {
 		place := where(ctx, path)

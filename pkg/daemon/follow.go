@@ -9,16 +9,15 @@ import (
 	"github.com/sersync/sersync/pkg/watchroot"
 )
 
-// followEvery is how soon it shows that a link in a watch path leads elsewhere:
-// the kernel has no event for that. It is longer than the second within which
-// saved states count as saved together (see overwritten).
+// followEvery is how often the links in watch paths are looked at, for the kernel has no event that
+// says that one leads elsewhere. It is longer than the second within which saved states count as
+// saved together (see overwritten).
 const followEvery = 2 * time.Second
 
-// followLinks watches the watch paths that go through links, such as "current"
-// in a tree of releases. When one leads to another directory, the site is
-// replaced by one of the same configuration, as if the program had been started
-// again: the new directory is a lane of its own, everything is compared, and
-// nothing is deleted on the remotes until a person asks for it.
+// followLinks watches the watch paths that go through links, such as "current" in a tree of
+// releases. When such a path leads to another directory, the site is replaced by a new one of the
+// same configuration, as by a restart: the new directory gets lanes of its own, which compare
+// everything, and delete nothing on the remotes until a person asks for it.
 func (s *site) followLinks(ctx context.Context) error {
 	var followers []*watchroot.Follower
 	for _, r := range s.roots {

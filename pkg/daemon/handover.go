@@ -7,9 +7,9 @@ import (
 	"github.com/sersync/sersync/pkg/watchroot"
 )
 
-// inherit takes over what the site before had not brought to its remotes, and
-// what it had not told its plugins. Nothing of that site runs any more, and the
-// watches already serve the new roots, so nothing is added to it either.
+// inherit takes over what the old site had not brought to its remotes, and what it had not told its
+// plugins. The old site no longer runs and gets no events either, since the watches already serve
+// the new roots.
 func (s *site) inherit(old *site) {
 	for _, r := range old.roots {
 		r.Flush()
@@ -36,9 +36,9 @@ func (s *site) inherit(old *site) {
 	})
 }
 
-// successor is the root that stands for the localpath of o in this site; nil
-// when the configuration has it no more. The watch is not what counts: another
-// filter makes another one, and the lanes and what they owe stay.
+// successor is the root of this site for the localpath of o; nil when the configuration no longer
+// has that localpath. It need not have the same watch: a changed filter makes another watch, while
+// the lanes and what they have to send stay.
 func (s *site) successor(o *watchroot.Root) *watchroot.Root {
 	i := slices.IndexFunc(s.roots, func(r *watchroot.Root) bool { return r.Same(o) })
 	if i < 0 {
@@ -47,7 +47,7 @@ func (s *site) successor(o *watchroot.Root) *watchroot.Root {
 	return s.roots[i]
 }
 
-// predecessor is the root of old that r stands for now; nil when there was none.
+// predecessor is the root of old for the localpath of r; nil when there was none.
 func predecessor(old *site, r *watchroot.Root) *watchroot.Root {
 	i := slices.IndexFunc(old.roots, r.Same)
 	if i < 0 {
@@ -56,8 +56,8 @@ func predecessor(old *site, r *watchroot.Root) *watchroot.Root {
 	return old.roots[i]
 }
 
-// bridge covers what happens between the end of a watch and the start of the one
-// that replaces it.
+// bridge makes up for changes that happen between the end of a watch and the start of the one that
+// replaces it.
 func (s *site) bridge(old *site, started []*watchroot.Root) {
 	for _, start := range s.starts {
 		if start.inherited && slices.Contains(started, start.root) {

@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/whereabouts"
 )
 
-// inquiries answers what an operator looks for, for the status page's servers.
+// inquiries answers an operator's questions about paths and lanes, for the status page's servers.
 type inquiries struct {
 	daemon *Daemon
 	finder *whereabouts.Finder
@@ -80,7 +80,7 @@ func (q *inquiries) Pending(lane string, limit int) (status.Pending, error) {
 	return all.Oldest(limit), nil
 }
 
-// fullSyncOwed is why a whole tree waits.
+// fullSyncOwed is the reason why a whole tree waits.
 const fullSyncOwed = "the full sync is not done"
 
 // pendingOf is what waits on a lane. A full sync that was asked for and is not done is

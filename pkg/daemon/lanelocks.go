@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/lock"
 )
 
-// A start right after kill(1) finds the program before still ending. It lets
-// running rsyncs finish, so that it may take a while.
+// A start right after kill(1) finds that the previous process is still stopping. That process lets
+// running rsyncs finish, so it may take a while.
 const (
 	predecessorNotice = 2 * time.Second
 	predecessorEnding = 45 * time.Second
@@ -27,15 +27,15 @@ type laneLocks struct {
 
 	mu     sync.Mutex
 	held   map[string]*lock.Lock // by lane
-	waited bool                  // it has been said that a predecessor is waited for
+	waited bool                  // the log has said that the start waits for a predecessor
 }
 
 func newLaneLocks(print func(string, ...any), log *zap.Logger) *laneLocks {
 	return &laneLocks{print: print, log: log, held: map[string]*lock.Lock{}}
 }
 
-// take makes sure that the lane's lock is held, if there is a directory for it. At the start it waits for a
-// predecessor that is ending; the error is a *lock.HeldError for one that is not.
+// take makes sure that the lane's lock is held, if there is a directory for it. At a start it waits for a
+// predecessor that is stopping; for one that is not, the error is a *lock.HeldError.
 func (l *laneLocks) take(ctx context.Context, dir, lane string, starting bool) error {
 	l.mu.Lock()
 	has := l.held[lane] != nil
@@ -63,7 +63,7 @@ func (l *laneLocks) take(ctx context.Context, dir, lane string, starting bool) e
 	return nil
 }
 
-// sayWaiting says once why the start takes longer.
+// sayWaiting logs once why the start takes longer.
 func (l *laneLocks) sayWaiting(held *lock.HeldError) {
 	l.mu.Lock()
 	first := !l.waited
@@ -71,7 +71,7 @@ func (l *laneLocks) sayWaiting(held *lock.HeldError) {
 	l.mu.Unlock()
 	if first {
 		l.print("sersync (pid %d) is ending, waiting for it for up to %v\n", held.PID, predecessorEnding)
-		l.log.Info("another sersync serves the same directory and remote and is ending, waiting for it",
+		l.log.Info("another sersync serves the same directory and remote and is stopping, waiting for its end",
 			zap.Int("pid", held.PID), zap.String("lane", held.Key), zap.Duration("limit", predecessorEnding))
 	}
 }
@@ -81,11 +81,11 @@ func (l *laneLocks) sayEnding() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, held := range l.held {
-		_ = held.SayEnding() // a successor that is not told is refused, as it was before
+		_ = held.SayEnding() // if that fails, a successor is refused instead of waiting
 	}
 }
 
-// keep releases the locks of all lanes that wanted is false for.
+// keep releases the locks of all lanes for which wanted returns false.
 func (l *laneLocks) keep(wanted func(lane string) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,8 +97,8 @@ func (l *laneLocks) keep(wanted func(lane string) bool) {
 	}
 }
 
-// takeLocks takes the locks of all lanes of the configuration. What is wrong
-// with a lane is for buildLane to say.
+// takeLocks takes the locks of all lanes of the configuration. Errors of a lane's configuration are
+// reported when the lane is built.
 func (s *site) takeLocks(ctx context.Context) error {
 	starting := s.daemon.current.Load() == nil
 	for lane := range laneconf.IDs(s.conf) {

@@ -6,8 +6,7 @@ import (
 	"sync"
 )
 
-// lines writes to standard output, where several goroutines write, so that lines stay
-// whole.
+// lines writes whole lines to standard output for several goroutines.
 type lines struct {
 	mu  sync.Mutex // guards out
 	out io.Writer
@@ -20,7 +19,8 @@ func (l *lines) print(format string, args ...any) {
 	_, _ = fmt.Fprintf(l.out, format, args...)
 }
 
-// debug returns what prints a line of 2.5.4's debug switch; nil when that is off.
+// debug returns the function that prints a line of 2.5.4's debug switch; nil when the switch is
+// off.
 func (l *lines) debug(on bool) func(format string, args ...any) {
 	if !on {
 		return nil

@@ -14,18 +14,19 @@ const (
 	leaveLimit = 100 * time.Millisecond
 	// sayAgain is how soon a message that was not taken is tried again.
 	sayAgain = time.Second
-	// maxUnsaid bounds the messages that wait; the oldest give way.
+	// maxUnsaid bounds the messages that wait; the oldest are dropped.
 	maxUnsaid = 16
 )
 
-// manager is the service manager's end of sd_notify(3). Its socket takes a few
-// messages and then makes the sender wait until they are read, so that only one
-// goroutine sends, for a bounded time. Safe for concurrent use.
+// manager sends messages to the service manager (sd_notify(3)). Its socket takes a few messages and
+// then makes the sender wait until they are read, so that only one goroutine sends, for a bounded
+// time. Safe for concurrent use.
 type manager struct {
 	address string        // empty: there is no service manager
-	wake    chan struct{} // capacity 1: something was said
+	wake    chan struct{} // capacity 1: a message waits
 
-	// unreached: the last message was not taken. Owned by who calls deliver.
+	// unreached says that the last message could not be sent. It belongs to the goroutine that
+	// calls deliver.
 	unreached bool
 
 	mu     sync.Mutex
@@ -36,7 +37,8 @@ func newManager(address string) *manager {
 	return &manager{address: address, wake: make(chan struct{}, 1)}
 }
 
-// say has a change of state told, in the order of the calls. It never blocks.
+// say queues a message about a change of state; messages are sent in the order of the calls. It
+// never blocks.
 func (m *manager) say(state string) {
 	if m.address == "" {
 		return
@@ -53,8 +55,8 @@ func (m *manager) say(state string) {
 	}
 }
 
-// deliver sends what has been said, and then the further messages, which are
-// forgotten when they are not taken. It is for one goroutine at a time.
+// deliver sends the queued messages, and then the further ones, which are dropped if they cannot be
+// sent. It is for one goroutine at a time.
 func (m *manager) deliver(limit time.Duration, further ...string) error {
 	if m.address == "" {
 		return nil

@@ -13,8 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/watchroot"
 )
 
-// RunModule runs one plugin alone (-m): every selected event goes to it as it
-// comes, and no rsync runs.
+// RunModule runs one plugin alone (-m): it gets every selected event at once, and no rsync runs.
 func (d *Daemon) RunModule(ctx context.Context, conf confxml.Config) error {
 	defer d.close()
 	d.warn(conf)
@@ -47,7 +46,7 @@ func (d *Daemon) RunModule(ctx context.Context, conf confxml.Config) error {
 	r.Open(w, s.plugins.NotifyAtOnce(r))
 	s.roots = []*watchroot.Root{r}
 	if s.stores, err = openStores(conf.State, d.disks, d.notes, s.log); err != nil {
-		s.log.Warn("no status: there is no place for its socket", zap.Error(err))
+		s.log.Warn("no status: there is no directory for its socket", zap.Error(err))
 	}
 	d.current.Store(s)
 	defer s.stores.close()

@@ -23,8 +23,8 @@ import (
 // maxNotifyState bounds what is read of a notifier's file, in bytes.
 const maxNotifyState = 16 << 20
 
-// notifiers are what <notify> asks for. What they have told, and what is not delivered
-// yet, is written down beside them.
+// notifiers are the notifiers of all <notify> elements. A goroutine of their own writes to disk
+// what they have told and what is not delivered yet.
 type notifiers struct {
 	*records.Writer
 	log *zap.Logger
@@ -49,13 +49,13 @@ func (s *site) buildNotifiers(old *site) {
 	s.notifiers = n
 	dir, err := os.Getwd()
 	if err != nil {
-		n.log.Error("nobody is told of trouble, the start directory is unknown", zap.Error(err))
+		n.log.Error("notifications are off: the start directory is unknown", zap.Error(err))
 		return
 	}
 	for _, conf := range s.conf.Notify {
 		receiver, problems := notify.NewReceiver(conf, s.conf.File, dir)
 		if len(problems) > 0 {
-			continue // they are among the warnings of the configuration
+			continue // its problems are among the warnings of the configuration
 		}
 		one := &notifier{name: conf.Name}
 		one.Notifier = notify.New(notify.Options{
@@ -67,14 +67,14 @@ func (s *site) buildNotifiers(old *site) {
 		}
 		if state := n.recall(one, old); state != nil {
 			if err := one.Recall(state); err != nil {
-				n.log.Warn("state of a notifier not used, what it has told is told again", zap.String("file", one.file), zap.Error(err))
+				n.log.Warn("state of a notifier not used, it tells again what it has told", zap.String("file", one.file), zap.Error(err))
 			}
 		}
 		n.list = append(n.list, one)
 	}
 }
 
-// recall is what a notifier of that name has left: in the site before, or in its file.
+// recall is the state that a notifier of that name has left: in the old site, or in its file.
 func (n *notifiers) recall(one *notifier, old *site) []byte {
 	if old != nil {
 		for _, before := range old.notifiers.list {
@@ -88,7 +88,7 @@ func (n *notifiers) recall(one *notifier, old *site) []byte {
 	}
 	state, err := safefile.ReadTrusted(one.file, maxNotifyState)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		n.log.Warn("state of a notifier not read, what it has told is told again", zap.String("file", one.file), zap.Error(err))
+		n.log.Warn("state of a notifier not read, it tells again what it has told", zap.String("file", one.file), zap.Error(err))
 	}
 	return state
 }

@@ -10,10 +10,9 @@ import (
 	"github.com/sersync/sersync/pkg/instance"
 )
 
-// letGo has a daemon that has detached itself write to a file of its own instead
-// of its caller's output, and tells the caller where. It comes before the caller
-// is told that the daemon works, and after 2.5.4's lines. Without a state
-// directory the output has no place.
+// letGo has a daemon that has detached itself write to a file of its own instead of its caller's
+// output, and tells the caller the name of that file. It is called after 2.5.4's lines, and before
+// the caller is told that the daemon works. Without a state directory there is no such file.
 func (d *Daemon) letGo(file, stateDir string) {
 	if !d.opt.Child.Detached() {
 		return

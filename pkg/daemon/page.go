@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/statuspage"
 )
 
-// page is a status server that runs. Servers outlive sites: what is asked for
-// during a reload is answered, too.
+// page is a status server that runs. Servers outlive sites, so that requests are answered during a
+// reload, too.
 type page struct {
 	server *statuspage.Server
 	end    context.CancelFunc
@@ -24,8 +24,8 @@ func (p *page) stop() {
 	p.runs.Wait()
 }
 
-// newPage makes the status server of a plugin that runs alone. The page and the
-// socket of the configuration are those of the sync, which may run beside.
+// newPage makes the status server of a plugin that runs alone. It does not use the page and the
+// socket of the configuration: those belong to the sync, which may run at the same time.
 func (s *site) newPage() *statuspage.Server {
 	host := s.conf.Host
 	host.Page, host.Socket = false, ""
@@ -34,8 +34,8 @@ func (s *site) newPage() *statuspage.Server {
 	}, s.daemon)
 }
 
-// pageOptions are the site's status servers, one for the Unix socket and one
-// for TCP, by all that makes one differ from another.
+// pageOptions are the options of the site's status servers, one for the Unix socket and one for
+// TCP. The key holds everything in which two servers can differ.
 func (s *site) pageOptions() map[string]statuspage.Options {
 	socket := s.conf.Host.Socket
 	if socket == "" && s.stores.dir != "" {
@@ -58,15 +58,15 @@ func (s *site) pageOptions() map[string]statuspage.Options {
 	return wanted
 }
 
-// noSocket is the answers of a site that has no place for a status socket.
+// noSocket stands for site.answers where there is no directory for a status socket.
 var noSocket = func() <-chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }()
 
-// servePages has the site's status servers run until ctx ends, and ends those
-// that it does not want. One that could not listen tries again.
+// servePages starts the site's status servers, which run until ctx ends, and ends those that the
+// site does not have. A server that could not listen tries again.
 func (d *Daemon) servePages(ctx context.Context, s *site) {
 	wanted := s.pageOptions()
 	for key, p := range d.pages {

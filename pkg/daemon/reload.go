@@ -21,8 +21,8 @@ var (
 // unusableConfig is the note about a reload whose file is refused.
 const unusableConfig = "configuration not usable, the old one stays"
 
-// reloads carries requests for a reload to the goroutine that reads the
-// configuration, and what it has read to the running site.
+// reloads carries requests for a reload to the goroutine that reads the configuration, and the
+// configuration that it has read to the running site.
 type reloads struct {
 	asked  chan chan<- error   // requests, each with where its answer goes; unbuffered
 	ending chan struct{}       // closed once no more requests are read
@@ -87,7 +87,7 @@ func (d *Daemon) reload(ctx context.Context, answer chan<- error) {
 	}
 }
 
-// warn logs what is odd about a configuration that is used.
+// warn logs the warnings of a configuration that is used.
 func (d *Daemon) warn(conf confxml.Config) {
 	for _, w := range conf.Warnings {
 		if w.Severity > confxml.Note {

@@ -8,10 +8,10 @@ import (
 // errReplaced says that another site is about to take over.
 var errReplaced = errors.New("the configuration is being replaced")
 
-// requests lets operators' requests reach a site until another one replaces it: what
-// is asked for after that is for the other site.
+// requests passes operators' requests to a site until another site replaces it: later requests are
+// for the other site.
 type requests struct {
-	// mu is held, shared, by who carries out a request, and alone by who ends that.
+	// mu is held for reading while a request is carried out, and for writing to end that.
 	mu       sync.RWMutex
 	over     bool
 	replaced chan struct{} // closed when another site has taken over
@@ -29,7 +29,7 @@ func (r *requests) carryOut(f func() error) error {
 	return f()
 }
 
-// end waits for the requests that are being carried out, and lets no more in.
+// end waits for the requests that are being carried out, and refuses further ones.
 func (r *requests) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -48,26 +48,26 @@ type laneStart struct {
 	lane  *executor.Lane
 	root  *watchroot.Root
 	state lanestate.State
-	// inherited: a lane of the site before has handed over all it knew.
+	// inherited says that a lane of the old site has handed over everything that it knew.
 	inherited bool
-	// changed: the watermark was written under another filter or other
-	// parameters; what a mirror run deleted then says nothing about now.
+	// changed says that the watermark was written under another filter or other parameters, so that
+	// a mirror run of that time did not compare what the present one would.
 	changed bool
-	// replaced: a link in the watch path led to another directory when something
-	// was brought to this target last.
+	// replaced says that what was last brought to this target came from another directory, because
+	// a link in the watch path led there.
 	replaced bool
-	// versions deletes old versions on the remote and returns what it has deleted;
-	// deleted writes that into the audit log.
+	// versions deletes old versions on the remote and returns their paths; deleted writes them into
+	// the audit log.
 	versions func(context.Context, time.Time) ([]string, error)
 	deleted  func(audit.Cause, []string)
-	// stream publishes for the lane, where its remote is one; nil: it is not.
+	// stream publishes for a lane whose remote is a stream; nil for any other.
 	stream *publish.Publisher
 }
 
 // run runs the site until ctx ends, or until a usable new configuration has
 // come, which it returns.
 func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
-	// The launchers outlive everything that may still start or end a child.
+	// The launchers end after everything else that may still start or end a child.
 	launched, endLaunchers := context.WithCancel(context.WithoutCancel(ctx))
 	var launchers sync.WaitGroup
 	for _, r := range s.roots {
@@ -110,7 +110,7 @@ func (s *site) run(ctx context.Context) (next *confxml.Config, err error) {
 	return next, err
 }
 
-// writeLast writes down what the lanes leave, for a bounded time.
+// writeLast writes to disk what the lanes have left to be written, for a bounded time.
 func (s *site) writeLast(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), records.LastWrites)
 	defer cancel()
@@ -120,8 +120,7 @@ func (s *site) writeLast(ctx context.Context) {
 	writes.Wait()
 }
 
-// leave has all that ends with the site keep what it could not bring to an end,
-// for the next one.
+// leave has everything that ends with the site hand over what it could not finish to the next site.
 func (s *site) leave() {
 	s.plugins.Leave()
 	for _, l := range s.lanes {
@@ -129,7 +128,8 @@ func (s *site) leave() {
 	}
 }
 
-// begin waits for the watches, says so, and starts what each lane begins with.
+// begin waits until the watches are set, announces that, and starts what each lane begins with: a
+// full sync, or a catch-up scan.
 func (s *site) begin(ctx context.Context) error {
 	d := s.daemon
 	mirror := d.opt.Command.FullSync && !d.did.mirror
@@ -156,15 +156,15 @@ func (s *site) begin(ctx context.Context) error {
 		return s.resume(ctx)
 	}
 	err := s.mirror(ctx, true)
-	d.did.mirror = ctx.Err() == nil // or else the next site has to
+	d.did.mirror = ctx.Err() == nil // if ctx has ended, the next site has to do it
 	return err
 }
 
-// announce says that the program watches, to all that wait for it only once.
+// announce tells everybody who waits for it that the program watches; it does so once per process.
 func (s *site) announce(ctx context.Context) error {
 	d := s.daemon
 	if d.did.announce {
-		s.log.Info("configuration taken over")
+		s.log.Info("configuration applied")
 		return nil
 	}
 	d.did.announce = true
@@ -202,8 +202,8 @@ func (s *site) cronExcludes() []string {
 	return out
 }
 
-// resume makes up for what happened while the program was down: by one walk
-// where a watermark is known, by an automatic full sync where none is.
+// resume catches up with what happened while the program was down: by one walk where a watermark is
+// known, otherwise by an automatic full sync.
 func (s *site) resume(ctx context.Context) error {
 	clock, err := lanestate.ReadClock()
 	if err != nil {
@@ -231,8 +231,8 @@ func (s *site) resume(ctx context.Context) error {
 	return nil
 }
 
-// timers runs what the clock asks for: crontab, the retries of the fail log,
-// rescans of unwatched directories, the self-check.
+// timers runs everything that is scheduled: crontab, the retries of the fail log, rescans of
+// unwatched directories, the self-check.
 func (s *site) timers(ctx context.Context) error {
 	schedule := cron.New(cron.WithLogger(cron.DiscardLogger))
 	s.schedule(ctx, schedule)
@@ -244,10 +244,9 @@ func (s *site) timers(ctx context.Context) error {
 
 const (
 	rescanEvery = time.Minute
-	// rejudgeEvery is how soon it shows that what the brake held is back.
+	// rejudgeEvery is how often places that the brake holds are looked at again.
 	rejudgeEvery = time.Second
-	// selfCheckMargin covers what was being written when the last check
-	// passed by it.
+	// selfCheckMargin covers files that were being written while the last check looked at them.
 	selfCheckMargin = 15 * time.Minute
 )
 
@@ -308,7 +307,7 @@ func repeat(c *cron.Cron, log *zap.Logger, name string, interval time.Duration, 
 		if err == nil {
 			return
 		}
-		log.Warn("cron expression not usable, every schedule minutes instead", zap.String("element", name), zap.Error(err))
+		log.Warn("cron expression cannot be used, full syncs run every schedule minutes instead", zap.String("element", name), zap.Error(err))
 	}
 	c.Schedule(cron.Every(interval), once)
 }

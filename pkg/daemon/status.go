@@ -54,7 +54,7 @@ func (d *Daemon) Snapshot() status.Snapshot {
 	return s
 }
 
-// configProblems are what --check calls errors of a configuration that runs.
+// configProblems are the errors, as --check calls them, of a configuration that runs all the same.
 func configProblems(conf confxml.Config) []status.ConfigProblem {
 	var list []status.ConfigProblem
 	for _, p := range conf.Warnings {
@@ -76,8 +76,8 @@ func pluginSnapshot(name string, st plugins.Stats, now time.Time) status.Plugin 
 	return p
 }
 
-// Do carries out what an operator asks for. During a reload the site that is
-// replaced takes it, for the next one to carry out, or the next one itself.
+// Do carries out an operator's request. During a reload either the old site accepts it, and hands
+// it over to the next one, or the next one does.
 func (d *Daemon) Do(ctx context.Context, verb status.Verb, lane string) error {
 	if verb == status.Reload {
 		if d.opt.Command.Module != "" {
@@ -102,8 +102,7 @@ func (d *Daemon) Do(ctx context.Context, verb status.Verb, lane string) error {
 	}
 }
 
-// do carries out a request for the lanes that are meant: one by its id, those of a
-// directory, or all.
+// do carries out a request for one lane by its id, for the lanes of a directory, or for all.
 func (s *site) do(ctx context.Context, verb status.Verb, lane string) error {
 	found := false
 	for _, r := range s.roots {
@@ -135,8 +134,8 @@ func (s *site) act(ctx context.Context, verb status.Verb, r *watchroot.Root, l *
 			return err
 		}
 		s.stores.states.Ask(l.ID())
-		// What is missing now is meant to be missing: the deletions that events
-		// asked for wait in the lanes, the others have to be found.
+		// What is missing now is meant to be missing. Deletions that were seen as events wait in
+		// the lanes; the others have to be found by a scan.
 		if err := l.RetryNow(ctx); err != nil {
 			return err
 		}
@@ -148,7 +147,8 @@ func (s *site) act(ctx context.Context, verb status.Verb, r *watchroot.Root, l *
 	}
 }
 
-// verified keeps and logs what a comparison has found, and whether that is repaired.
+// verified returns the function that keeps and logs the result of a comparison, and whether it is
+// repaired.
 func (s *site) verified(l *executor.Lane, repair bool) func(fullsync.Result) {
 	return func(r fullsync.Result) {
 		v := status.Comparison{
@@ -167,7 +167,7 @@ func (s *site) verified(l *executor.Lane, repair bool) func(fullsync.Result) {
 	}
 }
 
-// first are as many names as a comparison holds.
+// first returns the first names, as many as a comparison shows.
 func first(names []string) []string { return names[:min(status.ComparisonNames, len(names))] }
 
 // lastVerify is the lane's last comparison, nil before the first.

@@ -18,24 +18,25 @@ import (
 	"github.com/sersync/sersync/pkg/records"
 )
 
-// stores are the files that a site writes beside its lanes.
+// stores are the files that a site writes in goroutines of their own, so that no lane waits for
+// them.
 type stores struct {
-	dir     string // of the state; empty: there is none
+	dir     string // the state directory; empty: there is none
 	states  *records.States
 	ledgers *records.Ledgers
-	audit   *records.Deletions // nil: none can be kept
+	audit   *records.Deletions // nil: no audit log can be kept
 	failLog *records.FailLog   // nil until openFailLog
 }
 
-// disks write the files of one kind each, whatever site they belong to.
+// disks write the files of one kind each. They outlive sites.
 type disks struct{ state, failLog, audit *records.Disk }
 
 func newDisks() disks {
 	return disks{state: records.NewDisk(), failLog: records.NewDisk(), audit: records.NewDisk()}
 }
 
-// openStores finds a place for the state, and opens all but the fail log. Without a
-// place the program runs all the same: a restart then compares everything.
+// openStores finds a directory for the state, and opens everything but the fail log. Without a
+// directory the program runs as well, but a restart compares everything.
 func openStores(conf confxml.State, disks disks, n *notes.List, log *zap.Logger) (stores, error) {
 	dir, why, err := instance.StateDir(conf.Dir)
 	if err != nil {
@@ -51,12 +52,13 @@ func openStores(conf confxml.State, disks disks, n *notes.List, log *zap.Logger)
 	return stores{
 		dir:     dir,
 		states:  records.NewStates(store, disks.state, n.Written("state not saved, a restart will compare more", dir, "<state dir>"), log.Named("state")),
-		ledgers: records.NewLedgers(dir, disks.state, n.Written("not written down what was sent, files that are rolled back while sersync is down may stay here", dir, "<state dir>")),
+		ledgers: records.NewLedgers(dir, disks.state, n.Written("the record of what was sent is not written, files that are rolled back while sersync is down may not be sent", dir, "<state dir>")),
 		audit:   openAudit(dir, disks.audit, n),
 	}, nil
 }
 
-// scratchDir is where lanes look at the times of a remote's copies.
+// scratchDir is the directory of the empty files on which lanes have rsync set the times of a
+// remote's copies, to read them there.
 func scratchDir(stateDir string) string { return filepath.Join(stateDir, "times") }
 
 // clearScratch removes what the lanes of a killed process have left in scratchDir.
@@ -109,7 +111,7 @@ func (st *stores) deletions(lane string) func(audit.Cause, []string) {
 	return st.audit.Lane(lane)
 }
 
-// run writes what is asked for until ctx ends.
+// run writes whatever the lanes have queued until ctx ends.
 func (st *stores) run(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return st.failLog.Run(ctx) })
 	group.Go(func() error { return st.states.Run(ctx) })

@@ -36,10 +36,9 @@ func (d *Daemon) reloading() {
 	d.manager.say(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", systemd.SdNotifyReloading, now.Nano()/1000))
 }
 
-// notifySystemd tells the service manager what was said, and keeps the status
-// text and the watchdog fed, until ctx ends. The watchdog's sign of life comes
-// from a snapshot of every lane: a lane that no longer answers must not be
-// covered up.
+// notifySystemd sends the queued messages to the service manager, renews the status text and feeds
+// the watchdog until ctx ends. For the watchdog a snapshot of every lane is taken first, so that a
+// lane that no longer answers is noticed.
 func (d *Daemon) notifySystemd(ctx context.Context) error {
 	every := statusEvery
 	watchdog, err := systemd.SdWatchdogEnabled(false)
@@ -79,9 +78,9 @@ func (d *Daemon) signsOfLife(watchdog bool) []string {
 	return signs
 }
 
-// tellManager delivers what was said and the further messages. It tells whether
-// that has to be tried again: a manager that cannot be reached at this moment
-// (it executes itself again when it is upgraded) is none that does not exist.
+// tellManager delivers the queued messages and the further ones, and tells whether to try again: a
+// manager that cannot be reached at the moment may exist all the same, for it executes itself again
+// when it is upgraded.
 func (d *Daemon) tellManager(further []string) (again bool) {
 	err := d.manager.deliver(sayLimit, further...)
 	if err != nil && !d.manager.unreached {

@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// verifyTurn is how long the next lane waits for the comparison of the one before it,
-// which may itself wait for a full sync of its lane. It goes on meanwhile.
+// verifyTurn is how long a lane waits at most for the comparison of the lane before it, which may
+// itself wait for a full sync of its lane. After that time both go on side by side.
 const verifyTurn = time.Hour
 
 // verifyAll is <verify>: it compares one lane after the other, so that the disks of
@@ -29,7 +29,7 @@ func (s *site) verifyAll(ctx context.Context) {
 				keep(r)
 				select {
 				case ended <- struct{}{}:
-				default: // this turn has been told already
+				default: // the turn has been passed on already
 				}
 			},
 		})

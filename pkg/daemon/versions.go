@@ -11,10 +11,10 @@ import (
 	"github.com/sersync/sersync/pkg/executor"
 )
 
-// pruneEvery is how often old versions are looked for that are kept no longer.
+// pruneEvery is how often old versions whose time is over are looked for.
 const pruneEvery = time.Hour
 
-// prune deletes the versions on the lane's remote that are kept no longer.
+// prune deletes the versions on the lane's remote whose time is over.
 func (start *laneStart) prune(ctx context.Context, log *zap.Logger) {
 	if start.versions == nil {
 		return // a stream keeps none
@@ -25,7 +25,7 @@ func (start *laneStart) prune(ctx context.Context, log *zap.Logger) {
 	switch err = errors.Join(stopped, err); {
 	case ctx.Err() != nil:
 	case err != nil:
-		log.Warn("old versions cannot be deleted on the remote, tried again in an hour", zap.String("lane", start.lane.ID()), zap.Error(err))
+		log.Warn("old versions cannot be deleted on the remote, will try again in an hour", zap.String("lane", start.lane.ID()), zap.Error(err))
 	case len(days) > 0:
 		log.Info("old versions deleted on the remote", zap.String("lane", start.lane.ID()), zap.Strings("days", days))
 		start.deleted(audit.CauseKeep, days)

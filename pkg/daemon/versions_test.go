@@ -63,7 +63,7 @@ func TestOldVersionsAreLookedForEveryHour(t *testing.T) {
 		if len(deleted) != 3 {
 			t.Errorf("deleted %v", deleted)
 		}
-		if n := logs.FilterMessage("old versions cannot be deleted on the remote, tried again in an hour").Len(); n != 3 {
+		if n := logs.FilterMessage("old versions cannot be deleted on the remote, will try again in an hour").Len(); n != 3 {
 			t.Errorf("the failure was logged %d times", n)
 		}
 		stop()

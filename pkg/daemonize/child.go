@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoParent is returned by Ready when the parent has gone: it was killed
-// while it waited, so nobody knows that a daemon is about to work.
+// ErrNoParent is returned by Ready when the parent has gone: it was killed while it waited, so
+// nobody knows that a daemon is about to run.
 var ErrNoParent = errors.New("the starting process is gone; start the daemon again")
 
 // saneUmask replaces an inherited umask of 0, under which everything that the

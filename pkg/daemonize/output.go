@@ -38,9 +38,9 @@ type Output struct {
 // NewOutput leaves everything as it is.
 func NewOutput() *Output { return &Output{max: maxOutput} }
 
-// Held are those of standard output (1) and standard error (2) that somebody else
-// reads: pipes, terminals, sockets, and devices. A regular file stays, for it was
-// chosen, and so does the journal.
+// Held returns which of standard output (1) and standard error (2) lead to something that another
+// process may read: a pipe, a terminal, a socket or a device. A regular file is not among them, for
+// the caller has chosen it, nor is the journal.
 func Held() (fds []int) {
 	for fd := 1; fd <= 2; fd++ {
 		var st unix.Stat_t
@@ -59,8 +59,8 @@ func Held() (fds []int) {
 // that leads to the journal.
 func journalStream(st unix.Stat_t) string { return fmt.Sprintf("%d:%d", st.Dev, st.Ino) }
 
-// LetGo has the descriptors lead to the end of the file at path, which is
-// created; an empty path is /dev/null. After an error they lead where they did.
+// LetGo redirects the descriptors to the end of the file at path, which is created if need be; an
+// empty path stands for /dev/null. After an error they lead where they led before.
 func (o *Output) LetGo(fds []int, path string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -97,8 +97,8 @@ func (o *Output) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			// What cannot be put aside now is tried again; there is no better place to
-			// complain than this file.
+			// An error is not reported, since the log itself goes to this file; the next tick tries
+			// again.
 			_ = o.bound()
 		}
 	}

@@ -84,9 +84,9 @@ func readPID(path string) (int, error) {
 	return pid, nil
 }
 
-// sameProgram tells a running instance from a pid that was given to something
-// else since: it has our name, or runs our binary under another name (sersync
-// and sersync2). A process that may not be looked at counts as an instance.
+// sameProgram tells a running instance from another process that has got the pid since: it has our
+// name, or runs our binary under another name (sersync and sersync2). A process about which nothing
+// can be read counts as an instance.
 func sameProgram(pid int) bool {
 	proc := fmt.Sprintf("/proc/%d/", pid)
 	if _, err := os.Readlink(proc + "exe"); errors.Is(err, fs.ErrNotExist) {

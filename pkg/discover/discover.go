@@ -22,10 +22,10 @@ const listening = "00010000"
 // unixsock.
 const ownDescriptors = "/proc/self/"
 
-// Sockets are the paths of the sockets of running programs, each once: those in
-// the directories, whether somebody answers there or not, and those on which
-// a process named sersync or sersync2 listens. proc is where procfs is mounted.
-// A socket of another mount namespace has a path below proc.
+// Sockets are the paths of the sockets of running programs, each once: those in the directories,
+// whether a process answers there or not, and those on which a process named sersync or sersync2
+// listens. proc is where procfs is mounted. A socket of another mount namespace has a path below
+// proc.
 func Sockets(proc string, dirs []string) []string {
 	var list list
 	for _, dir := range dirs {
@@ -55,7 +55,7 @@ func Sockets(proc string, dirs []string) []string {
 	return list.paths
 }
 
-// escape takes their meaning in a pattern from the characters of a name.
+// escape makes the special characters of a pattern in a name stand for themselves.
 func escape(name string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
 }

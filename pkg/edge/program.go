@@ -60,7 +60,7 @@ func parse(argv []string) (options, error) {
 	f.StringVarP(&o.config, "config", "o", defaultConfig, "the configuration `FILE`")
 	f.BoolVar(&o.check.on, "check", false, "check the configuration and end")
 	f.BoolVar(&o.check.connect, "connect", false, "with --check: try the hub, the upstreams and the directories")
-	f.BoolVar(&o.status.on, "status", false, "show how the edge that runs is; exit status 0: in sync, 1: working, 2: trouble")
+	f.BoolVar(&o.status.on, "status", false, "show the state of the running edge; exit status 0: in sync, 1: working, 2: trouble")
 	f.BoolVar(&o.status.asJSON, "json", false, "with --status: as JSON")
 	f.BoolVar(&o.text.version, "version", false, "show the version and end")
 	f.BoolVarP(&o.text.help, "help", "h", false, "show this text and end")
@@ -86,7 +86,7 @@ func (p Program) Main() int {
 	case err != nil:
 		return p.fail(exitFailed, fmt.Errorf("%w; sersync-edge --help shows the options", err))
 	case o.text.help:
-		_, _ = fmt.Fprintf(p.Stdout, "sersync-edge keeps directories as the trees that a stream tells of.\n\nUsage: sersync-edge [-o FILE] [--check [--connect] | --status [--json]]\n\n%s", o.flags.FlagUsages())
+		_, _ = fmt.Fprintf(p.Stdout, "sersync-edge keeps directories equal to the trees of a stream.\n\nUsage: sersync-edge [-o FILE] [--check [--connect] | --status [--json]]\n\n%s", o.flags.FlagUsages())
 		return exitOK
 	case o.text.version:
 		_, _ = fmt.Fprintln(p.Stdout, strings.Replace(cli.VersionLine(), "sersync ", "sersync-edge ", 1))

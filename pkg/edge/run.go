@@ -135,7 +135,7 @@ func (s *site) run(ctx context.Context) error {
 	group.Go(func() error { return edgestatus.Serve(ctx, s.conf.Status, s.status) })
 	_, _ = systemd.SdNotify(false, systemd.SdNotifyReady)
 	group.Go(func() error { return s.watchdog(ctx) })
-	s.log.Info("the edge follows its trees", zap.String("edge", s.conf.Name), zap.Int("trees", len(s.trees)), zap.String("version", cli.ReleaseVersion()))
+	s.log.Info("following the trees", zap.String("edge", s.conf.Name), zap.Int("trees", len(s.trees)), zap.String("version", cli.ReleaseVersion()))
 	err := group.Wait()
 	_, _ = systemd.SdNotify(false, systemd.SdNotifyStopping)
 	s.drain()

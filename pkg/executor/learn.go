@@ -39,9 +39,9 @@ func (r *remote) learn(o *outcome.Outcome) (again bool) {
 	}
 	if without := after.Without(); !slices.Equal(without, before.Without()) {
 		if len(without) == 0 {
-			r.log.Info("the remote's rsync takes everything now")
+			r.log.Info("the remote's rsync accepts all options now")
 		} else {
-			r.log.Info("what the remote's rsync does not take is done another way", zap.String("how", strings.Join(without, "; ")))
+			r.log.Info("what the remote's rsync does not accept is done in another way", zap.String("how", strings.Join(without, "; ")))
 		}
 		r.save()
 	}

@@ -37,7 +37,7 @@ func (l *loop) suspectRebuilt(ctx context.Context) {
 
 // targetLost shows that the target has to be looked after.
 func (l *loop) targetLost() {
-	l.log.Warn("the target has lost what was there, changes go on flowing", zap.String("remedy", rebuiltRemedy))
+	l.log.Warn("the target has lost its content, changes go on arriving", zap.String("remedy", rebuiltRemedy))
 	l.degrade("the target is empty although it was in sync: rebuilt, or its disk is not mounted", rebuiltRemedy)
 }
 

@@ -17,8 +17,8 @@ const (
 	maxScriptBytes   = 8 << 20
 )
 
-// render writes the whole script in the form of 2.5.4: a line "#errno" with
-// the wait status, the command, an empty line. Nothing to do is no byte at all.
+// render writes the whole script in the form of 2.5.4: a line "#errno" with the wait status, the
+// command, an empty line. Without entries the script is empty.
 func render(lanes map[string]part) []byte {
 	var b bytes.Buffer
 	rest := make(map[string]int)

@@ -37,8 +37,8 @@ type Entry struct {
 type Script struct {
 	path string // immutable; empty: nothing is written
 
-	// writing serialises what touches the file; it is held during disk
-	// writes and never together with mu for longer than a copy.
+	// writing serialises all access to the file. It is held during disk writes; mu is held together
+	// with it only to copy the lanes.
 	writing sync.Mutex
 	claimed *os.File // the file that stands at path, locked; nil before the first claim
 	written [sha256.Size]byte
@@ -51,7 +51,7 @@ type Script struct {
 // part is what one lane has in the script.
 type part struct {
 	entries []Entry
-	rest    map[string]int // by remote: failing paths that found no place
+	rest    map[string]int // by remote: how many failing paths are not listed
 }
 
 // New creates the script at path, empty as 2.5.4 does, and takes it for this
@@ -66,8 +66,8 @@ func New(path string) (*Script, error) {
 	return s, s.write()
 }
 
-// Note says what stood at the path before and was replaced without being read
-// or run, with the remedy; empty if there is nothing to tell.
+// Note says which file was at the path before, and was replaced without being read or run, with the
+// remedy; empty if there was none that matters.
 func (s *Script) Note() string {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -80,8 +80,8 @@ func (s *Script) Lane(key string) *ScriptLane { return &ScriptLane{script: s, ke
 // Update is Lane("").Update, for a caller with a single list.
 func (s *Script) Update(entries []Entry) error { return s.Lane("").Update(entries) }
 
-// Close gives the path free for another process. The script stays as it is:
-// what it lists is still to be done.
+// Close releases the path for another process. The script stays on disk as it is, for what it lists
+// is still to be done.
 func (s *Script) Close() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -99,12 +99,11 @@ type ScriptLane struct {
 	key    string
 }
 
-// Update replaces what the script holds for this lane by entries, in their
-// order; none means that everything is through. The entries belong to the
-// Script afterwards. The file is replaced as a whole, and only if its content
-// changes: a fail log inside the watched tree settles after one round (2.5.4
-// looped for ever). Update writes to disk and syncs it: callers pace
-// themselves, and never call it from the reader of events.
+// Update replaces what the script holds for this lane by entries, in their order; none means that
+// everything has arrived. The entries belong to the Script afterwards. The file is replaced as a
+// whole, and only if its content changes: a fail log inside the watched tree settles after one
+// round (2.5.4 looped for ever). Update writes to disk and syncs it: callers call it at intervals,
+// and never from the goroutine that reads events.
 func (l *ScriptLane) Update(entries []Entry) error {
 	p := bounded(entries)
 	s := l.script
@@ -185,7 +184,7 @@ func (s *Script) look() (ours bool, err error) {
 		return true, nil
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return false, nil // WriteAtomic refuses it and says what it is
+		return false, nil // WriteAtomic refuses it and says what is wrong
 	}
 	if int(st.Uid) != os.Geteuid() {
 		return false, &safefile.UntrustedError{
@@ -194,8 +193,8 @@ func (s *Script) look() (ours bool, err error) {
 			Remedy: "remove it, or give another path in <failLog path=\"...\">",
 		}
 	}
-	// A file that others can open can be locked by them for ever, so its
-	// lock says nothing: no script of ours has such a mode.
+	// A lock on a file that others can open says nothing, for they can lock it for ever. No script
+	// of ours has such a mode.
 	if st.Mode&0o077 == 0 {
 		if err := s.checkUnused(); err != nil {
 			return false, err
@@ -217,7 +216,7 @@ func (s *Script) checkUnused() error {
 	if errors.Is(err, ErrScriptShared) {
 		return err
 	}
-	return nil // replaced or unreadable: the write tells
+	return nil // replaced or unreadable: the write will report it
 }
 
 // claim locks the file just written. The lock (flock(2)) goes with the file's

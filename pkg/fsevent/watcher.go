@@ -55,7 +55,7 @@ type RootState uint8
 
 // The states of a watch root.
 const (
-	RootWatched RootState = iota + 1 // watches stand
+	RootWatched RootState = iota + 1 // the watches are set
 	RootGone                         // deleted, moved away or unmounted
 	RootBack                         // a directory stands at the path again, freshly watched
 )

@@ -195,7 +195,7 @@ func (l *Links) Names(ctx context.Context, inodes map[uint64]bool) (out []string
 func (l *Links) visit(ctx context.Context, root *fstree.Root, inodes map[uint64]bool, visit func(dir int, name, rel string)) {
 	fd, err := fstree.OpenIn(root.FD(), ".")
 	if err != nil {
-		l.log.Warn("other names of a hard-linked file not looked for", zap.Error(err))
+		l.log.Warn("cannot look for the other names of a hard-linked file", zap.Error(err))
 		return
 	}
 	defer func() { _ = unix.Close(fd) }()

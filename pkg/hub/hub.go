@@ -235,7 +235,7 @@ func (h *Hub) tidy(ctx context.Context) bool {
 		err = h.opt.Tidy(ctx, edges)
 	}
 	if err != nil && ctx.Err() == nil {
-		h.log.Warn("what removed edges have reported is still shown; that is tried again", zap.Error(err))
+		h.log.Warn("reports of removed edges cannot be deleted yet and are still shown, will try again", zap.Error(err))
 	}
 	return err == nil
 }
@@ -257,12 +257,12 @@ func (h *Hub) reload(s *server.Server, port int) {
 		}
 	}
 	if err != nil {
-		h.log.Error("the roster cannot be taken over, the one before is in force", zap.Error(err), zap.String("file", roster.Path(h.opt.Dir)))
-		h.state.set(s, "the roster cannot be taken over")
+		h.log.Error("the new roster cannot be used, the old one stays in force", zap.Error(err), zap.String("file", roster.Path(h.opt.Dir)))
+		h.state.set(s, "the new roster cannot be used")
 		return
 	}
 	h.state.set(s, "")
-	h.log.Info("the roster was taken over", zap.String("file", roster.Path(h.opt.Dir)))
+	h.log.Info("the new roster is in force", zap.String("file", roster.Path(h.opt.Dir)))
 }
 
 // options are those of the server, and when the roster that they hold was changed.

@@ -17,7 +17,7 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
-// discard is a Handler that only notices that the watches stand.
+// discard is a Handler that only notices that the watches are set.
 type discard struct {
 	events int
 	stood  chan struct{}

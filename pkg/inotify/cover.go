@@ -53,7 +53,7 @@ func (s *session) cover(ctx context.Context, j *job, buf []byte) {
 	case err == nil:
 		c.finish()
 	case j.tries >= maxTries:
-		s.w.log.Debug("directory not found, repairing the watches", zap.String("path", c.rel), zap.Error(err))
+		s.w.log.Debug("directory not found, the watches are repaired", zap.String("path", c.rel), zap.Error(err))
 		s.mu.Lock()
 		s.repair.wanted = true
 		s.mu.Unlock()

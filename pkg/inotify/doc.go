@@ -14,6 +14,6 @@
 //
 // Events may be duplicated and reported under a path that no longer exists;
 // what counts is that a directory whose coverage was ever in doubt ends with
-// an event with Covered set, after its watches stand. The package filters
+// an event with Covered set, after its watches are set. The package filters
 // nothing beyond Options.Skip and does not know what its events are used for.
 package inotify

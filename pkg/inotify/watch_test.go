@@ -60,7 +60,7 @@ type running struct {
 // Stats are the watcher's.
 func (r *running) Stats() fsevent.Stats { return r.Watcher.Stats() }
 
-// start runs a watcher and waits until its watches stand.
+// start runs a watcher and waits until its watches are set.
 func start(t testing.TB, root string, opt Options) *running {
 	t.Helper()
 	r := launch(t, root, opt, &watchertest.Told{})
@@ -159,7 +159,7 @@ func differs(watcher fsevent.Watcher, root string, skip func(rel string) bool) [
 	return diff
 }
 
-// How many entries there are is known as soon as the watches stand.
+// How many entries there are is known as soon as the watches are set.
 func TestEntriesAreCounted(t *testing.T) {
 	root := t.TempDir()
 	for _, dir := range []string{"a", "a/b", "c"} {

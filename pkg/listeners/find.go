@@ -61,7 +61,7 @@ func (f *finder) add(wanted find) {
 	first := full && f.dropped == 1
 	f.mu.Unlock()
 	if first {
-		f.log.Error("too many new directories at a time, plugins are not told what some of them held at first",
+		f.log.Error("too many new directories at a time, plugins are not told what some of them contained at first",
 			zap.String("plugin", wanted.x.name), zap.String("path", wanted.path))
 	}
 	select {
@@ -122,7 +122,7 @@ func (s *Set) find(ctx context.Context) error {
 				return nil
 			}
 			if err != nil {
-				f.log.Warn("plugin is not told what a new directory held at first", zap.String("plugin", next.x.name),
+				f.log.Warn("plugin is not told what a new directory contained at first", zap.String("plugin", next.x.name),
 					zap.String("path", next.path), zap.Error(err))
 			}
 		}

@@ -84,7 +84,7 @@ func TestApplyMoves(t *testing.T) {
 	if got := lines(t, second); !strings.HasPrefix(got, "{") || !strings.Contains(got, `"root":"/data"`) || !strings.Contains(got, `"path":"f"`) || strings.Count(got, "\n") != 1 {
 		t.Errorf("the new place has %q", got)
 	}
-	if got := lines(t, first); got != before || !strings.Contains(got, "log goes on elsewhere file="+second) {
+	if got := lines(t, first); got != before || !strings.Contains(got, "the log goes on in another place file="+second) {
 		t.Errorf("the old place has %q", got)
 	}
 }
@@ -101,7 +101,7 @@ func TestApplyUnusable(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.Logger().Debug("one")
-	if got := lines(t, first); !strings.Contains(got, "it stays where it is") || !strings.Contains(got, "remedy=") || !strings.Contains(got, "one") {
+	if got := lines(t, first); !strings.Contains(got, "the old log goes on") || !strings.Contains(got, "remedy=") || !strings.Contains(got, "one") {
 		t.Errorf("%q", got)
 	}
 	if err := os.Remove(second); err != nil {

@@ -79,10 +79,10 @@ func (l *Log) Apply(conf confxml.Log, debug bool) error {
 	}
 	if next.trouble != nil {
 		old.level.SetLevel(level)
-		l.logger.Warn("log cannot go where the configuration wants it, it stays where it is", zap.Error(next.trouble), zap.String("remedy", fileRemedy))
+		l.logger.Warn("the log of the new configuration cannot be used, the old log goes on", zap.Error(next.trouble), zap.String("remedy", fileRemedy))
 		return nil
 	}
-	l.logger.Info("log goes on elsewhere", zap.String("file", conf.File), zap.String("format", conf.Format))
+	l.logger.Info("the log goes on in another place", zap.String("file", conf.File), zap.String("format", conf.Format))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now.Store(next)

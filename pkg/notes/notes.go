@@ -67,7 +67,7 @@ func (n *List) End(subject string) {
 	delete(n.list, subject)
 	n.mu.Unlock()
 	if known {
-		n.log.Info("no longer: " + subject)
+		n.log.Info("over: " + subject)
 	}
 }
 

@@ -52,7 +52,7 @@ func TestNotes(t *testing.T) {
 	if all := n.All(); len(all) != 0 {
 		t.Errorf("%+v", all)
 	}
-	for message, want := range map[string]int{"disk": 1, "reload": 2, "no longer: disk": 1, "no longer: reload": 1} {
+	for message, want := range map[string]int{"disk": 1, "reload": 2, "over: disk": 1, "over: reload": 1} {
 		if got := logs.FilterMessage(message).Len(); got != want {
 			t.Errorf("%q is logged %d times, want %d", message, got, want)
 		}

@@ -206,7 +206,7 @@ func (n *Notifier) settle(i int, m Message, err error) (done bool) {
 	last := n.stats.LastError
 	n.mu.Unlock()
 	if givenUp != nil {
-		n.opt.Log.Error("notification given up, the receiver does not take it", zap.String("id", givenUp.ID), zap.String("text", givenUp.Text), zap.String("err", last))
+		n.opt.Log.Error("notification given up, the receiver does not accept it", zap.String("id", givenUp.ID), zap.String("text", givenUp.Text), zap.String("err", last))
 	}
 	done = err == nil || givenUp != nil
 	if done || rejected != nil {

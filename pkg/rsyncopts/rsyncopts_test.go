@@ -75,7 +75,7 @@ func TestVerdicts(t *testing.T) {
 		{on, "-a --daemon", Refusal, "--daemon: it makes rsync a server"},
 		{on, "-a --server", Refusal, "--server: "},
 		{on, "-a --sender", Refusal, "--sender: "},
-		{on, "-a --files-from=/x", Refusal, "--files-from: it limits what is sent"},
+		{on, "-a --files-from=/x", Refusal, "--files-from: it sends only what a list names"},
 		{on, "-a0", 0, ""},
 		{on, "-a --from0", 0, ""},
 		{on, "-a --from0 --exclude-from=" + outside, Refusal, "read by lines"},

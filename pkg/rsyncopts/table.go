@@ -56,7 +56,7 @@ var selectionOptions = []Option{
 	{Name: "exclude", Value: true}, {Name: "include", Value: true},
 	{Name: "exclude-from", Value: true, File: Patterns}, {Name: "include-from", Value: true, File: Patterns},
 	{Name: "from0", Letter: '0', Use: Fixed},
-	{Name: "files-from", Value: true, Use: Impossible, Why: "it limits what is sent to a list, which a mirror cannot keep to; remove it, and say with <filter> what is left out"},
+	{Name: "files-from", Value: true, Use: Impossible, Why: "it sends only what a list names, which makes no mirror; remove it, and say with <filter> what is left out"},
 }
 
 // deletionOptions decide what is deleted, here or on the remote.
@@ -77,7 +77,7 @@ var connectionOptions = []Option{
 	{Name: "timeout", Value: true}, {Name: "contimeout", Value: true}, {Name: "bwlimit", Value: true},
 	{Name: "password-file", Value: true, File: Read}, {Name: "early-input", Value: true, File: Read},
 	{Name: "old-args", Use: Fixed}, {Name: "secluded-args", Letter: 's'}, {Name: "trust-sender"}, {Name: "confine-root", Value: true},
-	{Name: "stop-after", Value: true, Use: Hides, Why: "it ends a run that is not through, so that a full sync that takes longer never completes; remove it, or use --bwlimit"},
+	{Name: "stop-after", Value: true, Use: Hides, Why: "it ends a run that is not finished, so that a full sync that takes longer never completes; remove it, or use --bwlimit"},
 	{Name: "stop-at", Value: true, Use: Hides, Why: "after that moment every run ends before it has sent anything; remove it"},
 }
 

@@ -62,7 +62,7 @@ var chineseWords = sync.OnceValue(func() map[string]string {
 		"times compared by the second":                     "按秒比较时间",
 		"deletions by patterns":                            "用匹配规则删除",
 		"contents not compared":                            "不比较内容",
-		"no look at what the remote has":                   "无法查看远端已有内容",
+		"the remote cannot be asked what it has":           "无法查看远端已有内容",
 		"no deletions":                                     "不能删除",
 		"rsync before 3.0":                                 "rsync 3.0 之前的版本",
 		"rsync 3.1.0 to 3.2.6":                             "rsync 3.1.0 至 3.2.6",

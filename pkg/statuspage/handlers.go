@@ -238,6 +238,6 @@ func reply(w http.ResponseWriter, code int, v map[string]string) {
 type clientLog struct{ log *zap.Logger }
 
 func (c clientLog) Write(p []byte) (int, error) {
-	c.log.Debug("client trouble", zap.ByteString("said", bytes.TrimSpace(p)))
+	c.log.Debug("connection of a client failed", zap.ByteString("said", bytes.TrimSpace(p)))
 	return len(p), nil
 }

@@ -212,10 +212,10 @@ func (c Capabilities) Without() (list []string) {
 		list = append(list, "deletions by patterns")
 	}
 	if c.lacks(Elsewhere) {
-		list = append(list, "what was moved is sent again")
+		list = append(list, "what is moved here is sent again")
 	}
 	if c.NoList {
-		list = append(list, "no look at what the remote has")
+		list = append(list, "the remote cannot be asked what it has")
 	}
 	if c.NoDelete {
 		list = append(list, "no deletions")

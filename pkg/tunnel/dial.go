@@ -167,7 +167,7 @@ func (w Way) explain(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return failed("the remote closes the connection before TLS is agreed")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return failed("the remote says nothing of TLS in time")
+		return failed("the remote does not answer the TLS handshake in time")
 	default:
 		return failed("TLS is not agreed: %v", err)
 	}

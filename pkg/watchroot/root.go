@@ -52,7 +52,7 @@ type Root struct {
 	queue *filterqueue.Queue
 	watch *Watch
 
-	watched chan struct{} // closed once the watches stand for the first time
+	watched chan struct{} // closed once the watches are set for the first time
 	// unmarked: the state of a lane was saved without a watermark, because a part
 	// of the tree could not be seen.
 	unmarked atomic.Bool

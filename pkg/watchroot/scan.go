@@ -200,7 +200,7 @@ func (s *scanner) tellChanged(ctx context.Context, since time.Time) bool {
 		_, err = fstree.Changed(ctx, fd, since, opt, tell)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.log.Warn("plugins are not told yet of what was lost, it is tried again", zap.Error(err))
+		s.log.Warn("plugins cannot be told yet of lost changes, will try again", zap.Error(err))
 	}
 	return err == nil && ctx.Err() == nil
 }

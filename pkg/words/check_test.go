@@ -95,7 +95,7 @@ func sentence(e ast.Expr) string {
 func TestCheckTable(t *testing.T) {
 	for _, tc := range []struct{ english, chinese string }{
 		{`"x;y" is not one host`, `"x;y" 不是单个主机`},
-		{`"yes" is unknown: "true" is taken`, `"yes" 未知：取 "true"`},
+		{`"yes" is unknown: "true" is used`, `"yes" 未知：取 "true"`},
 		{`"yes" is unknown: it is ignored`, `"yes" 未知：被忽略`},
 		{`"/data" does not exist`, `"/data" 不存在`},
 		{"full sync every 600 minutes", "每 600 分钟全量同步一次"},

@@ -42,7 +42,7 @@ var edge = [][2]string{
 	{"write the path from / on", "写从 / 开始的路径"},
 	{`line {1} follows the tree "{2}", too`, `第 {1} 行也跟随目录树 "{2}"`},
 	{"let one <tree> follow it; make copies from there", "只用一个 <tree> 跟随它，再从那里复制"},
-	{"{1} and {2} of line {3} are the same or in one another", "{1} 与第 {3} 行的 {2} 相同，或一个在另一个之内"},
+	{"{1} and {2} of line {3} are the same, or one is inside the other", "{1} 与第 {3} 行的 {2} 相同，或一个在另一个之内"},
 	{"give each tree a directory of its own", "为每个目录树指定各自的目录"},
 	{"see docs/plugins.md", "见 docs/plugins.md"},
 	// the command line

@@ -27,7 +27,7 @@ func (s *scene) holding() (hold string, begun func() int) {
 }
 
 // takenOver is logged when a reload is through.
-const takenOver = "configuration taken over"
+const takenOver = "configuration applied"
 
 // daemon starts with -r and -d and waits until that has returned, which a signal
 // before would end, and everything is in sync.
@@ -127,7 +127,7 @@ func TestReloadAppliesLog(t *testing.T) {
 
 	reload(`<log file="` + second + `" level="debug" format="json"/>`)
 	testkit.Eventually(t, limit, "entries come to the new place", func() bool { return strings.Contains(read(second), `"msg":"lane started"`) })
-	if !strings.Contains(read(first), "log goes on elsewhere file="+second+" format=json") {
+	if !strings.Contains(read(first), "the log goes on in another place file="+second+" format=json") {
 		t.Errorf("the old place does not say where it goes on:\n%s", read(first))
 	}
 	old := read(first)
@@ -139,7 +139,7 @@ func TestReloadAppliesLog(t *testing.T) {
 
 	reload(`<log file="` + s.src + `" level="debug"/>`) // a directory
 	testkit.Eventually(t, limit, "what cannot be used is said where the log is", func() bool {
-		return strings.Contains(read(second), "log cannot go where the configuration wants it")
+		return strings.Contains(read(second), "the log of the new configuration cannot be used")
 	})
 	app.Signal(syscall.SIGTERM)
 	s.gone(app)

@@ -95,7 +95,7 @@ func monotonic() int64 {
 	return now.Nano() / 1000
 }
 
-// TestServiceManager: readiness once the watches stand, status text and signs
+// TestServiceManager: readiness once the watches are set, status text and signs
 // of life while it runs, a reload with its time, also one that changes nothing,
 // and the stop, in the order that sd_notify(3) asks for.
 func TestServiceManager(t *testing.T) {

@@ -46,7 +46,7 @@ func TestOverlaps(t *testing.T) {
 		testkit.WaitEqual(t, s.src, targets[1], testkit.Compare{}, limit)
 	}
 	all()
-	for _, want := range append(warnings, "remote named twice, synced once") {
+	for _, want := range append(warnings, "a remote is named twice, it is synced once") {
 		s.logs(want)
 	}
 	s.write(s.path("src/inner/deep/h"), "text")

@@ -127,7 +127,7 @@ func TestFirstProcess(t *testing.T) {
 
 	s.write(s.file(), strings.Replace(s.text(s.file()), `<delete start="true"/>`, `<delete start="false"/>`, 1))
 	f.signal(syscall.SIGHUP)
-	if !testkit.Poll(limit, func() bool { return strings.Contains(s.text(f.err), "configuration taken over") }) {
+	if !testkit.Poll(limit, func() bool { return strings.Contains(s.text(f.err), "configuration applied") }) {
 		t.Errorf("the log on standard error does not tell of the reload:\n%s", s.text(f.err))
 	}
 	f.signal(syscall.SIGTERM)
@@ -170,7 +170,7 @@ func TestFirstProcessStatus(t *testing.T) {
 		}
 	}
 	f := s.startFirst("-o", s.file())
-	testkit.Eventually(t, limit, "the watches stand", func() bool { return strings.Contains(s.text(f.out), "watch path is:") })
+	testkit.Eventually(t, limit, "the watches are set", func() bool { return strings.Contains(s.text(f.out), "watch path is:") })
 	for pid := range f.children() {
 		s.must(syscall.Kill(pid, syscall.SIGKILL))
 	}

@@ -85,7 +85,7 @@ func edited(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// start configures and runs the program until its watches stand.
+// start configures and runs the program until its watches are set.
 func (s *scene) start(args ...string) *testkit.Sersync {
 	s.t.Helper()
 	return s.startWith(testkit.Options{}, args...)

@@ -64,7 +64,7 @@ func TestVersions(t *testing.T) {
 	s.stop(app)
 
 	s.write(filepath.Join(s.src, ".versions/x"), "here")
-	if out, _, code := s.run("--check", "-o", s.file()); code != 1 || !strings.Contains(out, `".versions" stands in the watched directory, too: it is not sent; choose another name`) {
+	if out, _, code := s.run("--check", "-o", s.file()); code != 1 || !strings.Contains(out, `".versions" is also in the watched directory: it is not sent from there; choose another name`) {
 		t.Errorf("--check: %d\n%s", code, out)
 	}
 	with(`<backup dir="../out"/>`)

@@ -130,7 +130,7 @@ func TestContainersPage(t *testing.T) {
         podman exec "$@" ;;
     kill)
         podman kill "$@"
-        for _ in $(seq 100); do podman logs sersync 2>&1 | grep "configuration taken over" && break; sleep 0.1; done ;;
+        for _ in $(seq 100); do podman logs sersync 2>&1 | grep "configuration applied" && break; sleep 0.1; done ;;
     *) podman "$command" "$@" ;;
     esac
 }
@@ -138,7 +138,7 @@ func TestContainersPage(t *testing.T) {
 	cmd.Env = engineEnv()
 	t.Cleanup(func() { _ = podmanCommand("rm", "--force", "--time", "0", "sersync").Run() })
 	out, err := cmd.CombinedOutput()
-	for _, want := range []string{"ready: lanes tried: 1", "in sync", "configuration taken over"} {
+	for _, want := range []string{"ready: lanes tried: 1", "in sync", "configuration applied"} {
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("%v; no %q in\n%s", err, want, out)
 		}

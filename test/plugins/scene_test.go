@@ -74,7 +74,7 @@ func (s *scene) config() string {
 }
 
 // options are those of a start; args follow -o FILE. With -m no line says that
-// the watches stand, the status does.
+// the watches are set, the status does.
 func (s *scene) options(args ...string) testkit.Options {
 	s.args = args
 	file := filepath.Join(s.base, "confxml.xml")
@@ -89,7 +89,7 @@ func (s *scene) options(args ...string) testkit.Options {
 	return o
 }
 
-// start runs the program until its watches stand.
+// start runs the program until its watches are set.
 func (s *scene) start(args ...string) {
 	s.t.Helper()
 	s.app = testkit.Start(s.t, s.options(args...))

@@ -48,7 +48,7 @@ func TestConnect(t *testing.T) {
 	s.set.Remotes = append([]string{testkit.At(d.Port(), "m")}, s.set.Remotes...)
 	s.write("before", "a", "b/c")
 	run := s.tried(testkit.Options{})
-	if run.Wait(limit) != 0 || !strings.HasSuffix(run.Stdout(), "ready: lanes tried: 2\n") || !strings.Contains(run.Stdout(), "a probe was written, seen and deleted again") {
+	if run.Wait(limit) != 0 || !strings.HasSuffix(run.Stdout(), "ready: lanes tried: 2\n") || !strings.Contains(run.Stdout(), "a probe was written, looked at and deleted again") {
 		t.Errorf("%s\n%s", run.Stdout(), run.Stderr())
 	}
 	if run := s.tried(testkit.Options{Env: []string{"LC_ALL=zh_CN.UTF-8"}}); !strings.HasSuffix(run.Stdout(), "就绪：已检测 2 条通道\n") {

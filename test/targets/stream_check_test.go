@@ -52,7 +52,7 @@ func TestConnectToStream(t *testing.T) {
 	h := newHub(t, filepath.Dir(s.src))
 	s.set.Streams = []string{h.element("web")}
 	run := s.tried(testkit.Options{})
-	for _, want := range []string{"127.0.0.1 is an address", "is open", "the hub's certificate ends on", "takes the key in " + h.key(), "nats-server 2.", "can be made", "room for 1024 MiB", "ready: lanes tried: 1"} {
+	for _, want := range []string{"127.0.0.1 is an address", "is open", "the hub's certificate ends on", "accepts the key in " + h.key(), "nats-server 2.", "can be made", "room for 1024 MiB", "ready: lanes tried: 1"} {
 		if run.Wait(limit) != 0 || !strings.Contains(run.Stdout(), want) {
 			t.Errorf("no %q in\n%s%s", want, run.Stdout(), run.Stderr())
 		}
@@ -136,7 +136,7 @@ func TestStreamAlone(t *testing.T) {
 	s.write("1", "f")
 	h.tells("web", "f", change.File)
 	run = check("--connect")
-	for _, want := range []string{fmt.Sprintf("sersync (pid %d) serves it to stream:web now", s.app.PID()), "the stream is there and fits", "of 1024 are in use"} {
+	for _, want := range []string{fmt.Sprintf("sersync (pid %d) serves it to stream:web now", s.app.PID()), "the stream exists and fits", "of 1024 are in use"} {
 		if run.Wait(limit) != 0 || !strings.Contains(run.Stdout(), want) {
 			t.Errorf("no %q in\n%s%s", want, run.Stdout(), run.Stderr())
 		}

@@ -57,7 +57,7 @@ func TestVersionsCannotBeKept(t *testing.T) {
 			s := c.remote(t)
 			s.set.Backup = dir
 			s.must(os.Chown(s.dst, nobody, nogroup))
-			if run := s.tried(testkit.Options{}); run.Wait(limit) != 0 || !strings.Contains(run.Stdout(), dir+" is not there yet") {
+			if run := s.tried(testkit.Options{}); run.Wait(limit) != 0 || !strings.Contains(run.Stdout(), dir+" does not exist yet") {
 				t.Errorf("without the directory:\n%s\n%s", run.Stdout(), run.Stderr())
 			}
 			s.write("before", "replaced", "deleted")

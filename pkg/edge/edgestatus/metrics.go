@@ -28,17 +28,17 @@ func newCollector(status func() Status) *collector {
 			return 0
 		}
 	}
-	add("in_sync", "1 while everything that the stream has said is applied.", prometheus.GaugeValue, is(InSync))
-	add("trouble", "1 while something keeps the tree from being in sync that does not pass by itself.", prometheus.GaugeValue, is(Trouble))
+	add("in_sync", "1 while everything that the stream holds is applied.", prometheus.GaugeValue, is(InSync))
+	add("trouble", "1 while the tree has trouble that does not pass by itself.", prometheus.GaugeValue, is(Trouble))
 	add("sequence", "The last message of the stream up to which everything is applied.", prometheus.GaugeValue, func(t Tree) float64 { return float64(t.Sequence) })
-	add("dirty_paths", "Paths that are not as the stream says.", prometheus.GaugeValue, func(t Tree) float64 { return float64(t.Dirty) })
+	add("dirty_paths", "Paths whose state here is not yet that of the stream.", prometheus.GaugeValue, func(t Tree) float64 { return float64(t.Dirty) })
 	add("failing_paths", "Paths that have failed and are tried again.", prometheus.GaugeValue, func(t Tree) float64 { return float64(t.Failing) })
-	add("lag_seconds", "For how long something is known that is not applied.", prometheus.GaugeValue, func(t Tree) float64 { return t.Lag })
+	add("lag_seconds", "For how long the edge has known of a change that it has not applied.", prometheus.GaugeValue, func(t Tree) float64 { return t.Lag })
 	add("applied_paths_total", "Paths changed by messages.", prometheus.CounterValue, func(t Tree) float64 { return float64(t.Applied) })
 	add("fetched_paths_total", "Paths brought by rsync.", prometheus.CounterValue, func(t Tree) float64 { return float64(t.Fetched) })
 	add("removed_paths_total", "Paths removed because a comparison found them only here.", prometheus.CounterValue, func(t Tree) float64 { return float64(t.Removed) })
 	add("refused_total", "Messages and entries that were refused.", prometheus.CounterValue, func(t Tree) float64 { return float64(t.Refused) })
-	add("unheld_total", "Entries that could not be taken over whole, for instance their owner.", prometheus.CounterValue, func(t Tree) float64 { return float64(t.Unheld) })
+	add("unheld_total", "Entries that could not be applied completely, for instance without their owner.", prometheus.CounterValue, func(t Tree) float64 { return float64(t.Unheld) })
 	return c
 }
 

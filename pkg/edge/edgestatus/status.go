@@ -139,7 +139,7 @@ func (s Status) in(chinese bool, sentence string) string {
 var chineseTexts = map[string]string{
 	"edge %s, version %s": "边缘节点 %s，版本 %s", "TREE": "目录树", "STATE": "状态", "SEQUENCE": "消息序号", "DIRTY": "待处理", "FAILING": "失败", "LAG": "滞后", "DIRECTORY": "目录",
 	InSync: "已同步", Applying: "应用中", Comparing: "正在比对", Trouble: "有故障", "remedy": "处理",
-	"%s: %d messages or entries refused, %d entries not taken over whole, %d deletions left out by configuration": "%s：拒绝的消息或条目 %d 个，未能完整应用的条目 %d 个，按配置未执行的删除 %d 个",
+	"%s: %d messages or entries refused, %d entries not applied completely, %d deletions left out by configuration": "%s：拒绝的消息或条目 %d 个，未能完整应用的条目 %d 个，按配置未执行的删除 %d 个",
 	"plugin %s: %d changes wait; %s": "插件 %s：%d 项变更等待；%s",
 }
 
@@ -175,7 +175,7 @@ func (s Status) Text(w io.Writer, chinese bool) error {
 			}
 		}
 		if t.Refused+t.Unheld+t.Kept > 0 {
-			_, _ = fmt.Fprintf(w, "\n"+in("%s: %d messages or entries refused, %d entries not taken over whole, %d deletions left out by configuration")+"\n", t.Name, t.Refused, t.Unheld, t.Kept)
+			_, _ = fmt.Fprintf(w, "\n"+in("%s: %d messages or entries refused, %d entries not applied completely, %d deletions left out by configuration")+"\n", t.Name, t.Refused, t.Unheld, t.Kept)
 		}
 	}
 	for _, p := range s.Plugins {

@@ -257,7 +257,7 @@ func (r *reader) apart() {
 			}
 			x, y := filepath.Clean(a.Dir)+"/", filepath.Clean(b.Dir)+"/"
 			if a.Dir != "" && b.Dir != "" && (strings.HasPrefix(x, y) || strings.HasPrefix(y, x)) {
-				r.fail(a.Line, "tree@dir", fmt.Sprintf("%s and %s of line %d are the same or in one another", a.Dir, b.Dir, b.Line), "give each tree a directory of its own")
+				r.fail(a.Line, "tree@dir", fmt.Sprintf("%s and %s of line %d are the same, or one is inside the other", a.Dir, b.Dir, b.Line), "give each tree a directory of its own")
 			}
 		}
 	}

@@ -35,7 +35,7 @@ var elements = []element{
 		{name: "ca", en: "File with the certificate of the authority that has signed the hub's certificate; without it the system's authorities count.", zh: "签发 hub 证书的 CA 证书文件；不写则使用系统 CA。"},
 	}},
 	{path: "state", attributes: []attribute{
-		{name: "dir", fallback: "/var/lib/sersync-edge", en: "Directory that remembers what has been applied. It must survive a restart.", zh: "记录已应用位置的目录，重启后必须保留。"},
+		{name: "dir", fallback: "/var/lib/sersync-edge", en: "Directory in which the edge remembers what it has applied. It must survive a restart.", zh: "记录已应用位置的目录，重启后必须保留。"},
 	}},
 	{path: "status", attributes: []attribute{
 		{name: "socket", fallback: "/run/sersync-edge/socket", en: "Unix socket that `--status` asks.", zh: "`--status` 查询所用的 Unix 套接字。"},
@@ -43,13 +43,13 @@ var elements = []element{
 	}},
 	{path: "log", attributes: []attribute{
 		{name: "file", en: "Log file; without it standard error.", zh: "日志文件；不写则输出到标准错误。"},
-		{name: "level", fallback: "info", choices: []string{"debug", "info", "warn", "error"}, en: "From which level on entries are written.", zh: "日志级别。"},
+		{name: "level", fallback: "info", choices: []string{"debug", "info", "warn", "error"}, en: "Lowest level of the entries that are written.", zh: "日志级别。"},
 		{name: "format", fallback: "console", choices: []string{"console", "json", "logfmt", "journal"}, en: "The form of an entry.", zh: "日志格式。"},
 	}},
 	{path: "tree", repeated: true, attributes: []attribute{
 		{name: "name", required: true, en: "The tree to follow, as the source names it in `<stream name>`.", zh: "要跟随的目录树，即源端 `<stream name>` 中的名称。"},
 		{name: "dir", required: true, en: "The directory that becomes the tree. It must exist.", zh: "与该目录树保持一致的本地目录，必须已存在。"},
-		{name: "deletions", fallback: "all", choices: []string{"all", "said", "none"}, en: "What may be deleted here: `all` is what the source has deleted and what a comparison finds only here, `said` is the first alone, `none` is nothing.", zh: "允许删除的范围：`all` 包括源端删除的文件，以及比较后发现仅本地存在的文件；`said` 仅前者；`none` 不删除。"},
+		{name: "deletions", fallback: "all", choices: []string{"all", "said", "none"}, en: "What may be deleted here: `all` is what the source has deleted and what a comparison finds only here, `said` is only what the source has deleted, `none` is nothing.", zh: "允许删除的范围：`all` 包括源端删除的文件，以及比较后发现仅本地存在的文件；`said` 仅前者；`none` 不删除。"},
 		{name: "adopt", fallback: "false", choices: yesNo, en: "`true` lets a directory that holds files already become the tree at the first start. With `deletions=\"all\"` files that the source does not have are then deleted.", zh: "`true` 表示首次启动时可接管已有文件的目录。若 `deletions=\"all\"`，源端没有的文件将被删除。"},
 		{name: "serves", fallback: "false", choices: yesNo, en: "`true` tells other edges that they may fetch from an rsync daemon on this tree.", zh: "`true` 表示其他节点可以从本目录树的 rsync 守护进程拉取。"},
 	}},

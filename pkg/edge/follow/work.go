@@ -228,7 +228,7 @@ func (f *Follower) removeExtras(l landing) error {
 	defer t.Close()
 	for _, path := range l.extras {
 		if f.dir.verdict.Holds(path) {
-			return trouble.From(fmt.Errorf("%q: %s", path, f.dir.verdict), "something is only here and is not removed", "see what is mounted there; the edge goes on by itself")
+			return trouble.From(fmt.Errorf("%q: %s", path, f.dir.verdict), "some entries are only here and are not removed", "see what is mounted there; the edge goes on by itself")
 		}
 		done, err := t.RemoveOne(path)
 		if err != nil {

@@ -160,7 +160,7 @@ func (t *Tree) page(ctx context.Context, answers <-chan *nats.Msg, next uint64, 
 				return next, nil
 			default:
 				return next, trouble.From(
-					fmt.Errorf("read the tree %s: the hub says %s %s", t.name, status, m.Header.Get("Description")), "the hub has refused it", "see its log",
+					fmt.Errorf("read the tree %s: the hub says %s %s", t.name, status, m.Header.Get("Description")), "the hub has refused the request", "see its log",
 				)
 			}
 			d := delivery(m)

@@ -55,7 +55,7 @@ func take(dir string) (brake.Identity, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return brake.Identity{}, missing(dir)
 	case err != nil:
-		return brake.Identity{}, trouble.From(err, fmt.Sprintf("the directory %s cannot be looked at", dir), "let the user of this edge in")
+		return brake.Identity{}, trouble.From(err, fmt.Sprintf("the directory %s cannot be looked at", dir), "let the user of this edge enter it")
 	case !st.IsDir():
 		return brake.Identity{}, trouble.New(fmt.Sprintf("%s is no directory", dir), "name a directory in <tree dir>")
 	}

@@ -47,7 +47,7 @@ func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch
 	}
 	dir, err := t.scratch()
 	if err != nil {
-		t.log.Debug("not known which files of one second are newer", zap.Error(err))
+		t.log.Debug("unknown which of the files of one second are newer", zap.Error(err))
 		return transport.Result{}, nil
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what is left is removed at the next start

@@ -98,7 +98,7 @@ func (v *versions) sentLast(files []suspect, version func(suspect) ledger.Versio
 	}
 	sent, err := v.ledger.Sent(versions)
 	if err != nil {
-		v.log.Warn("not known what was sent before: an older file here takes no newer one's place on the remote", zap.Error(err))
+		v.log.Warn("what was sent before is unknown, so newer files on the remote are not replaced by older ones of this host", zap.Error(err))
 		return make([]bool, len(files))
 	}
 	return sent

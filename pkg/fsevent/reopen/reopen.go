@@ -43,7 +43,7 @@ func Run(ctx context.Context, h fsevent.Handler, root string, log *zap.Logger, o
 			return err
 		}
 		if err != nil {
-			log.Debug("root is not back", zap.Error(err))
+			log.Debug("watch root is not back", zap.Error(err))
 			delay = min(2*delay, lastLook)
 			pause(ctx, delay)
 			continue

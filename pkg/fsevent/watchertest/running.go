@@ -176,7 +176,7 @@ type Running struct {
 	backend Backend
 }
 
-// Start runs a watcher and waits until its watches stand.
+// Start runs a watcher and waits until its watches are set.
 func (b Backend) Start(t testing.TB, root string, opt Options) *Running {
 	t.Helper()
 	r := b.Launch(t, root, opt, &Told{})

@@ -33,7 +33,7 @@ import (
 const usage = `sersync-hub keeps the streams through which a sersync reaches many edges.
 
   sersync-hub [run] [options]        serve until a signal ends it
-  sersync-hub add-edge NAME TREE...  let an edge follow trees; prints what it needs
+  sersync-hub add-edge NAME TREE...  let an edge follow trees; prints what the edge needs
   sersync-hub remove-edge NAME       cut an edge off
   sersync-hub list                   edges, their trees, and what they report
   sersync-hub release TREE           let another source publish a tree
@@ -247,9 +247,9 @@ func (c *command) addEdge(name string, trees []string) error {
 		return err
 	}
 	if replaced {
-		fmt.Fprintf(c.errOut, "edge %s had a key before, which is not taken any more\n", name)
+		fmt.Fprintf(c.errOut, "edge %s had a key before, which is no longer accepted\n", name)
 	}
-	fmt.Fprintf(c.out, `# Edge %s may follow: %s. The key is kept nowhere else.
+	fmt.Fprintf(c.out, `# Edge %s may follow: %s. The hub does not keep the key.
 # address
 %s
 # key: put this line into a file that only the edge's user can read (mode 0600)
@@ -309,7 +309,7 @@ func (c *command) list() error {
 		reports, err = desk.Reports(ctx)
 	}
 	if err != nil {
-		fmt.Fprintf(c.errOut, "what edges report is not known: %v\n", err)
+		fmt.Fprintf(c.errOut, "cannot ask what edges report: %v\n", err)
 	}
 	fmt.Fprintf(c.out, "%-24s %-16s %12s %8s %8s %s\n", "EDGE", "TREE", "SEQUENCE", "DIRTY", "FAILS", "LAST REPORT")
 	for _, e := range r.Edges {

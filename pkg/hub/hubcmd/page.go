@@ -45,7 +45,7 @@ func servePage(ctx context.Context, listen string, h *hub.Hub) (stop func(), err
 }
 
 var (
-	descServes      = prometheus.NewDesc("sersync_hub_serves", "1 while streams are open, 0 while the hub's disk is full.", nil, nil)
+	descServes      = prometheus.NewDesc("sersync_hub_serves", "1 while the hub serves its streams, 0 while its disk is full.", nil, nil)
 	descConnections = prometheus.NewDesc("sersync_hub_connections", "Connections of sources and edges.", nil, nil)
 	descEdges       = prometheus.NewDesc("sersync_hub_edges", "Edges in the roster.", nil, nil)
 	descStreams     = prometheus.NewDesc("sersync_hub_streams", "Streams, those of the buckets included.", nil, nil)

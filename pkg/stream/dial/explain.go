@@ -51,17 +51,17 @@ func Explain(err error) (reason, remedy string) {
 		return NoRoom, "free space on the hub's disk, or lower size= of the stream"
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount),
 		errors.Is(err, nats.ErrNoResponders): // nobody answers for JetStream
-		return "the hub stores nothing at the moment", "look at the hub's log and at the space on its disk; it goes on by itself"
+		return "the hub stores nothing at the moment", "look at the hub's log and at the space on its disk; the lane goes on by itself"
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, jetstream.ErrStreamNotFound),
 		errors.Is(err, jetstream.ErrBucketNotFound):
-		return "the stream is not there", "nothing, if it was deleted or the hub has just started: it is made again"
+		return "the stream is not there", "nothing has to be done if it was deleted or the hub has just started: sersync makes it again"
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting),
 		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionDraining), errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, nats.ErrStaleConnection),
 		errors.Is(err, io.EOF): // it has closed the connection
 		return "the hub does not answer", "start sersync-hub there, or correct url="
 	}
-	return "the hub has refused it", "see what the hub says in the detail and in its log"
+	return "the hub has refused the request", "see what the hub says in the detail and in its log"
 }
 
 // distrusted tells whether the server's certificate was refused.

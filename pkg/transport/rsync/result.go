@@ -62,7 +62,7 @@ func classify(run Run, root string, e Ended, skipped []string) transport.Result 
 		r.partial(t)
 	case e.Exit == 23 && !r.explains():
 		r.Unclear = true
-		r.Reason = "rsync says that not everything was transferred, and not what"
+		r.Reason = "rsync says that not everything was transferred, but not what is missing"
 		r.partial(t)
 	case e.Exit == 0, e.Exit == 23, e.Exit == 24:
 		r.partial(t)

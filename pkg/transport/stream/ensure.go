@@ -48,7 +48,7 @@ func (e *UnfitError) Error() string { return "stream " + e.Stream + " has " + e.
 
 // Remedy is what to do about it.
 func (e *UnfitError) Remedy() string {
-	const remedy = "set that with the tool of your NATS servers, or remove the stream {stream}: it is made again"
+	const remedy = "change them with the tool of your NATS servers, or remove the stream {stream}: sersync makes it again"
 	return strings.ReplaceAll(remedy, "{stream}", e.Stream)
 }
 

@@ -160,7 +160,7 @@ func (k *link) begin(ctx context.Context, l *line, claims jetstream.KeyValue, c 
 		return err
 	}
 	l.epoch = e
-	k.log.Info("the stream begins anew, every edge compares its copy", zap.String("tree", k.opt.Tree), zap.String("epoch", stream.EpochText(e)))
+	k.log.Info("the stream begins anew, every edge compares its tree", zap.String("tree", k.opt.Tree), zap.String("epoch", stream.EpochText(e)))
 	first := change.Message{Time: time.Now(), Entries: []change.Entry{{State: change.Tree}}}
 	a, err := l.publish(ctx, stream.Subject(k.opt.Tree, ""), first)
 	if err != nil {

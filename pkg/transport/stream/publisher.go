@@ -125,7 +125,7 @@ func Explain(err error) (reason, remedy string) {
 	case errors.As(err, &clash):
 		return clash.Reason(), clash.Remedy()
 	case errors.As(err, &unfit):
-		return "the stream is there, and does not fit", unfit.Remedy()
+		return "the stream exists, but its settings do not fit", unfit.Remedy()
 	}
 	return dial.Explain(err)
 }

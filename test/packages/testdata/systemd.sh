@@ -23,7 +23,7 @@ ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
 cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
 ssh-keyscan 192.168.1.41 >/root/.ssh/known_hosts 2>/dev/null
 
-step Install and start: ready once the watches stand
+step Install and start: ready once the watches are set
 cmd dpkg --install "/packages/sersync_3.0.0-1_$(dpkg --print-architecture).deb"
 sed -i -e 's#/opt/tongbu#/data/www#' \
 	-e 's#<remote ip="127.0.0.1" name="tongbu1"/>#<remote ip="192.168.1.41" name="www"/><remote ip="192.168.1.41" name="/data/ssh" ssh="true"/>#' \
