@@ -18,8 +18,8 @@ import (
 	"github.com/sersync/sersync/pkg/words"
 )
 
-// check says whether the configuration can be used, and with connect whether what it
-// names works. It changes nothing.
+// check says whether the configuration can be used, and with connect whether hub, directories and
+// upstreams work. It changes nothing.
 func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, warnings int) int {
 	chinese := cli.Chinese(os.Getenv)
 	in := func(english, translated string) string {
@@ -62,7 +62,7 @@ func (p Program) check(ctx context.Context, conf edgexml.Config, connect bool, w
 	return status
 }
 
-// inWords is an error on one line, in Chinese where the locale is.
+// inWords is an error on one line, in Chinese in a Chinese locale.
 func inWords(err error) string {
 	if !cli.Chinese(os.Getenv) {
 		return err.Error()
@@ -74,7 +74,7 @@ func inWords(err error) string {
 	return trouble.Trouble{Reason: words.Chinese(told.Reason), Detail: told.Detail, Remedy: words.Chinese(told.Remedy)}.String()
 }
 
-// checkDirectory looks at a directory as the start would.
+// checkDirectory checks a directory as a start would.
 func checkDirectory(state string, t edgexml.Tree) error {
 	at, err := position.Look(state, t.Name)
 	switch {

@@ -1,3 +1,3 @@
-// Package edge is one invocation of sersync-edge: it follows the trees of its
-// configuration, checks that, or asks an edge that runs.
+// Package edge is one invocation of sersync-edge: it follows the trees of its configuration, checks
+// the configuration, or asks a running edge for its state.
 package edge

@@ -59,7 +59,7 @@ func pluginProblems(conf edgexml.Config) (all edgexml.Problems) {
 	}
 	for _, one := range conf.Plugins {
 		if one.Name != command.Name && one.Name != http.Name {
-			continue // the reader has said so
+			continue // the reader has reported it
 		}
 		p, err := plugin(one, deps(conf.File, zap.NewNop(), func(e *plugins.ConfigError) { add(e, true) }))
 		if err == nil {
@@ -73,7 +73,7 @@ func pluginProblems(conf edgexml.Config) (all edgexml.Problems) {
 	return all
 }
 
-// flatten takes joined errors apart.
+// flatten splits joined errors.
 func flatten(err error) []*plugins.ConfigError {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []*plugins.ConfigError

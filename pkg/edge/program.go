@@ -25,7 +25,7 @@ const defaultConfig = "/etc/sersync-edge/edge.xml"
 const (
 	exitOK     = 0
 	exitFailed = 1   // a command line or start that cannot work, or a failed check
-	exitConfig = 255 // the configuration cannot be used: to start again does not help
+	exitConfig = 255 // the configuration cannot be used: another start would not help
 )
 
 // Program is one invocation of the binary.
@@ -46,10 +46,10 @@ type options struct {
 // check is a check of the configuration, and whether it tries what that names.
 type check struct{ on, connect bool }
 
-// ask is a question to the edge that runs, and the form of the answer.
+// ask is a question to a running edge, and the form of the answer.
 type ask struct{ on, asJSON bool }
 
-// text is what is only shown.
+// text are the options that only print something.
 type text struct{ version, help bool }
 
 func parse(argv []string) (options, error) {

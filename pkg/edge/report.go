@@ -9,11 +9,11 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// announceEvery is how often a mirror says that it has more, so that those below it need
-// not ask the source.
+// announceEvery is how often a mirror announces that it has more, so that the edges which fetch
+// from it need not ask the source.
 const announceEvery = time.Second
 
-// report tells the hub how a tree is: when something has changed, not more often than
+// report tells the hub the state of a tree: when something has changed, not more often than
 // stream.ReportEvery, and at the latest after stream.ReportLatest.
 func (s *site) report(ctx context.Context, t *tree) error {
 	every := stream.ReportEvery
@@ -37,7 +37,7 @@ func (s *site) report(ctx context.Context, t *tree) error {
 	}
 }
 
-// reporter is what was said last.
+// reporter remembers what was reported last.
 type reporter struct {
 	report    stream.Report
 	said      time.Time
@@ -61,7 +61,7 @@ func (s *site) sendReport(t *tree, f follow.Figures, now time.Time, r *reporter)
 	}
 }
 
-// reportOf is what a tree's figures say.
+// reportOf makes a report of a tree's figures.
 func reportOf(edge, tree string, f follow.Figures, now time.Time) stream.Report {
 	r := stream.Report{
 		Edge: edge, Tree: tree, Sequence: f.Done.Sequence, Generation: f.Done.Generation, Dirty: int64(f.Dirty), Failures: int64(f.Failing),
@@ -78,8 +78,8 @@ func reportOf(edge, tree string, f follow.Figures, now time.Time) stream.Report 
 	return r
 }
 
-// announce says how far this mirror is. While its tree is compared as a whole it says
-// nothing new: what it has is not known.
+// announce says how far this mirror is. While its tree is compared as a whole it announces nothing
+// new, for what it has is not known then.
 func (s *site) announce(t *tree, f follow.Figures, now time.Time, r *reporter) {
 	if !f.Known || f.Comparing {
 		return

@@ -24,7 +24,7 @@ import (
 	"github.com/sersync/sersync/pkg/runcommand"
 )
 
-// drainLimit is how long plugins may take for what waits when the edge ends.
+// drainLimit is how long plugins may take to deliver what waits when the edge ends.
 const drainLimit = 10 * time.Second
 
 // site is one edge that runs.
@@ -36,7 +36,7 @@ type site struct {
 	told   []*listener
 }
 
-// tree is one tree with all that works for it.
+// tree is one tree with everything that works for it.
 type tree struct {
 	conf     edgexml.Tree
 	follower *follow.Follower
@@ -104,7 +104,7 @@ func (s *site) tree(conf edgexml.Tree) (*tree, error) {
 	return t, nil
 }
 
-// release gives back what build has taken.
+// release gives back the locks and connections that build has taken.
 func (s *site) release() {
 	for _, t := range s.trees {
 		_ = t.lock.Release()
@@ -116,7 +116,7 @@ func (s *site) release() {
 
 // run works until the context ends, or one part cannot work at all.
 func (s *site) run(ctx context.Context) error {
-	// What serves the followers ends after them.
+	// What the followers depend on ends after them.
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	var below errgroup.Group
@@ -143,7 +143,7 @@ func (s *site) run(ctx context.Context) error {
 	return errors.Join(err, below.Wait())
 }
 
-// drain lets the plugins have what waits.
+// drain has the plugins deliver what waits.
 func (s *site) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
@@ -172,7 +172,7 @@ func (s *site) watchdog(ctx context.Context) error {
 	}
 }
 
-// status is how the edge is.
+// status is the state of the edge.
 func (s *site) status() edgestatus.Status {
 	now := time.Now()
 	all := edgestatus.Status{Edge: s.conf.Name, Version: cli.ReleaseVersion(), Now: now}

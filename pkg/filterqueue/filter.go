@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// firstBudget and secondBudget bound one match. A wall clock is the only
-	// bound that the engine knows, and a stopped or busy machine uses it up
-	// without any backtracking: hence a second, longer try.
+	// firstBudget and secondBudget bound one match. The engine can only be bounded by wall-clock
+	// time, which also passes while the machine is suspended or busy and the match makes no
+	// progress: hence a second, longer try.
 	firstBudget  = 100 * time.Millisecond
 	secondBudget = time.Second
-	// maxTimeouts is after how many failed second tries an expression gets no
-	// more of them: a stranger who picks names must not hold up the events.
+	// maxTimeouts is after how many failed second tries an expression gets no second try any more:
+	// somebody who chooses file names must not be able to hold up the events.
 	maxTimeouts = 10
 	// maxVerdicts bounds the cache of directories (some 2 MB).
 	maxVerdicts = 16_384
@@ -31,9 +31,9 @@ const (
 // Filter is the compiled <filter>. It is safe for concurrent use. A nil Filter
 // excludes nothing.
 //
-// One rule stands for the three code paths of 2.5.4, which matched `name`,
-// `/sub/name` or `sub/dir/`: a path is excluded when any of its forms, or of
-// an ancestor's, matches an expression from end to end.
+// One rule takes the place of the three code paths of 2.5.4, which matched `name`, `/sub/name` or
+// `sub/dir/`: a path is excluded when any of its forms, or of an ancestor's, matches an expression
+// from end to end.
 type Filter struct {
 	rules []*rule
 	// OnTimeout, when set, is told once about each expression whose match
@@ -46,10 +46,10 @@ type Filter struct {
 
 type rule struct {
 	source confxml.Expression
-	// ownSubject: a negative look-around would match nearly every other form,
-	// so the expression is tried on what 2.5.4 tried it on.
+	// ownSubject: a negative look-around would match nearly every other form, so the expression is
+	// tried only on the form on which 2.5.4 tried it.
 	ownSubject bool
-	fast       *fast // nil: only the backtracking engine will do
+	fast       *fast // nil: only the backtracking engine can match it
 	first      *regexp2.Regexp
 	second     *regexp2.Regexp
 
@@ -107,7 +107,7 @@ func compileRule(e confxml.Expression) (*rule, error) {
 	}
 	const options = regexp2.Singleline | regexp2.RE2
 	text := string(runes(e.Text))
-	// By itself first: `a)(b` must not become valid by what is put around it.
+	// It is compiled by itself first: `a)(b` must not become valid by what is put around it.
 	if _, err := regexp2.Compile(text, options); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
@@ -215,8 +215,8 @@ func (f *Filter) Excluding(path string, dir bool) (confxml.Expression, bool) {
 	return confxml.Expression{}, false
 }
 
-// excludedDir answers for a directory and its ancestors, from the cache where
-// it can.
+// excludedDir tells whether a directory or one of its ancestors is excluded, from the cache where
+// possible.
 func (f *Filter) excludedDir(path string) bool {
 	f.mu.Lock()
 	verdict, known := f.verdicts[path]
@@ -229,7 +229,7 @@ func (f *Filter) excludedDir(path string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.verdicts) >= maxVerdicts {
-		clear(f.verdicts) // what is in use comes back at once
+		clear(f.verdicts) // directories in use are cached again at once
 	}
 	f.verdicts[strings.Clone(path)] = verdict
 	return verdict
@@ -290,10 +290,9 @@ func (f *Filter) match(r *rule, subject string, plain bool) bool {
 	return f.matchSlow(r, runes(subject))
 }
 
-// matchSlow tries one rule by backtracking. A match that runs out of time
-// counts as one: whoever picks names could otherwise get a path published, or
-// deleted on the target, which the filter shall keep back, by a name that the
-// expression cannot cope with.
+// matchSlow tries one rule by backtracking. A match that runs out of time counts as a match.
+// Otherwise somebody could choose a name that takes the expression too long, and so get a path
+// published, or deleted on the target, that the filter is meant to exclude.
 func (f *Filter) matchSlow(r *rule, subject []rune) bool {
 	ok, err := r.first.MatchRunes(subject)
 	if err == nil {
@@ -324,7 +323,7 @@ func TempName(name string) bool {
 	return strings.HasPrefix(name, ".") || editorName(name)
 }
 
-// editorName is the part of TempName that no option brings back.
+// editorName is the part of TempName that DotFiles does not change.
 func editorName(name string) bool {
 	return name == "4913" || strings.HasSuffix(name, "~")
 }

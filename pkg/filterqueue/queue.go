@@ -13,12 +13,12 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent"
 )
 
-// Sink is a lane: whatever is marked is dirty there. Mark is called by several
-// goroutines and must not block.
+// Sink is the dirty set of a lane: a path that is marked becomes dirty there. Mark is called by
+// several goroutines and must not block.
 type Sink interface {
 	Mark(path string, f dirty.Flags)
-	// MarkMoved is Mark of a path that has just come from another one, of which the
-	// deletion was marked before.
+	// MarkMoved is Mark for a path that has just been moved there from another one, whose deletion
+	// was marked before.
 	MarkMoved(path, from string, f dirty.Flags)
 }
 
@@ -27,12 +27,11 @@ type Notice struct {
 	Path    string
 	Dir     bool
 	Deleted bool
-	// Marked says that the path is about to be marked dirty, so that the lanes
-	// will settle it; otherwise nothing but this notice becomes of it.
+	// Marked says that the path is about to be marked dirty, so that the lanes will settle it;
+	// otherwise the event leads to nothing but this notice.
 	Marked bool
 	Op     fsevent.Op // of the event; 0: no event, but a look at the disk
-	// At is when the event came, for who keeps the notice; the zero value from
-	// a Queue.
+	// At is when the event came. A Queue leaves it zero; whoever keeps the notice sets it.
 	At time.Time
 }
 
@@ -43,21 +42,19 @@ type Notify func(Notice)
 // Options configures a Queue.
 type Options struct {
 	Switches confxml.Switches
-	// DotFiles brings files back whose names begin with a dot.
+	// DotFiles keeps events of files whose names begin with a dot from being dropped.
 	DotFiles bool
 	Filter   *Filter // may be nil
-	// Root returns a descriptor of the watch root (O_PATH will do), or -1 while
-	// there is none, and what to call when it is needed no more: a descriptor
-	// that is kept stands in the way of an unmount.
+	// Root returns a descriptor of the watch root (O_PATH will do), or -1 while there is none, and
+	// a function to call when it is no longer needed: an open descriptor would prevent an unmount.
 	Root   func() (fd int, done func())
 	Sinks  []Sink
 	Notify Notify // may be nil
-	// Dropped is told of each file that was made, or written, under a name whose
-	// events are dropped: it may have another name. It must not block; may be
-	// nil.
+	// Dropped is called for each file that was made, or written, under a name whose events are
+	// dropped: the file may have another name, too. It must not block; may be nil.
 	Dropped func(path string, written bool)
-	// Several is told of each created file that has several names. It must not
-	// block; may be nil.
+	// Several is called for each created file that has several names. It must not block; may be
+	// nil.
 	Several func(path string, st *unix.Stat_t)
 	Now     func() time.Time // nil: time.Now
 	Logger  *zap.Logger      // nil: none
@@ -120,8 +117,8 @@ func (q *Queue) Event(e fsevent.Event) {
 	}
 	v := judge(&q.opt.Switches, &e)
 	if created && !v.mark && q.opt.Switches.CreateFile {
-		// The close of a file that was created belongs to its creation: what was
-		// sent when it appeared need not have been all of it.
+		// The close after a creation is always taken: what was sent when the file appeared may have
+		// been only a part of it.
 		q.mark(e.Path, dirty.Content)
 		return
 	}
@@ -138,8 +135,8 @@ func (q *Queue) Event(e fsevent.Event) {
 		if q.settler.add(e.Path) {
 			return
 		}
-		// There is no room to wait for its close: sending it half written
-		// costs a run, forgetting it would lose it.
+		// There is no room to wait for its close. To send it half written costs one run more; to
+		// forget it would lose it.
 		v = chosen(true, dirty.Content)
 	}
 	if q.opt.Notify != nil {
@@ -159,13 +156,12 @@ func (q *Queue) Event(e fsevent.Event) {
 		if q.opt.Switches.CloseWrite {
 			q.settler.glance(e.Path)
 		} else {
-			q.settler.add(e.Path) // without room nothing is lost but the second look
+			q.settler.add(e.Path) // if there is no room only the second look is lost
 		}
 	}
 }
 
-// moved tells whether an event is of something whose deletion at its old place was
-// marked.
+// moved tells whether an event reports a move whose old place was marked as deleted.
 func (q *Queue) moved(e *fsevent.Event) bool {
 	return e.From != "" && !e.Arrived && left(&q.opt.Switches, 0).mark && (e.Dir || !q.Temp(e.From)) && !q.opt.Filter.Excluded(e.From, e.Dir)
 }
@@ -182,7 +178,7 @@ func (q *Queue) mark(path string, f dirty.Flags) {
 	}
 }
 
-// settled is called for a created file that waits for no close any more.
+// settled is called for a created file that no longer has to wait for a close.
 func (q *Queue) settled(path string) {
 	q.log.Debug("created without a close", zap.String("path", path))
 	if q.opt.Notify != nil {
@@ -230,16 +226,16 @@ func (q *Queue) Stats() QueueStats {
 	return s
 }
 
-// Flush marks what it was still waiting for a close of: somebody else receives
-// the events from now on.
+// Flush marks the files that were still waiting for a close: from now on another queue gets the
+// events.
 func (q *Queue) Flush() {
 	for _, path := range q.settler.take() {
 		q.settled(path)
 	}
 }
 
-// Run settles created files until ctx ends: it finds out which of them have no
-// close to wait for. It returns nil.
+// Run settles created files until ctx ends: it finds out for which of them no close will come. It
+// returns nil.
 func (q *Queue) Run(ctx context.Context) error {
 	q.settler.run(ctx)
 	return nil

@@ -11,7 +11,7 @@ import (
 // verdict is what an event leads to.
 type verdict struct {
 	selected bool // the switches ask for this kind of event
-	settle   bool // a created file: look what it is, or wait for its close
+	settle   bool // a created file: look at it, or wait for its close
 	mark     bool
 	flags    dirty.Flags
 }
@@ -19,8 +19,8 @@ type verdict struct {
 // judge applies the switches to an event that no filter has dropped.
 func judge(sw *confxml.Switches, e *fsevent.Event) verdict {
 	if e.Path == "" {
-		// Of the root itself only its attributes matter; what becomes of it
-		// is reported as a RootState.
+		// Of the root itself only its attributes matter here; that it is gone or back is reported
+		// as a RootState.
 		return chosen(sw.Attrib && e.Op == fsevent.Attrib, 0)
 	}
 	if e.Dir {
@@ -54,7 +54,7 @@ func judge(sw *confxml.Switches, e *fsevent.Event) verdict {
 func judgeDir(sw *confxml.Switches, e *fsevent.Event) verdict {
 	switch e.Op {
 	case fsevent.Create:
-		// Before it is covered, a run could miss what comes into being in it.
+		// Before the directory is covered, a run could miss what is created in it.
 		return chosen(sw.CreateFolder && e.Covered, dirty.Tree)
 	case fsevent.MovedTo:
 		return chosen(sw.MoveTo && e.Covered, dirty.Tree|dirty.Content)
@@ -76,8 +76,8 @@ func chosen(on bool, f dirty.Flags) verdict {
 	return verdict{selected: true, mark: true, flags: f}
 }
 
-// left judges a move away: for the target it is a deletion, and only delete
-// allows one. A plugin is told all the same, as by 2.5.4.
+// left decides about a move away: for the target it is a deletion, which only the switch delete
+// allows. Plugins are told in any case, as by 2.5.4.
 func left(sw *confxml.Switches, f dirty.Flags) verdict {
 	v := chosen(sw.MoveFrom, f)
 	v.mark = v.mark && sw.Delete

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settleSteps are the waits of a created file from one look to the next. The
-// first lets the close of an ordinary small file come first, which saves the
-// look; by the second a close would have come, had there been one to come;
-// then the file is being written, for as long as it takes.
+// settleSteps are the waits of a created file from one look to the next. During the first wait the
+// close of an ordinary small file comes, which saves the look. By the end of the second a close
+// would have come if one were to come soon; after that the file is being written, for however long
+// that takes.
 var settleSteps = [...]time.Duration{
 	3 * time.Millisecond, time.Second, time.Second, 2 * time.Second,
 	4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second,
@@ -21,7 +21,7 @@ var settleSteps = [...]time.Duration{
 const (
 	// maxUnsettled bounds the created files that are waited for (some 10 MB).
 	maxUnsettled = 65_536
-	// settleBatch bounds how many files are taken up under the lock at once.
+	// settleBatch bounds how many files are taken under the lock at once.
 	settleBatch = 256
 )
 
@@ -55,20 +55,21 @@ type unsettledState uint8
 const (
 	unseen  unsettledState = iota // nobody has looked yet whether it is being written
 	writing                       // it is, and its close is waited for
-	// early: a link to a file that is being written was passed on as it is, so
-	// that its name is on the remotes, and is passed on again after the close.
+	// early: a link to a file that is being written was passed on with its present content, so that
+	// the name is on the remotes; it is passed on again after the close.
 	early
-	// glance: it was passed on when it was created, and only whether it has
-	// several names is looked at, once.
+	// glance: the file was passed on when it was created; one look is to tell whether it has
+	// several names.
 	glance
 )
 
-// linkStep is the wait after which a link to a file that is being written is
-// passed on as it is, some 4 s after it was made. A program may hold a file open
-// for days; a file that is being created is waited for all that time.
+// linkStep is the wait after which a link to a file that is being written is passed on with its
+// present content, about 4 s after it was made. A program may hold a file open for days; a file
+// that is being created is waited for all that time.
 const linkStep = 3
 
-// ticket is a file's turn. It is void when the file's id is another by then.
+// ticket is a place in a queue for the next look at a file. It is void when the path has another id
+// by then.
 type ticket struct {
 	path string
 	id   uint64
@@ -86,7 +87,7 @@ func newSettler(opt *Options, settled func(string)) *settler {
 // add starts to wait for a created file; false means that there is no room.
 func (s *settler) add(path string) bool { return s.start(path, unseen) }
 
-// glance has a created file looked at that was passed on already.
+// glance has a look taken at a created file that was passed on already.
 func (s *settler) glance(path string) {
 	if s.several != nil {
 		s.start(path, glance)
@@ -106,8 +107,8 @@ func (s *settler) start(path string, state unsettledState) bool {
 	return true
 }
 
-// cancel ends the wait: the file's close came, or its name is another's. It
-// tells whether the file was waited for.
+// cancel ends the wait because the file's close came, or its name belongs to another file. It tells
+// whether the file was waiting.
 func (s *settler) cancel(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +144,7 @@ func (s *settler) queueLocked(t ticket, now time.Time) {
 	t.due = now.Add(settleSteps[t.step])
 	q := &s.queues[t.step]
 	if len(q.list)-q.head > 2*maxUnsettled {
-		// The looks do not keep up (a file system hangs): void tickets go.
+		// The looks do not keep up (a file system hangs): void tickets are dropped.
 		q.keep(func(t ticket) bool { return s.files[t.path].id == t.id })
 	}
 	if q.push(t) {
@@ -216,7 +217,7 @@ func (s *settler) due() ([]ticket, time.Duration) {
 	return due, next
 }
 
-// visit looks at one file and marks it, forgets it or waits on.
+// visit looks at one file and marks it, forgets it or has it wait on.
 func (s *settler) visit(t ticket) {
 	s.mu.Lock()
 	u := s.files[t.path]
@@ -235,7 +236,7 @@ func (s *settler) visit(t ticket) {
 	}
 }
 
-// next is what follows a look: true when the file is to be passed on now.
+// next decides what follows a look; it is true when the file is to be passed on now.
 func (s *settler) next(t ticket, seen sight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,7 @@ type found uint8
 const (
 	complete found = iota // no close will come: it is dirty
 	wait                  // look again later
-	absent                // nothing to do: whatever comes is an event of its own
+	absent                // nothing to do: whatever comes there has an event of its own
 )
 
 // fingerprint tells whether a file has changed between two looks.
@@ -32,8 +32,8 @@ type sight struct {
 	several bool
 }
 
-// look looks at a created file without following links. What cannot be looked
-// at counts as complete: a run tells what is wrong with it.
+// look looks at a created file without following links. A file that cannot be looked at counts as
+// complete: the run will report what is wrong with it.
 func look(root int, path string, step int, before fingerprint) (s sight) {
 	if root < 0 {
 		return sight{found: complete}
@@ -105,10 +105,9 @@ func openParent(root int, path string) (int, error) {
 	}
 }
 
-// closedForWriting asks by a read lease whether somebody has the file open for
-// writing: F_SETLEASE fails with EAGAIN then (fcntl(2)). It is not known when
-// the file cannot be opened, is not ours (CAP_LEASE), or its file system has
-// no leases.
+// closedForWriting asks by a read lease whether somebody has the file open for writing: F_SETLEASE
+// fails with EAGAIN then (fcntl(2)). known is false when the file cannot be opened or belongs to
+// another user (CAP_LEASE), or its file system has no leases.
 func closedForWriting(dir int, name string, want *unix.Stat_t) (closed, known bool) {
 	var fd int
 	err := retryEINTR(func() (err error) {
@@ -125,7 +124,7 @@ func closedForWriting(dir int, name string, want *unix.Stat_t) (closed, known bo
 	}
 	switch _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK); {
 	case err == nil:
-		// At once: a lease makes an open for writing wait for us.
+		// The lease is given back at once, for an open for writing has to wait for it.
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
 		return true, true
 	case errors.Is(err, unix.EAGAIN):

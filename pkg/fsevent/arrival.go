@@ -9,10 +9,10 @@ import (
 // a dot and six characters of mkstemp(3).
 const tempSuffix = 7
 
-// Received tells whether a receiver of rsync writes the file called name first
-// at from, a name in the directory called dir (no path). That is ".NAME.XXXXXX" beside it,
-// where a NAME with a dot before it gets no second one and a very long one is cut
-// short; or NAME in a directory of partly arrived files.
+// Received tells whether from, in a directory whose last component is dir, is the temporary name
+// under which a receiver of rsync writes the file called name. That is ".NAME.XXXXXX" beside it,
+// where a NAME with a dot before it gets no second one and a very long one is cut short; or NAME in
+// a directory of partly arrived files.
 func Received(dir, from, name string) bool {
 	switch dir {
 	case ".sersync-partial", ".rsync-partial", ".~tmp~":

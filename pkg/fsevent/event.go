@@ -1,7 +1,6 @@
-// Package fsevent is the seam to what watches a directory tree: what is seen
-// there, who sees it, and who is told. A back end (package inotify or fanotify) implements
-// Watcher and Files; everything else knows this package alone, and no number that
-// a kernel has for an event or for a watch.
+// Package fsevent is the seam to what watches a directory tree: events, watchers, and the handlers
+// that get the events. A back end (package inotify or fanotify) implements Watcher and Files; all
+// other packages know this package only, and neither a mask nor a watch descriptor of the kernel.
 package fsevent
 
 // Op is what happened to a path.
@@ -24,15 +23,14 @@ type Event struct {
 	Path string
 	Op   Op
 	Dir  bool
-	// Covered is set on Create and MovedTo of a directory once every
-	// directory below it is watched and listed: whatever changes there from
-	// now on is an event of its own, so a sync that starts after this event
-	// misses nothing.
+	// Covered is set on Create and MovedTo of a directory once every directory below it is watched
+	// and listed: every change there from now on has an event of its own, so a sync that starts
+	// after this event misses nothing.
 	Covered bool
 	// Arrived is set on MovedTo of a file that came from the name under which a
 	// receiver of rsync writes it: another host has put it here.
 	Arrived bool
-	// From is set on MovedTo of what came from another place in the tree, as far as
-	// the watcher knows: the path there. The MovedFrom of that path came before.
+	// From is set on MovedTo when the watcher knows that the entry came from another place in the
+	// tree: it is the path there. The MovedFrom of that path came before.
 	From string
 }

@@ -11,35 +11,33 @@ import (
 
 // Watcher watches one directory tree.
 type Watcher interface {
-	// Run watches until ctx ends, which is no error. It returns an error if the
-	// root cannot be watched at the start, and when it is not possible to go on; a
-	// root that disappears later is waited for. It is called once; all calls of h
-	// come from the calling goroutine, and all goroutines have ended when it
-	// returns.
+	// Run watches until ctx ends, which is no error. It returns an error if the root cannot be
+	// watched at the start, or if watching cannot go on. If the root disappears later it waits for
+	// its return. It is called once; all calls of h come from the calling goroutine, and all
+	// goroutines have ended when it returns.
 	Run(ctx context.Context, h Handler) error
 	// Stats may be called at any time, from any goroutine.
 	Stats() Stats
 }
 
-// Handler receives what a Watcher sees. Its methods are called one at a time
-// and must not block: they hand over and return.
+// Handler receives what a Watcher sees. Its methods are called one at a time and must not block:
+// they only pass on what they are told.
 //
-// Events may be duplicated, and may name a path that is no longer there. What
-// counts is that no change stays without an event, or else without a call of
-// Overflow, Mount or Uncovered, which says where to look.
+// Events may be duplicated, and may name a path that is no longer there. What counts is that every
+// change has an event, or is covered by a call of Overflow, Mount or Uncovered, which says where to
+// look.
 type Handler interface {
-	// Event is called for every event, in their order per directory.
+	// Event is called for every event. Events of one directory come in order.
 	Event(Event)
 	// Overflow says that events were lost; the watcher has repaired its watches
 	// when Repaired is called.
 	Overflow()
-	// Vanished is called before Repaired for each directory of which entries were
-	// lost without an event: they were there, as the watcher knows, and a listing
-	// after the overflow has not shown them. A watcher that keeps no inventory
-	// never calls it.
+	// Vanished is called before Repaired for each directory of which entries have disappeared
+	// without an event: the watcher knows that they were there, and a listing after the overflow
+	// did not have them. A watcher that keeps no inventory never calls it.
 	Vanished(dir string, entries *nameset.Set)
-	// Repaired is called after an overflow once every directory is watched
-	// again; what changed since the last good moment must be found by a scan.
+	// Repaired is called after an overflow once every directory is watched again; a scan must find
+	// what has changed since events were last complete.
 	Repaired()
 	// Root reports a change of the watch root.
 	Root(RootState)
@@ -57,7 +55,7 @@ type RootState uint8
 const (
 	RootWatched RootState = iota + 1 // the watches are set
 	RootGone                         // deleted, moved away or unmounted
-	RootBack                         // a directory stands at the path again, freshly watched
+	RootBack                         // there is a directory at the path again, and it is watched
 )
 
 // Stats is a snapshot of a Watcher's counters.

@@ -12,14 +12,13 @@ import (
 // Change is one entry that may have changed since the time of a scan.
 type Change struct {
 	Type uint8 // unix.DT_REG, unix.DT_DIR, ...
-	// Moved is set for a directory which may have been moved to this place:
-	// rename(2) sets the ctime of the directory and of its new parent, and of
-	// nothing below, so everything below it is suspect and is not reported on
-	// its own. Without it, a directory only had entries come or go, or its
-	// attributes changed.
+	// Moved is set for a directory which may have been moved to this place: rename(2) sets the
+	// ctime of the directory and of its new parent, and of nothing below, so everything below it
+	// may have changed, and is not reported on its own. Without Moved only entries of the directory
+	// have come or gone, or its attributes have changed.
 	Moved bool
-	// Below says that a directory above was reported as Moved: this entry was
-	// suspect already, and has changed itself. With ScanOptions.Each only.
+	// Below says that a directory above was reported as Moved, and that this entry has changed
+	// itself as well. It is set with ScanOptions.Each only.
 	Below bool
 	Size  int64
 	Mtime time.Time
@@ -35,9 +34,9 @@ type ScanOptions struct {
 	Workers int
 	// Skip tells which directories are left out with all below them.
 	Skip func(rel string) bool
-	// Each reports what has changed below a moved directory on its own, too.
+	// Each also reports each changed entry below a moved directory.
 	Each bool
-	// Error gets what could not be read: what is below it is unknown.
+	// Error is called for what could not be read, so that everything below it is unknown.
 	Error func(rel string, err error)
 }
 
@@ -51,7 +50,7 @@ type Count struct {
 // (utimes(2) can set an mtime back, never a ctime.) The path "" is the root.
 // report is called from several goroutines at once, in no particular order.
 //
-// Deleted names show only as a change of their directory.
+// A deleted name shows only as a change of its directory.
 func Changed(ctx context.Context, rootFD int, since time.Time, opt ScanOptions, report func(rel string, c Change)) (Count, error) {
 	s := scanner{opt: opt, sec: since.Unix(), nsec: int64(since.Nanosecond()), report: report}
 	o := WalkOptions{Workers: opt.Workers, Enter: s.enter, Entries: s.entries, Error: s.error}

@@ -16,8 +16,8 @@ const openFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CL
 // had been closed to stay within MaxOpen, so that part of it was not walked.
 var ErrMoved = errors.New("directory moved during the walk")
 
-// Dir is one directory of a walk. The callbacks get it open; it is theirs only
-// until they return.
+// Dir is one directory of a walk. The callbacks get it open, and must not use it after they have
+// returned.
 type Dir struct {
 	// Parent is nil for the directory where the walk started. Inside Enter
 	// the parent's FD is open too.
@@ -31,8 +31,8 @@ type Dir struct {
 	// Here says, in Enter, that the calling thread's working directory is this
 	// one: see WalkOptions.Chdir.
 	Here bool
-	// Mark and Inherit belong to the callbacks; a child finds its parent's
-	// through Parent. They are to be written in Enter only.
+	// Mark and Inherit are for the callbacks' own use; a child finds those of its parent through
+	// Parent. Only Enter may write them.
 	Mark    int64
 	Inherit bool
 
@@ -49,7 +49,7 @@ type hold uint8
 const (
 	owned    hold = iota // the walk's, which closes it
 	borrowed             // the caller's of Walk
-	parked               // nobody's: it is closed, and opened again when it is needed
+	parked               // it is closed, and opened again when it is needed
 )
 
 // Rel returns the path relative to the tree, without leading slash.
@@ -97,7 +97,7 @@ func OpenIn(dirfd int, name string) (int, error) {
 	}
 }
 
-// Vanished tells whether err only says that a name is no directory any more.
+// Vanished tells whether err only says that a name is no longer a directory.
 func Vanished(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }

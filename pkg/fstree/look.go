@@ -36,9 +36,9 @@ func Open(dir string) (*Root, error) {
 // unmounted, so it is opened for one piece of work and closed after it.
 func (r *Root) Close() { _ = unix.Close(r.fd) }
 
-// WorkingDir names the directory that was opened, wherever it is now, for a
-// child of this process to change to: what is mounted over the path, or took
-// its place, is not reached by it. It is valid while the root is open.
+// WorkingDir names the directory that was opened, wherever it is now, for a child of this process
+// to change to: it never leads to a directory that was mounted over the path or has taken its
+// place. It is valid while the root is open.
 func (r *Root) WorkingDir() string { return fmt.Sprintf("/proc/self/fd/%d", r.fd) }
 
 // FD is the root's descriptor, opened with O_PATH; it stays the caller's only
@@ -51,7 +51,7 @@ func (r *Root) Dir() string { return r.dir }
 // Identity is the root's device and inode.
 func (r *Root) Identity() (dev, ino uint64) { return r.dev, r.ino }
 
-// Stands tells whether the path still names the directory that was opened.
+// Stands tells whether the path still leads to the directory that was opened.
 func (r *Root) Stands() bool {
 	var st unix.Stat_t
 	return unix.Stat(r.dir, &st) == nil && st.Dev == r.dev && st.Ino == r.ino
@@ -67,8 +67,8 @@ const (
 	// Absent: ENOENT from our own lookup, the only evidence of absence there
 	// is. Found.At is the topmost missing ancestor, or the path itself.
 	Absent
-	// Obstructed: a symlink or another non-directory stands where the path
-	// needs a directory; Found.At is its path.
+	// Obstructed: a symlink or another non-directory is where the path needs a directory; Found.At
+	// is its path.
 	Obstructed
 	// Unknown: the look failed with Found.Err (EACCES, EIO, ESTALE, ...).
 	Unknown
@@ -111,7 +111,7 @@ func (l *Looker) Close() {
 	l.fd, l.parent = l.root.fd, ""
 }
 
-// Look tells what stands at path, relative to the root; "" is the root.
+// Look tells what is at path, relative to the root; "" is the root.
 func (l *Looker) Look(path string) Found {
 	if path == "" {
 		var f Found
@@ -143,9 +143,8 @@ func (l *Looker) Look(path string) Found {
 	}
 }
 
-// missing confirms that the parent a name is missing from still stands at its
-// path: a directory that was removed or moved while it was kept open is empty,
-// or holds other names.
+// missing confirms that the parent in which a name is missing is still at its path: a directory
+// that was removed or moved while it was kept open is empty, or holds other names.
 func (l *Looker) missing(path string) Found {
 	parent := l.parent
 	if parent == "" {
@@ -193,7 +192,7 @@ func (r *Root) OpenDir(path string) (int, error) {
 			Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 		}
 		fd, err := r.openat2(r.fd, path, &how)
-		// EPERM is what a seccomp profile that is older than the call answers.
+		// A seccomp profile that is older than the system call answers EPERM.
 		if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
 			return fd, err
 		}
@@ -240,7 +239,7 @@ func (r *Root) descend(path string) (fd int, at string, err error) {
 // directory, or cannot be looked at.
 func (r *Root) obstacle(path string, err error) Found {
 	fd, at, again := r.descend(path)
-	if again == nil { // it came back meanwhile: look again later
+	if again == nil { // the directory came back meanwhile: look again later
 		_ = unix.Close(fd)
 		return Found{State: Unknown, Err: fmt.Errorf("open %q: %w", path, err)}
 	}

@@ -44,8 +44,8 @@ func ReadMounts() (Mounts, error) {
 	return ParseMounts(last)
 }
 
-// ParseMounts reads the whole table. A line that does not parse is an
-// error: a mount that is overlooked would look like one that is gone.
+// ParseMounts reads the whole table. A line that cannot be parsed is an error: a mount that is
+// missed would look like one that is gone.
 func ParseMounts(data []byte) (Mounts, error) {
 	var table Mounts
 	for len(data) > 0 {
@@ -123,8 +123,8 @@ func (e Mount) Identifier() string {
 	return e.Source
 }
 
-// At returns the mount on which the directory at the absolute path lies: the
-// longest mount point, the latest of those.
+// At returns the mount on which the directory at the absolute path lies: the one with the longest
+// mount point, and of several there the latest.
 func (t Mounts) At(path string) Mount {
 	var best Mount
 	for _, e := range t {
@@ -141,8 +141,8 @@ type MountPoint struct {
 	Stacked []Mount
 }
 
-// Below returns the mount points strictly below the absolute path. autofs
-// triggers are left out: looking into them would mount what they wait for.
+// Below returns the mount points strictly below the absolute path. autofs triggers are left out:
+// looking into them would mount a file system.
 func (t Mounts) Below(root string) []MountPoint {
 	prefix := strings.TrimSuffix(root, "/") + "/"
 	var points []MountPoint
@@ -169,7 +169,7 @@ func (p MountPoint) Visible(fd int) (Mount, bool) {
 	var st unix.Statx_t
 	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT, unix.STATX_MNT_ID, &st)
 	if err != nil || st.Mask&unix.STATX_MNT_ID == 0 {
-		return p.Stacked[len(p.Stacked)-1], true // before Linux 5.8: believe the table
+		return p.Stacked[len(p.Stacked)-1], true // before Linux 5.8 only the table tells
 	}
 	for _, e := range p.Stacked {
 		if e.ID == st.Mnt_id {

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrChanged says that a path is not any more what a look has found there.
+// ErrChanged says that a path is no longer what a look has found there.
 var ErrChanged = errors.New("changed meanwhile")
 
-// Open opens the regular file at path, which a look of this looker has found, for
-// reading. It does not wait where something else stands there by now, a fifo for one,
-// and follows no link: the error is ErrChanged then. The caller closes the file.
+// Open opens the regular file at path, which a look of this looker has found, for reading. It
+// follows no link, and does not wait if the path is something else by now, such as a fifo: the
+// error is then ErrChanged. The caller closes the file.
 func (l *Looker) Open(path string) (*os.File, error) {
 	name, err := l.at(path)
 	if err != nil {
@@ -39,8 +39,8 @@ func (l *Looker) Open(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// Readlink returns what the link at path says. The error is ErrChanged where no link
-// stands any more.
+// Readlink returns the target of the link at path. The error is ErrChanged if the path is no longer
+// a link.
 func (l *Looker) Readlink(path string) (string, error) {
 	name, err := l.at(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func (l *Looker) Readlink(path string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// at makes the parent of a path the open one, and returns the path's last component.
+// at opens the parent of a path, and returns the path's last component.
 func (l *Looker) at(path string) (name string, err error) {
 	parent, name := "", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {

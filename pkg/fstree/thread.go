@@ -12,8 +12,8 @@ import (
 func onOwnThread(f func(own bool)) {
 	runtime.LockOSThread()
 	if unix.Gettid() == unix.Getpid() {
-		// The main thread never ends, and its working directory is the one that
-		// others see of the program. Held here, it is not the one that f gets.
+		// The main thread never ends, and its working directory is the one that other processes see
+		// of the program. While this goroutine is locked to a thread, f cannot get that one.
 		defer runtime.UnlockOSThread()
 		done := make(chan struct{})
 		go func() {

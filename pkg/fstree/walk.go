@@ -21,7 +21,7 @@ const (
 	perWorker = 16
 )
 
-// ErrSkip leaves the directory unlisted, for which Enter returns it.
+// ErrSkip, returned by Enter, leaves that directory unlisted.
 var ErrSkip = errors.New("skip directory")
 
 // WalkOptions configures a walk. The callbacks run in several goroutines at once;
@@ -36,9 +36,9 @@ type WalkOptions struct {
 	// nil allocates one.
 	Buffer []byte
 
-	// Chdir has the workers of a large walk stand in a directory while Enter is
-	// called for it, where Dir.Here says so. Each is then a thread with a working
-	// directory of its own (unshare(2), CLONE_FS); the program's is left alone.
+	// Chdir has the workers of a large walk change to a directory before Enter is called for it;
+	// Dir.Here says whether that was done. Each worker is then a thread with a working directory of
+	// its own (unshare(2), CLONE_FS); that of the program does not change.
 	Chdir bool
 
 	// Stamp is called right before a directory is opened.
@@ -51,8 +51,8 @@ type WalkOptions struct {
 	// Descend tells whether a directory found in d is to be opened; nil means
 	// all are.
 	Descend func(d *Dir, name string) bool
-	// Error gets what could not be opened or listed, with its path. A
-	// directory that vanished meanwhile is no error.
+	// Error is called for what could not be opened or listed. A directory that vanished meanwhile
+	// is no error.
 	Error func(d *Dir, name string, err error)
 }
 
@@ -77,13 +77,13 @@ func Walk(ctx context.Context, fd int, rel string, opt WalkOptions) error {
 	if opt.Stamp != nil {
 		start.Stamp = opt.Stamp()
 	}
-	// A descriptor that was listed before stands at its end.
+	// The position of a descriptor that was listed before is at the end.
 	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		return fmt.Errorf("lseek: %w", err)
 	}
 	w.active, w.running = 1, 1
-	// Who called cannot be made a thread with a directory of its own: it leaves
-	// a walk that turns out to be large to workers that can.
+	// The calling goroutine cannot be given a thread with a working directory of its own: it leaves
+	// a walk that turns out to be large to workers that have one.
 	l := lister{buf: buf, leaves: opt.Chdir}
 	w.visit(start, &l)
 	w.work(&l)
@@ -273,7 +273,7 @@ func (w *walker) push(d *Dir, l *lister) {
 	}
 }
 
-// help is one more worker.
+// help runs one more worker.
 func (w *walker) help() {
 	l := &lister{buf: make([]byte, defaultBuffer)}
 	if w.opt.Chdir {
@@ -297,8 +297,8 @@ func (w *walker) release(d *Dir, ref bool) {
 	last := d.refs == 0 && d.users == 0 && d.hold == owned
 	fd := d.FD
 	if last {
-		// A directory below may outlive it and be opened again from above: it
-		// must not find a descriptor here that is somebody else's by now.
+		// A directory below may outlive this one and be opened again from here: it must not find a
+		// descriptor number that belongs to another file by now.
 		d.FD, d.hold = -1, parked
 		w.open--
 	}
@@ -321,7 +321,7 @@ type lister struct {
 	names   []byte
 	ends    []int
 	items   []item
-	// leaves: the worker ends once there are others. own: it is a thread with
-	// a working directory of its own.
+	// leaves: the worker ends once there are others. own: its thread has a working directory of its
+	// own.
 	leaves, own bool
 }

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// walkShare is how many times longer than a walk took the next one waits:
-	// a program that writes such files all day must not keep the disk busy.
+	// walkShare: after a walk the next one waits this many times as long as the walk took, so that
+	// a program which writes such files all day does not keep the disk busy.
 	walkShare = 10
-	// mostLooked bounds what is remembered of past looks.
+	// mostLooked bounds how many past looks are remembered.
 	mostLooked = 65_536
 )
 
@@ -41,13 +41,13 @@ func (l *Links) findAll(ctx context.Context) {
 	}
 }
 
-// find marks the names of all files that are wanted now, and lets go of those
-// that have one name left.
+// find marks the names of all files that are wanted now, and stops watching those that have only
+// one name left.
 func (l *Links) find(ctx context.Context, now time.Time) {
 	wanted := l.take(now)
 	root := l.opt.Root()
 	if root == nil {
-		l.found() // its return is compared
+		l.found() // when the root is back, everything is compared
 		return
 	}
 	defer root.Close()
@@ -65,7 +65,7 @@ func (l *Links) find(ctx context.Context, now time.Time) {
 			}
 		}
 	}
-	if ctx.Err() != nil { // not to the end
+	if ctx.Err() != nil { // the walk was not finished
 		l.mu.Lock()
 		for id, w := range wanted {
 			delete(l.looked, id)
@@ -110,8 +110,8 @@ func (l *Links) mark(w want, names []string) {
 	}
 }
 
-// settle looks at a file that has lost a name, where it was met last. True when
-// nothing more has to be known of it.
+// settle looks at a file that has lost a name, at the path where it was last seen. It is true when
+// nothing more has to be found out about the file.
 func (l *Links) settle(root *fstree.Root, id fsevent.FileID) bool {
 	l.mu.Lock()
 	e := l.known[id]
@@ -133,9 +133,8 @@ func (l *Links) settle(root *fstree.Root, id fsevent.FileID) bool {
 	return true
 }
 
-// remember notes where a watched file is. It lets go of one that has no name in
-// the tree, and of one that has no other name and that nobody writes through a
-// name which is gone.
+// remember notes where a watched file is. It stops watching a file that has no name in the tree,
+// and a file that has only one name and is not open for writing.
 func (l *Links) remember(root *fstree.Root, id fsevent.FileID, names []string) {
 	alone := len(names) == 0 || len(names) == 1 && filterqueue.OnlyName(root.FD(), names[0], id.Dev, id.Ino)
 	l.mu.Lock()
@@ -152,7 +151,7 @@ func (l *Links) remember(root *fstree.Root, id fsevent.FileID, names []string) {
 
 func (l *Links) forgetLocked(id fsevent.FileID) {
 	if e := l.known[id]; e != nil && l.files != nil {
-		e.leaving = true // until the reader has come to its end
+		e.leaving = true // until the reader has seen the end of the watch
 		l.files.Forget(id)
 	}
 }
@@ -190,8 +189,8 @@ func (l *Links) Names(ctx context.Context, inodes map[uint64]bool) (out []string
 	return out
 }
 
-// visit walks the tree and visits what has one of these inode numbers, which
-// needs no look at any other entry.
+// visit walks the tree and visits every entry that has one of these inode numbers; no other entry
+// is looked at.
 func (l *Links) visit(ctx context.Context, root *fstree.Root, inodes map[uint64]bool, visit func(dir int, name, rel string)) {
 	fd, err := fstree.OpenIn(root.FD(), ".")
 	if err != nil {

@@ -26,7 +26,7 @@ func (l *Links) learnAll(ctx context.Context) {
 	}
 }
 
-// learn looks at what is waiting now.
+// learn looks at the places that wait now.
 func (l *Links) learn(ctx context.Context) {
 	l.mu.Lock()
 	places := l.places
@@ -42,7 +42,7 @@ func (l *Links) learn(ctx context.Context) {
 	}()
 	root := l.opt.Root()
 	if root == nil {
-		return // its return is compared, and looked at as a whole
+		return // when the root is back, the whole tree is compared and looked at
 	}
 	defer root.Close()
 	paths := make([]string, 0, len(places))
@@ -90,7 +90,7 @@ func (l *Links) learnName(root *fstree.Root, path string, p place) {
 	}
 	dir, err := root.OpenDir(parent)
 	if err != nil {
-		return // its going is an event
+		return // its deletion has an event
 	}
 	defer func() { _ = unix.Close(dir) }()
 	l.watch(dir, name, path, p)
@@ -139,7 +139,7 @@ func (l *Links) learnTree(ctx context.Context, root *fstree.Root, path string, p
 	}
 }
 
-// sweep has those files looked for that the look at the whole tree has not met.
+// sweep has the files looked for that the look at the whole tree has not found.
 func (l *Links) sweep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,8 +150,8 @@ func (l *Links) sweep() {
 	}
 }
 
-// watch watches the file of several names at name in dir, and asks for its names
-// where its content has changed since: before the watch stood nobody told.
+// watch watches the file of several names at name in dir, and has its names looked for if its
+// content has changed since, for before it was watched there was no event.
 func (l *Links) watch(dir int, name, path string, p place) {
 	fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -164,8 +164,8 @@ func (l *Links) watch(dir int, name, path string, p place) {
 	}
 	id := idOf(&st)
 	fresh := l.add(fd, id, path)
-	// The content and the number of names after the watch stood: what comes
-	// later has an event.
+	// The content and the number of names are read after the watch was set: later changes have
+	// events.
 	if unix.Fstat(fd, &st) != nil {
 		return
 	}

@@ -1,13 +1,12 @@
 // Package hardlinks makes every name of a file dirty when the file is written
 // through one of them.
 //
-// The watch of a directory reports a write under the name by which the file
-// was opened, and only while that name is there: after the name was removed,
-// replaced or moved away, the write has no event, and a look at the name finds
-// another file or nothing. So which files have several names must be known
-// before they are written. Each such file is watched itself, by its inode; the
-// names are looked for, in one walk for all that was written meanwhile, when
-// it has changed. Files of one name cost nothing.
+// The watch of a directory reports a write under the name by which the file was opened, and only
+// while that name is there: after the name was removed, replaced or moved away, the write has no
+// event, and a look at the name finds another file or nothing. So which files have several names
+// must be known before they are written. Each such file is watched itself, by its inode. When it
+// has changed its names are looked for, in one walk for all files that were written meanwhile.
+// Files with one name cost nothing.
 package hardlinks
 
 import (
@@ -31,23 +30,23 @@ type Options struct {
 	Root func() *fstree.Root
 	// Mark makes a path dirty for every lane of the root. It must not block.
 	Mark func(path string, f dirty.Flags)
-	// Skip tells which names nothing is sent for by events; of a directory,
-	// that nothing below it is.
+	// Skip tells which names are not sent when an event names them; for a directory it says that
+	// nothing below it is.
 	Skip func(path string, dir bool) bool
 	// Switches decide which changes count.
 	Switches confxml.Switches
-	// Files begins to watch single files, with Modify events beside the others
-	// where Switches ask for them. The Links close what it returns.
+	// Files makes a watcher of single files; modify asks for Modify events beside the others. The
+	// Links close it.
 	Files  func(modify bool) (fsevent.Files, error)
 	Logger *zap.Logger
 }
 
 const (
-	// mostFiles bounds the files that are watched. Each keeps about 1 KB in the
-	// kernel and 200 bytes here. Of a file beyond it the other names are found
-	// while the name that was written is still there, and else by the self-check.
+	// mostFiles bounds the files that are watched. Each keeps about 1 KB in the kernel and 200
+	// bytes here. The other names of a file beyond this number are found as long as the name that
+	// was written is still there, and otherwise by the self-check.
 	mostFiles = 131_072
-	// mostPlaces bounds the places that wait to be looked at; more become one
+	// mostPlaces bounds the places that wait to be looked at; more than that are replaced by one
 	// look at the whole tree.
 	mostPlaces = 65_536
 	// clockGrain is by how much the times of files may lag behind the clock:
@@ -72,24 +71,24 @@ type Links struct {
 	looked map[fsevent.FileID]time.Time
 	// learning and finding are the earliest times of what is being worked on.
 	learning, finding time.Time
-	// refused: the kernel, or the bound, kept a file from being watched, and
-	// that has been said.
+	// refused says that a file could not be watched, because of the kernel or of mostFiles, and
+	// that this was logged.
 	refused bool
 }
 
 // entry is a file that is watched.
 type entry struct {
-	path  string // where it was met last
+	path  string // where it was last seen
 	round uint64 // of the look at the whole tree in which it was met last
-	// leaving: its watch was ended, and what happened before is still read.
+	// leaving says that its watch was ended, and earlier events are still being read.
 	leaving bool
 }
 
-// place is a path at which files of several names may stand.
+// place is a path at which there may be files with several names.
 type place struct {
 	since time.Time
 	tree  bool // with all below it
-	// written: a file there was written at since; otherwise its time tells.
+	// written says that a file there was written at since; otherwise its time tells when.
 	written bool
 }
 
@@ -97,8 +96,8 @@ type place struct {
 type want struct {
 	since time.Time
 	flags dirty.Flags // of the marks
-	// changed: its names are marked. Otherwise it has lost a name, and it is
-	// only to be known where it is now and whether it still has several.
+	// changed says that its names have to be marked. Otherwise it has lost a name, and all that has
+	// to be found out is where it is and whether it still has several.
 	changed bool
 }
 
@@ -114,8 +113,8 @@ func New(opt Options) *Links {
 	}
 }
 
-// Met tells that a regular file with several names stands at path; written,
-// that its content changed at since. A file that is watched has said so itself.
+// Met says that a regular file with several names is at path; written says that its content changed
+// at since. It does nothing for a file that is watched, whose own events say that.
 func (l *Links) Met(path string, id fsevent.FileID, since time.Time, written bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,17 +127,17 @@ func (l *Links) Met(path string, id fsevent.FileID, since time.Time, written boo
 	}
 }
 
-// Dropped tells that something was done to a name which goes to no lane, and
-// which nobody else looks at; written, that a file there was written.
+// Dropped says that something happened to a name whose events go to no lane, so that nobody else
+// looks at it; written says that a file there was written.
 func (l *Links) Dropped(path string, written bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.placeLocked(path, place{since: time.Now(), written: written})
 }
 
-// Arrived tells that a directory came to path at since, and that what comes
-// into being below it from now on has events of its own. The path "" stands for
-// the whole tree: then what is watched and has only one name left is forgotten.
+// Arrived says that a directory came to path at since, and that whatever is created below it from
+// now on has events of its own. The path "" stands for the whole tree: then files that are watched
+// and have only one name left are forgotten.
 func (l *Links) Arrived(path string, since time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,9 +191,8 @@ func wake(c chan struct{}) {
 	}
 }
 
-// Oldest is since when a name may be without its content on the remotes,
-// without being dirty; zero when there is none. A watermark must not pass it:
-// the time of such a file is older than that.
+// Oldest is the earliest time since when the remotes may lack a change under a name that is not
+// dirty yet; zero when there is none. A watermark must not pass it.
 func (l *Links) Oldest() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,8 +224,8 @@ func (l *Links) Pending() (n int) {
 	return n
 }
 
-// Inherit takes over what another Links knew of the same watch root, and what
-// it had not looked at. Its Run must have returned.
+// Inherit takes over what another Links knew of the same watch root, and the places that it had not
+// looked at yet. Its Run must have returned.
 func (l *Links) Inherit(old *Links) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
@@ -248,7 +246,7 @@ func (l *Links) Inherit(old *Links) {
 		wake(l.opened)
 		return
 	}
-	// Other events are wanted of the same files.
+	// The events of the watched files differ from those that are wanted now.
 	l.placeLocked("", place{since: time.Now(), tree: true})
 }
 
@@ -306,7 +304,7 @@ func (l *Links) event(e fsevent.FileEvent) {
 	case fsevent.Attrib:
 		w.changed = sw.Attrib
 	case fsevent.Create, fsevent.MovedFrom, fsevent.MovedTo:
-		// The name of a file is no event of the file itself.
+		// A move of the name is no event of the file itself.
 	}
 	if l.known[e.ID] != nil {
 		l.wantLocked(e.ID, w)

@@ -23,13 +23,13 @@ const (
 // config is the configuration of the NATS server in its own language, of which JSON is
 // a part.
 //
-// Streams live in the account HUB, which the source's key belongs to. Each edge has an
-// account of its own, into which the subjects of its trees are imported, and the few
-// requests that it may make. Permissions alone would not do: a server sends the answer
-// to a request to whatever subject the request names, with its own rights. In the account
-// of an edge there is no stream and nobody else who could receive such an answer.
+// Streams live in the account HUB, which the source's key belongs to. Each edge has an account of
+// its own, into which the subjects of its trees are imported, and the few requests that it may
+// make. Permissions alone would not be enough: a server sends the answer to a request, with its own
+// rights, to whatever subject the request names. In the account of an edge there is no stream, and
+// nobody else who could receive such an answer.
 //
-// Without streams no account has any: whoever asks for them is told so at once.
+// Without streams no account has JetStream: a request for a stream is refused at once.
 func config(opt Options, r roster.Roster, streams bool) ([]byte, error) {
 	here := object{
 		"users":   []object{{"nkey": r.Source}, {"nkey": r.Admin}},
@@ -77,8 +77,9 @@ const (
 	// maxPending is how many bytes may wait for one edge that does not read: beyond it
 	// the connection is closed, and the edge catches up from the stream.
 	maxPending = 16 << 20
-	// What one edge may have at a time: some connections that the hub has not yet seen to
-	// be dead, and on each the subscriptions of its trees. What an edge sends is small.
+	// The limits of one edge: a few connections, since the hub may not have noticed yet that
+	// earlier ones are dead, and on each the subscriptions of its trees. The messages of an edge
+	// are small.
 	edgeConnections   = 8
 	edgePayload       = 32 << 10
 	edgeSubscriptions = 64 // and treeSubscriptions for each tree
@@ -113,7 +114,7 @@ func infoSubjects(e roster.Edge) (list []string) {
 	return list
 }
 
-// exports are what edges may import, each the subjects of its own.
+// exports are the subjects that edges may import, each edge its own.
 func exports(r roster.Roster) []object {
 	list := []object{}
 	seen := map[string]bool{}
@@ -154,8 +155,9 @@ func edge(e roster.Edge) object {
 	for _, s := range append(append([]string{}, may.ask...), may.askMany...) {
 		imports = append(imports, object{"service": object{"account": hubAccount, "subject": s}})
 	}
-	// The server imports its own API into every account. A request that both imports
-	// match would be answered twice, once with the refusal of an account without streams.
+	// The server imports its own API into every account. A request that matches both this import
+	// and that of the server would be answered twice, once with the refusal for an account without
+	// streams.
 	mappings := object{}
 	for _, tree := range e.Trees {
 		mappings[stream.InfoSubject(tree)] = infoAlias + tree

@@ -26,12 +26,12 @@ type Options struct {
 	Listen string // ADDR:PORT
 	// Names are further host names and addresses under which the hub is reached.
 	Names []string
-	// MaxStore bounds all streams together, in bytes; 0: three quarters of what is free
-	// on the disk at the start, and of what they have.
+	// MaxStore bounds all streams together, in bytes; 0: three quarters of what is free on the disk
+	// at the start and of what the streams already take.
 	MaxStore int64
-	// Tidy removes what others than these edges have reported. It is called while the hub
-	// serves, at the start and after each change of the roster, until it succeeds: an edge
-	// that is removed may report until its connection is cut. May be nil.
+	// Tidy removes the reports of all but these edges. It is called while the hub serves, at the
+	// start and after each change of the roster, until it succeeds: a removed edge may report until
+	// its connection is cut. May be nil.
 	Tidy   func(ctx context.Context, edges []string) error
 	Logger *zap.Logger
 }
@@ -42,9 +42,9 @@ const DefaultListen = "127.0.0.1:4222"
 const (
 	// RosterEvery is how often a hub looks whether the roster has changed, and at its disk.
 	RosterEvery = 500 * time.Millisecond
-	// While fewer bytes than lowSpace are free no stream is open: a write that fails
-	// for want of space ends its stream silently, and the server never tries again.
-	// enoughSpace must be free before they are opened again.
+	// While fewer bytes than lowSpace are free no stream is open, because a write that fails for
+	// lack of space ends its stream silently, and the server never tries again. enoughSpace must be
+	// free before they are opened again.
 	lowSpace    = 8 << 20
 	enoughSpace = 32 << 20
 	readyWithin = 30 * time.Second
@@ -56,8 +56,8 @@ type Hub struct {
 	opt   Options
 	log   *zap.Logger
 	state state
-	// maxStore is what streams may take, of the server that runs: a server refuses to
-	// take a roster over together with less. Owned by Run.
+	// maxStore is what streams may take in the running server: the server refuses a new
+	// configuration in which that is less. Owned by Run.
 	maxStore int64
 }
 
@@ -136,8 +136,9 @@ func (h *Hub) Run(ctx context.Context, ready func(addr string)) error {
 // errFull says that there is no space for streams.
 var errFull = errors.New("the disk is full")
 
-// serveNothing answers everybody that nothing is stored, until there is space or ctx
-// ends. A server that has closed its streams does not answer at all.
+// serveNothing runs a server without streams, which answers every client that nothing is stored,
+// until there is space or ctx ends. A server that has merely closed its streams would not answer at
+// all.
 func (h *Hub) serveNothing(ctx context.Context) error {
 	opts, _, err := h.options(false)
 	if err != nil {
@@ -193,8 +194,8 @@ func stop(s *server.Server) {
 	s.WaitForShutdown()
 }
 
-// attend takes a changed roster over, and sees when the disk is full, until ctx ends.
-// failed tells that something could not be written.
+// attend applies a changed roster, and notices when the disk is full, until ctx ends. failed says
+// that something could not be written.
 func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options, seen time.Time, failed *atomic.Bool) error {
 	tick := time.NewTicker(RosterEvery)
 	defer tick.Stop()
@@ -221,8 +222,7 @@ func (h *Hub) attend(ctx context.Context, s *server.Server, opts *server.Options
 	}
 }
 
-// tidy has removed what others than the edges of the roster have reported, and tells
-// whether that is done.
+// tidy removes the reports of all but the edges of the roster, and tells whether that succeeded.
 func (h *Hub) tidy(ctx context.Context) bool {
 	r, err := roster.Read(h.opt.Dir)
 	if err == nil {
@@ -240,18 +240,17 @@ func (h *Hub) tidy(ctx context.Context) bool {
 	return err == nil
 }
 
-// reload has the server take over a changed roster. Edges that were removed lose their
-// connections.
+// reload has the server apply a changed roster. Edges that were removed lose their connections.
 func (h *Hub) reload(s *server.Server, port int) {
 	var err error
-	// The server connects the imports of an account that it did not have before only
-	// when it takes it over a second time (seen with 2.15.3).
+	// The server connects the imports of a new account only when the configuration is applied a
+	// second time (seen with 2.15.3).
 	for range 2 {
 		var opts *server.Options
 		if opts, _, err = h.options(true); err != nil {
 			break
 		}
-		opts.Port = port // where any one was asked for
+		opts.Port = port // if the configuration asks for any free port
 		if err = s.ReloadOptions(opts); err != nil {
 			break
 		}
@@ -288,8 +287,8 @@ func (h *Hub) options(streams bool) (*server.Options, time.Time, error) {
 	return o, seen, nil
 }
 
-// bound is how much streams may take: what was asked for, or three quarters of what they
-// have and could have.
+// bound is how much streams may take: MaxStore, or three quarters of what they take and of what is
+// free.
 func (h *Hub) bound() int64 {
 	if h.opt.MaxStore != 0 {
 		return h.opt.MaxStore
@@ -297,7 +296,7 @@ func (h *Hub) bound() int64 {
 	has := free(h.opt.Dir)
 	_ = filepath.WalkDir(filepath.Join(h.opt.Dir, storeDir), func(_ string, e fs.DirEntry, err error) error {
 		if err != nil {
-			return nil //nolint:nilerr // what cannot be seen does not count
+			return nil //nolint:nilerr // what cannot be read does not count
 		}
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
 			has += info.Size()
@@ -337,7 +336,7 @@ func (h *Hub) awaitSpace(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// logger hands the server's own lines over.
+// logger passes the server's own log lines on.
 type logger struct {
 	to     *zap.SugaredLogger
 	failed *atomic.Bool // set when something could not be written

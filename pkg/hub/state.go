@@ -8,11 +8,11 @@ import (
 	"github.com/sersync/sersync/pkg/hub/roster"
 )
 
-// state is what can be told of a hub that runs.
+// state is the state of a running hub.
 type state struct {
 	mu     sync.Mutex
 	server *server.Server // nil: none runs
-	reason string         // why it does not do what it should; empty: it does
+	reason string         // why the hub does not work as it should; empty: it does
 }
 
 func (s *state) set(to *server.Server, reason string) {
@@ -21,14 +21,14 @@ func (s *state) set(to *server.Server, reason string) {
 	s.server, s.reason = to, reason
 }
 
-// leave says that no server runs any more. Why it has ended stays.
+// leave says that no server runs any more. The reason stays.
 func (s *state) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.server = nil
 }
 
-// Snapshot is how a hub is.
+// Snapshot is the state of a hub.
 type Snapshot struct {
 	Serves      bool   // streams are open
 	Reason      string // why they are not, or what else is wrong
@@ -40,7 +40,7 @@ type Snapshot struct {
 	FreeBytes   int64 // on the disk
 }
 
-// Snapshot tells how the hub is now.
+// Snapshot returns the present state of the hub.
 func (h *Hub) Snapshot() Snapshot {
 	h.state.mu.Lock()
 	s, reason := h.state.server, h.state.reason

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// Temporary is the name of a file while it is being written, in the directory of its
-// place. It is removed whenever that directory is worked in again.
+// Temporary is the name of a file while it is being written, in the directory of its place. A
+// leftover is removed the next time an entry is applied in that directory.
 const Temporary = ".sersync-edge.part"
 
 // ErrObstructed says that the path of an entry leads through a link, or through
@@ -28,23 +28,23 @@ var ErrMount = errors.New("a file system is mounted there")
 // Done says what became of an entry.
 type Done struct {
 	Changed bool // the tree was not like that before
-	// Unheld says that the state could not be taken over whole: another owner, or a
-	// device, which only root can make.
+	// Unheld says that the entry could not be applied completely: the owner could not be set, or a
+	// device not be made, which only root can do.
 	Unheld bool
 }
 
-// Tree applies entries beneath one root. It belongs to one goroutine. The root stays
-// the caller's.
+// Tree applies entries beneath one root. It belongs to one goroutine. The root still belongs to the
+// caller.
 type Tree struct {
 	root   *fstree.Root
 	parent string // of fd
 	fd     int    // -1: none is open
-	// MayRemove is asked before a directory with all below it, or any other thing, is
-	// removed to make place for an entry of another type; nil: always.
+	// MayRemove is asked before anything (a directory with all below it, for instance) is removed
+	// because an entry of another type takes its place; nil: it may always be removed.
 	MayRemove func(path string) bool
 }
 
-// ErrHeld says that something stands in the way that may not be removed now.
+// ErrHeld says that something is in the way of an entry and may not be removed now.
 var ErrHeld = errors.New("what stands there may not be removed now")
 
 // New returns a Tree on an open root.
@@ -60,8 +60,8 @@ func (t *Tree) Close() {
 	t.fd, t.parent = -1, ""
 }
 
-// Apply brings the entry's path to its state. A file that is to be fetched, and a
-// tree, are not for this package. A path that is gone goes with all below it.
+// Apply brings the entry's path to its state. An entry whose content has to be fetched, or of a
+// tree, is an error. Gone removes the path with everything below it.
 func (t *Tree) Apply(e change.Entry) (Done, error) {
 	if e.State == change.Gone {
 		return t.remove(e.Path)
@@ -118,7 +118,7 @@ func (t *Tree) enter(path string, create bool) (string, error) {
 	return name, nil
 }
 
-// stands tells whether the open directory has not been removed meanwhile.
+// stands tells whether the open directory still exists.
 func (t *Tree) stands() bool {
 	var st unix.Stat_t
 	return unix.Fstat(t.fd, &st) == nil && st.Nlink > 0
@@ -149,7 +149,7 @@ func (t *Tree) make(path string) (int, error) {
 	return at, nil
 }
 
-// look tells what stands at a name; ok is false when nothing does.
+// look tells what has a name in the open directory; ok is false when nothing has it.
 func (t *Tree) look(name string) (st unix.Stat_t, ok bool, err error) {
 	err = unix.Fstatat(t.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) {
@@ -158,8 +158,8 @@ func (t *Tree) look(name string) (st unix.Stat_t, ok bool, err error) {
 	return st, err == nil, err
 }
 
-// clear removes what stands at a name when it cannot be replaced by a rename: a
-// directory, or anything where a directory is to be.
+// clear removes what has the name if a rename cannot replace it: a directory, or anything else in
+// the place of which a directory is to be made.
 func (t *Tree) clear(path, name string, st unix.Stat_t) error {
 	if t.MayRemove != nil && !t.MayRemove(path) {
 		return fmt.Errorf("%q: %w", path, ErrHeld)
@@ -171,8 +171,8 @@ func failed(what string, e change.Entry, err error) error {
 	return fmt.Errorf("%s %q: %w", what, e.Path, err)
 }
 
-// KeepRootTime sets the time of the root, in ns since 1970. A failure is no matter: the
-// next entry of the root brings it.
+// KeepRootTime sets the time of the root, in ns since 1970. A failure does not matter: the next
+// entry of the root sets it.
 func (t *Tree) KeepRootTime(at int64) {
 	t.Close()
 	if fd, err := t.root.OpenList(""); err == nil {

@@ -22,7 +22,7 @@ func (t *Tree) remove(path string) (Done, error) {
 		return Done{}, nil
 	}
 	if errors.Is(err, ErrObstructed) {
-		return Done{}, nil // so nothing stands at the path
+		return Done{}, nil // so the path does not exist
 	}
 	if err != nil {
 		return Done{}, err
@@ -41,9 +41,8 @@ func (t *Tree) remove(path string) (Done, error) {
 	return Done{Changed: true}, nil
 }
 
-// RemoveOne removes one path that a comparison has found: a file, or a directory that
-// is empty. What is not there any more, or has become a directory with something in
-// it, is left.
+// RemoveOne removes one path that a comparison has found: a file, or a directory that is empty. If
+// the path no longer exists, or is now a directory with something in it, nothing is done.
 func (t *Tree) RemoveOne(path string) (Done, error) {
 	name, err := t.enter(path, false)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, ErrObstructed) {
@@ -70,7 +69,7 @@ func (t *Tree) RemoveOne(path string) (Done, error) {
 	return Done{Changed: true}, nil
 }
 
-// deepest is how many directories may stand in one another; each holds a descriptor.
+// deepest is how deep directories may be nested; each level takes a descriptor.
 const deepest = 512
 
 var errDeep = errors.New("too many directories in one another")
@@ -125,7 +124,7 @@ func removeBelow(at int, name string, st unix.Stat_t, dev uint64, depth int) err
 	return gone(unix.Unlinkat(at, name, unix.AT_REMOVEDIR))
 }
 
-// gone is err, unless it says that the name is not there any more.
+// gone returns err, or nil if err says that the name no longer exists.
 func gone(err error) error {
 	if errors.Is(err, unix.ENOENT) {
 		return nil

@@ -14,8 +14,8 @@ import (
 // modeBits are the bits of st_mode that chmod(2) sets.
 const modeBits = 0o7777
 
-// file writes a file beside its place and renames it. One that has the content already
-// only gets its attributes.
+// file writes a file beside its place and renames it. A file that has the content already only gets
+// its attributes.
 func (t *Tree) file(name string, e change.Entry) (Done, error) {
 	st, there, err := t.look(name)
 	if err != nil {
@@ -81,8 +81,8 @@ func (t *Tree) write(e change.Entry) (unheld bool, err error) {
 	return unheld, errors.Join(err, f.Close())
 }
 
-// own gives something its owner. Who is not root keeps what the kernel lets it, and
-// says so.
+// own sets the owner. Without root's rights it sets what the kernel allows, and returns that the
+// owner is not that of the entry.
 func (t *Tree) own(chown func(uid, gid int) error, e change.Entry) (unheld bool, err error) {
 	err = chown(int(e.UID), int(e.GID))
 	if !errors.Is(err, unix.EPERM) {
@@ -108,8 +108,8 @@ func (t *Tree) adjust(name string, e change.Entry, st unix.Stat_t) (done Done, e
 		done.Changed = !done.Unheld
 	}
 	if e.State != change.Link && (done.Changed || st.Mode&modeBits != e.Mode&modeBits) {
-		// Only a link would be followed by this call, and none stands here: whoever
-		// may put one here may change the mode of what it owns anyway.
+		// The call could only go wrong with a link, and here is none: whoever may put one here may
+		// change the mode of what it owns anyway.
 		if err := t.chmod(name, e); err != nil {
 			return done, failed("set the mode of", e, err)
 		}
@@ -124,8 +124,8 @@ func (t *Tree) adjust(name string, e change.Entry, st unix.Stat_t) (done Done, e
 	return done, nil
 }
 
-// chmod sets a mode through a descriptor of what stands there, so that a link which
-// comes in between is not followed (O_PATH, and fchmod by /proc).
+// chmod sets a mode through a descriptor of the file (O_PATH, and chmod by /proc), so that a link
+// which is put there meanwhile is not followed.
 func (t *Tree) chmod(name string, e change.Entry) error {
 	fd, err := unix.Openat(t.fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -216,7 +216,7 @@ func (t *Tree) special(name string, e change.Entry) (Done, error) {
 	return t.place(name, e, st, there)
 }
 
-// place puts a link or special file, which was made beside its place, there.
+// place moves a link or special file, which was made under a temporary name, to its place.
 func (t *Tree) place(name string, e change.Entry, old unix.Stat_t, there bool) (Done, error) {
 	done, err := t.fresh(Temporary, e)
 	if err == nil && there && old.Mode&unix.S_IFMT == unix.S_IFDIR {
@@ -231,7 +231,7 @@ func (t *Tree) place(name string, e change.Entry, old unix.Stat_t, there bool) (
 	return done, nil
 }
 
-// fresh gives what was just made at a name its attributes.
+// fresh sets the attributes of what was just made.
 func (t *Tree) fresh(at string, e change.Entry) (Done, error) {
 	st, _, err := t.look(at)
 	if err != nil {

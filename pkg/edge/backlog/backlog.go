@@ -10,11 +10,11 @@ import (
 
 // Limits bound a Backlog; zero fields take the defaults.
 type Limits struct {
-	Paths   int   // beyond them the tree is compared as a whole; default 100,000
-	Content int64 // bytes of content that waits; what is beyond is fetched; default 32 MiB
+	Paths   int   // most paths that are kept; with more the tree is compared as a whole; default 100,000
+	Content int64 // most bytes of content that are kept; files beyond that are fetched; default 32 MiB
 }
 
-// Backlog is the set. It belongs to one goroutine.
+// Backlog is what an edge has not applied yet. It belongs to one goroutine.
 type Backlog struct {
 	limits  Limits
 	waiting map[string]*Item // not in flight
@@ -43,17 +43,17 @@ func New(limits Limits) *Backlog {
 	}
 }
 
-// Len is how many paths are not as the stream says, those in flight included.
+// Len is how many paths have not the state of the stream yet, those in flight included.
 func (b *Backlog) Len() int { return len(b.waiting) + len(b.flying) }
 
 // Flying is how many of them are in flight.
 func (b *Backlog) Flying() int { return len(b.flying) }
 
-// Full says that no further message should be taken: what waits are removals, which
-// cannot be merged.
+// Full says that no further message should be taken: the waiting items are removals, which cannot
+// be replaced by a comparison.
 func (b *Backlog) Full() bool { return b.wipes >= b.limits.Paths }
 
-// Put takes an entry of the message at a mark.
+// Put adds an entry of the message that has the mark.
 func (b *Backlog) Put(e change.Entry, m Mark) {
 	if len(b.waiting) >= b.limits.Paths && b.waiting[e.Path] == nil && e.State != change.Gone {
 		b.collapse(m)
@@ -77,7 +77,7 @@ func (b *Backlog) Put(e change.Entry, m Mark) {
 	i := &Item{Entry: e, Since: earlier(since, old.Since), Needs: m.Generation}
 	switch {
 	case e.State == change.Dir && old.Entry.State == change.Tree:
-		i.Entry = old.Entry // a comparison brings the directory itself, too
+		i.Entry = old.Entry // the comparison also brings over the directory itself
 		i.Wipe = old.Wipe
 	case e.State == change.Dir && old.removes():
 		i.Wipe = true
@@ -88,7 +88,7 @@ func (b *Backlog) Put(e change.Entry, m Mark) {
 	b.add(i)
 }
 
-// Restore takes an item that was remembered over a restart.
+// Restore adds an item that was remembered over a restart.
 func (b *Backlog) Restore(i Item) {
 	b.Put(i.Entry, i.Since)
 	if w := b.waiting[i.Entry.Path]; w != nil && i.Wipe {
@@ -130,8 +130,9 @@ func (b *Backlog) inFlight(path string) bool {
 	return found
 }
 
-// dropBelow forgets what waits below a path that decides about all of it; removals
-// stay when it is only compared. It returns the oldest mark among what was dropped.
+// dropBelow drops the items that wait below a path whose own item decides about all of them. With
+// keepWipes removals stay, because a comparison alone does not remove. It returns the oldest of
+// oldest and the marks of the dropped items.
 func (b *Backlog) dropBelow(path string, keepWipes bool, oldest Mark) Mark {
 	if b.waitingBelow[path] == 0 {
 		return oldest
@@ -146,7 +147,7 @@ func (b *Backlog) dropBelow(path string, keepWipes bool, oldest Mark) Mark {
 	return oldest
 }
 
-// collapse makes one comparison of the whole tree of all that waits, removals aside.
+// collapse replaces all waiting items except removals by one comparison of the whole tree.
 func (b *Backlog) collapse(m Mark) {
 	root := &Item{Entry: change.Entry{State: change.Tree}, Since: m, Needs: m.Generation}
 	for _, i := range b.waiting {
@@ -176,7 +177,7 @@ func (b *Backlog) add(i *Item) {
 	b.enqueue(i)
 }
 
-// remove takes an item out of the set of what waits.
+// remove takes an item out of the waiting ones.
 func (b *Backlog) remove(i *Item) {
 	delete(b.waiting, i.Path())
 	count(b.waitingBelow, i.Path(), -1)
@@ -213,8 +214,8 @@ func (b *Backlog) clashes(i *Item) bool {
 	return found
 }
 
-// Local takes the next item that is applied. The caller gives it back with Return if
-// that fails.
+// Local takes out the next item that needs no fetching. If applying it fails the caller gives it
+// back with Return.
 func (b *Backlog) Local() (*Item, bool) {
 	var next *Item
 	b.local.each(func(i *Item) (keep, stop bool) {
@@ -241,8 +242,8 @@ func (b *Backlog) Local() (*Item, bool) {
 	return next, true
 }
 
-// Fetch takes what one run is to fetch: a tree alone, or up to limit files. Items that
-// have failed more than once come one by one. Each is given back with Landed or Failed.
+// Fetch takes out the items that one run is to fetch: a tree alone, or up to limit files. Items
+// that have failed more than once come one by one. Each is given back with Landed or Failed.
 func (b *Backlog) Fetch(limit int) []*Item {
 	var batch []*Item
 	b.fetch.each(func(i *Item) (keep, stop bool) {
@@ -256,7 +257,7 @@ func (b *Backlog) Fetch(limit int) []*Item {
 			return true, true
 		}
 		batch = append(batch, i)
-		// It flies at once: no path above or below comes into the same run.
+		// It is in flight at once, so that no path above or below it gets into the same run.
 		b.remove(i)
 		b.flying[i.Path()] = i
 		count(b.flyingBelow, i.Path(), 1)
@@ -265,14 +266,14 @@ func (b *Backlog) Fetch(limit int) []*Item {
 	return batch
 }
 
-// Landed says that an item that was in flight is as it is to be.
+// Landed says that an item in flight has been brought to its state.
 func (b *Backlog) Landed(i *Item) {
 	b.land(i)
 	b.unblock()
 }
 
-// Failed says that an item in flight is tried again, not before a time. A later entry
-// for its path takes its place.
+// Failed says that an item in flight has failed; it is tried again, but not before a time. If a
+// later entry for its path waits, that one takes its place.
 func (b *Backlog) Failed(i *Item, notBefore time.Time) {
 	b.land(i)
 	b.Return(i, notBefore)
@@ -284,8 +285,8 @@ func (b *Backlog) land(i *Item) {
 	count(b.flyingBelow, i.Path(), -1)
 }
 
-// Return takes back an item that has failed. What was said later counts, for its path
-// and for those above.
+// Return takes back an item of Local that has failed. A later entry for its path, or for one above,
+// counts instead.
 func (b *Backlog) Return(i *Item, notBefore time.Time) {
 	decided := false
 	up(i.Path(), func(dir string) bool {
@@ -306,12 +307,12 @@ func (b *Backlog) Return(i *Item, notBefore time.Time) {
 		return
 	}
 	b.add(i)
-	i.stamp++ // not before its time
+	i.stamp++ // its place in the queue is void: it waits for its time
 	i.due = notBefore
 	b.delayed = append(b.delayed, i)
 }
 
-// unblock lets everything that had to wait for another item be tried again.
+// unblock makes everything ready that had to wait for another item.
 func (b *Backlog) unblock() {
 	for _, i := range b.blocked {
 		if b.waiting[i.Path()] == i {
@@ -322,8 +323,8 @@ func (b *Backlog) unblock() {
 	b.blocked = b.blocked[:0]
 }
 
-// Wake makes what has failed ready when its time has come, and tells when the next
-// one is due; zero: none is.
+// Wake makes failed items ready whose time has come, and tells when the next one is due; zero: none
+// is.
 func (b *Backlog) Wake(now time.Time) (next time.Time) {
 	kept := b.delayed[:0]
 	for _, i := range b.delayed {
@@ -343,8 +344,8 @@ func (b *Backlog) Wake(now time.Time) (next time.Time) {
 	return next
 }
 
-// Oldest is the mark of the oldest message that is not carried out; ok is false when
-// all are.
+// Oldest is the mark of the oldest message that is not applied completely; ok is false when all
+// are.
 func (b *Backlog) Oldest() (m Mark, ok bool) {
 	for _, set := range []map[string]*Item{b.waiting, b.flying} {
 		for _, i := range set {
@@ -367,10 +368,9 @@ func (b *Backlog) Failing() (n int) {
 	return n
 }
 
-// Remember is what has to be known after a restart, in the order in which Restore is to
-// be called, and without content.
-// Where that is more than limit items, one comparison of the tree stands for all but
-// the removals.
+// Remember returns the items to be kept over a restart, in the order in which Restore is to be
+// called, and without content. With more than limit items, one comparison of the tree stands for
+// all but the removals.
 func (b *Backlog) Remember(limit int) []Item {
 	var all []Item
 	root := Item{Entry: change.Entry{State: change.Tree}}
@@ -396,13 +396,12 @@ func (b *Backlog) Remember(limit int) []Item {
 	if !few && root.Since != (Mark{}) {
 		all = append(all, root)
 	}
-	// What is above comes first, and of one path what was in flight.
+	// Directories come before what is below them, and of one path the item in flight comes first.
 	slices.SortStableFunc(all, func(a, b Item) int { return strings.Compare(a.Entry.Path, b.Entry.Path) })
 	return all
 }
 
-// up calls do for the path and every directory above it, the root "" last, until it
-// says false.
+// up calls do for the path and every directory above it, the root "" last, until do returns false.
 func up(path string, do func(string) bool) {
 	for do(path) && path != "" {
 		path = path[:max(0, strings.LastIndexByte(path, '/'))]
@@ -430,13 +429,13 @@ func earlier(a, b Mark) Mark {
 	return a
 }
 
-// Removes tells whether something waits that is removed.
+// Removes tells whether a removal waits.
 func (b *Backlog) Removes() bool { return b.wipes > 0 }
 
-// Applies tells whether Local may have something.
+// Applies tells whether Local may return an item.
 func (b *Backlog) Applies() bool { return len(b.local.slots) > 0 }
 
-// Decides tells whether something waits, or is in flight, that decides about a path.
+// Decides tells whether an item that waits or is in flight decides about a path.
 func (b *Backlog) Decides(path string) bool {
 	found := b.inFlight(path)
 	up(path, func(dir string) bool {

@@ -1,11 +1,11 @@
-// Package backlog is what an edge knows and has not carried out yet: for each path the
-// latest state that the stream has said.
+// Package backlog keeps what an edge knows from messages and has not applied yet: for each path the
+// latest state that a message has named.
 //
-// A later entry takes the place of an earlier one for the same path, so that order and
-// number of messages do no harm and memory is bounded by paths. What an edge fetches is
-// in flight meanwhile: an entry for the same path, or for one above or below it, waits
-// until that has ended, because an older file that arrives late must not replace a newer
-// one. What is more than the limits becomes one comparison of the whole tree.
+// A later entry takes the place of an earlier one for the same path, so that order and number of
+// messages do no harm and memory is bounded by paths. While a run fetches a path that path is in
+// flight: an entry for the same path, or for one above or below it, waits until the run has ended,
+// because an older file that arrives late must not replace a newer one. When there are more paths
+// than the limits allow, one comparison of the whole tree takes their place.
 //
 // The package does no I/O, starts no goroutine and reads no clock.
 package backlog

@@ -8,12 +8,12 @@ import (
 
 // Item is one path and what is to be done about it.
 type Item struct {
-	// Entry is the state that the path is to have. Its State is Gone when the path is
-	// to be removed and nothing follows.
+	// Entry is the state that the path is to have. Its State is Gone when the path is only to be
+	// removed.
 	Entry change.Entry
 	// Wipe says that everything at the path is removed before a Dir is made there.
 	Wipe bool
-	// Since is the mark of the oldest message that is not carried out for the path.
+	// Since is the mark of the oldest message about the path that has not been applied.
 	Since Mark
 	// Needs is the generation that an upstream must have for the path to be fetched
 	// from there.
@@ -22,7 +22,7 @@ type Item struct {
 	Attempt int
 
 	due   time.Time
-	stamp uint64 // of the latest enqueueing: earlier ones are void
+	stamp uint64 // of the latest place in a queue: earlier ones are void
 }
 
 // Mark is the place of a message in the stream.
@@ -33,7 +33,7 @@ type Mark struct {
 // Path is the path of the item.
 func (i *Item) Path() string { return i.Entry.Path }
 
-// Fetched tells whether the item is fetched and not applied.
+// Fetched tells whether the item has to be fetched by a run.
 func (i *Item) Fetched() bool {
 	return i.Entry.State == change.Tree || i.Entry.State == change.File && i.Entry.Fetch
 }
@@ -43,11 +43,11 @@ func (i *Item) removes() bool {
 	return i.Wipe || i.Entry.State != change.Dir && i.Entry.State != change.Tree
 }
 
-// wipes tells whether the item is a removal, which nothing else stands for.
+// wipes tells whether the item is a removal, which a comparison cannot replace.
 func (i *Item) wipes() bool { return i.Wipe || i.Entry.State == change.Gone }
 
-// slot is one place in a queue; it is void when the item was enqueued again later, or
-// has gone.
+// slot is one place in a queue; it is void when the item was enqueued again later, or no longer
+// waits.
 type slot struct {
 	item  *Item
 	stamp uint64
@@ -61,8 +61,8 @@ func (q *queue) push(i *Item) {
 	q.slots = append(q.slots, slot{i, i.stamp})
 }
 
-// each hands out the valid slots from the front, until take says stop; those for which
-// it says keep stay, in their order.
+// each hands out the items of valid slots from the front, until take returns stop; those for which
+// it returns keep stay, in their order.
 func (q *queue) each(take func(*Item) (keep, stop bool)) {
 	var kept []slot
 	seen := 0

@@ -40,8 +40,8 @@ func Handler(status func() Status) http.Handler {
 	return mux
 }
 
-// Serve answers on the places of a configuration until the context ends. That one of
-// them cannot be listened on is an error of start.
+// Serve answers on the socket and the address of a configuration until the context ends. If it
+// cannot listen on one of them, start returns the error.
 func Serve(ctx context.Context, conf edgexml.Status, status func() Status) error {
 	listeners, err := listen(ctx, conf)
 	if err != nil {

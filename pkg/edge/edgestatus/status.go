@@ -38,8 +38,8 @@ type Tree struct {
 	Name  string `json:"name"`
 	Dir   string `json:"dir"`
 	State string `json:"state"`
-	// Trouble is why the state is "trouble", Detail what the system says of it, and
-	// Remedy what to do.
+	// Trouble is why the state is "trouble", Detail the message of the system, and Remedy what to
+	// do.
 	Trouble string `json:"trouble,omitempty"`
 	Detail  string `json:"detail,omitempty"`
 	Remedy  string `json:"remedy,omitempty"`
@@ -47,8 +47,8 @@ type Tree struct {
 	// Sequence and Generation are of the last message up to which everything is here.
 	Sequence   uint64  `json:"sequence"`
 	Generation uint64  `json:"generation"`
-	Taken      uint64  `json:"taken"` // the last message that was read
-	Dirty      int     `json:"dirty"` // paths that are not as the stream says
+	Taken      uint64  `json:"taken"` // the last message whose entries are in the backlog or applied
+	Dirty      int     `json:"dirty"` // paths that have not the state of the stream yet
 	Failing    int     `json:"failing"`
 	Lag        float64 `json:"lag"` // seconds
 	Applied    uint64  `json:"applied"`
@@ -67,7 +67,7 @@ type Plugin struct {
 	LastError string `json:"last_error,omitempty"`
 }
 
-// Of is the tree of that name and directory with these figures.
+// Of makes the status of a tree from its figures.
 func Of(name, dir string, f follow.Figures, now time.Time) Tree {
 	t := Tree{
 		Name: name, Dir: dir, Sequence: f.Done.Sequence, Generation: f.Done.Generation, Taken: f.Taken.Sequence,
@@ -114,7 +114,7 @@ func (s Status) Level() int {
 	return level
 }
 
-// Coded is s with the codes of what it says.
+// Coded is s with the codes of its sentences.
 func (s Status) Coded() Status {
 	s.Said = map[string]words.Said{}
 	for _, t := range s.Trees {

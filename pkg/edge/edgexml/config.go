@@ -11,7 +11,7 @@ import (
 // Config is one edge.xml.
 type Config struct {
 	File string // as it was given
-	// Name is the edge's own: its reports stand under it, and mirrors are named by it.
+	// Name is the edge's own: it reports under this name, and others name it so as a mirror.
 	Name    string
 	Stream  Stream
 	State   string // the directory that remembers what has been applied; absolute
@@ -21,7 +21,7 @@ type Config struct {
 	Plugins []confxml.Plugin
 }
 
-// Stream is where the messages come from.
+// Stream is the hub from which the messages come.
 type Stream struct {
 	URL   string // one server or several, separated by commas
 	Creds string // file with the edge's key; empty: none
@@ -29,7 +29,7 @@ type Stream struct {
 	Line  int
 }
 
-// Status is where the edge tells how it is.
+// Status is where the edge shows its state.
 type Status struct {
 	Socket string // Unix socket; empty: none
 	Listen string // address of /metrics, /healthz and /status; empty: none
@@ -43,7 +43,7 @@ type Tree struct {
 	Deletions Deletions
 	// Adopt lets a directory that holds something already become the tree.
 	Adopt bool
-	// Serves says in the reports that others may fetch from here.
+	// Serves says that the reports tell others that they may fetch from here.
 	Serves    bool
 	Upstreams []Upstream
 	Plugins   []string // names of the plugins that are told of changes
@@ -84,7 +84,7 @@ const (
 	DeleteNone Deletions = "none"
 )
 
-// Problem is one mistake, or something that is noteworthy, in the file.
+// Problem is one mistake in the file, or a warning about it.
 type Problem struct {
 	File    string
 	Line    int // 0: the file as a whole
@@ -98,7 +98,7 @@ type Problem struct {
 // String is the problem on one line.
 func (p Problem) String() string { return p.at() + ": " + p.Message + "; " + p.Remedy }
 
-// Chinese is the same in Chinese.
+// Chinese is String in Chinese.
 func (p Problem) Chinese() string {
 	return p.at() + ": " + inChinese(p.Message) + "; " + inChinese(p.Remedy)
 }
@@ -115,7 +115,7 @@ func inChinese(text string) string {
 	return words.Chinese(cause) + "; " + words.Chinese(remedy)
 }
 
-// at is the place that it is about.
+// at is the place of the problem: file, line and element.
 func (p Problem) at() string {
 	at := p.File
 	if p.Line > 0 {
@@ -130,7 +130,7 @@ func (p Problem) at() string {
 	return at
 }
 
-// Problems are all that were found in a file.
+// Problems are all the problems of a file.
 type Problems []Problem
 
 // Fatal are those with which the edge cannot work.

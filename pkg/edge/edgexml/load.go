@@ -16,8 +16,8 @@ import (
 // maxFile is larger than any configuration.
 const maxFile = 1 << 20
 
-// Load reads the file. The error is about reading it at all; what is wrong in it is
-// among the problems.
+// Load reads the file. The error says that it could not be read at all; mistakes in it are among
+// the problems.
 func Load(file string) (Config, Problems, error) {
 	data, _, err := safefile.ReadInput(file, maxFile)
 	if err != nil {
@@ -93,8 +93,8 @@ func (r *reader) read(n *node, path string) values {
 	return v
 }
 
-// children sorts what stands below a node by name; what is unknown, or there once too
-// often, is said.
+// children sorts the elements below a node by name, and reports those that are unknown or there
+// once too often.
 func (r *reader) children(n *node, path string) map[string][]*node {
 	all := map[string][]*node{}
 	for _, c := range n.children {
@@ -248,7 +248,7 @@ func (r *reader) absolute(n *node, element, path string) {
 	}
 }
 
-// apart says when two trees have one name, or stand in one another.
+// apart reports two trees that have the same name, or of which one directory is inside the other.
 func (r *reader) apart() {
 	for i, a := range r.conf.Trees {
 		for _, b := range r.conf.Trees[:i] {

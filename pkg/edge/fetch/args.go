@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// Directory is where rsync writes files before they are put in place, below the root of
-// the tree. It is there only while something is fetched.
+// Directory is the directory below the root of the tree in which rsync writes files before it
+// renames them to their places. It exists only while something is fetched.
 const Directory = ".sersync-edge.fetch"
 
 // Options say how all runs of a tree are made.
@@ -18,7 +18,7 @@ type Options struct {
 	Replace bool // a directory with something in it may make way for a file
 }
 
-// common is what every run is given.
+// common are the arguments of every run.
 func common(u edgexml.Upstream) []string {
 	args := []string{
 		"--sockopts=TCP_NODELAY", "--no-motd", "--timeout=60", "--contimeout=15",

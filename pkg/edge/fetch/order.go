@@ -15,7 +15,7 @@ func Order(edge string, upstreams []edgexml.Upstream) []edgexml.Upstream {
 	weight := func(u edgexml.Upstream) uint64 {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(edge + "\x00" + u.Name()))
-		// The last bytes reach the high bits of FNV hardly at all.
+		// In FNV the last bytes have hardly any influence on the high bits.
 		x := h.Sum64()
 		x ^= x >> 33
 		x *= 0xff51afd7ed558ccd
@@ -25,8 +25,8 @@ func Order(edge string, upstreams []edgexml.Upstream) []edgexml.Upstream {
 	return ordered
 }
 
-// Eligible are the upstreams that have a generation, in their order. The source always
-// has. announced tells what a mirror has announced.
+// Eligible are the upstreams that have a generation, in their order. The source always has it;
+// announced tells which generation a mirror has announced.
 func Eligible(ordered []edgexml.Upstream, needs uint64, announced func(mirror string) (uint64, bool)) []edgexml.Upstream {
 	var able []edgexml.Upstream
 	for _, u := range ordered {
@@ -40,8 +40,8 @@ func Eligible(ordered []edgexml.Upstream, needs uint64, announced func(mirror st
 	return able
 }
 
-// SourcesFirst puts the source before the mirrors: what only this edge has is asked of
-// the one who knows.
+// SourcesFirst puts the source before the mirrors: only the source knows for certain what the tree
+// does not have.
 func SourcesFirst(upstreams []edgexml.Upstream) []edgexml.Upstream {
 	sorted := slices.Clone(upstreams)
 	slices.SortStableFunc(sorted, func(a, b edgexml.Upstream) int {

@@ -37,9 +37,9 @@ type Change struct {
 	Dir  bool
 }
 
-// Result is what became of a run.
+// Result is the result of a run.
 type Result struct {
-	// Failed are the items that are not as they are to be; the others are.
+	// Failed are the items that have not got their state; all others have.
 	Failed []*backlog.Item
 	// Err is why, for a person; nil when nothing has failed.
 	Err     error
@@ -53,10 +53,11 @@ var ErrNoUpstream = trouble.New("no mirror has announced to have the files yet, 
 // ErrFull says that the disk of the tree's directory has no room.
 var ErrFull = trouble.New("the disk of the directory is full", "make room there; the edge goes on by itself")
 
-// silence ends a run that moves nothing; the sender may have a large tree to list.
+// silence is how long a run may move no data before it is ended; the sender may have a large tree
+// to list.
 const silence = 10 * time.Minute
 
-// Pull fetches items of one run, as backlog.Fetch gives them out.
+// Pull fetches the items of one run, which come from backlog.Fetch.
 func (p *Puller) Pull(ctx context.Context, items []*backlog.Item) Result {
 	needs := uint64(0)
 	for _, i := range items {
@@ -68,7 +69,7 @@ func (p *Puller) Pull(ctx context.Context, items []*backlog.Item) Result {
 		next.Changed = append(res.Changed, next.Changed...)
 		res = next
 		if len(res.Failed) < len(items) || errors.Is(res.Err, ErrFull) || ctx.Err() != nil {
-			break // another upstream would do no better
+			break // another upstream would not help
 		}
 	}
 	return res
@@ -121,7 +122,7 @@ func (p *Puller) pullFrom(ctx context.Context, u edgexml.Upstream, items []*back
 	return res
 }
 
-// full is what the receiving rsync says when it cannot write.
+// full matches what the receiving rsync says when the disk is full.
 var full = regexp.MustCompile(`(?m)^rsync: (\[(receiver|generator)\] )?[^[].*(No space left on device|Disk quota exceeded)`)
 
 // names is the list for rsync's standard input.
@@ -138,8 +139,7 @@ func names(items []*backlog.Item) []byte {
 	return list
 }
 
-// unlike are the items whose files do not have the size and time that the stream has
-// said.
+// unlike are the items whose files do not have the size and time of their entries.
 func unlike(root *fstree.Root, items []*backlog.Item) (differ []*backlog.Item) {
 	look := root.Looker()
 	defer look.Close()
@@ -152,9 +152,9 @@ func unlike(root *fstree.Root, items []*backlog.Item) (differ []*backlog.Item) {
 	return differ
 }
 
-// Extras lists what only this edge has below a directory, what is inside of a directory
-// before the directory. It asks the first upstream that answers, the source before the
-// mirrors, and changes nothing.
+// Extras lists what only this edge has below a directory; the content of a directory comes before
+// the directory itself. It asks the first upstream that answers, the source before the mirrors, and
+// changes nothing.
 func (p *Puller) Extras(ctx context.Context, dir string, needs uint64) ([]string, error) {
 	err := error(ErrNoUpstream)
 	for _, u := range SourcesFirst(Eligible(p.Upstreams, needs, p.Announced)) {
@@ -203,7 +203,7 @@ func (p *Puller) run(ctx context.Context, u edgexml.Upstream, root *fstree.Root,
 	}
 	process, err := p.Launcher.Start(ctx, child.Command{
 		Program: p.Program, Args: args, Dir: root.WorkingDir(), Stdin: list, Inactivity: silence, Line: line,
-		Enclosed: true, // receiving takes rsync two processes
+		Enclosed: true, // to receive, rsync starts a second process
 	})
 	if err != nil {
 		return child.Ended{}, trouble.From(err, "rsync cannot be started", "install rsync on this host")
@@ -211,7 +211,7 @@ func (p *Puller) run(ctx context.Context, u edgexml.Upstream, root *fstree.Root,
 	return process.Wait(), nil
 }
 
-// problem is what a person should know about a run that has failed.
+// problem makes an error with reason and remedy of a run that has failed.
 func problem(u edgexml.Upstream, e child.Ended) error {
 	t := rsync.Target{Host: u.Host, Name: u.Module, User: u.User, PasswordFile: u.PasswordFile, Port: u.Port}
 	cause, _ := t.Explain(e.Stderr)

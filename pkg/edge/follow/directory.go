@@ -27,8 +27,8 @@ type directory struct {
 	tidied   bool
 }
 
-// lookEvery is how often the mounts below the directory are looked at while nothing is
-// deleted.
+// lookEvery is how often the mounts below the directory are looked at while nothing is to be
+// deleted; before a deletion they are always looked at.
 const lookEvery = 10 * time.Second
 
 func (d *directory) release() {
@@ -96,7 +96,7 @@ func (f *Follower) examine() error {
 		}
 		f.at.Directory, f.at.Dir = identity, f.opt.Tree.Dir
 		f.clock.dirty = true
-		f.save(true) // before the first file: what is here from now on is this edge's
+		f.save(true) // before the first file is written: from now on the directory belongs to this edge
 		if !f.figures.Position.None() {
 			f.at.Directory = brake.Identity{}
 			return &trouble.Error{Trouble: f.figures.Position}
@@ -111,12 +111,12 @@ func (f *Follower) examine() error {
 	return nil
 }
 
-// mayRemove tells whether what the source has said to be gone may be removed.
+// mayRemove tells whether a path that the source reports as gone may be removed.
 func (f *Follower) mayRemove(path string) bool {
 	return f.opt.Tree.Deletions != edgexml.DeleteNone && !f.dir.verdict.HoldsEvent(path)
 }
 
-// tidy removes the directory in which runs work, once none does.
+// tidy removes the working directory of runs once no run is under way.
 func (f *Follower) tidy() {
 	if f.flights.count > 0 || f.dir.tidied || f.dir.trouble != nil {
 		return

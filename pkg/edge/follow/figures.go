@@ -12,27 +12,27 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// Figures are how a Follower is.
+// Figures are the state of a Follower.
 type Figures struct {
 	Epoch change.Epoch
-	Known bool // the epoch is
-	// Applied up to here is everything; Taken is the last message that was read.
+	Known bool // the epoch is known
+	// Up to Done everything is applied; Taken is the last message that was put into the backlog.
 	Done, Taken backlog.Mark
 
 	// Newest is the last sequence that the stream held when the edge connected.
 	Newest uint64
 
 	Connected    bool
-	Disconnected trouble.Trouble // why not
+	Disconnected trouble.Trouble // why the edge is not connected
 	Directory    trouble.Trouble // why nothing can be applied; none: it can
 	Position     trouble.Trouble // why the position cannot be written; none: it can
 	Failure      trouble.Trouble // the latest failure of a path; none: none waits
 
-	Dirty     int       // paths that are not as the stream says
+	Dirty     int       // paths that have not the state of the stream yet
 	Failing   int       // of these, those that have failed
-	Waiting   int       // messages that were read and not taken
+	Waiting   int       // messages that were read and are not in the backlog yet
 	Comparing bool      // the whole tree is being compared
-	Behind    time.Time // since when something that is known is not applied; zero: all is
+	Behind    time.Time // since when a known change has not been applied; zero: everything is applied
 
 	Counts
 }
@@ -43,30 +43,30 @@ type Counts struct {
 	Fetched    uint64 // paths changed by runs
 	Removed    uint64 // paths removed by comparisons
 	Refused    uint64 // messages and entries that were refused
-	Unheld     uint64 // entries that could not be taken over whole
+	Unheld     uint64 // entries that could not be applied completely
 	Obstructed uint64 // entries whose path led through something that is no directory
-	Kept       uint64 // deletions that are not carried out by configuration
+	Kept       uint64 // deletions that the configuration does not allow
 }
 
-// InSync tells whether everything that the stream has said is applied, and whether it
-// would be known if it had said more.
+// InSync tells whether everything that the stream holds is applied, and whether the edge is
+// connected, so that it would know of more.
 func (f Figures) InSync() bool {
 	return f.Connected && f.Directory.None() && f.Dirty == 0 && f.Waiting == 0 && f.Taken.Sequence >= f.Newest
 }
 
-// Trouble is why the edge cannot go on; none: it does.
+// Trouble is what keeps the edge from going on; the zero value: nothing does.
 func (f Figures) Trouble() trouble.Trouble {
 	return cmp.Or(f.Directory, f.Disconnected, f.Failure, f.Position)
 }
 
-// Figures are how it is. It may be called from any goroutine.
+// Figures returns the present figures. It may be called from any goroutine.
 func (f *Follower) Figures() Figures {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.said
 }
 
-// say makes the figures of this round known.
+// say publishes the figures of this round.
 func (f *Follower) say(waiting int) {
 	g := &f.figures
 	g.Epoch, g.Known, g.Taken = f.at.Epoch, f.at.Known, f.at.Taken

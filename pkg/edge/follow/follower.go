@@ -26,17 +26,17 @@ const (
 	batch = 1000
 	// round is how many paths are applied before other events are looked at.
 	round = 2000
-	// saveEvery is how often the position is written while it changes: what was
-	// applied since is applied again after a crash.
+	// saveEvery is how often the position is written while it changes: after a crash everything
+	// that was applied since is applied again.
 	saveEvery = time.Second
 	// remember is how many paths the position lists one by one.
 	remember = 1000
-	// together is how many messages are taken before they are applied: of one path
-	// only the latest state is.
+	// together is how many messages are put into the backlog before they are applied: of each path
+	// only the latest state is then applied.
 	together = 16
 	// lookAgain is how often a directory in trouble is looked at.
 	lookAgain = 2 * time.Second
-	// unsureEvery is how often refused messages make the tree be compared.
+	// unsureEvery is how often the tree is compared, at most, because messages were refused.
 	unsureEvery = 10 * time.Minute
 )
 
@@ -56,10 +56,10 @@ type Options struct {
 	Source  Source
 	Fetcher Fetcher
 	File    *position.File
-	// Changed is told of every path that has been changed, by the loop; nil: nobody.
+	// Changed is called by the loop for every path that has been changed; nil: nothing is called.
 	Changed func(Changed)
 	Log     *zap.Logger
-	// Limits bound what is known and not carried out.
+	// Limits bound the backlog.
 	Limits backlog.Limits
 }
 
@@ -81,14 +81,14 @@ type Follower struct {
 	said Figures // of the latest round
 }
 
-// clock is when things are due.
+// clock holds when the next steps are due.
 type clock struct {
 	saved   time.Time // when the position was written
 	dirty   bool      // it has changed since
 	wake    time.Time // when a path is tried again; zero: none
 	look    time.Time // when the directory is looked at again; zero: it is fine
 	unsure  time.Time // when the tree was last compared because of refused messages
-	refused bool      // and one was refused since
+	refused bool      // a message was refused since
 }
 
 // flights are the runs that work.
@@ -97,8 +97,8 @@ type flights struct {
 	count  int
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
-	// rootTime is the time of the tree's root before the first of them, in ns; the
-	// directory in which they work changes it.
+	// rootTime is the time of the tree's root before the first run, in ns; the working directory of
+	// runs changes it.
 	rootTime int64
 }
 
@@ -106,9 +106,9 @@ type flights struct {
 type landing struct {
 	items  []*backlog.Item
 	result fetch.Result
-	// extras are what only this edge has, of a comparison that may remove them.
+	// extras are the paths that only this edge has, after a comparison that may remove them.
 	extras []string
-	err    error // of looking for them
+	err    error // of the search for extras
 }
 
 // New returns a Follower that has not started.
@@ -123,8 +123,8 @@ func New(opt Options) *Follower {
 	return &Follower{opt: opt, log: log, repeat: logging.NewRepeat(log), backlog: backlog.New(opt.Limits)}
 }
 
-// Run follows until the context ends. The error is about the position on disk: with it
-// nothing can be followed. Everything else is tried again.
+// Run follows until the context ends. It returns an error only when the position on disk cannot be
+// used, for then nothing can be followed. After any other error it tries again.
 func (f *Follower) Run(ctx context.Context) error {
 	if err := f.restore(); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (f *Follower) Run(ctx context.Context) error {
 	return nil
 }
 
-// restore takes over what is remembered.
+// restore reads the position and fills the backlog from it.
 func (f *Follower) restore() error {
 	at, err := f.opt.File.Load()
 	if errors.Is(err, position.ErrNew) {
@@ -190,7 +190,7 @@ func (f *Follower) loop(ctx context.Context, events <-chan event) {
 	}
 }
 
-// takeMore takes what has come meanwhile.
+// takeMore takes the messages that have come meanwhile.
 func (f *Follower) takeMore(in <-chan event) {
 	for range together {
 		select {
@@ -202,7 +202,7 @@ func (f *Follower) takeMore(in <-chan event) {
 	}
 }
 
-// next is how long nothing is due.
+// next is the time until something is due.
 func (f *Follower) next() time.Duration {
 	d := time.Hour
 	for _, at := range []time.Time{f.clock.wake, f.clock.look} {
@@ -222,7 +222,7 @@ func (f *Follower) next() time.Duration {
 	return max(d, 0)
 }
 
-// take puts what the reader has said into the backlog.
+// take puts a message of the reader into the backlog.
 func (f *Follower) take(e event) {
 	switch {
 	case e.err != nil:
@@ -263,7 +263,7 @@ func (f *Follower) taken(m backlog.Mark) {
 	f.clock.dirty = true
 }
 
-// compareAll makes the whole tree be compared: what is before a message is not known.
+// compareAll has the whole tree compared, because what came before a message is not known.
 func (f *Follower) compareAll(epoch change.Epoch, known bool, m backlog.Mark) {
 	f.log.Info("the whole tree is compared with the source", zap.Uint64("sequence", m.Sequence))
 	f.at.Epoch, f.at.Known = epoch, known
@@ -271,8 +271,8 @@ func (f *Follower) compareAll(epoch change.Epoch, known bool, m backlog.Mark) {
 	f.backlog.Put(change.Entry{State: change.Tree, Exact: true}, m)
 }
 
-// refuse leaves out a message that cannot be read. What it should have said is found by
-// a comparison, in which nothing is removed.
+// refuse leaves out a message that cannot be read. What it was about is found by a comparison,
+// which removes nothing.
 func (f *Follower) refuse(d Delivery, restart bool) {
 	f.figures.Refused++
 	f.repeat.Failed("message", "refused", "a message of the stream is refused", zap.Uint64("sequence", d.Sequence), zap.Error(d.Err))
@@ -285,7 +285,7 @@ func (f *Follower) refuse(d Delivery, restart bool) {
 	f.clock.refused = true
 }
 
-// unsure compares the tree when messages were refused, now and then.
+// unsure has the tree compared from time to time when messages were refused.
 func (f *Follower) unsure() {
 	if !f.clock.refused || time.Since(f.clock.unsure) < unsureEvery {
 		return
@@ -314,7 +314,7 @@ func (f *Follower) save(now bool) {
 	f.repeat.Recovered("position", "the position is written again")
 }
 
-// drain waits for what was begun and remembers the rest.
+// drain waits for the runs that are under way, and stores the rest of the backlog.
 func (f *Follower) drain() {
 	f.flights.cancel()
 	go func() {

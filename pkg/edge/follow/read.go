@@ -8,11 +8,11 @@ import (
 	"github.com/sersync/sersync/pkg/backoff"
 )
 
-// reader takes the messages of a stream from a sequence on. It goes on after every
-// failure, and tells the loop where it has to begin anew.
+// reader takes the messages of a stream from a sequence on. It goes on after every failure, and
+// tells the loop when messages are missing.
 type reader struct {
 	source Source
-	next   uint64 // 0: nothing is known
+	next   uint64 // the next sequence; 0: unknown
 	out    chan<- event
 }
 

@@ -30,14 +30,13 @@ var ErrLost = errors.New("the stream no longer holds the next message")
 type Source interface {
 	// Bounds asks what the stream holds.
 	Bounds(ctx context.Context) (Bounds, error)
-	// Follow hands over every message from a sequence on, in order and with none left
-	// out, until take says false or the context ends. Any other end is an error, after
-	// which Follow may be called again; ErrLost means that a message is missing for
-	// good.
+	// Follow hands over every message from a sequence on, in order and with none left out, until
+	// take returns false or the context ends. Any other end is an error, after which Follow may be
+	// called again; ErrLost means that a message is missing for good.
 	Follow(ctx context.Context, from uint64, take func(Delivery) bool) error
 }
 
-// Fetcher brings what does not travel in messages: a fetch.Puller.
+// Fetcher fetches what does not travel in messages: a fetch.Puller.
 type Fetcher interface {
 	Pull(ctx context.Context, items []*backlog.Item) fetch.Result
 	Extras(ctx context.Context, dir string, needs uint64) ([]string, error)
@@ -46,11 +45,11 @@ type Fetcher interface {
 // event is what the reader tells the loop.
 type event struct {
 	Delivery
-	// restart says that everything is to be compared: what is before the message, or
+	// restart says that everything is to be compared, because what came before the message, or
 	// before the sequence if there is no message, is not known.
 	restart bool
 	empty   bool // there is no message
-	// bounds come first whenever the reader has connected.
+	// bounds are set in the first event after each connection of the reader.
 	bounds *Bounds
 	err    error
 }

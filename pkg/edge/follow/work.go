@@ -20,7 +20,7 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// work carries out what can be carried out now.
+// work applies and starts whatever is ready now.
 func (f *Follower) work(ctx context.Context) {
 	f.unsure()
 	f.clock.wake = f.backlog.Wake(time.Now())
@@ -56,7 +56,7 @@ func (f *Follower) apply(ctx context.Context, root *fstree.Root) {
 			dirs = append(dirs, i.Entry)
 		}
 	}
-	// What was applied in a directory has changed its time.
+	// Applying entries in a directory has changed the directory's time.
 	for _, e := range slices.Backward(dirs) {
 		if !f.backlog.Decides(e.Path) {
 			_, _ = t.Apply(e)
@@ -64,7 +64,7 @@ func (f *Follower) apply(ctx context.Context, root *fstree.Root) {
 	}
 }
 
-// one applies one item and tells whether it is as it is to be.
+// one applies one item and tells whether its path has got its state.
 func (f *Follower) one(t *apply.Tree, i *backlog.Item) bool {
 	var done, wiped apply.Done
 	var err error
@@ -96,8 +96,8 @@ func (f *Follower) one(t *apply.Tree, i *backlog.Item) bool {
 	return true
 }
 
-// obstructed has rsync bring an entry whose path leads through something that is no
-// directory here: it puts a directory there if the source has one, and follows no link.
+// obstructed has rsync fetch an entry whose path leads through something that is no directory here:
+// rsync replaces it by a directory if the source has one there, and follows no link.
 func (f *Follower) obstructed(i *backlog.Item) {
 	e := change.Entry{Path: i.Path(), State: change.Tree}
 	if i.Entry.State == change.File {
@@ -154,8 +154,8 @@ func (f *Follower) depart(ctx context.Context, root *fstree.Root) {
 	}
 }
 
-// fly is one run. While it works, nothing below what it fetches is applied: what it
-// finds to be only here has not come meanwhile.
+// fly is one run. While it is under way, nothing below the paths that it fetches is applied; so
+// whatever it finds to be only here was here before.
 func (f *Follower) fly(ctx context.Context, items []*backlog.Item, exact bool) landing {
 	l := landing{items: items, result: f.opt.Fetcher.Pull(ctx, items)}
 	if !exact || len(l.result.Failed) > 0 {
@@ -166,15 +166,15 @@ func (f *Follower) fly(ctx context.Context, items []*backlog.Item, exact bool) l
 	if l.err != nil || len(l.extras) == 0 {
 		return l
 	}
-	// A file that was renamed while the source was listed is in no list. So each is
-	// asked for again.
+	// A file that was renamed while the source was being listed may be missing in the list. So the
+	// question is asked twice.
 	again, err := f.opt.Fetcher.Extras(ctx, i.Path(), i.Needs)
 	l.err = err
 	l.extras = slices.DeleteFunc(l.extras, func(path string) bool { return !slices.Contains(again, path) })
 	return l
 }
 
-// land takes the end of a run.
+// land handles the end of a run.
 func (f *Follower) land(l landing) {
 	f.flights.count--
 	f.clock.dirty = true
@@ -213,8 +213,7 @@ func (f *Follower) land(l landing) {
 	}
 }
 
-// removeExtras removes what a comparison has found to be only here, each path looked at
-// again.
+// removeExtras removes what a comparison has found only here. It looks at each path again before.
 func (f *Follower) removeExtras(l landing) error {
 	root, ok := f.enter(true)
 	if !ok {

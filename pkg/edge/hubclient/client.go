@@ -21,15 +21,15 @@ type Client struct {
 	edge string
 
 	mu  sync.Mutex
-	cut chan struct{} // closed when the connection is lost, and replaced
+	cut chan struct{} // closed, and replaced by another one, when the connection is lost
 	why error         // of the last loss
 }
 
 // patience is how long one answer of the server may take.
 const patience = 10 * time.Second
 
-// Connect begins to connect, and goes on trying for as long as the client is open: that
-// the hub is down is no error. A file that cannot be used is one.
+// Connect begins to connect, and goes on trying for as long as the client is open. It is no error
+// if the hub is down, but it is one if a file cannot be used.
 func Connect(ctx context.Context, conf edgexml.Stream, edge string) (*Client, error) {
 	return connect(ctx, conf, edge, nats.RetryOnFailedConnect(true))
 }
@@ -57,7 +57,7 @@ func connect(ctx context.Context, conf edgexml.Stream, edge string, more nats.Op
 	return c, nil
 }
 
-// lost ends what follows over the connection.
+// lost ends the subscriptions of the lost connection.
 func (c *Client) lost(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,8 +82,8 @@ func (c *Client) connection() (cut <-chan struct{}, why func() error) {
 // Close ends the connection.
 func (c *Client) Close() { c.conn.Close() }
 
-// Publish sends a report or an announcement. That it does not arrive is no error: the
-// next one does.
+// Publish sends a report or an announcement. It returns no error when the message does not arrive,
+// for the next one will.
 func (c *Client) Publish(subject string, data []byte) error {
 	if !c.conn.IsConnected() {
 		return nats.ErrDisconnected
@@ -105,7 +105,7 @@ func (c *Client) request(ctx context.Context, subject string, data []byte) (*nat
 	return m, nil
 }
 
-// flush returns when the server has seen everything that was sent.
+// flush returns when the server has processed everything that was sent.
 func (c *Client) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -120,7 +120,7 @@ func (c *Client) reason() error {
 	return nats.ErrNoServers
 }
 
-// explained adds cause and remedy to what the connection says.
+// explained adds cause and remedy to an error of the connection.
 func explained(err error) error {
 	reason, remedy := dial.Explain(err)
 	return trouble.From(err, reason, remedy)

@@ -11,7 +11,7 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// Mirrors is what mirrors of one tree have announced. It is safe for concurrent use.
+// Mirrors holds what the mirrors of one tree have announced. It is safe for concurrent use.
 type Mirrors struct {
 	client *Client
 	tree   string
@@ -68,7 +68,7 @@ func (m *Mirrors) connected(ctx context.Context) bool {
 	return false
 }
 
-// ask reads the announcements that there are.
+// ask reads the announcements that are stored.
 func (m *Mirrors) ask(ctx context.Context) {
 	for _, name := range m.names {
 		answer, err := m.client.request(ctx, stream.GetMirror(name, m.tree), nil)
@@ -78,8 +78,8 @@ func (m *Mirrors) ask(ctx context.Context) {
 	}
 }
 
-// hear takes one announcement. One that cannot be read is left out: the mirror is then
-// not asked for anything new.
+// hear takes one announcement. An announcement that cannot be read is ignored: then the mirror is
+// asked for nothing new.
 func (m *Mirrors) hear(name string, data []byte) {
 	a, err := stream.DecodeMirror(name, m.tree, data)
 	if err != nil {

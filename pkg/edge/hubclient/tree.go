@@ -26,8 +26,8 @@ const (
 	pageBytes = 4 << 20
 	// answerPatience is how long the server may take between two messages of an answer.
 	answerPatience = 10 * time.Second
-	// quiet is how long nothing may come before the stream is asked whether something
-	// was missed.
+	// quiet: when no message has come for this long, the stream is asked whether something was
+	// missed.
 	quiet = time.Minute
 )
 
@@ -77,12 +77,14 @@ func (t *Tree) Follow(ctx context.Context, from uint64, take func(follow.Deliver
 		return fmt.Errorf("subscribe to the tree %s: %w", t.name, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	// The server knows the subscription before it is asked for what came before it.
+	// After this the server knows the subscription, so that nothing is missed between it and the
+	// messages that are read from the stream.
 	if err := t.client.flush(ctx); err != nil {
 		return fmt.Errorf("subscribe to the tree %s: %w", t.name, err)
 	}
 	next, err := t.read(ctx, from, take)
-	// Edges that were started together do not ask together.
+	// The first time is random, so that edges which were started together do not ask at the same
+	// time.
 	idle := time.NewTimer(rand.N(quiet)) //nolint:gosec // nobody gains by guessing it
 	defer idle.Stop()
 	for err == nil {
@@ -114,7 +116,7 @@ func (t *Tree) Follow(ctx context.Context, from uint64, take func(follow.Deliver
 	return err
 }
 
-// errStopped says that take wants no more.
+// errStopped says that take has returned false.
 var errStopped = errors.New("no more is wanted")
 
 // read hands over what the stream holds from a sequence on, and returns the one after
@@ -182,7 +184,7 @@ func (t *Tree) page(ctx context.Context, answers <-chan *nats.Msg, next uint64, 
 func delivery(m *nats.Msg) follow.Delivery {
 	sequence, err := strconv.ParseUint(m.Header.Get(stream.HeaderSequence), 10, 64)
 	if err != nil {
-		return follow.Delivery{} // not from a stream: it has no place
+		return follow.Delivery{} // not from a stream: it has no sequence
 	}
 	d := follow.Delivery{Sequence: sequence}
 	d.Message, d.Err = change.Decode(m.Data)

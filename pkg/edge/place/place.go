@@ -1,5 +1,5 @@
-// Package place looks after the directory that a tree is applied to: whether it is the
-// one that it was, whether this edge may write there, and that no other edge does.
+// Package place checks the directory that a tree is applied to: that it is still the same
+// directory, that this edge may write there, and that no other edge does.
 package place
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/edge/trouble"
 )
 
-// New checks a directory to which nothing has been applied yet. With adopt set it may
-// hold something.
+// New checks a directory to which nothing has been applied yet. With adopt set it need not be
+// empty.
 func New(dir string, adopt bool) (brake.Identity, error) {
 	now, err := take(dir)
 	if err != nil {
@@ -48,7 +48,7 @@ func Known(dir string, remembered brake.Identity) (verdict brake.Verdict, next b
 	return verdict, brake.Follow(remembered, now, true), nil
 }
 
-// take looks at a directory and tries whether it can be written.
+// take reads the identity of a directory, and tries whether this edge can write there.
 func take(dir string) (brake.Identity, error) {
 	st, err := os.Stat(dir)
 	switch {
@@ -79,8 +79,8 @@ func unwritable(dir string, st os.FileInfo, err error) error {
 	)
 }
 
-// Claim is the right of this edge to write to a directory. The kernel gives it back
-// when the process ends.
+// Claim is the right of this edge to write to a directory. The kernel releases it when the process
+// ends.
 type Claim struct{ fd int }
 
 // Take claims a directory; another edge that has it, with whatever configuration, is an

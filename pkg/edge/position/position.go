@@ -24,14 +24,14 @@ const version = 1
 
 // Position is how far one tree has been followed.
 type Position struct {
-	// Epoch is the stream's life that Taken counts in; ok only if Known is set.
+	// Epoch is the life of the stream to which Taken belongs; it is valid only if Known is set.
 	Epoch change.Epoch
 	Known bool
-	// Taken is the last message whose entries are carried out, or are in Pending.
+	// Taken is the last message whose entries are applied, or are in Pending.
 	Taken backlog.Mark
-	// Pending is what is not carried out, in the order for backlog.Restore.
+	// Pending is what has not been applied, in the order for backlog.Restore.
 	Pending []backlog.Item
-	// Directory is which directory the tree is.
+	// Directory is the identity of the tree's directory.
 	Directory brake.Identity
 	// Dir is its path.
 	Dir string
@@ -91,8 +91,8 @@ type stored struct {
 	Pending    []storedItem   `json:"pending,omitempty"`
 }
 
-// Load reads the position. ErrNew means that there is none. Any other error must keep
-// the edge from following the tree: to begin anew is a decision of a person.
+// Load reads the position. ErrNew means that there is none. Any other error must keep the edge from
+// following the tree: only a person may decide to begin anew.
 func (f *File) Load() (Position, error) {
 	data, err := safefile.ReadTrusted(f.path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -135,7 +135,7 @@ func decode(data []byte) (Position, error) {
 	return p, nil
 }
 
-// Save replaces the position: after a crash the old or the new one is there, whole.
+// Save replaces the position atomically: after a crash either the old one or the new one is there.
 func (f *File) Save(p Position) error {
 	data, err := f.encode(p)
 	if err == nil {

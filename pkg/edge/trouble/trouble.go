@@ -1,6 +1,6 @@
-// Package trouble has what keeps an edge from going on: why, what the system or another
-// program says of it, and what a person can do. Reasons and remedies are sentences of the
-// table in package words, which has their codes and their Chinese.
+// Package trouble describes what keeps an edge from going on: the reason, the message of the system
+// or of another program, and what a person can do. Reasons and remedies are sentences of the table
+// in package words, which has their codes and their Chinese.
 package trouble
 
 import (
@@ -15,10 +15,10 @@ type Trouble struct {
 	Remedy string // empty: nobody can do anything
 }
 
-// None tells that there is none.
+// None tells whether there is no trouble.
 func (t Trouble) None() bool { return t == Trouble{} }
 
-// String is all of it on one line.
+// String is reason, detail and remedy on one line.
 func (t Trouble) String() string {
 	text := t.Reason
 	if t.Detail != "" {
@@ -36,7 +36,7 @@ type Error struct {
 	err error
 }
 
-// Error is all of it on one line.
+// Error is reason, detail and remedy on one line.
 func (e *Error) Error() string { return e.String() }
 
 // Unwrap is what the trouble comes from; nil: nothing.
@@ -52,8 +52,8 @@ func From(err error, reason, remedy string) error {
 	return &Error{Trouble{reason, err.Error(), remedy}, err}
 }
 
-// Of is what an error says. What is no trouble by itself is the detail of one with the
-// reason that is given.
+// Of is the trouble in an error. An error that has none becomes the detail of a trouble with the
+// given reason and remedy.
 func Of(err error, reason, remedy string) Trouble {
 	if told, ok := errors.AsType[*Error](err); ok {
 		return told.Trouble
@@ -61,7 +61,7 @@ func Of(err error, reason, remedy string) Trouble {
 	return Trouble{reason, err.Error(), remedy}
 }
 
-// Wrap says what was attempted before the detail.
+// Wrap puts what was attempted before the detail.
 func Wrap(err error, attempted string) error {
 	told, ok := errors.AsType[*Error](err)
 	if !ok {

@@ -11,7 +11,7 @@ type delayHeap []*mark
 func (h *delayHeap) push(m *mark)   { heap.Push((*marks)(h), m) }
 func (h *delayHeap) remove(m *mark) { heap.Remove((*marks)(h), int(m.heapIndex)); m.where = nowhere }
 
-// marks is delayHeap as package heap wants it.
+// marks is delayHeap with the methods that package heap needs.
 type marks []*mark
 
 func (h *marks) Len() int           { return len(*h) }

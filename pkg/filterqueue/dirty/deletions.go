@@ -8,15 +8,14 @@ import (
 	"github.com/sersync/sersync/pkg/nameset"
 )
 
-// deletions are the deletions seen inside of dirty trees. A tree absorbs what is
-// pending below it, but the deletion of an entry is no deletion of the tree: what
-// else the remote has in the tree was put there by somebody else and must not go
-// with it. So the names of deleted entries are kept until the tree has arrived.
+// deletions are the deletions seen inside of dirty trees. A tree absorbs what is pending below it,
+// but the deletion of one entry does not allow to delete whatever else the remote has in the tree
+// and this host has not: another source may have put that there. So the names of deleted entries
+// are kept until the tree has arrived.
 //
-// Of a tree that is compared with the remote, and beyond maxNames names, only
-// hashes are kept: of what only the remote has, the comparison deletes what the
-// hashes know. Beyond maxHashes nothing more is kept, and the comparison only
-// counts. Guarded by Set.mu.
+// Of a tree that is compared with the remote, and beyond maxNames names, only hashes are kept: of
+// the entries that only the remote has, the comparison deletes those whose hashes are known. Beyond
+// maxHashes nothing more is kept, and such entries are only counted. Guarded by Set.mu.
 type deletions struct {
 	maxNames, maxHashes int
 
@@ -33,7 +32,8 @@ func newDeletions(maxNames, maxHashes int) deletions {
 	}
 }
 
-// takeOver returns what a tree takes over of the flags of a mark below it.
+// takeOver returns the flags that a tree takes over from a mark below it, and keeps the name if
+// that is a deletion.
 func (d *deletions) takeOver(tree *mark, path string, f Flags) Flags {
 	rest := f &^ (Tree | wasClean | seenAbsent)
 	if f&Gone == 0 || tree.flags&Gone != 0 {
@@ -66,9 +66,9 @@ func add(s *nameset.Set, path string, f Flags) {
 	}
 }
 
-// compare replaces the names that wait for a tree by hashes when the tree is about
-// to be compared. Marked again after the comparison, as many names as make a
-// directory collapse would make it collapse once more, and so on for ever.
+// compare replaces the names that wait for a tree by hashes when the tree is about to be compared.
+// If they were marked again after the comparison, and there were enough of them to make the
+// directory collapse, it would collapse again, and so on for ever.
 func (d *deletions) compare(m *mark) {
 	if m.flags&(Extras|Gone) != Extras || d.hashed+2*len(d.names[m]) > d.maxHashes {
 		return
@@ -126,23 +126,22 @@ func (d *deletions) takeHashes(m *mark) *nameset.Set {
 	return set
 }
 
-// MarkDeleted makes a directory dirty of which entries are known to have been
-// here and to be gone by now, although no event has told so. The directory is
-// compared with the remote, and what only the remote has goes if it is in
-// entries. The set keeps nothing of entries.
+// MarkDeleted makes a directory dirty because entries of it are known to have been here and to be
+// gone, although no event has said so. The directory is compared with the remote, and an entry that
+// only the remote has is deleted if it is in entries. The set keeps nothing of entries.
 func (d *Set) MarkDeleted(dir string, f Flags, entries *nameset.Set, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.markLocked(dir, f|Extras, d.stampLocked(now))
 	if m.flags&Gone != 0 {
-		return // all that only the remote has there goes
+		return // everything that only the remote has there is deleted anyway
 	}
 	d.gone.hash(m, func(s *nameset.Set) { s.Join(entries) })
 }
 
-// Deleted returns what is known to have been deleted here of the entries of a
-// path in flight, beside what is pending by its name; nil when that is nothing.
-// It may be read until the path is given back.
+// Deleted returns the entries of a path in flight that are known to have been deleted here, beside
+// those that are pending by their names; nil when there are none. It may be read until the path is
+// given back.
 func (d *Set) Deleted(path string) *nameset.Set {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -152,8 +151,8 @@ func (d *Set) Deleted(path string) *nameset.Set {
 	return nil
 }
 
-// Awaits tells whether a path is pending by itself or in a tree: whatever becomes
-// of it is not decided by what is in flight.
+// Awaits tells whether a path is pending by itself or in a tree, so that the run in flight does not
+// decide what becomes of it.
 func (d *Set) Awaits(path string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -188,9 +187,8 @@ func (d *Set) remarkLocked(m *mark) {
 	}
 }
 
-// TakeFrom moves all that is dirty in another set, which nobody uses any more,
-// into this one. What is in flight there stays behind. age says since when an
-// item counts as dirty here.
+// TakeFrom moves all dirty paths of another set, which is no longer used, into this one, except
+// those in flight there. age says since when an item counts as dirty here.
 func (d *Set) TakeFrom(other *Set, now time.Time, age func(Item) time.Time) {
 	other.RetryNow()
 	for {

@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-// stampLocked turns a caller's now into the age of a mark. Ages never fall
-// along the ring of age: callers read their clock before they hold the lock,
-// so small steps back are evened out; after a real one, what is already
-// marked is no younger than now.
+// stampLocked turns a caller's now into the age of a mark. Ages never fall along the ring of age:
+// callers read their clock before they take the lock, so small steps back are evened out; when the
+// clock was really set back, no mark that exists is younger than now.
 func (d *Set) stampLocked(now time.Time) int64 {
 	t := now.UnixNano()
 	if t < d.last-int64(clockSlack) {
@@ -50,7 +49,7 @@ func (d *Set) markLocked(path string, f Flags, stamp int64) *mark {
 		f |= wasClean
 	}
 	if n.fly != nil {
-		// What the run in flight looked at may no longer be what is there.
+		// What the run in flight has seen at the path may have been replaced.
 		f |= n.fly.flags & (Tree | Gone)
 	}
 	m := &mark{node: n, since: stamp, last: stamp, flags: f}
@@ -80,9 +79,8 @@ func (d *Set) touchLocked(m *mark, f Flags, stamp int64) *mark {
 	return m
 }
 
-// enqueueLocked puts a pending mark that is in no ring where it belongs:
-// behind its own flight, among the delayed, or at the end (or front) of the
-// queue.
+// enqueueLocked puts a pending mark that is in no ring into the right one: behind its own flight,
+// among the delayed, or at the end (or front) of the queue.
 func (d *Set) enqueueLocked(m *mark, front bool) {
 	switch {
 	case m.notBefore != 0:
@@ -102,7 +100,7 @@ func (d *Set) enqueueLocked(m *mark, front bool) {
 	d.absorbBelowLocked(m)
 }
 
-// parkLocked sets a mark aside that is blocked, until its blocker ends.
+// parkLocked puts a blocked mark into the ring of the mark that blocks it.
 func (d *Set) parkLocked(n *node, m *mark) bool {
 	if n.flyBelow > 0 {
 		m.where = behindBelow
@@ -154,8 +152,8 @@ func (d *Set) landLocked(n *node) *mark {
 	return m
 }
 
-// releaseLocked moves the ring of those behind m to the front of the queue:
-// they have waited longest.
+// releaseLocked moves the marks that m has blocked to the front of the queue: they have waited
+// longest.
 func (d *Set) releaseLocked(m *mark) {
 	for w := m.qnext; w != m; w = w.qnext {
 		w.where = inQueue
@@ -168,7 +166,7 @@ func (d *Set) releaseLocked(m *mark) {
 	m.qprev, m.qnext = nil, nil
 }
 
-// forgetLocked takes a mark that is in no queue out of the books.
+// forgetLocked removes a mark that is in no queue from all counters and rings.
 func (d *Set) forgetLocked(m *mark) {
 	m.unage()
 	delete(d.failing, m)
@@ -200,8 +198,7 @@ func (d *Set) dropPendingLocked(n *node) {
 	d.countLocked(n, -1, 0)
 }
 
-// countLocked keeps the counters of n's ancestors and of the set. n.pend is
-// already as it shall be.
+// countLocked keeps the counters of n's ancestors and of the set. n.pend has already been changed.
 func (d *Set) countLocked(n *node, pend, fly int32) {
 	d.pending += int(pend)
 	d.inFlight += int(fly)
@@ -299,7 +296,7 @@ func (d *Set) collapseLocked(n *node) *mark {
 func (d *Set) treeLocked(n *node) *mark {
 	const f = Tree | Extras
 	if n.pend != nil {
-		// The failure that it waits out is not its entries': they are due.
+		// The failure that delays the directory is not one of its entries: those are due.
 		n.pend.attempt = 0
 		delete(d.failing, n.pend)
 		return d.touchLocked(n.pend, f, d.last)

@@ -81,7 +81,7 @@ func (n *node) flyingAncestor() *node {
 	return nil
 }
 
-// absorber returns the pending mark of an ancestor that takes n over, or nil.
+// absorber returns the pending mark of an ancestor that absorbs n, or nil.
 func (n *node) absorber() *mark {
 	for a := n.parent; a != nil; a = a.parent {
 		if a.pend.absorbs() {
@@ -104,10 +104,10 @@ const (
 	taken              // in flight; its queue links are the ring of those behind it
 )
 
-// Flags of a mark that are none of an item.
+// Flags of a mark that an item does not have.
 const (
-	// wasClean: it is a deletion, and nothing at the path, above or below it was dirty
-	// before: what the remote has there is what stood here.
+	// wasClean: the mark is a deletion, and nothing at the path, above or below it was dirty
+	// before, so that the remote has there what was here.
 	wasClean Flags = 1 << 6
 	// seenAbsent is Item.Looked.
 	seenAbsent Flags = 1 << 7
@@ -127,8 +127,8 @@ type mark struct {
 	where        place
 }
 
-// absorbs reports whether what is marked below belongs to m: a pending tree,
-// unless it waits out a failure, which must not hold up new changes.
+// absorbs reports whether marks below belong to m: if m is a pending tree, unless it is delayed
+// after a failure, which must not hold up new changes.
 func (m *mark) absorbs() bool {
 	return m != nil && m.flags&Tree != 0 && (m.where != delayedUntil || m.attempt == 0)
 }
@@ -167,7 +167,7 @@ func (m *mark) unage() {
 	m.aprev, m.anext = nil, nil
 }
 
-// inheritAge gives m the age of an older mark: its change is now m's to carry.
+// inheritAge gives m the age of an older mark, whose change m now carries.
 func (m *mark) inheritAge(o *mark) {
 	if m == o || o.since >= m.since {
 		return

@@ -2,22 +2,21 @@ package dirty
 
 import "time"
 
-// maxOrigins bounds what is known of moves. It saves bytes; who moves more at a time
-// has the rest sent.
+// maxOrigins bounds how many moves are remembered. They only save bytes: when more is moved at a
+// time the rest is sent.
 const maxOrigins = 4096
 
-// origins tell of what was moved where it stood before. That is a hint: the copy on the
-// remote can be brought to the new place before it is deleted at the old one. It is
-// given only while the old place is what it was at the move: nothing there was dirty
-// before, nothing has come there since, and the remote has not lost it yet. Guarded by
-// Set.mu.
+// origins say where moved paths stood before. That is a hint: the remote's copy at the old place
+// can be linked to the new one before it is deleted. The hint is given only while the old place is
+// unchanged since the move: nothing there was dirty before, nothing has come there since, and the
+// remote has not lost it yet. Guarded by Set.mu.
 type origins struct {
 	from map[string]string // by the new place
 	to   map[string]string // by the old place
 	full int               // how often there was no room
 }
 
-// forget drops what is known of the path as a new place.
+// forget drops the origin of a path.
 func (o *origins) forget(path string) {
 	if from, ok := o.from[path]; ok {
 		delete(o.from, path)
@@ -25,7 +24,7 @@ func (o *origins) forget(path string) {
 	}
 }
 
-// of is where an item stood before, if that is still of use.
+// of is where an item stood before, if that can still be used.
 func (o *origins) of(root *node, it *Item) string {
 	from := o.from[it.Path]
 	if from == "" || it.Flags&Gone == 0 && root.hasLeft(from) {
@@ -35,8 +34,8 @@ func (o *origins) of(root *node, it *Item) string {
 	return ""
 }
 
-// room tells whether one more move may be known. What is of no use any more makes room,
-// from time to time.
+// room tells whether one more move can be remembered. From time to time it drops those that can no
+// longer be used.
 func (o *origins) room(root *node) bool {
 	if len(o.from) < maxOrigins {
 		return true
@@ -52,8 +51,8 @@ func (o *origins) room(root *node) bool {
 	return len(o.from) < maxOrigins
 }
 
-// clean tells whether nothing is dirty of a node that has no pending mark, nor above
-// or below it.
+// clean tells of a node without a pending mark whether nothing above or below it is dirty either,
+// and it is not in flight.
 func (n *node) clean() bool {
 	if n.fly != nil || n.pendBelow+n.flyBelow > 0 {
 		return false
@@ -66,7 +65,7 @@ func (n *node) clean() bool {
 	return true
 }
 
-// hasLeft tells whether a path below n was deleted here and is on the remote as it was.
+// hasLeft tells whether a path below n was deleted here and is still unchanged on the remote.
 func (n *node) hasLeft(path string) bool {
 	k := n.find(path)
 	if k == nil || k.pendBelow+k.flyBelow > 0 {
@@ -86,7 +85,7 @@ func below(path, dir string) bool {
 	return len(path) > len(dir) && path[len(dir)] == '/' && path[:len(dir)] == dir
 }
 
-// Moves are what a set knows of moves. Its methods are safe for concurrent use.
+// Moves is the part of a set that knows of moves. Its methods are safe for concurrent use.
 type Moves struct{ set *Set }
 
 // Moves returns what the set knows of moves.
@@ -100,10 +99,10 @@ func (m Moves) Mark(path, from string, f Flags, now time.Time) {
 	defer d.mu.Unlock()
 	carrier := d.markLocked(path, f, d.stampLocked(now))
 	d.origins.forget(path)
-	if first, ok := d.origins.from[from]; ok { // moved once more before it was sent
+	if first, ok := d.origins.from[from]; ok { // moved a second time before it was sent
 		if n := d.root.find(from); n != nil && n.pend != nil && n.fly == nil {
 			d.origins.forget(from)
-			carrier.inheritAge(n.pend) // what changed there meanwhile has come along
+			carrier.inheritAge(n.pend) // changes at the old place have moved along
 			from = first
 		}
 	}
@@ -121,8 +120,8 @@ func (m Moves) Useful(path, from string) bool {
 	return m.set.origins.from[path] == from && m.set.root.hasLeft(from)
 }
 
-// Await tells whether what stood at a path, or with tree below it, is on its way to
-// another one: what the remote has there is of use until it has arrived.
+// Await tells whether what was at a path, or with tree below it, was moved to another path that has
+// not arrived yet: until then the remote's copy at the old path is needed.
 func (m Moves) Await(path string, tree bool) bool {
 	d := m.set
 	d.mu.Lock()
@@ -138,14 +137,14 @@ func (m Moves) Await(path string, tree bool) bool {
 	return false
 }
 
-// Forget drops what is known of where a path stood before.
+// Forget drops the origin of a path.
 func (m Moves) Forget(path string) {
 	m.set.mu.Lock()
 	defer m.set.mu.Unlock()
 	m.set.origins.forget(path)
 }
 
-// Hasten makes an old place ready that was put off without having failed.
+// Hasten makes the deletion of an old place ready if it was delayed without having failed.
 func (m Moves) Hasten(path string) {
 	d := m.set
 	d.mu.Lock()

@@ -17,20 +17,19 @@ import (
 // Flags say what is known about a dirty path beyond "look at it".
 type Flags uint8
 
-// The flags of a mark; they accumulate until a run succeeded, except that of
-// Content and Arrival the later one counts (see with).
+// The flags of a mark; they accumulate until a run has succeeded; but of Content and Arrival only
+// the later one counts (see with).
 const (
 	Tree    Flags = 1 << iota // everything below, recursively
 	Content                   // a content or replacement event: lifts -u for this path
-	Gone                      // a deletion or move away was seen on this host: a tree run may delete inside
-	Extras                    // entries may have gone unseen here: ask the target what only it has
+	Gone                      // a deletion or a move away was seen on this host: a run for the tree may delete in it
+	Extras                    // entries may have been deleted here without an event: ask the target what only it has
 	Arrival                   // another host's rsync has put the file here: no change of this host
 	Unsure                    // a scan has found it: contents may differ whatever size and time say
 )
 
-// with adds what a later mark knows. A file that was written here after another
-// host has put it here is this host's change, and the other way round; a tree
-// holds both kinds.
+// with adds the flags of a later mark. When a file was written here after another host had put it
+// here, the change is this host's, and the other way round; a tree may have files of both kinds.
 func (f Flags) with(later Flags) Flags {
 	if (f|later)&Tree == 0 {
 		switch {
@@ -48,11 +47,11 @@ type Item struct {
 	Path    string    // relative to the watch root; "" is the root itself
 	Flags   Flags     // what is known about it
 	Since   time.Time // first mark that no successful run has covered
-	Last    time.Time // latest mark: what happened to the path later was not told yet
+	Last    time.Time // latest mark
 	Attempt int       // failed attempts so far
 	Looked  bool      // found absent once; the second look is due
-	// From is where it stood before, on this host and as it is on the remote still, as
-	// far as that is known; empty: nowhere. It saves bytes and decides nothing.
+	// From is where the path stood before on this host, if the remote still has it there unchanged;
+	// empty: unknown. It only helps to save bytes.
 	From string
 }
 
@@ -62,7 +61,7 @@ type Stats struct {
 	InFlight  int       // paths that a run works on
 	Delayed   int       // failing paths: those with Attempt > 0, in flight or not
 	Oldest    time.Time // first mark of the oldest path that is pending or in flight; zero if none
-	Collapsed uint64    // directories that took over for their many dirty entries, ever
+	Collapsed uint64    // how often a directory has taken the place of its many dirty entries
 }
 
 // The bounds of the dirty set. They keep a remote that is down for a week from
@@ -73,13 +72,13 @@ const (
 	defaultFanOut = 4096
 	// defaultSpare is how many pending paths (some 3 MB) are never collapsed.
 	defaultSpare = 20_000
-	// defaultCeiling is from where on the fan-out shrinks, 64-fold for each
-	// doubling, so that no shape of tree makes the set grow without end.
+	// defaultCeiling is the number of pending paths from which on the fan-out shrinks, 64-fold for
+	// each doubling, so that no shape of tree makes the set grow without end.
 	defaultCeiling = 2_000_000
 	// defaultHashes is some 16 MB.
 	defaultHashes = 1_000_000
-	// scanLimit bounds how many blocked paths one Take sets aside, and with
-	// that how long marks have to wait for the lock.
+	// scanLimit bounds how many blocked paths one Take sets aside, and so how long Mark may have to
+	// wait for the lock.
 	scanLimit = 65_536
 	// clockSlack is how far a caller's "now" may lie behind another caller's
 	// without being taken for a clock that was set back.
@@ -107,8 +106,8 @@ type Limits struct {
 type Set struct {
 	opt   Limits
 	ready chan struct{} // capacity 1: "something may be takeable"; never closed
-	// base is what delays are counted from: by its monotonic clock, so that a
-	// clock that is set back makes none longer.
+	// base is the time from which delays are counted, by the monotonic clock: setting the clock
+	// back makes no delay longer.
 	base time.Time
 
 	mu        sync.Mutex
@@ -164,8 +163,8 @@ func (d *Set) signal() {
 	}
 }
 
-// Mark makes path dirty, or adds f to what is known about it. The set keeps
-// path; lanes may share the string.
+// Mark makes path dirty, or adds f to the flags of a dirty path. The set keeps path; lanes may
+// share the string.
 func (d *Set) Mark(path string, f Flags, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -194,7 +193,7 @@ func (d *Set) Take(now time.Time, limit int) []Item {
 		}
 		m = next
 	}
-	// Only now, so that within one Take nothing blocks anything.
+	// Only now are they in flight, so that within one Take no path blocks another.
 	for _, n := range took {
 		n.fly, n.pend = n.pend, nil
 		d.gone.compare(n.fly)
@@ -212,9 +211,9 @@ func (d *Set) Take(now time.Time, limit int) []Item {
 	return items
 }
 
-// Done reports success: what was marked up to the Take is on the remote, but for
-// deletions inside of a tree that was not deleted itself: they are pending now,
-// and so is what was marked since then.
+// Done reports success: everything that was marked before the Take is on the remote, except
+// deletions inside a tree that was not deleted itself. Those become pending now, as does what was
+// marked after the Take.
 func (d *Set) Done(it Item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -229,10 +228,9 @@ func (d *Set) Done(it Item) {
 	d.prune(n)
 }
 
-// Return makes an item pending again, with Flags, Attempt and Looked as the
-// caller set them, merged with what was marked meanwhile. It is not taken
-// before notBefore; only a fresh event on a path that has not failed
-// (Attempt 0) makes it ready at once. Without From, where it stood before is
+// Return makes an item pending again, with Flags, Attempt and Looked as the caller set them, merged
+// with what was marked meanwhile. It is not taken before notBefore; only a fresh event on a path
+// that has not failed (Attempt 0) makes it ready at once. If it.From is empty the origin is
 // forgotten.
 func (d *Set) Return(it Item, notBefore time.Time) {
 	d.mu.Lock()
@@ -274,9 +272,8 @@ func (d *Set) Return(it Item, notBefore time.Time) {
 	d.collapseLocked(n)
 }
 
-// Drop hands a path over to another one, as Done(it) and Mark(asPath, f) in
-// one step: a path that is gone to its topmost missing ancestor. asPath
-// inherits the age of it.
+// Drop replaces a path by another one, as Done(it) and Mark(asPath, f) would in one step: a path
+// that is gone by its topmost missing ancestor. asPath inherits the age of it.
 func (d *Set) Drop(it Item, asPath string, f Flags, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -333,7 +330,7 @@ func (d *Set) NextReady(now time.Time) (time.Time, bool) {
 	return at, true
 }
 
-// RetryNow makes all delayed paths ready: the remote answers again, or the
+// RetryNow makes all delayed paths ready. It is called when the remote answers again, or the
 // interval of the fail log has passed.
 func (d *Set) RetryNow() {
 	d.mu.Lock()

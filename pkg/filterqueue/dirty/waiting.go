@@ -2,15 +2,15 @@ package dirty
 
 import "time"
 
-// Waiting is one mark as a person asks for it.
+// Waiting is one mark, as --pending and --where show it.
 type Waiting struct {
 	Item
 	InFlight bool      // a run works on it
 	Due      time.Time // it is not taken before; zero: as soon as a run starts
 }
 
-// Waiting tells what path waits as: by its own mark, or else by that of the
-// nearest tree above it. below counts the marks strictly below path.
+// Waiting returns the mark with which path waits: its own, or else that of the nearest tree above
+// it. below counts the marks strictly below path.
 func (d *Set) Waiting(path string) (w Waiting, below int, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

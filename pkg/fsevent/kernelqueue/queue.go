@@ -1,6 +1,5 @@
-// Package kernelqueue reads the queue of an inotify or a fanotify instance: it
-// sleeps until there is something to do, and lets events gather while they come in
-// a stream.
+// Package kernelqueue reads the queue of an inotify or a fanotify instance: it sleeps until there
+// is something to do. While events come in a stream it lets them gather between two reads.
 package kernelqueue
 
 import (
@@ -18,13 +17,13 @@ type Queue struct {
 	stream stream
 }
 
-// None is a queue without a descriptor. pause is for how long the events of a stream are
-// left to gather.
+// None is a queue without a descriptor. pause is how long the events of a stream gather between two
+// reads.
 func None(pause time.Duration) Queue {
 	return Queue{FD: -1, waking: -1, stream: stream{pause: pause}}
 }
 
-// Open takes over fd, which was made not to block.
+// Open takes over fd, which must be non-blocking.
 func (q *Queue) Open(fd int) (err error) {
 	q.FD = fd
 	if q.waking, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
@@ -43,7 +42,7 @@ func (q *Queue) Close() {
 	}
 }
 
-// Wake makes the reader take a turn.
+// Wake ends the reader's Wait.
 func (q *Queue) Wake() {
 	one := [8]byte{1, 0, 0, 0, 0, 0, 0, 1}
 	// EAGAIN: the counter is full, so the reader is awake already.

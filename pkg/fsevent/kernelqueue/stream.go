@@ -9,13 +9,13 @@ const (
 	streamGap   = time.Millisecond
 )
 
-// Short is for how long the events of a stream are left to gather: inotify's queue
-// takes 16,384 by default, some ten times what it gets meanwhile.
+// Short is how long the events of a stream gather between two reads. inotify's queue holds 16,384
+// events by default, about ten times what comes in that time.
 const Short = time.Millisecond
 
-// stream tells when events come in so fast that being woken for each of them
-// would cost more than handling it: a tree that is being written makes three
-// events for each file. Then they are read once in a pause.
+// stream tells when events come in so fast that waking up for each of them would cost more than
+// handling it: while a tree is being written each file makes three events. Then they are read at
+// intervals.
 type stream struct {
 	pause time.Duration
 	reads int

@@ -21,7 +21,7 @@ type Points struct {
 // None are the points of no directory.
 func None() Points { return Points{fd: -1} }
 
-// Close ends the following.
+// Close closes the descriptor.
 func (p *Points) Close() {
 	if p.fd >= 0 {
 		unix.Close(p.fd)
@@ -29,8 +29,8 @@ func (p *Points) Close() {
 	}
 }
 
-// Open remembers what is mounted now. The directory dir is open as fd: its name in
-// proc, where procfs is mounted, is without the links that its path may contain.
+// Open remembers what is mounted now. The directory dir is open as fd, whose name in proc (where
+// procfs is mounted) is the path without links.
 func (p *Points) Open(dir string, fd int, proc string) {
 	proc += "/self/"
 	p.root = dir
@@ -46,7 +46,7 @@ func (p *Points) Open(dir string, fd int, proc string) {
 	p.mounts = p.read()
 }
 
-// FD is readable (POLLPRI) when mounts have changed; -1 where nobody can tell.
+// FD is readable (POLLPRI) when mounts have changed; it is -1 where the kernel does not tell.
 func (p *Points) FD() int { return p.fd }
 
 // Mounts are the topmost mounts by the relative paths of their mount points, as of
@@ -86,8 +86,7 @@ func (p *Points) read() map[string]fstree.Mount {
 	}
 }
 
-// below returns what is mounted last at each mount point at or below the directory,
-// by relative path.
+// below returns the topmost mount at each mount point at or below the directory, by relative path.
 func below(table fstree.Mounts, root string) map[string]fstree.Mount {
 	points := map[string]fstree.Mount{}
 	prefix := strings.TrimSuffix(root, "/") + "/"

@@ -13,14 +13,13 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent"
 )
 
-// ErrRootLost ends a Watch: nothing stands at the root's path any more, or
-// something else does.
+// ErrRootLost ends a Watch: the root's path does not exist any more, or is another directory.
 var ErrRootLost = errors.New("watch root is gone")
 
 // Watch is a watch from its first look at the root until the root is lost.
 type Watch interface {
-	// Run returns when the root is lost, when ctx ends, or when it cannot go on.
-	// Stood tells whether h was told arrived: the tree is watched.
+	// Run returns when the root is lost, when ctx ends, or when it cannot go on. stood tells
+	// whether h was told arrived, which says that the tree is watched.
 	Run(ctx context.Context, h fsevent.Handler, arrived fsevent.RootState) (stood bool, err error)
 }
 
@@ -31,9 +30,9 @@ const (
 	lastLook  = time.Second
 )
 
-// Run runs what open opens for the tree at root until ctx ends, which is no error. It
-// returns an error if the root cannot be watched at the start, and when a watch cannot
-// go on.
+// Run runs one Watch after the other, each made by open, for the tree at root until ctx ends, which
+// is no error. It returns an error if the root cannot be watched at the start, and when a watch
+// cannot go on.
 func Run(ctx context.Context, h fsevent.Handler, root string, log *zap.Logger, open func(context.Context) (Watch, error)) error {
 	arrived := fsevent.RootWatched
 	delay := firstLook

@@ -101,19 +101,18 @@ func Main(args []string, out, errOut io.Writer) int {
 	return exitDone
 }
 
-// become has a command that root runs act as the user who owns the hub's directory: what
-// it writes there must be that user's, who in turn must not have root follow links of his.
+// become has a command that root runs act as the user who owns the hub's directory: what it writes
+// there must belong to that user, and root must not follow links that this user may have put there.
 func (c *command) become() error {
 	info, err := os.Stat(c.dir)
 	if err != nil || os.Geteuid() != 0 {
-		return nil //nolint:nilerr // it is made, or said to be missing, later
+		return nil //nolint:nilerr // the directory is made, or reported as missing, later
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || owner.Uid == 0 {
 		return nil
 	}
-	// A directory of DynamicUser= stands below one that only root may enter: it is entered
-	// before.
+	// A directory of DynamicUser= is below one that only root may enter, so it is entered as root.
 	err = os.Chdir(c.dir)
 	if err == nil {
 		err = syscall.Setgroups(nil)
@@ -159,7 +158,7 @@ func (c *command) do(verb string, args []string) error {
 
 func (c *command) run() error {
 	conf := zap.NewProductionConfig()
-	conf.DisableStacktrace = true // whoever knocks at the port would fill the log with them
+	conf.DisableStacktrace = true // anybody who connects could fill the log with them
 	conf.EncoderConfig.EncodeTime = zapcore.ISO8601TimeEncoder
 	log, err := conf.Build()
 	if err != nil {
@@ -177,13 +176,14 @@ func (c *command) run() error {
 	}
 	defer page()
 	return h.Run(ctx, func(addr string) {
-		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // not under systemd: nobody listens
+		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // an error does not matter: without systemd nobody listens
 		fmt.Fprintf(c.out, "sersync-hub listens on %s; the source's key is %s\n", addr, filepath.Join(c.dir, identity.SourceKey))
 		_ = os.WriteFile(c.addrFile(), []byte(strings.Join(append([]string{addr}, c.names...), "\n")+"\n"), 0o600) // for commands beside it
 	})
 }
 
-// addrFile holds where the hub listens, and by which names it is reached.
+// addrFile is the file with the address on which the hub listens, and the names under which it is
+// reached.
 func (c *command) addrFile() string { return filepath.Join(c.dir, "address") }
 
 // reached is what the address file says.
@@ -199,7 +199,8 @@ func (c *command) reached() (addr string, names []string, err error) {
 	return lines[0], lines[1:], nil
 }
 
-// url is how edges reach the hub: by a name of its own, else by where it listens.
+// url is the address at which edges reach the hub: with its first name, or else with the address on
+// which it listens.
 func (c *command) url() string {
 	addr, names := c.listen, c.names
 	if at, known, err := c.reached(); err == nil {
@@ -259,13 +260,13 @@ func (c *command) addEdge(name string, trees []string) error {
 	return nil
 }
 
-// removeEdge has the hub cut an edge off, and forget what it has reported: nobody should
-// look for an edge that is no more.
+// removeEdge has the hub cut an edge off, and delete its reports, so that nobody goes on looking
+// for the edge.
 func (c *command) removeEdge(name string) error {
 	return roster.Change(c.dir, func(r *roster.Roster) error { return r.Remove(name) })
 }
 
-// tidy removes what others than these edges have reported to the hub of this process.
+// tidy removes the reports of all but these edges from the hub of this process.
 func (c *command) tidy(ctx context.Context, edges []string) error {
 	desk, err := c.connect(ctx)
 	if err != nil {
@@ -275,7 +276,7 @@ func (c *command) tidy(ctx context.Context, edges []string) error {
 	return desk.Keep(ctx, edges)
 }
 
-// connect connects to the hub that runs, with its own key.
+// connect connects to the running hub with the administrator's key.
 func (c *command) connect(ctx context.Context) (*publish.Desk, error) {
 	addr, _, err := c.reached()
 	if err != nil {

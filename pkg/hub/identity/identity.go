@@ -1,6 +1,6 @@
-// Package identity is what a hub makes at its first start so that nobody else can be
-// it, or use it: an authority with the certificate of the server, and the keys of the
-// source and of the hub itself. Each is a file in the hub's directory.
+// Package identity makes, at a hub's first start, what keeps others from impersonating or using the
+// hub: an authority with the certificate of the server, and the keys of the source and of the
+// administrator. Each is a file in the hub's directory.
 package identity
 
 import (
@@ -69,7 +69,7 @@ func Make(dir string, names []string) error {
 	if err != nil {
 		return fmt.Errorf("sign the server's certificate: %w", err)
 	}
-	// The key first: a certificate that stands has its key beside it.
+	// The key is written first, so that a certificate always has its key beside it.
 	if err := writeKey(filepath.Join(dir, CertKey), key); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func makeAuthority(certFile, keyFile string) (*x509.Certificate, *ecdsa.PrivateK
 	return cert, key, writePEM(certFile, "CERTIFICATE", der, 0o644)
 }
 
-// covers tells whether a certificate is there, valid for long enough and for all names.
+// covers tells whether a certificate exists and is valid for long enough and for all names.
 func covers(file string, names []string) bool {
 	cert, err := readPEM(file)
 	if err != nil || time.Until(cert.NotAfter) < validFor/20 {
@@ -194,7 +194,7 @@ func trim(seed []byte) []byte {
 	return seed
 }
 
-// NewKey makes a key for a user: the secret seed, and what is known of it in public.
+// NewKey makes a key for a user: the secret seed and the public key.
 func NewKey() (seed, public string, err error) {
 	pair, err := nkeys.CreateUser()
 	if err != nil {

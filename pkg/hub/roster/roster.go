@@ -1,6 +1,6 @@
-// Package roster is who may use a hub: the source's key, the administrator's, and each
-// edge with its key and its trees. It is one file in the hub's directory, which a hub that
-// runs reads again when it has changed.
+// Package roster keeps the list of those who may use a hub: the source's key, the administrator's,
+// and each edge with its key and its trees. It is one file in the hub's directory, which a running
+// hub reads again when it has changed.
 package roster
 
 import (
@@ -22,7 +22,7 @@ import (
 // Roster is who may use the hub. Keys are public nkeys of users.
 type Roster struct {
 	Source string `json:"source"` // may publish
-	Admin  string `json:"admin"`  // of sersync-hub itself
+	Admin  string `json:"admin"`  // for the commands of sersync-hub
 	Edges  []Edge `json:"edges"`  // by name
 }
 
@@ -57,9 +57,8 @@ func Read(dir string) (r Roster, err error) {
 	return r, r.check()
 }
 
-// Change reads, changes and writes the roster of a hub. Several may do that at a time;
-// each sees what the one before it has written. An error of change leaves the file
-// as it is.
+// Change reads, changes and writes the roster of a hub. Several processes may call it at the same
+// time; each sees what the one before it has written. An error of change leaves the file as it is.
 func Change(dir string, change func(*Roster) error) error {
 	lock, err := os.OpenFile(Path(dir)+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -124,7 +123,7 @@ func (r *Roster) find(name string) (int, bool) {
 	})
 }
 
-// check refuses names that would mean something else in a subject.
+// check refuses names that have a special meaning in a subject.
 func (r *Roster) check() error {
 	for _, e := range r.Edges {
 		if err := stream.CheckName(e.Name); err != nil {
