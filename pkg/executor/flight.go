@@ -109,7 +109,7 @@ func (l *loop) launchWaiting(ctx context.Context, kind plan.Kind, works []plan.W
 // aheadRun is the run that most changes go by: see sendRun. Its rsync may be started
 // before there is anything to send.
 func (l *loop) aheadRun() transport.Batch {
-	run := l.carrier.Base(transport.Send, l.state.caps)
+	run := l.carrier.OfEvents(l.state.caps, l.state.peer)
 	run.Contents, run.MaxSize = true, carry.Bound(l.terms, l.speed.longest())
 	return run
 }

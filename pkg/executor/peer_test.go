@@ -84,3 +84,47 @@ func TestWhatIsReplacedDuringAQuestionIsAskedAboutAgain(t *testing.T) {
 		}
 	})
 }
+
+// Between the look at a file that was changed here and rsync's reading of it the peer's
+// version takes its place, while people write there once more, in the same second. What
+// came from the peer does not go back over that.
+func TestAPeersOwnVersionDoesNotGoBackOverItsNextOne(t *testing.T) {
+	second := time.Now().Truncate(time.Second).Add(-time.Minute)
+	sends := 0
+	onBed(t, with{files: []string{"f"}, options: func(o *Options) { o.Peer = true }, carry: func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if c.Batch.Kind != transport.Send || !slices.Contains(c.Names, "f") {
+			return transport.Result{}, false
+		}
+		if sends++; sends == 1 {
+			put(b.T, b.src, "f", "theirs")
+			at(b.T, b.src+"/f", second.Add(200*time.Millisecond))
+			put(b.T, b.dst, "f", "their next")
+			at(b.T, b.dst+"/f", second.Add(400*time.Millisecond))
+		}
+		return transport.Result{}, false
+	}}, func(t *testing.T, b *bed) {
+		put(t, b.src, "f", "ours")
+		at(t, b.src+"/f", second.Add(100*time.Millisecond))
+		at(t, b.dst+"/f", second.Add(-time.Hour))
+		b.Mark("f", dirty.Content)
+		b.until("it was sent", func() bool { return sends > 0 })
+		b.Mark("f", dirty.Arrival)
+		b.idle()
+		if got := b.there("f"); got != "their next" {
+			t.Errorf("the remote has %q", got)
+		}
+	})
+}
+
+// What is written here again and again within one second arrives at a peer, too.
+func TestRewritesOfOneSecondArriveAtAPeer(t *testing.T) {
+	second := time.Now().Truncate(time.Second).Add(-time.Minute)
+	onBed(t, with{files: []string{"f"}, options: func(o *Options) { o.Peer = true }}, func(t *testing.T, b *bed) {
+		for i, text := range []string{"1", "2", "four", "3"} {
+			put(t, b.src, "f", text)
+			at(t, b.src+"/f", second.Add(time.Duration(i)*100*time.Millisecond))
+			b.Mark("f", dirty.Content)
+			b.arrives("f", text)
+		}
+	})
+}

@@ -35,7 +35,7 @@ func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch
 	for _, s := range suspects {
 		c, ok := a.copies[s.Path]
 		switch {
-		case s.cause == byEvent || !ok || c.Dir || !c.Mtime.Equal(s.Mtime.Truncate(time.Second)):
+		case s.cause == byEvent && !f.Peer || !ok || c.Dir || !c.Mtime.Equal(s.Mtime.Truncate(time.Second)):
 		case c.SameTime && f.Caps.ComparesNanoseconds():
 			a.orders[s.Path] = sameTime
 		case len(unknown) < fineMost:

@@ -36,7 +36,7 @@ type versions struct {
 // held are what may have been held back below its trees: what events have
 // touched there, and what a comparison without -u names.
 func (v *versions) newest(ctx context.Context, o *outcome.Outcome, touched, held []suspect) {
-	if !o.Flight.KeepsSecond {
+	if !v.mayKeepSecond(o) {
 		touched = slices.DeleteFunc(touched, func(s suspect) bool { return !s.Replaced() })
 	}
 	v.resolve(ctx, o, slices.Concat(v.suspects(o), touched, held))
@@ -66,7 +66,12 @@ func (v *versions) suspects(o *outcome.Outcome) (out []suspect) {
 			unknown = append(unknown, s)
 		}
 	}
-	return append(out, v.notSentLast(unknown, o.Flight.KeepsSecond)...)
+	return append(out, v.notSentLast(unknown, v.mayKeepSecond(o))...)
+}
+
+// mayKeepSecond tells whether the remote may have kept copies of the same second.
+func (v *versions) mayKeepSecond(o *outcome.Outcome) bool {
+	return o.Flight.KeepsSecond || o.Run.KeepSecond
 }
 
 // notSentLast takes out the files of which the remote was sent this very version

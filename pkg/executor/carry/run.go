@@ -125,7 +125,7 @@ const fewTouched = 64
 
 func (c *Carrier) sendTouched(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	names := plan.NamesOf(f.Works)
-	run := c.Base(transport.Send, f.Caps)
+	run := c.OfEvents(f.Caps, f.Peer)
 	if w := f.Works[0]; f.Kind == plan.KindBig && w.From != "" {
 		return c.sendMovedFile(ctx, f, run)
 	}
@@ -136,12 +136,21 @@ func (c *Carrier) sendTouched(ctx context.Context, f outcome.Flight) outcome.Out
 	return c.sendAndCompare(ctx, f, run)
 }
 
+// OfEvents is a run of files that were changed here. What a peer has of the same second
+// stays at first: between the look at a file and rsync's reading of it the peer's version
+// may have taken its place, and would go back over what was written there since then.
+func (r *runner) OfEvents(caps transport.Capabilities, peer bool) transport.Batch {
+	run := r.Base(transport.Send, caps)
+	run.KeepSecond = peer && r.Terms.Update && !caps.NoList
+	return run
+}
+
 // sendAndCompare sends works, and compares the contents of those that were taken for
 // equal.
 func (c *Carrier) sendAndCompare(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
 	names := plan.NamesOf(f.Works)
 	o := c.sendNames(ctx, f, run, names)
-	if o.Err == nil && o.Result.Class <= transport.Again {
+	if o.Err == nil && o.Result.Class <= transport.Again && !run.KeepSecond { // else each was asked about
 		c.versions.twins(ctx, &o, c.filesFound(byEvent, o.NotSent(names)))
 	}
 	return o

@@ -105,6 +105,9 @@ func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 	switch {
 	case s.stands.unlike() && (s.cause == byEvent || !s.peer && s.cause != byArrival):
 		return lift, until
+	case s.cause == byEvent && s.peer && s.update:
+		v, d := s.changedBesidePeer(there)
+		return s.settled(now, v, d)
 	case s.cause == byEvent:
 		return s.changed(there), until
 	case (!s.stands.copied() || there < 0) && s.cause == byAttributes:
@@ -129,6 +132,11 @@ func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 	default:
 		v, d = s.unseenBeside()
 	}
+	return s.settled(now, v, d)
+}
+
+// settled is a verdict that holds when the file has stood here for d.
+func (s standing) settled(now time.Time, v verdict, d time.Duration) (_ verdict, until time.Time) {
 	if v == send && s.keepsSecond {
 		v = lift // what is equal is not sent: contents are compared
 	}
@@ -152,6 +160,20 @@ func (s standing) changed(there int) verdict {
 		return lift
 	default:
 		return differ
+	}
+}
+
+// changedBesidePeer judges a file that was changed here, after a run that keeps copies of
+// the same second: people write on the other side, too, and of two versions of one second
+// the later one stays.
+func (s standing) changedBesidePeer(there int) (verdict, time.Duration) {
+	switch {
+	case there > 0, !s.stands.copied(), s.mtime.Sub(s.there) >= 2*time.Second:
+		return s.changed(there), 0
+	case s.fine == later && !s.ours && s.change.Before(s.there.Add(time.Second)):
+		return differ, arrivalQuiet // it is on its way here
+	default:
+		return send, 0
 	}
 }
 

@@ -33,6 +33,7 @@ type bed struct {
 	src, dst string
 	daemon   *testkit.RsyncDaemon
 	gone     atomic.Bool
+	keeps    bool // batches keep copies of the same second
 }
 
 func must(t testing.TB, err error) {
@@ -79,7 +80,9 @@ func newBed(t *testing.T, change func(*Options), module ...string) *bed {
 	return b
 }
 
-func (b *bed) batch() transport.Batch { return transport.Batch{Kind: transport.Send, Contents: true} }
+func (b *bed) batch() transport.Batch {
+	return transport.Batch{Kind: transport.Send, Contents: true, Updating: transport.Updating{KeepSecond: b.keeps}}
+}
 
 // keep has a standby wait.
 func (b *bed) keep() {
@@ -123,6 +126,28 @@ func TestARunGoesByTheStandbyOrCold(t *testing.T) {
 	b.Drop()
 	if trip, err := b.send("dropped"); err != nil || trip.Warm || trip.Result.Class != transport.Done {
 		t.Errorf("a standby was dropped: %+v, %v", trip, err)
+	}
+}
+
+// Which copies -u keeps is said when an rsync starts: a standby carries no batch that keeps
+// others, and makes way for one that does.
+func TestAStandbyCarriesWhatItWasStartedFor(t *testing.T) {
+	b := newBed(t, nil)
+	b.keep()
+	b.keeps = true
+	if trip, err := b.send("keeps more"); err != nil || trip.Warm || trip.Result.Class != transport.Done {
+		t.Errorf("by a standby that keeps less: %+v, %v", trip, err)
+	}
+	b.keeps = false
+	b.keep()
+	b.keeps = true
+	b.KeepStandby(t.Context(), time.Now(), b.batch(), false)
+	if b.Waits() {
+		t.Error("the one that keeps less waits still")
+	}
+	b.keep()
+	if trip, err := b.send("keeps as much"); err != nil || !trip.Warm || trip.Result.Class != transport.Done {
+		t.Errorf("by one that keeps as much: %+v, %v", trip, err)
 	}
 }
 

@@ -36,10 +36,14 @@ type standby struct {
 type warm struct {
 	process *rsync.Process
 	hearing atomic.Pointer[hearing] // of the call that it carries; nil: none yet
-	caps    transport.Capabilities
-	most    int64 // the size above which it leaves files out
+	run     rsync.Run
 	root    identity
 	born    time.Time
+}
+
+// fits tells whether it was started as that run has to be.
+func (w *warm) fits(run rsync.Run) bool {
+	return w.run.Caps == run.Caps && w.run.KeepSecond == run.KeepSecond
 }
 
 // identity is the device and inode of a watch root.
@@ -101,12 +105,12 @@ func (s *standby) due() time.Time {
 func (s *standby) keep(ctx context.Context, now time.Time, run rsync.Run, idle bool) {
 	s.mu.Lock()
 	old := s.warm
-	if old != nil && now.Sub(old.born) < s.maxAge && old.caps == run.Caps {
+	if old != nil && now.Sub(old.born) < s.maxAge && old.fits(run) {
 		s.mu.Unlock()
 		return
 	}
 	s.warm = nil
-	if old != nil && s.maxAge < renewable && old.caps == run.Caps {
+	if old != nil && s.maxAge < renewable && old.fits(run) {
 		s.restart = now.Add(standbyIdle) // the next use brings it forward
 	}
 	start := !s.off && !now.Before(s.restart) && now.Sub(s.used) <= standbyIdle && idle
@@ -143,7 +147,7 @@ func (s *standby) start(ctx context.Context, now time.Time, run rsync.Run) {
 		s.later(now, time.Second)
 		return
 	}
-	w := &warm{caps: run.Caps, most: run.MaxSize, root: root, born: now}
+	w := &warm{run: run, root: root, born: now}
 	process, err := s.session.start(ctx, run, nil, func(b []byte) {
 		if h := w.hearing.Load(); h != nil {
 			h.line(b)
@@ -197,7 +201,7 @@ func (s *standby) use(c *transport.Call) (t transport.Trip, done bool) {
 	if w == nil {
 		return t, false
 	}
-	if w.caps != c.Batch.Caps {
+	if !w.fits(s.session.run(c.Batch)) {
 		s.end(w)
 		return t, false
 	}
@@ -216,7 +220,7 @@ func (s *standby) use(c *transport.Call) (t transport.Trip, done bool) {
 		}
 	}
 	s.lived(age, class, time.Since(fed))
-	t.Warm, t.MaxSize = true, w.most
+	t.Warm, t.MaxSize = true, w.run.MaxSize
 	return t, true
 }
 
