@@ -5,8 +5,15 @@ import (
 	"time"
 )
 
-// pollInterval is how often Eventually looks.
+// pollInterval is how long Eventually waits between two looks, at least.
 const pollInterval = 10 * time.Millisecond
+
+// A look may start a program or compare two trees. What is looked at would wait for
+// such looks on a small machine, so they take at most a part of the time.
+const (
+	lookShare   = 4
+	mostBetween = 500 * time.Millisecond
+)
 
 // busyFactor is by how much a busy machine may be slower than the quiet one for
 // which a test states its limits. Only a test that fails waits so long.
@@ -20,20 +27,18 @@ func Poll(limit time.Duration, cond func() bool) bool { return Within(busyFactor
 
 // Within reports whether cond comes to hold within the time.
 func Within(d time.Duration, cond func() bool) bool {
-	if cond() {
-		return true
-	}
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
 	for {
+		begin := time.Now()
+		if cond() {
+			return true
+		}
+		next := time.NewTimer(min(max(pollInterval, lookShare*time.Since(begin)), mostBetween))
 		select {
-		case <-tick.C:
-			if cond() {
-				return true
-			}
+		case <-next.C:
 		case <-deadline.C:
+			next.Stop()
 			return cond()
 		}
 	}
