@@ -36,9 +36,7 @@ func (l *loop) finish(o outcome.Outcome) {
 		}
 	}
 	o.Again = l.remote.learn(&o)
-	if o.Result.Class > transport.Again {
-		l.sweeper.noteLeftovers(o, now)
-	}
+	l.sweeper.noteLeftovers(o, now)
 	l.settler.noteHangs(o, now)
 	l.settler.noteUnwanted(o)
 	l.settler.noteStrays(o)

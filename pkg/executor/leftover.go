@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/sersync/sersync/pkg/audit"
@@ -16,6 +18,10 @@ import (
 // first run learns of its end late, and writes its part down after that; and a
 // file that was deleted here meanwhile has no next run. No comparison sees such
 // a part, so it is removed by its name.
+//
+// A file that becomes shorter while it is sent leaves a part as well: the receiver
+// keeps what fails its check, and rsync sends it once more at the end of the run. When
+// the file is gone by then, or small in its next run, nobody takes the part up.
 
 // leftoverWaits are the waits before each try to remove what was left: the
 // kernel of a peer that has gone keeps trying to say so for some two minutes, a
@@ -40,12 +46,25 @@ type leftover struct {
 	at    time.Time
 }
 
-// noteLeftovers remembers where a run that has failed was sending large files.
+// noteLeftovers remembers where a run has left parts, or may have.
 func (s *sweeper) noteLeftovers(o outcome.Outcome, now time.Time) {
-	p := s.terms
-	if !o.Run.Resume || o.Err != nil || !s.opt.MayDelete || p.PartialDir || p.Inplace {
+	if p := s.terms; !s.opt.MayDelete || p.PartialDir || p.Inplace {
 		return
 	}
+	if o.Kind == plan.KindBig || o.Kind == plan.KindFull {
+		for _, e := range slices.Concat(o.Result.Races, o.Result.Failed, o.Unsent) {
+			if e.Changed && e.Errno == syscall.ENODATA {
+				s.noteLeftover(disk.ParentOf(e.Path), now)
+			}
+		}
+	}
+	if o.Result.Class > transport.Again && o.Run.Resume && o.Err == nil {
+		s.noteSending(o, now)
+	}
+}
+
+// noteSending remembers where a run that has failed was sending large files.
+func (s *sweeper) noteSending(o outcome.Outcome, now time.Time) {
 	for _, w := range o.Works {
 		s.noteLeftover(disk.ParentOf(w.Path), now)
 	}
