@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// lookAround looks at what a flight leaves to be decided.
+// lookAround looks at every path whose fate the runs of a flight leave open.
 func (c *Carrier) lookAround(ctx context.Context, o *outcome.Outcome) {
 	o.Seen = map[string]fstree.Found{}
 	_ = c.Looks(ctx, o.OpenQuestions(c.Terms.FollowLinks), func(path string, f fstree.Found) { o.Seen[path] = f })
@@ -53,8 +53,8 @@ func (c *Carrier) findLinked(ctx context.Context, o *outcome.Outcome, w plan.Wor
 	})
 }
 
-// lookUp looks up here what a survey has named, parents first: all that is below a
-// path that is gone is gone.
+// lookUp looks up here the paths that a survey has named, parents first: everything below a path
+// that is gone is gone, too.
 func (c *Carrier) lookUp(ctx context.Context, extras []plan.Candidate) {
 	slices.SortFunc(extras, func(a, b plan.Candidate) int { return strings.Compare(a.Path, b.Path) })
 	root := c.Open()

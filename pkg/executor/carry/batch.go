@@ -16,7 +16,7 @@ import (
 // Scout looks at the paths of a batch, beside the lane's loop.
 type Scout struct {
 	Planner *plan.Planner
-	// NoDelete and big are those of facts, at the moment the batch was taken.
+	// NoDelete and big are as in plan.Facts, at the moment when the batch was taken.
 	NoDelete bool
 	Big      int64
 
@@ -27,7 +27,7 @@ type Scout struct {
 // Looked is a batch that was looked at.
 type Looked struct {
 	Works []plan.Work
-	Rest  []plan.Item  // not looked at: the watch root is gone, or the lane is told to stop
+	Rest  []plan.Item  // not looked at, because the watch root is gone, or the lane was told to stop
 	Gone  bool         // the watch root cannot be opened
 	Slot  *slots.Lease // of the run to come
 }
@@ -47,8 +47,9 @@ func (s *Scout) Look(ctx context.Context, items []plan.Item) (l Looked) {
 			l.Rest = items[i:]
 			break
 		}
-		// Not when the batch was taken: what was marked since is in it, and who
-		// waits for a look after the mark would wait for ever.
+		// Taken is the time of the look, not that of taking the batch: a mark that was made in
+		// between is included in the look, and whoever waits for a look after that mark would
+		// otherwise wait for ever.
 		w := plan.Work{Item: it, Taken: time.Now()}
 		w.Found = looker.Look(it.Path)
 		if s.leadsIntoTree(root, w) {
@@ -62,15 +63,15 @@ func (s *Scout) Look(ctx context.Context, items []plan.Item) (l Looked) {
 	return l
 }
 
-// mayBeSmall tells whether a path is a tree whose size decides how it goes.
+// mayBeSmall tells whether a path is a tree that may be small enough to go with the single files.
 func (s *Scout) mayBeSmall(w plan.Work) bool {
 	p := s.Planner
 	return w.Found.Dir() && w.Flags&dirty.Tree != 0 && !p.ListsTrees() && !p.Surveyed(w, s.NoDelete) && !disk.TooLong(w.Path) && !p.Unwanted(w)
 }
 
-// leadsIntoTree: a link to a directory that the parameters follow is a directory
-// there, with all below it. rsync knows nothing of the filter's expressions, so
-// where one is on nothing behind a link is sent.
+// leadsIntoTree tells whether a path is a link to a directory that the parameters follow: on the
+// remote it becomes a directory with everything below it. rsync does not know the filter's
+// expressions, so with a filter nothing behind a link is sent.
 func (s *Scout) leadsIntoTree(root *fstree.Root, w plan.Work) bool {
 	if !w.Found.Symlink() || !s.Planner.Terms.FollowLinks || s.Planner.ListsTrees() {
 		return false
@@ -79,17 +80,16 @@ func (s *Scout) leadsIntoTree(root *fstree.Root, w plan.Work) bool {
 	return unix.Stat(root.WorkingDir()+"/"+w.Path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
-// fewEntries is up to how many entries a tree goes with the single files, one
-// by one: a new directory with what is in it needs no run of its own, and finds
-// the standby.
+// fewEntries is how many entries a tree may have at most to go with the single files, entry by
+// entry: then a small new directory needs no run of its own, and can use the standby.
 const fewEntries = 256
 
-// fewMoved is up to how many bytes a small tree that was moved is sent again: to make use
-// of what the remote has takes two runs more.
+// fewMoved is up to how many bytes a small tree that was moved is sent again: linking it takes two
+// runs more.
 const fewMoved = 64 << 10
 
-// few lists a small tree, the directory itself first; nil when it has to go as
-// a tree: it is not small, or what is in it needs more than a name on a list.
+// few lists a small tree, the directory itself first; nil when it has to go as a tree, because it
+// is not small, or an entry of it needs more than a name on a list.
 func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []string {
 	p := s.Planner.Terms
 	if w.Path == "" || p.Update && w.Flags&(dirty.Unsure|dirty.Arrival) != 0 || w.Flags&dirty.Gone != 0 || p.HardLinks || p.Patterned || s.room <= 0 {
@@ -119,7 +119,7 @@ func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []strin
 				names = append(names, rel)
 			}
 		},
-		Error: func(*fstree.Dir, string, error) { stop() }, // rsync says which and why
+		Error: func(*fstree.Dir, string, error) { stop() }, // rsync will report it
 	})
 	if err != nil {
 		return nil
@@ -128,10 +128,9 @@ func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []strin
 	return names
 }
 
-// plain tells whether an entry of a small tree can go with the single files, and how
-// large it is. Where
-// arrivals may be among them, a file whose time was set after it was written is not
-// for a run that compares no times first.
+// plain tells whether an entry of a small tree can go with the single files, and how large it is.
+// Where arrivals may be among them, a file whose time was set after it was written must not go in
+// that run, which does not compare times first.
 func (s *Scout) plain(dirfd int, e fstree.Entry, rel string, arrivals bool) (size int64, yes bool) {
 	if disk.TooLong(rel) || disk.Partial(rel) {
 		return 0, false

@@ -12,24 +12,23 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// rsync tells times of files in whole seconds, and two hosts that mirror each other
-// write more often than that. Which of two versions of one second is the later one
-// shows when rsync sets the remote's time on a file of the same size here: it is in
-// a scratch directory, takes no room, and with --size-only no content is moved.
+// rsync prints times of files in whole seconds, and two hosts that mirror each other write more
+// often than that. To find out which of two versions of one second is the later one, rsync is run
+// to set the remote's time on a sparse file of the same size in a scratch directory of this host:
+// that file takes no room, and with --size-only no content is moved.
 
 // fineMost bounds the files of one such run.
 const fineMost = 10_000
 
-// stamps are such runs of one lane.
+// stamps makes such runs for one lane.
 type stamps struct {
 	way transport.Transport
-	dir string // where the scratch directories are; empty: nowhere
+	dir string // where scratch directories are made; empty: there is no place for them
 	log *zap.Logger
 }
 
-// order finds out which of the copies of the same second are older than the
-// files here. Where that cannot be known it stays unknown; a file of which the remote
-// says nothing is silent.
+// order finds out which copies of the same second are older than the files here. Where that cannot
+// be found out it stays unknown; files about which the remote says nothing are silent.
 func (t stamps) order(ctx context.Context, f outcome.Flight, run transport.Batch, suspects []suspect, a *copiesThere) (transport.Result, error) {
 	var unknown []suspect
 	for _, s := range suspects {
@@ -86,7 +85,7 @@ func (t stamps) scratch() (string, error) {
 	return os.MkdirTemp(t.dir, "")
 }
 
-// noTime is the time of a scratch file that has got none of the remote's.
+// noTime is the time of a scratch file on which the remote's time has not been set.
 var noTime = time.Unix(1, 0)
 
 // stampable makes a file of a size, without content.
@@ -103,8 +102,8 @@ func stampable(file string, size int64) error {
 	return os.Chtimes(file, noTime, noTime)
 }
 
-// orderOf tells how the time of a copy lies to that of the file here. Whole seconds
-// beside others are those of a file system, or of an rsync, that knows no others.
+// orderOf compares the time of a copy with that of the file here. If only one of the two is in
+// whole seconds, its file system, or an rsync on the way, keeps no nanoseconds.
 func orderOf(there, here time.Time) order {
 	switch {
 	case there.Equal(here):

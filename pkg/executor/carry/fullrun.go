@@ -16,14 +16,14 @@ import (
 type FullRun struct {
 	*Carrier
 	Want fullsync.Request
-	// About is how many entries the watch root has, about; 0: unknown.
+	// About is roughly how many entries the watch root has; 0: unknown.
 	About int64
-	// Sent is told of each file that was sent, with its size; progress of how far the run is.
+	// Sent is called for each file that was sent, with its size; progress says how far the run is.
 	Sent     func(bytes int64)
 	Progress func(status.Progress)
 }
 
-// Fly sends everything, then asks for what only the target has.
+// Fly sends everything, then asks what only the target has.
 func (r *FullRun) Fly(ctx context.Context, f outcome.Flight, sent bool) (o outcome.Outcome) {
 	want := r.Want
 	o = outcome.NewOutcome(f)
@@ -61,9 +61,9 @@ func (r *FullRun) Fly(ctx context.Context, f outcome.Flight, sent bool) (o outco
 	return o
 }
 
-// askAll asks what only the remote has, and, without -u, which files it has in
-// another version: everything has been sent by now, so -u has held these back, or
-// has taken them for equal because it counts whole seconds.
+// askAll asks what only the remote has, and, without -u, which files it has in another version.
+// Everything has been sent by now, so these are files that -u has held back, or has taken for equal
+// because it counts whole seconds.
 func (r *FullRun) askAll(ctx context.Context, o *outcome.Outcome, extras bool) {
 	want := r.Want
 	ask := r.Base(transport.Survey, o.Flight.Caps)
@@ -93,14 +93,14 @@ func (r *FullRun) sendAll(ctx context.Context, o *outcome.Outcome) {
 	want := r.Want
 	run := r.Base(transport.Full, o.Flight.Caps)
 	run.Excludes, run.Verify, run.Resume = want.Excludes, want.Verify, !want.Verify
-	run.LiftUpdate = want.Verify || want.Replaced // a copy that is newer there differs, too
+	run.LiftUpdate = want.Verify || want.Replaced // a copy that is newer on the remote differs, too
 	run.Contents, run.Progress = want.Replaced || want.Contents && !run.Caps.NoChecksum, true
 	run.Pace = want.Pace
-	run.KeepSecond = r.Terms.Update && !o.Flight.Caps.NoList // askAll settles these
-	// Without names it goes down the tree by itself.
+	run.KeepSecond = r.Terms.Update && !o.Flight.Caps.NoList // askAll decides about copies of the same second
+	// Without names rsync walks the tree itself.
 	var names []string
 	if r.ListsTrees() {
-		// The remote side knows nothing of the filter: name every entry.
+		// rsync does not know the filter, so every entry is named.
 		run.Kind = transport.Send
 		list, err := r.Entries(ctx, "")
 		if err != nil {
@@ -116,9 +116,9 @@ func (r *FullRun) sendAll(ctx context.Context, o *outcome.Outcome) {
 	reader.progress = far.listed
 	reader.each = func(c transport.Change) {
 		far.changed(c)
-		// The time of a directory is that of the last change in it, which
-		// ordinary runs need not carry. A receiver leaves a new link the time of its
-		// own clock when that is within the same second.
+		// The time of a directory is that of the last change in it, which ordinary runs do not
+		// always set. A receiver does not set the time of a new link when its own clock is within
+		// the same second.
 		switch {
 		case !want.Verify:
 			if c.Sent && !c.Dir {

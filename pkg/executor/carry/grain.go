@@ -11,9 +11,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// learnGrain compares some files with the remote, before a full sync compares
-// all: where the file system there keeps whole seconds, or every other one, all of
-// them would differ in their times, and be sent again.
+// learnGrain compares some files with the remote before a full sync compares all of them: where the
+// remote's file system keeps whole or even seconds only, the times of all files would differ, and
+// all would be sent again.
 func (r *FullRun) learnGrain(ctx context.Context, o *outcome.Outcome) {
 	p := r.Terms
 	if !p.Times || p.ModifyWindow || !o.Flight.Caps.Takes(transport.Nanoseconds) || o.Err != nil {
@@ -42,14 +42,14 @@ func (r *FullRun) learnGrain(ctx context.Context, o *outcome.Outcome) {
 const (
 	// contentSample is how many files are read to find one that is equal.
 	contentSample = 8
-	// contentMost is how many bytes of them.
+	// contentMost is how many bytes are read of them at most.
 	contentMost = 64 << 20
 )
 
-// oneIsEqual tells whether one of the files, at least, has the content of the
-// remote's copy. Where none has, they were written again within the same second,
-// which tells nothing of how fine the remote keeps times. Files of which one
-// alone takes long to read are believed.
+// oneIsEqual tells whether at least one of the files has the same content as the remote's copy. If
+// none has, the files may have been written again within the same second, and their times say
+// nothing about how fine the remote keeps times. If even one file would take long to read, the
+// files are taken for equal.
 func (r *FullRun) oneIsEqual(ctx context.Context, o *outcome.Outcome, names []string, grain transport.Grain) bool {
 	files := r.Files(names)
 	slices.SortFunc(files, func(a, b disk.File) int { return cmp.Compare(a.Size, b.Size) })
@@ -67,18 +67,17 @@ func (r *FullRun) oneIsEqual(ctx context.Context, o *outcome.Outcome, names []st
 	return ok && slices.ContainsFunc(few, func(name string) bool { return !answer[name].Sent })
 }
 
-// samples counts the files whose times are equal to those of the remote's copies
-// only when they are compared by a grain.
+// samples counts the files whose times equal those of the remote's copies only at a certain grain.
 type samples struct {
 	equal [transport.GrainTwoSeconds + 1]int
-	// coarse are those that only a grain above the nanosecond finds equal, and odd
-	// counts those of whole seconds whose second an even number cannot stand for.
+	// coarse are those that are equal only at a grain above the nanosecond, and odd counts those
+	// equal by the second whose second is odd.
 	coarse []string
 	odd    int
 }
 
-// add takes in which of the names a comparison by a grain has listed. It returns
-// those that nothing but the time sets apart: a coarser grain may find them equal.
+// add records which of the names a comparison at a grain has listed. It returns those that differ
+// in nothing but the time: at a coarser grain they may be equal.
 func (s *samples) add(grain transport.Grain, sample map[string]time.Time, names []string, answer map[string]transport.Change) (coarser []string) {
 	for _, name := range names {
 		c, listed := answer[name]
@@ -98,9 +97,8 @@ func (s *samples) add(grain transport.Grain, sample map[string]time.Time, names 
 	return coarser
 }
 
-// grain is what the samples show. One file that is equal by the nanosecond is
-// proof: others may differ for having been touched. Two seconds are believed
-// where no odd second is kept.
+// grain is what the samples show. One file that is equal by the nanosecond is proof, for others may
+// differ because they were touched. The grain is two seconds if no odd second is kept.
 func (s *samples) grain() transport.Grain {
 	switch {
 	case s.equal[transport.GrainNanosecond] > 0:
@@ -114,8 +112,8 @@ func (s *samples) grain() transport.Grain {
 	}
 }
 
-// differ asks which of the names differ from the remote's copies: when times are
-// compared by a grain, or in their contents.
+// differ asks which of the names differ from the remote's copies: in their times at a given grain,
+// or in their contents.
 func (r *runner) differ(ctx context.Context, o *outcome.Outcome, names []string, grain transport.Grain, contents bool) (map[string]transport.Change, bool) {
 	caps := o.Flight.Caps
 	caps.Grain = grain

@@ -35,9 +35,9 @@ func (c *Carrier) CompareOne(ctx context.Context, caps transport.Capabilities, p
 	return plan.Failure{}
 }
 
-// judgeOne judges what a comparison has said of one path. Which of two versions is
-// the newer one, only the times tell. A directory that has another time and nothing
-// else is the same: its entries set it.
+// judgeOne derives the verdict from what a comparison has said of one path. Only the times tell
+// which of two versions is newer. A directory that differs in nothing but its time is the same, for
+// its time is set by its entries.
 func (c *Carrier) judgeOne(ctx context.Context, caps transport.Capabilities, p *status.Place, change transport.Change, differs bool) (why plan.Failure) {
 	switch {
 	case differs && change.New:
@@ -50,7 +50,7 @@ func (c *Carrier) judgeOne(ctx context.Context, caps transport.Capabilities, p *
 			return plan.Failure{}
 		}
 		if p.There, why = c.copyThere(ctx, caps, p.Path); why.Reason != "" {
-			return plan.Failure{} // that it differs is known
+			return plan.Failure{} // it is known at least that the path differs
 		}
 		if v := byTimes(p.Here, p.There); v == status.Older || v == status.Ahead {
 			p.Verdict = v
@@ -59,7 +59,7 @@ func (c *Carrier) judgeOne(ctx context.Context, caps transport.Capabilities, p *
 	return plan.Failure{}
 }
 
-// compareTimes judges by size and time alone.
+// compareTimes derives the verdict from size and time alone.
 func (c *Carrier) compareTimes(ctx context.Context, caps transport.Capabilities, p *status.Place) (why plan.Failure) {
 	if caps.NoList {
 		return plan.Failure{Reason: "the module is write only"}

@@ -21,7 +21,7 @@ func (r *runner) leftOut(ctx context.Context, f outcome.Flight, most int64) (fou
 	visit := func(w plan.Work) {
 		flags := w.Flags & dirty.Content
 		if w.Flags&dirty.Gone != 0 {
-			flags = dirty.Content // it replaces what stood there
+			flags = dirty.Content // the file has replaced another one
 		}
 		r.RegularFiles(ctx, w.Path, nil, func(rel string, st *unix.Stat_t) {
 			if st.Size > most {
@@ -38,8 +38,8 @@ func (r *runner) leftOut(ctx context.Context, f outcome.Flight, most int64) (fou
 	return found
 }
 
-// grown are the files of a flight that its run has left out although they were small
-// when they were looked at.
+// grown are the files of a flight that its run has left out for their size, although they were
+// small when they were looked at.
 func (r *runner) grown(o *outcome.Outcome) (found []outcome.LeftOut) {
 	if o.Run.MaxSize <= 0 || o.Err != nil || o.Result.Class > transport.Again {
 		return nil
@@ -54,10 +54,9 @@ func (r *runner) grown(o *outcome.Outcome) (found []outcome.LeftOut) {
 	return found
 }
 
-// watchGrowth ends a run that compares contents when one of its files has grown so
-// large meanwhile that it goes by itself: rsync reads each file to its end before it
-// sends the first one. All are looked at again then. The run is to end when stop is
-// closed; rest ends the watch.
+// watchGrowth ends a run that compares contents when one of its files has meanwhile grown so large
+// that it has to go by itself: rsync reads each file to its end before it sends the first one. Then
+// all files are looked at again. The run has to end when stop is closed; rest ends the watch.
 func (r *runner) watchGrowth(o *outcome.Outcome) (stop <-chan struct{}, rest func()) {
 	most := o.Run.MaxSize
 	if most <= 0 || !o.Run.Contents || o.Run.Kind != transport.Send {
@@ -83,8 +82,8 @@ func (r *runner) watchGrowth(o *outcome.Outcome) (stop <-chan struct{}, rest fun
 	return grown, func() { close(over); watch.Wait() }
 }
 
-// Bound is the size above which a run leaves files out; 0: the user's own parameters
-// leave out more.
+// Bound is the size above which a run leaves files out; 0: the user's own parameters leave out
+// smaller ones already.
 func Bound(p transport.Terms, most int64) int64 {
 	if own := p.MaxSize; most <= 0 || own > 0 && own <= most {
 		return 0
@@ -92,6 +91,6 @@ func Bound(p transport.Terms, most int64) int64 {
 	return most
 }
 
-// growthFirst is after which time a run of small files is looked at for one that has
-// grown; each further look comes after twice the time.
+// growthFirst is the time after which the files of a run of small files are first checked for one
+// that has grown; each further check comes after twice the time.
 const growthFirst = 2 * time.Second

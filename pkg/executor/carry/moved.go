@@ -12,10 +12,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// What was moved the remote has at its old place, which it loses afterwards. A run that
-// begins in the new directory links what is equal by size and time, and sends the rest.
-// It only saves bytes: whenever it does not end well, what there is to do is done as for
-// anything else.
+// The remote has what was moved at its old place, which is deleted there afterwards. A run that
+// begins in the new directory links the files that are equal by size and time, and sends the rest.
+// This only saves bytes: whatever that run does not complete is sent as any other change.
 
 // anew is a run that sends every file.
 func (r *runner) anew(k transport.Kind, caps transport.Capabilities) transport.Batch {
@@ -55,8 +54,8 @@ func (c *Carrier) sendMovedTree(ctx context.Context, f outcome.Flight, plain tra
 	return o
 }
 
-// sendMovedFile brings a big file to its new directory before it is compared there. One
-// that was renamed in its directory is built from what stands under the old name.
+// sendMovedFile brings a big file to its new directory before it is compared there. A file that was
+// renamed in its directory is built there from the file under the old name.
 func (c *Carrier) sendMovedFile(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
 	w := f.Works[0]
 	if w.Renamed() {
@@ -74,9 +73,9 @@ func (c *Carrier) sendMovedFile(ctx context.Context, f outcome.Flight, run trans
 	return o
 }
 
-// link carries a run of one work that links what the remote has elsewhere. Its directory
-// is made before, and where a link or a file has the place, that makes way: the run begins
-// there, and must not follow a link of the remote's.
+// link carries a run for one work that links what the remote has elsewhere. A run before it makes
+// the directory, and removes a link or a file in its place: the run begins in that directory, and
+// must not follow a link of the remote's.
 func (c *Carrier) link(ctx context.Context, f outcome.Flight, run transport.Batch) outcome.Outcome {
 	o := outcome.NewOutcome(f)
 	if run.At != "" {
@@ -91,8 +90,8 @@ func (c *Carrier) link(ctx context.Context, f outcome.Flight, run transport.Batc
 	return o
 }
 
-// noteLinked puts into the ledger what was linked: the remote has these versions, although
-// none of them was sent.
+// noteLinked enters linked files into the ledger: the remote has these versions, although they were
+// not sent.
 func (c *Carrier) noteLinked(ctx context.Context, o *outcome.Outcome) {
 	if c.ledger == nil {
 		return

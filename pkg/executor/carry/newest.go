@@ -16,11 +16,10 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// With -u a receiver keeps its copy when that is newer, exits 0 and says
-// nothing: a file that was replaced by an older one (cp -p, tar, a roll-back)
-// would never arrive. The newest *action* wins here: what a content or
-// replacement event changed after the target's copy was written is sent again
-// without -u; what was written on the target later than that stays.
+// With -u a receiver keeps its copy when that is newer, exits 0 and says nothing: a file that was
+// replaced by an older one (cp -p, tar, a roll-back) would never arrive. Here the newest *action*
+// wins: a file that was written or replaced here after the target's copy was written is sent again
+// without -u; a copy that was written on the target later than that stays.
 
 // sinceSlack is how far the clock of ctime may lie behind the one of marks.
 const sinceSlack = 2 * time.Second
@@ -32,9 +31,9 @@ type versions struct {
 	scratch string // as Options.Scratch
 }
 
-// newest resends what -u has held back, as part of the flight o; touched and
-// held are what may have been held back below its trees: what events have
-// touched there, and what a comparison without -u names.
+// newest sends again what -u has held back, as part of the flight o. touched and held are files
+// below its trees that may have been held back: those that events have touched, and those that a
+// comparison without -u names.
 func (v *versions) newest(ctx context.Context, o *outcome.Outcome, touched, held []suspect) {
 	if !v.mayKeepSecond(o) {
 		touched = slices.DeleteFunc(touched, func(s suspect) bool { return !s.Replaced() })
@@ -42,10 +41,9 @@ func (v *versions) newest(ctx context.Context, o *outcome.Outcome, touched, held
 	v.resolve(ctx, o, slices.Concat(v.suspects(o), touched, held))
 }
 
-// suspects lists the files among the works of a flight that its run has not
-// listed as sent and that -u may have held back. A file that was simply written
-// is newer than any copy, unless that has a time in the future: then it is not
-// the version that the ledger knows.
+// suspects lists the files among the works of a flight that its run has not listed as sent and that
+// -u may have held back. A file that was simply written is newer than any copy, unless the copy has
+// a time in the future; but then the copy is not the version that the ledger knows.
 func (v *versions) suspects(o *outcome.Outcome) (out []suspect) {
 	var unknown []suspect
 	for _, w := range o.Works {
@@ -74,9 +72,9 @@ func (v *versions) mayKeepSecond(o *outcome.Outcome) bool {
 	return o.Flight.KeepsSecond || o.Run.KeepSecond
 }
 
-// notSentLast takes out the files of which the remote was sent this very version
-// last, by size and second. Without a ledger nothing is known of any, and nobody is
-// asked. Where a copy of the same second may have been kept, that tells nothing.
+// notSentLast removes the files whose present version, by size and second, is the one that was sent
+// last. Without a ledger nothing is known of any file, and the remote is not asked. Where the
+// remote may have kept a copy of the same second, the ledger tells nothing.
 func (v *versions) notSentLast(files []suspect, keepsSecond bool) (out []suspect) {
 	if keepsSecond {
 		return files
@@ -109,15 +107,15 @@ func (v *versions) sentLast(files []suspect, version func(suspect) ledger.Versio
 	return sent
 }
 
-// touchedInTrees looks below directories that absorbed content events for what
-// these may have touched and the run did not list as sent; the rename of a
-// directory above touches nothing.
+// touchedInTrees looks below directories that have absorbed content events for files that these
+// events may have been about and that the run did not list as sent; the rename of a directory above
+// changes no file.
 func (v *versions) touchedInTrees(ctx context.Context, o *outcome.Outcome) []suspect {
 	return v.changedInTrees(ctx, o, dirty.Content, func(w plan.Work) time.Time { return w.Since })
 }
 
-// scannedInTrees looks below directories that a scan has found for what has
-// changed itself since the time from which on the scan has looked.
+// scannedInTrees looks below directories that a scan has found for files that have changed since
+// the time from which on the scan has looked for changes.
 func (v *versions) scannedInTrees(ctx context.Context, o *outcome.Outcome) []suspect {
 	return v.changedInTrees(ctx, o, dirty.Unsure, o.Flight.StandsFor)
 }
@@ -141,9 +139,9 @@ func (v *versions) changedInTrees(ctx context.Context, o *outcome.Outcome, flag 
 	return out
 }
 
-// twins compares the contents of what was written or replaced and has the size
-// and time of the remote's copy: the run before took the two for equal. Where
-// nanoseconds are compared, a file that was simply written has a time of its own.
+// twins compares the contents of files that were written or replaced and have the same size and
+// time as the remote's copy, so that the run before took the two for equal. Where nanoseconds are
+// compared, a file that was simply written has a time of its own and needs no comparison.
 func (v *versions) twins(ctx context.Context, o *outcome.Outcome, touched []suspect) {
 	run := v.Base(transport.Send, o.Flight.Caps)
 	fine := !v.Terms.Update && !v.Terms.SizeOnly && o.Flight.Caps.Takes(transport.Nanoseconds) && o.Flight.Caps.Grain <= transport.GrainNanosecond
@@ -160,13 +158,12 @@ func (v *versions) twins(ctx context.Context, o *outcome.Outcome, touched []susp
 	v.further(ctx, o, run, names)
 }
 
-// further sends names in another run of the same flight.
+// further sends names in one more run of the same flight.
 func (v *versions) further(ctx context.Context, o *outcome.Outcome, run transport.Batch, names []string) {
 	o.Join(v.execute(ctx, outcome.Flight{Kind: o.Kind, Works: o.Works, Caps: o.Flight.Caps, Lease: o.Flight.Lease, Most: o.Flight.Most}, run, names))
 }
 
-// suspect is a file that a run has not brought over, and that may differ from
-// the remote's copy all the same.
+// suspect is a file that a run has not sent, although it may differ from the remote's copy.
 type suspect struct {
 	disk.File
 	cause cause

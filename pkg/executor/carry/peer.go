@@ -10,13 +10,13 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// A remote that mirrors back is a peer: people write there, too. What only it has, a
-// scan here must not take for what was deleted here: it may be new there and on its
-// way. So of a peer's entries those are deleted unasked alone of which the ledger says
-// that both sides have had that very version. Other entries are told.
+// A remote that mirrors back is a peer: people write there, too. A scan must not conclude that an
+// entry which only the peer has was deleted here: it may be new there and on its way. So unless a
+// person asks for it, such an entry is deleted only if, by the ledger, both sides have had that
+// very version. Other entries are only reported.
 
-// findForeign finds among the entries that only a peer has those that it may have
-// got from somebody else, with all directories that hold one.
+// findForeign finds, among the entries that only a peer has, those that may come from somebody
+// else, with all directories that hold one of them.
 func (v *versions) findForeign(ctx context.Context, o *outcome.Outcome) {
 	if !o.Flight.Peer || len(o.Extras) == 0 || o.Err != nil || o.Result.Class > transport.Again {
 		return
@@ -46,8 +46,8 @@ func (v *versions) findForeign(ctx context.Context, o *outcome.Outcome) {
 	o.Foreign = foreigners(o.Extras, files, ours)
 }
 
-// foreigners are the entries that are not ours, the directories with one of these
-// below them, and those with nothing of ours.
+// foreigners are the entries that are not ours, the directories that have one of these below them,
+// and the directories that have nothing of ours.
 func foreigners(extras []plan.Candidate, files []suspect, ours []bool) map[string]bool {
 	foreign, holds := map[string]bool{}, map[string]bool{}
 	for i, s := range files {

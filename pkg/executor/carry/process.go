@@ -22,7 +22,7 @@ type runner struct {
 	log       *zap.Logger
 }
 
-// Base is a run of the kind with everything that holds for all of them.
+// Base is a run of a kind with the settings that all runs of that kind share.
 func (r *runner) Base(k transport.Kind, caps transport.Capabilities) transport.Batch {
 	return transport.Batch{Kind: k, Caps: caps, MayDelete: r.mayDelete && !caps.NoDelete}
 }
@@ -32,8 +32,8 @@ func (r *runner) execute(ctx context.Context, f outcome.Flight, run transport.Ba
 	return r.executeAs(ctx, f, run, names, false)
 }
 
-// executeAs is execute; whole says that nothing is left out here, so that a directory
-// may be named for all that it holds.
+// executeAs is execute. whole says that nothing is left out, so that the name of a directory may
+// stand for everything in it.
 func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.Batch, names []string, whole bool) (o outcome.Outcome) {
 	small := run.Kind == transport.Send && (f.Kind == plan.KindSend || f.Kind == plan.KindSlow)
 	if small {
@@ -77,15 +77,15 @@ func (r *runner) carry(ctx context.Context, names []string, read *reader) {
 	}
 }
 
-// reader collects what is told of a run.
+// reader collects what the transport reports about a run.
 type reader struct {
 	o *outcome.Outcome
-	// warm: what waits may carry the batch; whole: a directory may be named for all that
-	// it holds.
+	// warm: the standby may carry the batch. whole: the name of a directory may stand for
+	// everything in it.
 	warm, whole bool
 	sends       *sends                 // for the ledger; nil: the run sends nothing
 	each        func(transport.Change) // may be nil
-	// progress takes how far the run is; may be nil.
+	// progress is called with how far the run is; may be nil.
 	progress func(transport.Progress)
 }
 
@@ -94,7 +94,7 @@ const maxChanges = 4 * plan.MaxBatch
 
 func (r *runner) newReader(o *outcome.Outcome) *reader { return &reader{o: o, sends: r.sends(o.Run)} }
 
-// void forgets what was told so far.
+// void forgets everything that was reported so far.
 func (r *reader) void() {
 	o := r.o
 	o.Last, o.Files, o.Sent, o.Changed, o.Also = "", 0, 0, map[string]transport.Change{}, outcome.Hashes{}

@@ -11,7 +11,7 @@ import (
 type howFar struct {
 	show  func(status.Progress)
 	p     status.Progress
-	told  bool  // rsync tells how far it is; else changes are counted
+	told  bool  // rsync itself reports its progress; otherwise changes are counted
 	about int64 // how many entries there are, as far as is known without rsync
 }
 
@@ -46,8 +46,7 @@ func (h *howFar) listed(p transport.Progress) {
 	h.show(h.p)
 }
 
-// atLeast is the number of entries when n are known to be there; 0 where nothing
-// more is known.
+// atLeast is the total number of entries when there are at least n; 0: it is unknown.
 func (h *howFar) atLeast(n int64) int64 {
 	if h.about == 0 {
 		return 0

@@ -10,9 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// survey asks the target what only it has: below and in directories that may
-// have lost entries unseen, and, where a filter is on, in directories that are
-// gone here. It changes nothing.
+// survey asks the target what only it has, in and below directories of which entries may have been
+// deleted unseen, and, with a filter, in directories that are gone here. It changes nothing.
 func (c *Carrier) survey(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	o := outcome.NewOutcome(f)
 	for _, part := range []struct {

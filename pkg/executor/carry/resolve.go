@@ -16,8 +16,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// resolve asks the remote for its copies of the suspects of a flight, and sends
-// those that are to replace them.
+// resolve asks the remote for its copies of the suspects of a flight, and sends the files that are
+// to replace them.
 func (v *versions) resolve(ctx context.Context, o *outcome.Outcome, suspects []suspect) {
 	names := v.judge(ctx, o, suspects)
 	o.Newer = append(o.Newer, names[differ]...)
@@ -36,8 +36,8 @@ func (v *versions) resolve(ctx context.Context, o *outcome.Outcome, suspects []s
 	}
 }
 
-// unchanged are those of the names at which stands what was judged. The others are
-// looked at again, as the judgement is not theirs.
+// unchanged are those names at which there is still the file that was judged. The others are looked
+// at again, for the judgement was about another file.
 func (v *versions) unchanged(o *outcome.Outcome, suspects []suspect, names []string) (same []string) {
 	judged := make(map[string]disk.File, len(suspects))
 	for _, s := range suspects {
@@ -53,9 +53,9 @@ func (v *versions) unchanged(o *outcome.Outcome, suspects []suspect, names []str
 	return same
 }
 
-// judge asks the remote for its copies of the suspects of a flight, and tells
-// what becomes of which: see standing. Those that are to wait are noted in o, and
-// so is an answer that tells nothing.
+// judge asks the remote for its copies of the suspects of a flight, and decides what becomes of
+// each: see standing. Suspects that have to wait are noted in o, and so is an answer that tells
+// nothing.
 func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []suspect) map[verdict][]string {
 	refused := o.RefusesThere()
 	suspects = slices.DeleteFunc(suspects, func(s suspect) bool { return refused(s.Path) })
@@ -71,7 +71,7 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 		return nil
 	}
 	if result.Class > transport.Again && result.Class != transport.Partly {
-		o.Result = result // not asked is not answered: what -u has held back would stay so
+		o.Result = result // the question has failed, so the flight has: otherwise what -u has held back would stay so
 		return nil
 	}
 	if len(a.silent) > 0 && o.Asks() {
@@ -93,7 +93,7 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 			fine: a.orders[s.Path], ours: ours[i], update: v.Terms.Update, keepsSecond: o.Flight.KeepsSecond, peer: o.Flight.Peer,
 		}.decide(now)
 		if o.Kind == plan.KindFull && a.silent[s.Path] {
-			becomes, until = wait, s.Change // by its name it is asked about again
+			becomes, until = wait, s.Change // the question is asked again by the file's name
 		}
 		if a.orders[s.Path] == sameTime && c.Size == s.Size && !c.Dir {
 			same = append(same, s.Version())
@@ -109,7 +109,7 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 		}
 	}
 	if v.ledger != nil && len(same) > 0 {
-		v.ledger.Add(same) // it has come from there: both sides have had this version
+		v.ledger.Add(same) // the file has come from there, so both sides have had this version
 	}
 	if len(twins) > 0 {
 		if answer, ok := v.differ(ctx, o, twins, o.Flight.Caps.Grain, true); ok { // nanoseconds alone are no difference
@@ -119,8 +119,8 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 	return names
 }
 
-// newerThere takes those files out of what a comparison has found that -u keeps
-// on the remote: a full sync would not send them.
+// newerThere removes, from what a comparison has found, the files that -u keeps on the remote, for
+// a full sync would not send them.
 func (v *versions) newerThere(ctx context.Context, o *outcome.Outcome) {
 	if !v.Terms.Update {
 		return
@@ -141,12 +141,12 @@ func (v *versions) newerThere(ctx context.Context, o *outcome.Outcome) {
 type copiesThere struct {
 	copies map[string]transport.Copy // files, and directories in their places
 	orders map[string]order          // of those copies that are of the same second; and noTimes
-	// silent are the files of which it says nothing: neither that there is a copy, nor
-	// that there is none.
+	// silent are the files about which the remote says neither that there is a copy, nor that there
+	// is none.
 	silent map[string]bool
 }
 
-// stands is what the remote has at a path.
+// stands tells what the remote has at a path.
 func (a copiesThere) stands(path string) place {
 	c, ok := a.copies[path]
 	switch {
@@ -161,7 +161,7 @@ func (a copiesThere) stands(path string) place {
 	}
 }
 
-// copies asks for the sizes and times of the remote's copies. The error says why nothing was asked.
+// copies asks for the sizes and times of the remote's copies. The error says why it could not ask.
 func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []suspect) (a copiesThere, result transport.Result, err error) {
 	run := v.Base(transport.Times, f.Caps)
 	a = copiesThere{copies: map[string]transport.Copy{}, orders: map[string]order{}, silent: map[string]bool{}}
@@ -195,24 +195,23 @@ func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []susp
 		}
 	}
 	if len(a.silent) == 0 && result.Class == transport.Trouble {
-		// When nothing of what was asked for is there, the end is a complaint about the
-		// connection.
+		// When the remote has none of the files, rsync ends with a complaint about the connection.
 		result.Class = transport.Partly
 	}
 	return a, result, nil
 }
 
-// asksFirst tells whether the remote is asked about a file before it is sent, and
-// why: another host's rsync has put it here, or may have done so while nobody saw it.
-// A receiver that writes in place leaves no trace but a time that was set afterwards;
-// where the user's parameters write in place, those of the other host will do so, too.
+// asksFirst tells whether the remote has to be asked about a file before it is sent, and why:
+// another host's rsync has put the file here, or may have done so unseen. A receiver that writes in
+// place leaves no trace but a time that was set after the write; if the user's parameters write in
+// place, those of the other host probably do so, too.
 func asksFirst(w plan.Work, p transport.Terms) (why cause, asks bool) {
 	if w.Found.Dir() || w.Flags&(dirty.Tree|dirty.Gone) != 0 {
 		return byEvent, false
 	}
 	switch {
 	case w.Flags&dirty.Unsure != 0:
-		// With -H the other names of a file have to go along.
+		// With -H the other names of a file have to be sent with it.
 		return byScan, w.Flags&dirty.Content == 0 && p.Update && w.Found.Regular() && !(p.HardLinks && w.Found.Stat.Nlink > 1)
 	case w.Flags&dirty.Arrival != 0:
 		return byArrival, true
@@ -222,10 +221,10 @@ func asksFirst(w plan.Work, p transport.Terms) (why cause, asks bool) {
 	return byArrival, w.Flags&dirty.Content != 0 && p.Inplace && w.Found.Regular() && suspectOf(w.Path, &w.Found.Stat).Replaced()
 }
 
-// sendAsked sends of what may have arrived here what the remote has not, or has in
-// an older version. Its own -u compares whole seconds, and the remote may be
-// where the files have come from: what was written there since then, within the
-// same second, would be replaced by what was there before. So it is asked first.
+// sendAsked sends, of the files that may have arrived here, those that the remote does not have, or
+// has in an older version. The remote is asked first: -u compares whole seconds only, and the files
+// may have come from the remote itself. A version that was written there since then, within the
+// same second, would be replaced by the earlier one.
 func (v *versions) sendAsked(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	o := outcome.NewOutcome(f)
 	o.Run = v.Base(transport.Send, f.Caps)
@@ -239,8 +238,8 @@ func (v *versions) sendAsked(ctx context.Context, f outcome.Flight) outcome.Outc
 	return o
 }
 
-// settleTree asks, after trees were sent under a -u that keeps copies of the same
-// second, about all files in them that this may have held back.
+// settleTree asks, after trees were sent with a -u that keeps copies of the same second, about all
+// files in them that this may have held back.
 func (v *versions) settleTree(ctx context.Context, o *outcome.Outcome, run transport.Batch) {
 	suspects := slices.Concat(v.scannedInTrees(ctx, o), v.touchedInTrees(ctx, o))
 	known := map[string]bool{}
@@ -254,11 +253,10 @@ func (v *versions) settleTree(ctx context.Context, o *outcome.Outcome, run trans
 	v.sendTimes(ctx, o)
 }
 
-// heldInTrees asks, after trees have been sent of which no event tells all that
-// happened in them, which of the files below them are others on the remote:
-// without -u the same comparison names what -u has held back, and what it took
-// for equal because it counts whole seconds. A directory that the run has made
-// there holds nothing of that kind.
+// heldInTrees asks, after trees were sent in which something may have happened without an event,
+// which files below them differ on the remote: without -u the same comparison names the files that
+// -u has held back, and those that were taken for equal because whole seconds were compared. A
+// directory that the run has newly made on the remote has no such files.
 func (v *versions) heldInTrees(ctx context.Context, o *outcome.Outcome, run transport.Batch) []suspect {
 	asked, _ := outcome.Split(o.Works, func(w plan.Work) bool {
 		return w.MayHoldArrivals() && !o.WasSent(w.Path)
@@ -291,20 +289,19 @@ func (v *versions) held(ctx context.Context, o *outcome.Outcome, run transport.B
 	return v.filesFound(byComparison, files)
 }
 
-// untimed tells whether a comparison has found an entry without content of which only
-// the time differs. A killed receiver leaves such entries, and the window under which
-// -u keeps copies of the same second hides one second.
+// untimed tells whether a comparison has found an entry without content that differs only in its
+// time. A killed receiver leaves such entries, and the --modify-window under which -u keeps copies
+// of the same second hides a difference of one second.
 func (r *runner) untimed(c transport.Change) bool {
 	return c.OnlyTime && !c.Sent && !c.Dir && r.Terms.Update && !r.Terms.SizeOnly && !r.Excludes(c.Path, false)
 }
 
-// sendTimes sends the entries of which a run under such a window may have left the time
-// as it was.
+// sendTimes sends the entries whose times a run with such a window may not have set.
 func (v *versions) sendTimes(ctx context.Context, o *outcome.Outcome) {
 	if len(o.Untimed) == 0 || o.Err != nil || o.Result.Class > transport.Again {
 		return
 	}
 	run := v.Base(transport.Send, o.Flight.Caps)
-	run.Attributes = true // with their nanoseconds, or the next comparison names them again
+	run.Attributes = true // so that nanoseconds are set; otherwise the next comparison would name them again
 	v.further(ctx, o, run, o.Untimed)
 }

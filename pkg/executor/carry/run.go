@@ -17,8 +17,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Carrier brings flights to the remote. It knows nothing of what the lane has dirty,
-// and all its methods run beside the lane's loop.
+// Carrier brings flights to the remote. It does not know the lane's dirty set, and all its methods
+// run beside the lane's loop.
 type Carrier struct {
 	*runner
 	versions *versions
@@ -28,7 +28,7 @@ type Carrier struct {
 	mostExtras int
 }
 
-// Tools are what a carrier works with. They are immutable.
+// Tools are what a carrier needs. They are immutable.
 type Tools struct {
 	Way       transport.Transport
 	MayDelete bool           // the delete switch
@@ -39,12 +39,12 @@ type Tools struct {
 	Held func(path string, event bool) string
 	// Names finds all names of files by their inode numbers; may be nil.
 	Names func(ctx context.Context, inodes map[uint64]bool) []string
-	// MostExtras bounds how many entries are taken up from one answer; 0: 200,000.
+	// MostExtras bounds how many entries of one answer are kept; 0: 200,000.
 	MostExtras int
 	Log        *zap.Logger
 }
 
-// NewCarrier is the carrier of a lane that looks at this disk.
+// NewCarrier returns the carrier of a lane with this disk.
 func NewCarrier(d *disk.Disk, t Tools) *Carrier {
 	if t.MostExtras == 0 {
 		t.MostExtras = 200_000
@@ -53,13 +53,12 @@ func NewCarrier(d *disk.Disk, t Tools) *Carrier {
 	return &Carrier{runner: r, versions: &versions{r, t.Scratch}, held: t.Held, names: t.Names, mostExtras: t.MostExtras}
 }
 
-// sendRun sends files, single directories and small trees: through the standby
-// when there is one, else cold. Size and time alone do not tell two contents
-// apart: two writes within one tick of the kernel's clock have one time, and so
-// do two files of one archive, of which one may replace the other; and where the
-// user wants -u, only whole seconds are compared (see package rsync). So contents
-// are compared, except where an event says that nothing but attributes changed,
-// and for what another host has put here, or may have.
+// sendRun sends files, single directories and small trees: through the standby when there is one,
+// else by a process of its own. Equal size and time do not prove equal contents: two writes within
+// one tick of the kernel's clock leave the same time, and so do two files of one archive, of which
+// one may replace the other; and with the user's -u only whole seconds are compared (see package
+// rsync). So contents are compared, except where an event says that only attributes have changed,
+// and for files that another host has put here, or may have.
 func (c *Carrier) sendRun(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	root, entries := outcome.Split(f.Works, func(w plan.Work) bool { return w.Path == "" })
 	var replaced []plan.Work
@@ -89,8 +88,8 @@ func (c *Carrier) sendRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 	)
 }
 
-// replaced splits works in those whose file was replaced since it was looked at, maybe
-// by what has arrived, and the rest.
+// replaced splits works into those whose file was replaced since it was looked at, perhaps by an
+// arrival, and the rest.
 func (c *Carrier) replaced(works []plan.Work) (replaced, rest []plan.Work) {
 	names := make([]string, 0, len(works))
 	for _, w := range works {
@@ -108,7 +107,8 @@ func (c *Carrier) replaced(works []plan.Work) (replaced, rest []plan.Work) {
 	})
 }
 
-// lookAgain is a flight that sends nothing.
+// lookAgain is the outcome of a flight that sends nothing, and whose works are to be looked at
+// again.
 func lookAgain(f outcome.Flight) outcome.Outcome {
 	o := outcome.NewOutcome(f)
 	for _, w := range f.Works {
@@ -117,10 +117,10 @@ func lookAgain(f outcome.Flight) outcome.Outcome {
 	return o
 }
 
-// fewTouched is up to how many files are compared by their contents in the run
-// that sends them. Of more, and of big ones, mostly size or time differs, and
-// reading all of them through once more, on both sides, would be for nothing: a
-// second run compares those that the first one took for equal.
+// fewTouched is how many files are at most compared by their contents in the run that sends them.
+// Among more files, and among big ones, most differ in size or time, so that it would be a waste to
+// read all of them on both sides: then a second run compares the contents of those that the first
+// one took for equal.
 const fewTouched = 64
 
 func (c *Carrier) sendTouched(ctx context.Context, f outcome.Flight) outcome.Outcome {
@@ -156,7 +156,7 @@ func (c *Carrier) sendAndCompare(ctx context.Context, f outcome.Flight, run tran
 	return o
 }
 
-// sendRoot sends the watch root itself and nothing that is in it.
+// sendRoot sends the watch root itself without its content.
 func (c *Carrier) sendRoot(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	run := c.Base(transport.Send, f.Caps)
 	run.RootAlone = true
@@ -204,11 +204,11 @@ func (c *Carrier) withOtherNames(ctx context.Context, works []plan.Work, names [
 	return names
 }
 
-// treeRun sends directories with all below them. What was deleted and stands
-// here again replaces what the target has: no equal size and time is believed.
-// Where deletions may go, it is as if this one had gone first: -u is lifted, and
-// the run deletes inside, unless what it is to delete there is asked for and
-// named. What follows no deletion must do none of that: they do not share a run.
+// treeRun sends directories with everything below them. A directory that was deleted and is here
+// again replaces what the target has, so equal size and time are not trusted. Where deletions are
+// allowed, the run does what the deletion would have done: -u is lifted, and the run deletes
+// inside, unless a survey names what it has to delete there. A directory that follows no deletion
+// must do none of that, so the two kinds do not share a run.
 func (c *Carrier) treeRun(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	apart, unlisted := map[string]dirty.Flags(nil), []outcome.Unlisted(nil)
 	if c.ListsTrees() {
@@ -220,7 +220,8 @@ func (c *Carrier) treeRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 		return o
 	}
 	for i, w := range f.Works {
-		// Not when it was looked at: since then it has waited for its turn.
+		// The brake is asked now, not at the time of the look, for the work has waited for its turn
+		// since then.
 		if w.DeletesInside() && c.mayDelete && c.held(w.Path, true) != "" {
 			f.Works[i].Way = plan.Braked
 		}
@@ -253,8 +254,8 @@ func (c *Carrier) treeRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 	return o
 }
 
-// listed are the trees with their entries, what has to go by its own name, and the
-// trees that could not be listed.
+// listed returns the trees with their entries, the paths that have to go by their own names, and
+// the trees that could not be listed.
 func (c *Carrier) listed(ctx context.Context, trees []plan.Work) (works []plan.Work, apart map[string]dirty.Flags, failed []outcome.Unlisted) {
 	apart = map[string]dirty.Flags{}
 	for _, w := range trees {
@@ -286,7 +287,7 @@ func (c *Carrier) sendTrees(ctx context.Context, f outcome.Flight, run transport
 	}
 	o := c.execute(ctx, f, run, names)
 	if run.MaxSize > 0 && o.Err == nil && o.Result.Class <= transport.Again {
-		o.Left = c.leftOut(ctx, f, run.MaxSize) // again: one may have grown meanwhile
+		o.Left = c.leftOut(ctx, f, run.MaxSize) // once more: a file may have grown meanwhile
 	}
 	if o.Err != nil || run.LiftUpdate || o.Result.Class > transport.Again {
 		return o
@@ -305,9 +306,8 @@ func (c *Carrier) sendTrees(ctx context.Context, f outcome.Flight, run transport
 	return o
 }
 
-// deleteRun removes what is gone. Between the second look and this moment a
-// path may have come back: rsync lists what exists as sent, and it is looked at
-// again.
+// deleteRun deletes paths that are gone. A path may have come back between the second look and this
+// moment: rsync then lists it as sent, and it is looked at again.
 func (c *Carrier) deleteRun(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	// Patterns for whole trees and for single names cannot share a run.
 	losing, rest := outcome.Split(f.Works, func(w plan.Work) bool { return w.Gone != nil })
@@ -327,8 +327,8 @@ func (c *Carrier) deleteTrees(ctx context.Context, f outcome.Flight) outcome.Out
 	return c.execute(ctx, f, c.Base(transport.Delete, f.Caps), names)
 }
 
-// deleteNames removes single names. That a directory among them is not empty is
-// no failure: it holds what the filter keeps.
+// deleteNames deletes single names. It is no failure if a directory among them is not empty: it has
+// entries that the filter excludes.
 func (c *Carrier) deleteNames(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	run := c.Base(transport.Delete, f.Caps)
 	run.Exact = true
@@ -344,11 +344,11 @@ func (c *Carrier) deleteNames(ctx context.Context, f outcome.Flight) outcome.Out
 	return o
 }
 
-// loseNames deletes what is still gone of the names of its works.
+// loseNames deletes those names of its works that are still gone here.
 func (c *Carrier) loseNames(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	root := c.Open()
 	if root == nil {
-		return outcome.Outcome{Flight: f, Err: transport.ErrRootGone} // what is gone cannot be told
+		return outcome.Outcome{Flight: f, Err: transport.ErrRootGone} // without the root nothing can be found gone
 	}
 	defer root.Close()
 	looker := root.Looker()

@@ -6,18 +6,16 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// sends collects the names that a run has listed as sent and puts the versions
-// that stand under them into the ledger. A version that was written since then
-// has an event, and is sent and put down in its turn; one that was tried and has
-// not arrived is on no remote.
+// sends collects the names that a run has listed as sent, and enters their present versions into
+// the ledger. A version that was written after the run has an event, so it is sent and entered in
+// its turn; a version that was tried and has not arrived is on no remote.
 type sends struct {
 	to    *ledger.Ledger
 	files func(names []string) []disk.File
 	names []string
 }
 
-// sends returns nil for a run that changes nothing on the remote, or where
-// nothing is remembered.
+// sends returns nil for a run that changes nothing on the remote, and where there is no ledger.
 func (r *runner) sends(run transport.Batch) *sends {
 	if r.ledger == nil || run.Verify {
 		return nil
@@ -25,7 +23,7 @@ func (r *runner) sends(run transport.Batch) *sends {
 	return &sends{to: r.ledger, files: r.Files}
 }
 
-// sendsMost bounds the names that are collected before they are put down.
+// sendsMost bounds the names that are collected before they are entered.
 const sendsMost = 4096
 
 func (s *sends) add(path string) {

@@ -2,24 +2,24 @@ package carry
 
 import "time"
 
-// standing is what is known of one file here and of its copy on the remote, when
-// size and time have to decide which of them is to stay.
+// standing is what is known of one file here and of its copy on the remote, from which it is
+// decided which of them is to stay.
 type standing struct {
 	cause  cause
 	size   int64
 	mtime  time.Time // of the file here
 	change time.Time // when it came to stand here (ctime)
-	stands place     // what the remote has in its place
+	stands place     // what the remote has at the path
 	// thereSize and there are size and modification time of the copy; the time in
 	// whole seconds.
 	thereSize int64
 	there     time.Time
-	// ours: the copy is what this lane has sent last.
+	// ours: the copy is the version that this lane has sent last.
 	ours bool
-	// fine tells, of a copy of the same second, how its time lies to the one here.
+	// fine tells whether a copy of the same second is earlier or later than the file here.
 	fine order
-	// keepsSecond: the remote may keep a copy of the same second under -u, where
-	// other receivers compare contents.
+	// keepsSecond: with -u the remote may keep its copy of the same second, where other receivers
+	// compare contents.
 	keepsSecond bool
 	// update: the user's -u keeps what is newer on the remote.
 	update bool
@@ -27,7 +27,7 @@ type standing struct {
 	peer bool
 }
 
-// place is what stands on a remote in the place of a file.
+// place is what a remote has at the path of a file.
 type place uint8
 
 const (
@@ -40,12 +40,13 @@ const (
 // copied tells whether there is something with a time.
 func (p place) copied() bool { return p == aFile || p == aDirectory }
 
-// unlike tells whether it is no file. -u is about files, and receivers since 3.2.7 replace
-// such a thing whatever its time is; older ones keep what is newer, and say nothing.
+// unlike tells whether the remote has something else than a file. -u is about files only: receivers
+// since 3.2.7 replace such a thing whatever its time; older ones keep it if it is newer, and say
+// nothing.
 func (p place) unlike() bool { return p == aDirectory || p == aLink }
 
-// order is how the time of a remote's copy lies to the time of the file here, when
-// both are of the same second.
+// order says whether a remote's copy is earlier or later than the file here, when both are of the
+// same second.
 type order uint8
 
 const (
@@ -56,23 +57,23 @@ const (
 	noTimes // there is no time to compare: see aLink
 )
 
-// cause is how a file that stands here has become dirty.
+// cause is how a file has become dirty.
 type cause uint8
 
 const (
 	// byEvent: it was written or put in its place on this host.
 	byEvent cause = iota
-	// byScan: nobody has seen what happened to it: it may have been changed here, or
-	// have arrived.
+	// byScan: what happened to the file was not seen: it may have been changed here, or have
+	// arrived.
 	byScan
 	// byAttributes: nothing but its attributes, which include its time, has changed.
 	byAttributes
-	// byComparison: a run under -u has left it alone, and the same comparison
-	// without -u names it: its size differs from the copy's, or its time does, by
-	// nanoseconds maybe. Its content was not compared.
+	// byComparison: a run with -u has not sent it, and the same comparison without -u names it: its
+	// size or its time differs from the copy's, perhaps by nanoseconds only. Its content was not
+	// compared.
 	byComparison
-	// byArrival: a receiver has put it here, so it may have come from the remote
-	// itself, where a newer version may be standing by now.
+	// byArrival: a receiver has put it here, so it may have come from the remote itself, which may
+	// have a newer version by now.
 	byArrival
 )
 
@@ -80,26 +81,26 @@ const (
 type verdict uint8
 
 const (
-	stays  verdict = iota // nothing: the copy is equal, or is what the run itself compares
-	offer                 // it goes where the copy is older by whole seconds, or where there is none
-	send                  // it goes with the user's parameters, for which a copy of the same second is not newer
-	lift                  // it goes without -u
-	wait                  // it is asked again later
-	differ                // the copy stays, and is told
+	stays  verdict = iota // nothing is done: the copy is equal, or the run itself compares it
+	offer                 // it is sent if the copy is older by whole seconds, or if there is none
+	send                  // it is sent with the user's parameters, for which a copy of the same second is not newer
+	lift                  // it is sent without -u
+	wait                  // the remote is asked again later
+	differ                // the copy stays, and is reported as newer on the remote
 )
 
 const (
-	// arrivalQuiet is how long a file waits that has, or may have, arrived within the
-	// same second as the remote's copy. What is written there meanwhile is seconds
-	// newer then, so that -u, which counts whole seconds, keeps it.
+	// arrivalQuiet is how long a file waits that has, or may have, arrived within the same second
+	// as the remote's copy. A version that is written there meanwhile is then newer by whole
+	// seconds, so that -u keeps it.
 	arrivalQuiet = 3 * time.Second
-	// ArrivalSettled is after which time a copy that is newer on the remote, and
-	// has not come here, is not on its way here.
+	// ArrivalSettled is the time after which a copy that is newer on the remote, and has not come
+	// here, counts as not being on its way.
 	ArrivalSettled = 10 * time.Second
 )
 
-// decide tells what becomes of a file that a run has not brought over, or that is
-// asked about before any run compares it; and for wait until when.
+// decide tells what becomes of a file that a run has not sent, or about which the remote is asked
+// before any run compares it; for wait it also tells until when.
 func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 	there := s.there.Compare(s.mtime.Truncate(time.Second)) // < 0: older
 	switch {
@@ -115,7 +116,7 @@ func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 	case s.cause == byComparison && (!s.stands.copied() || s.mtime.Sub(s.there) >= 2*time.Second):
 		return stays, until // the run has sent it, or tried to: it took only what is one second older for equal
 	case there < 0 && s.stands.copied() && s.keepsSecond && s.mtime.Sub(s.there) < 2*time.Second:
-		return lift, until // under the window of an offer such a receiver keeps it, too
+		return lift, until // with the window of an offer such a receiver would also keep its copy
 	case !s.stands.copied() || there < 0:
 		return offer, until
 	}
@@ -135,10 +136,10 @@ func (s standing) decide(now time.Time) (v verdict, until time.Time) {
 	return s.settled(now, v, d)
 }
 
-// settled is a verdict that holds when the file has stood here for d.
+// settled is a verdict that holds once the file has been here for d; until then it is wait.
 func (s standing) settled(now time.Time, v verdict, d time.Duration) (_ verdict, until time.Time) {
 	if v == send && s.keepsSecond {
-		v = lift // what is equal is not sent: contents are compared
+		v = lift // an equal file is not sent, for contents are compared
 	}
 	if until = s.change.Add(d); d > 0 && now.Before(until) {
 		return wait, until
@@ -146,8 +147,8 @@ func (s standing) settled(now time.Time, v verdict, d time.Duration) (_ verdict,
 	return v, time.Time{}
 }
 
-// changed judges a file that was changed here: this host acted last, unless the
-// copy was written later than that.
+// changed decides about a file that was changed here: this host has acted last, unless the copy was
+// written later.
 func (s standing) changed(there int) verdict {
 	switch {
 	case !s.stands.copied() || there < 0:
@@ -163,22 +164,22 @@ func (s standing) changed(there int) verdict {
 	}
 }
 
-// changedBesidePeer judges a file that was changed here, after a run that keeps copies of
-// the same second: people write on the other side, too, and of two versions of one second
+// changedBesidePeer decides about a file that was changed here, after a run that keeps copies
+// of the same second: people write on the other side, too, and of two versions of one second
 // the later one stays.
 func (s standing) changedBesidePeer(there int) (verdict, time.Duration) {
 	switch {
 	case there > 0, !s.stands.copied(), s.mtime.Sub(s.there) >= 2*time.Second:
 		return s.changed(there), 0
 	case s.fine == later && !s.ours && s.change.Before(s.there.Add(time.Second)):
-		return differ, arrivalQuiet // it is on its way here
+		return differ, arrivalQuiet // the copy is on its way here
 	default:
 		return send, 0
 	}
 }
 
-// unseenBeside judges a file of which nobody knows how it came here, when the copy
-// is of the same second: the later one of the two stays.
+// unseenBeside decides about a file of which it is unknown how it came here, when the copy is of
+// the same second: the later of the two stays.
 func (s standing) unseenBeside() (verdict, time.Duration) {
 	switch s.fine {
 	case later:
@@ -190,7 +191,7 @@ func (s standing) unseenBeside() (verdict, time.Duration) {
 		return send, arrivalQuiet
 	case unknownOrder:
 		if s.ours {
-			return lift, 0 // what changed since the copy was sent -u may have left alone
+			return lift, 0 // -u may have held back a change that was made after the copy was sent
 		}
 	case sameTime, noTimes:
 	}
@@ -200,8 +201,7 @@ func (s standing) unseenBeside() (verdict, time.Duration) {
 	return send, arrivalQuiet
 }
 
-// arrivedOlder judges a file that has arrived here, when the copy is newer by whole
-// seconds.
+// arrivedOlder decides about a file that has arrived here, when the copy is newer by whole seconds.
 func (s standing) arrivedOlder() (verdict, time.Duration) {
 	switch {
 	case !s.update:
@@ -213,12 +213,11 @@ func (s standing) arrivedOlder() (verdict, time.Duration) {
 	}
 }
 
-// arrivedBeside judges a file that has arrived here, when the copy is of the same
-// second.
+// arrivedBeside decides about a file that has arrived here, when the copy is of the same second.
 func (s standing) arrivedBeside() (verdict, time.Duration) {
 	switch {
 	case s.thereSize == s.size && (s.fine == sameTime || s.fine == unknownOrder && !s.ours):
-		return stays, 0 // it has come from there, or from where that came from
+		return stays, 0 // the file has come from the remote, or both have come from the same source
 	case s.fine == earlier, s.fine != later && s.ours:
 		return send, arrivalQuiet
 	case !s.update && s.fine == later:

@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// NoneThere asks the target for the names. Only a clear answer counts: exit
-// status 23 and not one of them listed.
+// NoneThere tells whether the target has none of the names. Only a clear answer counts: exit status
+// 23, and none of them listed.
 func (c *Carrier) NoneThere(ctx context.Context, f outcome.Flight, names []string) bool {
 	suspects := make([]suspect, len(names))
 	for i, n := range names {

@@ -14,9 +14,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Disk is what stands on this host below the watch root, without what is not
-// mirrored. Every method reads from the disk unless it says otherwise, so that none
-// of them belongs on a lane's loop. All may be called from anywhere.
+// Disk shows what is on this host below the watch root, without what is not mirrored. Every method
+// reads from the disk unless its comment says otherwise, so a lane's loop must not call it. All
+// methods may be called from any goroutine.
 type Disk struct {
 	Open     func() *fstree.Root // nil while the watch root is gone; the caller closes it
 	Excluded func(path string, dir bool) bool
@@ -34,8 +34,8 @@ func (d *Disk) Filtered(path string, dir bool) bool {
 	return d.Excluded != nil && d.Excluded(path, dir)
 }
 
-// ListsTrees tells whether every entry of a tree is named: rsync knows nothing of the
-// filter's expressions. It does not read from the disk.
+// ListsTrees tells whether a tree has to be given to rsync entry by entry, which is so with a
+// filter: rsync does not know the filter's expressions. It does not read from the disk.
 func (d *Disk) ListsTrees() bool { return d.Excluded != nil }
 
 // Gone tells whether the watch root cannot be opened now.
@@ -84,7 +84,7 @@ func (d *Disk) Files(names []string) []File {
 	return files
 }
 
-// walk walks a directory; its options have one worker.
+// walk walks a directory with one worker.
 func (d *Disk) walk(ctx context.Context, path string, opt fstree.WalkOptions) error {
 	root := d.Open()
 	if root == nil {
@@ -100,10 +100,10 @@ func (d *Disk) walk(ctx context.Context, path string, opt fstree.WalkOptions) er
 	return fstree.Walk(ctx, fd, path, opt)
 }
 
-// below tells of a walk which directories it goes down to: those that are mirrored.
+// below tells a walk which directories to enter: those that are mirrored.
 func (d *Disk) below(dir *fstree.Dir, name string) bool { return !d.Excludes(dir.RelOf(name), true) }
 
-// flat goes down to no directory.
+// flat tells a walk to enter no directory.
 func flat(*fstree.Dir, string) bool { return false }
 
 // RegularFiles visits the regular files of a directory with their state, one
@@ -132,8 +132,8 @@ func (d *Disk) RegularFiles(ctx context.Context, path string, wanted func(rel st
 // Listing is what a tree holds, entry by entry.
 type Listing struct {
 	Names []string // the directory itself first; without what is excluded
-	// Alone is what could not be listed, or is too long for a list: it has to be
-	// brought over, or to fail, by its own name.
+	// Alone are paths that could not be listed, or are too long for a list: each has to be brought
+	// over, or to fail, by its own name.
 	Alone map[string]dirty.Flags
 }
 
@@ -187,12 +187,12 @@ func (d *Disk) Entries(ctx context.Context, path string) (list Listing, err erro
 	return list, unlisted
 }
 
-// maxUnfold is how many entries a directory may have to be replaced by them. One that
-// breaks its runs and has more is a culprit as a whole.
+// maxUnfold is how many entries a directory may have at most to be replaced by them. A directory
+// that breaks its runs and has more entries is a culprit as a whole.
 const maxUnfold = 4096
 
-// Unfolded are the entries of a directory, each with the flags of what it is brought
-// over by in place of a tree with these flags; nil when there are none, or too many.
+// Unfolded are the entries of a directory, to be brought over one by one in place of the tree, each
+// with its flags; nil when there are none, or too many.
 func (d *Disk) Unfolded(ctx context.Context, path string, flags dirty.Flags) map[string]dirty.Flags {
 	flags &= dirty.Content | dirty.Gone | dirty.Arrival | dirty.Unsure
 	entries := map[string]dirty.Flags{}
@@ -217,7 +217,7 @@ func (d *Disk) Unfolded(ctx context.Context, path string, flags dirty.Flags) map
 	return entries
 }
 
-// DirectoriesSince are the directories in one that were made, or changed, since then.
+// DirectoriesSince are the directories inside a directory that were made, or changed, since then.
 func (d *Disk) DirectoriesSince(ctx context.Context, path string, since time.Time) (dirs []string) {
 	_ = d.walk(ctx, path, fstree.WalkOptions{
 		Descend: flat,
@@ -274,14 +274,15 @@ func FileOf(path string, st *unix.Stat_t) File {
 	return File{Path: path, Size: st.Size, Mtime: Stamp(st.Mtim), Change: Stamp(st.Ctim)}
 }
 
-// ReplacedGap is how far a file's mtime must lie before its ctime to be one
-// that was not simply written: such a file was listed as sent.
+// ReplacedGap is how far a file's mtime must lie before its ctime for the file to count as
+// replaced, and not simply written.
 const ReplacedGap = 10 * time.Millisecond
 
-// Replaced tells that it was not simply written: its time is older than its place.
+// Replaced tells that the file was not simply written: its time is older than its coming to this
+// place.
 func (f File) Replaced() bool { return f.Change.Sub(f.Mtime) >= ReplacedGap }
 
-// Version is what the ledger knows it by.
+// Version is the version under which the ledger knows the file.
 func (f File) Version() ledger.Version {
 	return ledger.Version{Path: f.Path, Size: f.Size, Mtime: f.Mtime.Unix()}
 }
@@ -289,22 +290,22 @@ func (f File) Version() ledger.Version {
 // Stamp is a time of a file as a time.
 func Stamp(t unix.Timespec) time.Time { return time.Unix(t.Sec, t.Nsec) }
 
-// maxPath is the longest path that rsync takes from a list; it would cut a
-// longer one short, and that names something else.
+// maxPath is the longest path that rsync reads from a list; it would cut off a longer one, which
+// then names something else.
 const maxPath = unix.PathMax - 64
 
 // TooLong tells whether a path is too long for a list of names.
 func TooLong(path string) bool { return len(path) >= maxPath }
 
-// Partial tells whether a path is, or lies in, a directory of partly arrived
-// files: one that another host's sersync keeps in a tree it sends here.
+// Partial tells whether a path is, or lies in, a directory of partly arrived files, which another
+// host's sersync keeps in a tree that it sends here.
 func Partial(path string) bool {
 	return strings.Contains("/"+path+"/", "/"+transport.PartialDir+"/")
 }
 
-// FlagsOfEntry are those of a file that goes by its own name instead of with a tree.
-// It was changed here, or takes the place of what was deleted, only where all that
-// is known of the tree says so.
+// FlagsOfEntry are the flags of a file that goes by its own name instead of with its tree. That it
+// was changed here, or takes the place of something deleted, counts only if it holds for the whole
+// tree.
 func FlagsOfEntry(tree dirty.Flags) dirty.Flags {
 	switch {
 	case tree&dirty.Gone != 0, tree&dirty.Content != 0 && tree&(dirty.Arrival|dirty.Unsure) == 0:
@@ -325,7 +326,7 @@ func ParentOf(path string) string {
 // Inside tells whether a path lies below a directory.
 func Inside(path, dir string) bool { return dir == "" || strings.HasPrefix(path, dir+"/") }
 
-// grainSample is how many files tell how fine a remote keeps times.
+// grainSample is how many files are compared to learn how fine a remote keeps times.
 const grainSample = 128
 
 // Spared tells whether the filter or the user's patterns keep a path on the remote. It

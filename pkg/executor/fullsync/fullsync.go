@@ -11,39 +11,38 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Request describes a full sync: everything is sent, nothing deleted; then the
-// target is asked what only it has, each candidate is looked up here again,
-// and what is really gone becomes dirty. rsync's own --delete in a long run
-// would remove what is pushed meanwhile.
+// Request describes a full sync: first everything is sent and nothing deleted; then the target is
+// asked what only it has, each of these entries is looked up here again, and those that are really
+// gone become dirty. rsync's own --delete would, in a long run, also remove what was sent by other
+// runs meanwhile.
 type Request struct {
-	// Mirror says that the user asked for it (-r, crontab, --resync): it may
-	// delete, and when it has completed automatic repairs may, too.
+	// Mirror says that the user asked for it (-r, crontab, --resync). It may delete, and after it
+	// has completed automatic full syncs may, too.
 	Mirror bool
 	// Unknown says that nothing is known of the target any more: until the full
 	// sync has completed there is no watermark.
 	Unknown bool
-	// Replaced says that the tree was put in the place of another one which the
-	// target has: size and time of a file do not tell whether it is the same,
-	// and an older file is to arrive, too.
+	// Replaced says that the tree has taken the place of another one, which the target has: equal
+	// size and time do not show that a file is the same, and older files have to arrive, too.
 	Replaced bool
-	// Asker is who wants it.
+	// Asker is who has asked for it.
 	Asker Asker
 	// Verify compares only and changes nothing.
 	Verify bool
 	Manner
 	// Excludes are rsync patterns of crontabfilter.
 	Excludes []string
-	// Done is told how it ended; may be nil. It must not block.
+	// Done is called with the result; may be nil. It must not block.
 	Done func(Result)
 
 	Asked time.Time // by whoever asked first
 }
 
-// Asker is who wants a full sync.
+// Asker is who has asked for a full sync.
 type Asker uint8
 
-// The askers. For a Person who has asked for it by -r or --resync no full sync waits
-// for the end of busy hours, and until these are over no large file does.
+// The askers. When a Person has asked for it, by -r or --resync, the full sync does not wait for
+// the end of busy hours, nor do large files until these are over.
 const (
 	Program Asker = iota // the program itself, or the clock
 	Person
@@ -51,8 +50,8 @@ const (
 
 // Manner is how a comparison is made.
 type Manner struct {
-	// Contents reads files of one size and time on both sides, and Repair brings
-	// over what is found, as an automatic full sync would.
+	// Contents has files of equal size and time read on both sides, and Repair has what is found
+	// brought over, as an automatic full sync would.
 	Contents, Repair bool
 	transport.Pace
 }
@@ -76,24 +75,23 @@ type State struct {
 	Want    *Request
 	Running bool
 	Next    time.Time // no earlier try
-	Sent    bool      // everything has been sent; what only the target has is to be asked
+	Sent    bool      // everything has been sent; the question what only the target has is left
 	Attempt int
 	Why     plan.Failure // of the last try
-	// Touched are the paths that ordinary runs brought over meanwhile: the
-	// full sync may have overwritten them with what it had read before.
+	// Touched are the paths that ordinary runs have brought over while it ran: the full sync may
+	// have overwritten them with older content.
 	Touched *dirty.Set
 	// Specials are names at which ordinary runs have met a fifo, a socket or a device
 	// since it began.
 	Specials map[string]bool
 	Again    []*Request     // asked for meanwhile
 	Ends     uint64         // how many have ended
-	Most     int64          // what is larger has not fitted, and is left out; 0: none
-	Rule     busyhours.Rule // by which the running one goes
+	Most     int64          // larger files did not fit on the target, and are left out; 0: none
+	Rule     busyhours.Rule // that holds for the running one
 	Stop     context.CancelFunc
 }
 
-// Overtake has the first of those that were asked for later and may begin now go before
-// the wanted one.
+// Overtake lets the first of the later requests that may begin now go before the present one.
 func (f *State) Overtake(may func(*Request) bool) bool {
 	i := slices.IndexFunc(f.Again, may)
 	if i < 0 {
@@ -104,8 +102,8 @@ func (f *State) Overtake(may func(*Request) bool) bool {
 	return true
 }
 
-// Since is since when a full sync has been wanted that is not done; zero: none
-// is. A comparison owes the remote nothing.
+// Since is when the full sync that is not done yet was asked for; zero: there is none. A comparison
+// does not count.
 func (f *State) Since() (since time.Time) {
 	for _, w := range append([]*Request{f.Want}, f.Again...) {
 		if w != nil && !w.Verify && (since.IsZero() || w.Asked.Before(since)) {
@@ -131,18 +129,18 @@ func (f *State) Inherit(before *State, same bool) {
 	}
 }
 
-// Join makes a full sync do what another one that waits is asked for, too.
+// Join makes a full sync also do what another waiting request asks for.
 func (f *Request) Join(w *Request) {
 	f.Mirror, f.Unknown, f.Asker = f.Mirror || w.Mirror, f.Unknown || w.Unknown, max(f.Asker, w.Asker)
 	f.Contents, f.Repair = f.Contents || w.Contents, f.Repair || w.Repair
-	if !f.Gentle || !w.Gentle { // somebody waits for the answer
+	if !f.Gentle || !w.Gentle { // a person waits for the answer of one of them
 		f.Pace = transport.Pace{}
 	}
 	f.Done, f.Asked = both(w.Done, f.Done), w.Asked
 }
 
-// Merged adds a wanted full sync to those that wait; one that asks for the same
-// as another is enough, or a schedule would outrun a slow remote without end.
+// Merged adds a request to those that wait. A request that asks for the same as a waiting one is
+// joined with it; otherwise a schedule could add requests faster than a slow remote serves them.
 func Merged(waiting []*Request, f *Request) []*Request {
 	for i, w := range waiting {
 		if w.Mirror == f.Mirror && w.Verify == f.Verify && slices.Equal(w.Excludes, f.Excludes) {
@@ -154,7 +152,7 @@ func Merged(waiting []*Request, f *Request) []*Request {
 	return append(waiting, f)
 }
 
-// both tells two callers.
+// both calls two functions.
 func both(a, b func(Result)) func(Result) {
 	switch {
 	case a == nil:
@@ -165,7 +163,7 @@ func both(a, b func(Result)) func(Result) {
 	return func(r Result) { a(r); b(r) }
 }
 
-// Answer tells who asked how it ended.
+// Answer calls Done with the result.
 func (f *Request) Answer(r Result) {
 	if f.Done != nil {
 		f.Done(r)

@@ -1,5 +1,5 @@
-// Package health is how a lane's remote stands: whether it serves, and, while it does
-// not, when it is asked again. It is pure: the clock is passed in.
+// Package health keeps the state of a lane's remote: whether it serves, and, while it does not,
+// when it is asked again. It is pure: the clock is passed in.
 package health
 
 import (
@@ -14,11 +14,11 @@ type Phase uint8
 
 // The phases.
 const (
-	// Serving: the remote does what it is asked.
+	// Serving: runs succeed.
 	Serving Phase = iota
 	// BackingOff: runs have failed, and nothing is asked before State.Next.
 	BackingOff
-	// Probing: it is being asked whether it answers at all.
+	// Probing: a probe asks whether the remote answers at all.
 	Probing
 	// TryingAgain: it answers, and runs are let through again. The first success ends
 	// the trouble, the first failure goes on counting.
@@ -39,13 +39,12 @@ func (s State) Down() bool { return s.Phase != Serving }
 // Blocked tells whether no run may start.
 func (s State) Blocked() bool { return s.Phase == BackingOff || s.Phase == Probing }
 
-// Due tells whether the remote is to be asked now whether it answers.
+// Due tells whether it is time for a probe.
 func (s State) Due(now time.Time) bool { return s.Phase == BackingOff && !now.Before(s.Next) }
 
-// MayHunt tells whether a batch that breaks off now may be halved until the path is
-// found that breaks it. That is tried once the remote answers again, and each further
-// time only after the number of breaks has doubled: where every run breaks, halves
-// would flood it.
+// MayHunt tells whether a batch that breaks off now may be halved until the path is found that
+// breaks it. That is allowed once the remote answers again, and each further time only after the
+// number of breaks has doubled: where every run breaks, the remote must not be flooded with halves.
 func (s State) MayHunt() bool {
 	return s.Phase == TryingAgain && bits.OnesCount(uint(s.Breaks)) == 1
 }
@@ -57,12 +56,12 @@ type Event uint8
 const (
 	Failed   Event = iota // a run has failed because of the remote
 	Broke                 // a run has failed, and its connection broke off
-	Served                // a run was served
-	Asked                 // it is asked whether it answers
-	Answered              // it answers
-	Silent                // it does not
-	Hurried               // somebody wants it to be asked at once
-	Resumed               // another lane goes on with this state: who was asking has ended
+	Served                // a run has succeeded
+	Asked                 // a probe begins
+	Answered              // the probe was answered
+	Silent                // the probe was not answered
+	Hurried               // somebody wants a probe at once
+	Resumed               // another lane goes on with this state; a probe that was under way has ended
 )
 
 // After is the state after an event at now.
@@ -95,8 +94,8 @@ func (s State) After(e Event, now time.Time) State {
 	return s
 }
 
-// failed counts a failure. Runs that were under way together fail of one cause: it
-// counts once, and does not end a question that is on its way.
+// failed counts a failure. Runs that were under way together fail for one cause, which counts once,
+// and does not end a probe that is under way.
 func (s State) failed(e Event, now time.Time) State {
 	s.Breaks++
 	if e == Failed {

@@ -11,7 +11,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Assign maps the complaints to the works; nil when one cannot be mapped.
+// Assign assigns the complaints to the works; nil when one of them belongs to no work.
 func (o *Outcome) Assign() map[int][]transport.PathError {
 	if o.Result.Unclear {
 		return nil
@@ -40,9 +40,8 @@ func (o *Outcome) Assign() map[int][]transport.PathError {
 	return bad
 }
 
-// Claimed finds the works that a complaint belongs to, and the path it is about.
-// Where its name begins with something unknown, a longer and longer beginning is
-// left out.
+// Claimed finds the works that a complaint belongs to, and the path it is about. Where the name
+// begins with an unknown prefix, longer and longer prefixes are removed until one fits.
 func Claimed(works []plan.Work, index map[string]int, e transport.PathError) (path string, owned []int) {
 	for rest, ok := e.Path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
 		if owned := owners(works, index, rest); len(owned) > 0 || !e.Elsewhere {
@@ -52,9 +51,8 @@ func Claimed(works []plan.Work, index map[string]int, e transport.PathError) (pa
 	return e.Path, nil
 }
 
-// owners finds the works that a path belongs to: the work of that name, or the
-// tree around it, or what lies below it when a parent directory could not be
-// made.
+// owners finds the works that a path belongs to: the work of that name, or the tree around it, or,
+// when a parent directory could not be made, the works below it.
 func owners(works []plan.Work, index map[string]int, path string) []int {
 	if i, ok := index[path]; ok {
 		return []int{i}
@@ -74,7 +72,7 @@ func owners(works []plan.Work, index map[string]int, path string) []int {
 	return below
 }
 
-// encloses tells whether a work brings or removes all that is below its path.
+// encloses tells whether a work brings over, or removes, everything below its path.
 func encloses(w plan.Work) bool {
 	return w.Flags&dirty.Tree != 0 || w.Found.State == fstree.Absent
 }

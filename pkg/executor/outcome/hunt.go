@@ -10,17 +10,16 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// One path can break every run it is in: its name, or what it holds, makes the
-// receiver die, or rsync here. To back off and try the same batch again would
-// hold back everything else of the lane for ever. So when a batch breaks off
-// again although the remote greets, the flight halves it until the culprits are
-// alone. From then on they go alone, and wait as paths do.
+// One path can break every run that it is in, because its name or its content makes the receiver
+// crash, or rsync on this host. If the lane only backed off and tried the same batch again,
+// everything else would be held back for ever. So when a batch breaks off a second time although
+// the remote answers, the flight halves it until the culprits are alone. From then on each culprit
+// goes in a run of its own, and waits after a failure as other paths do.
 //
-// A remote where every run breaks must not be flooded with halves: without one
-// success a hunt ends after the first way down, and the next one waits until
-// the number of breaks has doubled. Culprits that stand next to each other could
-// make the first way down break at each step; so which half comes first is left to
-// chance, and the next hunt takes another way.
+// A remote where every run breaks must not be flooded with halves: if no run has succeeded, a hunt
+// ends once it has halved down to a single path, and the next hunt waits until the number of breaks
+// has doubled. Culprits next to each other could make every step of that first descent break; so
+// chance decides which half comes first, and the next hunt descends in another way.
 
 // huntRuns bounds the runs of one hunt. What it has not tried is hunted
 // after the next break.
@@ -31,7 +30,7 @@ const huntRuns = 200
 type Hunt struct {
 	Done     []Outcome // of runs that did not break
 	Culprits []plan.Work
-	Unfolded map[string]map[string]dirty.Flags // of the culprits, as in sights
+	Unfolded map[string]map[string]dirty.Flags // entries of the culprits that are trees, as in sights
 	Left     []plan.Work                       // not tried
 	Runs     int
 	broken   int
@@ -67,14 +66,14 @@ func (h *Hunt) halve(ctx context.Context, f Flight) {
 		case o.Err == nil && o.Result.Class <= transport.Again:
 			h.Done = append(h.Done, o)
 		default:
-			h.over = true // something else is wrong now
+			h.over = true // this failure has another cause
 			h.Left = append(h.Left, works...)
 		}
 	}
 }
 
-// HuntIn halves a flight that broke until its culprits are found; fly is how its parts
-// are flown. Nil when all it shows is that everything breaks.
+// HuntIn halves a flight that broke until its culprits are found; fly carries a part of the flight.
+// It returns nil when it has only found that every run breaks.
 func HuntIn(ctx context.Context, f Flight, fly func(Flight) Outcome) *Hunt {
 	h := &Hunt{patience: bits.Len(uint(len(f.Works))) + 1, fly: fly}
 	h.halve(ctx, f)

@@ -21,9 +21,10 @@ type Flight struct {
 	Kind  plan.Kind
 	Works []plan.Work
 	Caps  transport.Capabilities
-	// Most is the size above which files go by their own names alone; 0: none do.
+	// Most is the size above which files are left out of the run, and go by their own names; 0:
+	// none are.
 	Most int64
-	// Patterns are those of a full sync that guarded works were found by.
+	// Patterns are those of the full sync that has found the guarded works.
 	Patterns []string
 	// BWLimit is how many KiB per second it may send in busy hours; 0: as many as
 	// the user's parameters say.
@@ -34,17 +35,17 @@ type Flight struct {
 	Peer bool
 	// KeepsSecond: under -u the remote may keep its copy of the same second.
 	KeepsSecond bool
-	// Oldest is since when what scans have found may have changed; zero: no scan has
-	// found anything that is not on the remote.
+	// Oldest is the earliest time at which a path that scans have found may have changed; zero:
+	// everything that scans have found is on the remote.
 	Oldest time.Time
 	// OnlyThere are the entries below the flight's directories that only the remote is
 	// known to have.
 	OnlyThere []string
-	// MayHunt: when the run breaks off, its culprits are to be found.
+	// MayHunt says that the culprits are to be found if the run breaks off.
 	MayHunt bool
 }
 
-// StandsFor is since when what a scan has found may have changed.
+// StandsFor is the earliest time at which what the work stands for may have changed.
 func (f *Flight) StandsFor(w plan.Work) time.Time {
 	if !f.Oldest.IsZero() && f.Oldest.Before(w.Since) {
 		return f.Oldest
@@ -60,18 +61,18 @@ type Outcome struct {
 	Began  time.Time
 	Ended  time.Time
 	Err    error // the run could not be started
-	// LostSession says that a standby was found dead: the remote may have been
+	// LostSession says that the standby had lost its connection: the remote may have been
 	// restarted, or replaced.
 	LostSession bool
-	// Withheld are complaints for which a run has left out all its deletions.
+	// Withheld are complaints because of which rsync has left out all deletions of its run.
 	Withheld []transport.PathError
-	// SentAll: the sending half of a full sync is done, but for unsent. The
-	// next try has only the question left, and no complaint to tell of them.
+	// SentAll says that the sending half of a full sync is done, except for unsent. The next try
+	// only asks the question, and so has no complaints about these paths.
 	SentAll bool
 	Unsent  []transport.PathError
-	Left    []LeftOut // by runs of trees, for their size
-	// Again: the remote refused something, and now that this is known another way
-	// is open; set by the loop.
+	Left    []LeftOut // files that runs for trees have left out because of their size
+	// Again says that the remote has refused an option, and that the flight is to be repeated
+	// without it; set by the loop.
 	Again bool
 	Hunt  *Hunt // what was found after the run broke off; nil: nothing
 	tally
@@ -80,20 +81,20 @@ type Outcome struct {
 	sights
 }
 
-// NewOutcome is the outcome of a flight of which nothing has been carried yet.
+// NewOutcome is the outcome of a flight of which no run has begun yet.
 func NewOutcome(f Flight) Outcome {
 	now := time.Now()
 	return Outcome{Flight: f, Began: now, Ended: now, tally: tally{Changed: map[string]transport.Change{}}}
 }
 
-// tally is what runs have listed as tried.
+// tally sums up what runs have listed as sent or tried.
 type tally struct {
 	Sent    int64 // content bytes
 	Files   int
 	Last    string // the file that was begun last
 	Changed map[string]transport.Change
-	Also    Hashes // what was sent and does not fit changed
-	// Beyond is how many paths a comparison found that do not fit changed.
+	Also    Hashes // names that were sent and for which Changed has no room
+	// Beyond is how many paths a comparison has found for which Changed has no room.
 	Beyond int
 }
 
@@ -108,15 +109,15 @@ type extrasFound struct {
 
 // answers are what the remote has said of its copies of single files.
 type answers struct {
-	// Newer are files that are newer on the remote and stay so; waits are those
-	// that are to be looked at again, and when.
+	// Newer are files that are newer on the remote and are not replaced; waits are files that are
+	// to be looked at again, and when.
 	Newer []string
 	Waits map[string]time.Time
-	// Met: versions that have arrived here are on the remote; foreign are entries of
-	// a peer that may be somebody else's.
+	// Met says that the remote has versions that have arrived here; foreign are entries of a peer
+	// that may come from somebody else.
 	Met     bool
 	Foreign map[string]bool
-	// Untimed are entries of which a run may have left a time as it was.
+	// Untimed are entries whose times a run may not have set.
 	Untimed []string
 	// Judged are all the files of which the remote was asked.
 	Judged map[string]bool
@@ -130,7 +131,7 @@ func (a *answers) Judge(path string) {
 	a.Judged[path] = true
 }
 
-// Wait has a path of the flight looked at again at a time.
+// Wait has a path of the flight looked at again at the given time.
 func (a *answers) Wait(path string, until time.Time) {
 	if a.Waits == nil {
 		a.Waits = map[string]time.Time{}
@@ -138,8 +139,8 @@ func (a *answers) Wait(path string, until time.Time) {
 	a.Waits[path] = until
 }
 
-// ComplainedOf finds what stands here at the path of a complaint. Where its name
-// begins with something unknown, the longest end of it that stands here counts.
+// ComplainedOf finds what is here at the path of a complaint. Where the name begins with an unknown
+// prefix, the longest end of it that exists here counts.
 func (o *Outcome) ComplainedOf(e transport.PathError) (path string, f fstree.Found) {
 	for rest, ok := e.Path, true; ok; _, rest, ok = strings.Cut(rest, "/") {
 		if f = o.Seen[rest]; f.State == fstree.Present || !e.Elsewhere {
@@ -153,11 +154,11 @@ func (o *Outcome) ComplainedOf(e transport.PathError) (path string, f fstree.Fou
 type LeftOut struct {
 	Path  string
 	Flags dirty.Flags
-	Since time.Time // since when it is owed
+	Since time.Time // since when the remote may lack it
 }
 
-// WasSent tells whether the run has listed a path as sent. Of more than
-// maxHashes beyond maxChanges it does not know.
+// WasSent tells whether the run has listed a path as sent. It does not know names beyond maxChanges
+// and maxHashes.
 func (o *Outcome) WasSent(path string) bool { return o.Changed[path].Sent || o.Also.has(path) }
 
 // NotSent are those of the names that the run has not listed as sent.
@@ -207,7 +208,7 @@ func FailureOf(o Outcome) plan.Failure {
 	return f
 }
 
-// ErrorOf is the same as an error.
+// ErrorOf is FailureOf as an error.
 func ErrorOf(o Outcome) error {
 	if o.Err != nil {
 		return o.Err
@@ -215,11 +216,11 @@ func ErrorOf(o Outcome) error {
 	return fmt.Errorf("rsync: %s (status %d)", o.Result.Reason, o.Result.Exit)
 }
 
-// Asks tells whether an answer that told nothing is asked for again.
+// Asks tells whether a question is repeated whose answer told nothing.
 func (o *Outcome) Asks() bool { return len(o.Works) > 0 && o.Works[0].Attempt < 2*UnansweredMost }
 
-// UnansweredMost is how often a question is asked that may never be answered
-// whole, because of --max-delete for instance.
+// UnansweredMost is how often a question is asked at most that may never get a complete answer,
+// because of --max-delete for instance.
 const UnansweredMost = 4
 
 // RefusesThere tells whether the remote's own configuration excludes a path, or a

@@ -14,8 +14,8 @@ type Part struct {
 	Fly   func(Flight) Outcome
 }
 
-// InParts brings a flight over in several runs and tells what became of all its
-// works. A run that fails as a whole ends it: everything is given back then.
+// InParts brings a flight over in several runs and tells what became of all its works. A run that
+// fails as a whole ends the flight: then everything is given back.
 func InParts(f Flight, parts ...Part) Outcome {
 	var all *Outcome
 	for _, p := range parts {
@@ -38,8 +38,8 @@ func InParts(f Flight, parts ...Part) Outcome {
 	return *all
 }
 
-// Join adds a later run of the same flight: what either of them could not bring
-// over has not arrived.
+// Join adds a later run of the same flight: a path that either of them could not bring over has not
+// arrived.
 func (o *Outcome) Join(later Outcome) {
 	maps.Copy(o.Changed, later.Changed)
 	o.Files, o.Sent, o.Ended = o.Files+later.Files, o.Sent+later.Sent, later.Ended
@@ -60,7 +60,7 @@ func (o *Outcome) Join(later Outcome) {
 		o.Result = b
 		return
 	}
-	// Of two that did part of their work the one with more to say speaks.
+	// If both did only part of their work, the result that says more counts.
 	if b.Class == transport.Partly || a.Class == transport.Done {
 		o.Result = b
 	}
@@ -74,7 +74,7 @@ func (o *Outcome) Join(later Outcome) {
 	}
 }
 
-// Split divides works in two, by what yes tells of each.
+// Split divides works into those for which yes returns true and the others.
 func Split(works []plan.Work, yes func(plan.Work) bool) (a, b []plan.Work) {
 	for _, w := range works {
 		if yes(w) {

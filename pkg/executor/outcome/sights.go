@@ -10,28 +10,28 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// sights are what stands on this host after a flight, looked up before it reports:
-// with them the loop decides what becomes of the paths, and need not look itself.
+// sights is what was on this host after a flight. The flight looks before it reports, so that the
+// loop can decide what becomes of the paths without looking itself.
 type sights struct {
 	Gone bool // the watch root cannot be opened
 	Seen map[string]fstree.Found
-	// Unfolded are the entries of the directories, by path, whose trees are to be
-	// replaced by them if they broke their run.
+	// Unfolded are, by path, the entries of directories that take the place of the tree if it broke
+	// its run.
 	Unfolded map[string]map[string]dirty.Flags
 	// Linked are the files with several names below the trees that were sent, by tree.
 	Linked map[string][]string
-	// Remade are the directories in a surveyed one that were made after it was found
-	// changed, by that one's path.
+	// Remade are, by the path of a surveyed directory, the directories in it that were made after
+	// it was found changed.
 	Remade map[string][]string
-	// Apart is what could not go in a list of names, and has to go by its own, and
-	// unlisted are the trees of the flight of which there is no list.
+	// Apart are paths that could not go in a list of names, and have to go by their own; unlisted
+	// are the trees of the flight that could not be listed.
 	Apart    map[string]dirty.Flags
 	Unlisted []Unlisted
 }
 
-// OpenQuestions are the paths at which something may stand that decides what becomes
-// of the outcome: what was deleted and may have come back, what a complaint is about,
-// and what only the remote was known to have. followed says that links are followed.
+// OpenQuestions are the paths that have to be looked at before the outcome can be judged: what was
+// deleted and may have come back, what a complaint is about, and what only the remote was known to
+// have. followed says that links are followed.
 func (o *Outcome) OpenQuestions(followed bool) (paths []string) {
 	for _, w := range o.Works {
 		if o.Kind == plan.KindDelete && w.Way != plan.Hiding && w.Gone == nil || followed && len(o.Result.Races) > 0 {
@@ -64,7 +64,7 @@ type Unlisted struct {
 	Err  error
 }
 
-// EntryOf is the entry of a directory that a path below it is, or is in.
+// EntryOf is the entry of a directory on the way to a path below it.
 func EntryOf(dir, path string) string {
 	start := 0
 	if dir != "" {

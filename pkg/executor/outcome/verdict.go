@@ -19,14 +19,14 @@ type Fate int
 const (
 	// Arrived: the remote has what is here.
 	Arrived Fate = iota
-	// AtOnce: it changed here meanwhile, and is looked at again without a wait.
+	// AtOnce: the path changed here meanwhile, and is looked at again without a wait.
 	AtOnce
-	// AskInside: it has arrived, but the run has left out its deletions. A survey
-	// finds what they would have been.
+	// AskInside: the tree has arrived, but the run has left out its deletions. A survey finds what
+	// has to be deleted.
 	AskInside
 	// Narrowed: the tree has arrived but for a few places, which stay dirty.
 	Narrowed
-	// Failed: it is tried again after a wait.
+	// Failed: the path is tried again after a wait.
 	Failed
 )
 
@@ -40,9 +40,9 @@ type Verdict struct {
 // quickTries is how often a path that changes under the run is tried without a wait.
 const quickTries = 3
 
-// Verdicts are those of the works of a run that has done its part, in their order. nil:
-// a complaint is of none of the works, so that none is known to have arrived. followed
-// says that links are followed.
+// Verdicts are the verdicts on the works of a run that has done part of its work, in their order;
+// nil when a complaint belongs to none of the works, so that none of them is known to have arrived.
+// followed says that links are followed.
 func (o *Outcome) Verdicts(followed bool) []Verdict {
 	bad := o.Assign()
 	if bad == nil {
@@ -62,21 +62,21 @@ func (o *Outcome) Verdicts(followed bool) []Verdict {
 	return verdicts
 }
 
-// judge is the verdict of a work of which there are complaints.
+// judge is the verdict on a work about which there are complaints.
 func (o *Outcome) judge(w plan.Work, errs []transport.PathError, followed bool) Verdict {
 	race := !slices.ContainsFunc(errs, func(e transport.PathError) bool { return !e.Race() })
 	narrowed, narrow := o.narrow(w, errs)
 	switch {
 	case narrow && slices.ContainsFunc(errs, transport.PathError.Hung):
-		return narrowed // another run of all of it would wait again
+		return narrowed // another run for the whole tree would have to wait again
 	case race && w.Attempt < quickTries:
 		return Verdict{Fate: AtOnce}
 	case race && followed && o.Seen[w.Path].Symlink():
-		return Verdict{} // it leads nowhere: there is nothing that could be sent
+		return Verdict{} // a link that leads nowhere: there is nothing to send
 	case o.keepsInside(w, errs) && w.Attempt == 0:
-		return Verdict{Fate: AtOnce} // what somebody else has put there meanwhile goes with the second try
+		return Verdict{Fate: AtOnce} // the second try also removes what somebody else has put there meanwhile
 	case o.keepsInside(w, errs):
-		return Verdict{} // the remote's own configuration hides what is left
+		return Verdict{} // the remote's own configuration excludes what is left
 	case narrow:
 		return narrowed
 	}
@@ -86,16 +86,16 @@ func (o *Outcome) judge(w plan.Work, errs []transport.PathError, followed bool) 
 	}}
 }
 
-// keepsInside tells whether all that a deletion complains of is that directories are
-// not empty after it.
+// keepsInside tells whether the only complaint about a deletion is that directories are not empty
+// after it.
 func (o *Outcome) keepsInside(w plan.Work, errs []transport.PathError) bool {
 	return o.Kind == plan.KindDelete && w.Flags&dirty.Tree != 0 &&
 		!slices.ContainsFunc(errs, func(e transport.PathError) bool { return !e.NotEmpty() })
 }
 
-// narrow replaces a tree that failed in a few places by these places, so that the rest is
-// not sent over and over. What the brake holds stays as it is: its places tell nothing of
-// the deletions beside them.
+// narrow replaces a tree that failed in a few places by these places, so that the rest is not sent
+// over and over. A tree that the brake holds is not replaced, for its places would not cover the
+// deletions that are held.
 func (o *Outcome) narrow(w plan.Work, errs []transport.PathError) (v Verdict, ok bool) {
 	if !w.Tree(o.Kind) || w.Way == plan.Braked {
 		return v, false

@@ -17,10 +17,10 @@ type Deed uint8
 
 // The deeds.
 const (
-	Settle      Deed = iota // nothing: the remote has it, or is not to have it
+	Settle      Deed = iota // nothing: the remote has it, or must not have it
 	Enqueue                 // it waits for a run of Step.Kind
 	Instead                 // another path stands for it: Step.At is dirty with Step.Flags
-	Postpone                // it is looked at again at Step.Until
+	Postpone                // the path is looked at again at Step.Until
 	LookTwice               // it is gone: it is looked at again before that is believed
 	KeepDeleted             // it is gone, and the brake holds the deletion
 	Failing                 // it fails for Step.Why
@@ -30,7 +30,7 @@ const (
 type Step struct {
 	Deed
 	Kind  Kind
-	Work  Work // as it goes on
+	Work  Work // the work as changed by the decision
 	At    string
 	Flags dirty.Flags
 	Until time.Time
@@ -52,16 +52,16 @@ type Facts struct {
 	Peer     bool  // the remote mirrors back
 	Big      int64 // size in bytes above which a file goes by itself
 	Large    int64 // size in bytes above which files have busy hours; 0: none have
-	// Hangs tells whether a file is to go with the queue of those that hang, and
-	// Resumes whether the part of a big file that has arrived is worth to be kept.
+	// Hangs tells whether a file is to go through the queue of those that hang, and Resumes whether
+	// to keep the part of a big file that has arrived.
 	Hangs, Resumes func(Work) bool
-	// Guarded tells of a directory that is gone whether it is to lose only what the
-	// patterns of a full sync let go, and Spares whether it may hold what has to stay on
-	// the remote although nobody excludes it.
+	// Guarded tells of a directory that is gone here whether only those entries of it may be
+	// deleted that the patterns of a full sync do not match, and Spares whether it may hold entries
+	// that have to stay on the remote although nothing excludes them now.
 	Guarded, Spares func(path string) bool
-	// Movable tells of a work whether what the remote has at its old place is known, and
-	// Awaited of what is gone whether something that stood there is on its way to another
-	// place: the remote keeps it until then.
+	// Movable tells of a work whether it is known what the remote has at its old place. Awaited
+	// tells of a path that is gone whether something from there is being moved to another place, so
+	// that the remote has to keep it until then.
 	Movable func(Work) bool
 	Awaited func(path string, tree bool) bool
 }
@@ -78,8 +78,8 @@ func (p *Planner) Plan(w Work, f Facts) Step {
 	return s
 }
 
-// reuses tells whether the remote is to make use of what it has at the old place of a
-// work: with less than that it costs more than the bytes.
+// reuses tells whether the remote is to link what it has at the old place of a work: for a small
+// work that would cost more than sending it.
 func (p *Planner) reuses(w Work, f Facts) bool {
 	const unseen = dirty.Gone | dirty.Unsure | dirty.Arrival | dirty.Extras
 	named := p.Terms.Reuses
@@ -100,8 +100,8 @@ func (p *Planner) decide(w Work, f Facts) Step {
 	case w.Found.State == fstree.Unknown:
 		return fails(w, Failure{Reason: "cannot be looked at here", Detail: w.Found.Err.Error(), Remedy: "let the user that runs sersync read it, or exclude it"})
 	case w.Found.State == fstree.Obstructed:
-		// Behind a link, or below a file, nothing exists; what matters is the
-		// obstacle itself.
+		// No path leads through a link or a file, so the path does not exist; what has to be sent
+		// is the obstacle itself.
 		return Step{Deed: Instead, Work: w, At: w.Found.At, Flags: dirty.Content}
 	case w.Found.State == fstree.Absent:
 		return p.absent(w, f)
@@ -122,7 +122,7 @@ func queued(kind Kind, w Work) Step      { return Step{Deed: Enqueue, Kind: kind
 func fails(w Work, why Failure) Step     { return Step{Deed: Failing, Work: w, Why: why} }
 func again(w Work, until time.Time) Step { return Step{Deed: Postpone, Work: w, Until: until} }
 
-// Unwanted tells what is excluded, or what the user's parameters cannot carry.
+// Unwanted tells whether a work is excluded, or of a kind that the user's parameters do not send.
 func (p *Planner) Unwanted(w Work) bool {
 	dir := w.Found.Dir()
 	if p.Excludes(w.Path, dir) {
@@ -148,7 +148,7 @@ func (p *Planner) hides(w Work, f Facts) bool {
 		p.Held(w.Path, true) == "" && !p.Excludes(w.Path, false)
 }
 
-// present decides about what stands here and is wanted.
+// present decides about a path that exists and is not excluded.
 func (p *Planner) present(w Work, f Facts) Step {
 	switch {
 	case w.Way == Followed:
@@ -165,7 +165,7 @@ func (p *Planner) present(w Work, f Facts) Step {
 	}
 }
 
-// file decides about what is no directory.
+// file decides about a path that is no directory.
 func (p *Planner) file(w Work, f Facts) Step {
 	if until := p.written(w); !until.IsZero() {
 		return again(w, until)
@@ -192,19 +192,19 @@ func (p *Planner) Surveyed(w Work, noDelete bool) bool {
 	return p.MayDelete && !noDelete && (w.Flags&dirty.Extras != 0 || p.replaced(w))
 }
 
-// replaced: a directory was deleted or moved away, and another one stands at
-// its place. A run that names every entry deletes nothing that the old one had.
+// replaced tells whether a directory was deleted or moved away and another one has taken its place.
+// A run that is given every entry by name would not delete what only the old one had.
 func (p *Planner) replaced(w Work) bool {
 	const both = dirty.Tree | dirty.Gone
 	return p.ListsTrees() && w.Flags&both == both
 }
 
-// inPlaceQuiet is how long after its last change a file waits that a receiver may
-// have written in place: it sets the time of a file a moment after closing it.
+// inPlaceQuiet is how long after its last change a file waits that a receiver may have written in
+// place: a receiver sets the time of a file a moment after closing it.
 const inPlaceQuiet = 50 * time.Millisecond
 
-// written tells until when a file that may have been written in place waits;
-// zero: it need not.
+// written tells until when a file that may have been written in place has to wait; zero: it need
+// not.
 func (p *Planner) written(w Work) time.Time {
 	if w.Flags&dirty.Content == 0 || !p.Terms.Inplace || !w.Found.Regular() {
 		return time.Time{}
@@ -216,13 +216,13 @@ func (p *Planner) written(w Work) time.Time {
 	return time.Time{}
 }
 
-// untoldFor is how long the event of a change may be under way on a busy machine.
+// untoldFor is how long the event of a change may take to get here on a busy machine.
 const untoldFor = time.Second
 
-// untold tells until when a file waits that was put in its place after the latest event
-// that told of it: what is changed here by the events so far may be an arrival by now,
-// and the next event will say so. Zero: it need not wait. A file that was simply written
-// has one time for its content and its place.
+// untold tells until when a file waits that came to its place after the latest event about it: by
+// the events so far it was changed on this host, but it may be an arrival by now, which the next
+// event will say. Zero: it need not wait. Of a file that was simply written mtime and ctime are
+// equal.
 func untold(w Work) time.Time {
 	if w.Flags&dirty.Content == 0 || !w.Found.Regular() || w.Found.Stat.Mtim == w.Found.Stat.Ctim {
 		return time.Time{}
@@ -235,11 +235,11 @@ func untold(w Work) time.Time {
 	return time.Time{}
 }
 
-// awaitedStep is how often a deletion is looked at again that waits for a move. The end
-// of the move has it looked at, too.
+// awaitedStep is how often a deletion that waits for a move is looked at again. It is also looked
+// at when the move has ended.
 const awaitedStep = time.Second
 
-// absent decides about a path whose absence our own lookup has shown.
+// absent decides about a path that our own lookup has found absent.
 func (p *Planner) absent(w Work, f Facts) Step {
 	if f.Guarded(w.Path) {
 		w.Way = Sparing
@@ -269,13 +269,13 @@ func (p *Planner) deletable(w Work, f Facts) Step {
 	tree := w.Flags&dirty.Tree != 0
 	switch {
 	case asDir && !asFile:
-		// An expression about directories alone: what was deleted, and what the
-		// target has, may have been a file of that name, or not.
+		// The expression matches directories only: what was deleted here, and what the target has,
+		// may have been a file of that name, or a directory.
 		return queued(KindSurvey, w)
 	case tree && asDir || !tree && asFile:
 		return Step{Deed: Settle, Work: w}
 	case (p.ListsTrees() || p.Terms.Patterned || w.Way == Sparing || f.Spares(w.Path)) && tree && !disk.Partial(w.Path):
-		// A directory may hold what a filter keeps: ask the target.
+		// The directory may hold entries that a filter excludes: ask the target.
 		return queued(KindSurvey, w)
 	default:
 		return queued(KindDelete, w)

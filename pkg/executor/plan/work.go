@@ -8,60 +8,60 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// Work is one claimed path, and what stood there when it was looked at.
+// Work is one path in flight, and what was there when it was looked at.
 type Work struct {
 	Item
 	Found fstree.Found
 	Taken time.Time // when it was looked at
 	Way   Way
-	// Entries replaces the path on the list: a tree that a filter forbids to
-	// be handed to rsync as a whole, or one with few entries.
+	// Entries takes the place of the path on the list: for a tree that cannot be given to rsync as
+	// a whole because of a filter, and for one with few entries.
 	Entries []string
-	// Gone are names below the path which the remote is to lose before the path
-	// is sent; More: there may be further ones, to be asked for then.
+	// Gone are names below the path that are to be deleted on the remote before the path is sent.
+	// More says that there may be further ones, to be asked for after that.
 	Gone []Candidate
 	More bool
 	// Anew: every file is sent, equal or not.
 	Anew bool
 }
 
-// Renamed tells whether a work has got another name in the directory it was in.
+// Renamed tells whether a work was renamed within its directory.
 func (w Work) Renamed() bool { return w.From != "" && disk.ParentOf(w.From) == disk.ParentOf(w.Path) }
 
-// Way is what is particular about how a path goes to the remote.
+// Way says in which particular way a path goes to the remote.
 type Way uint8
 
 // The ways.
 const (
 	usual     Way = iota
 	Followed      // a link that is followed into a directory
-	Resumable     // a big file of which the part that has arrived is kept when its run is interrupted
-	// Hiding: a directory that a filter excludes stands here, and what was deleted under
-	// its name before is still to be deleted on the remote.
+	Resumable     // a big file whose part is kept when its run is interrupted
+	// Hiding: a directory that a filter excludes is here, and what had its name before still has to
+	// be deleted on the remote.
 	Hiding
-	// Sparing: it is gone here, and is to lose on the remote only what the patterns of a
-	// full sync let go.
+	// Sparing: the directory is gone here, and on the remote only those entries may be deleted that
+	// the patterns of a full sync do not match.
 	Sparing
-	// Named: what only the remote has in this directory is asked for and named, so that
-	// the run need not delete inside.
+	// Named: a survey names what only the remote has in this directory, so that the run need not
+	// delete inside.
 	Named
-	// Braked: the brake keeps what was deleted inside of the directory for now. The tree
-	// goes without these deletions, and stays dirty.
+	// Braked: the brake holds the deletions inside the directory. The tree is sent without them,
+	// and stays dirty.
 	Braked
 )
 
-// DeletesInside tells whether a directory was deleted or moved away and this one stands
-// at its place: the remote then loses what is only there.
+// DeletesInside tells whether a directory was deleted or moved away and this one has taken its
+// place: then everything is deleted that only the remote has in it.
 func (w Work) DeletesInside() bool {
 	return w.Flags&dirty.Gone != 0 && w.Way != Named && w.Entries == nil
 }
 
-// Tree tells whether a flight of that kind brings all that is below the path.
+// Tree tells whether a flight of that kind brings over everything below the path.
 func (w Work) Tree(kind Kind) bool {
 	return w.Flags&dirty.Tree != 0 && (kind == KindTree || kind == KindSend)
 }
 
-// Names are those that a list has for a work.
+// Names are the names that a list has for a work.
 func (w Work) Names() []string {
 	if w.Entries != nil {
 		return w.Entries
@@ -69,7 +69,7 @@ func (w Work) Names() []string {
 	return []string{w.Path}
 }
 
-// NamesOf are those that a list has for several works.
+// NamesOf are the names that a list has for several works.
 func NamesOf(works []Work) []string {
 	names := make([]string, 0, len(works))
 	for _, w := range works {
@@ -92,13 +92,13 @@ func (w Work) MayHoldArrivals() bool {
 type Candidate struct {
 	Path string
 	Dir  bool
-	// Suspect: nothing has said that the target has it. A directory here that the
-	// filter excludes would be made there, where a file may have its name, or nothing.
+	// Suspect: it is not known whether the target has it. It is a directory here that the filter
+	// excludes; on the target the name may be a file, or not exist.
 	Suspect bool
-	Here    Sight // looked up when all were known
+	Here    Sight // looked up after all candidates were known
 }
 
-// Sight is what a look has found, in few bytes.
+// Sight is what a look has found, in a few bytes.
 type Sight struct {
 	State fstree.State
 	Dir   bool
@@ -109,16 +109,16 @@ type Sight struct {
 type Failure struct {
 	Reason, Detail, Remedy string
 	Wait                   int
-	// Named: the log has said that the path itself fails.
+	// Named: the log has named this path as failing.
 	Named bool
-	// Lasting: no outage explains it, or each try costs the comparison of a
-	// whole tree.
+	// Lasting: the failure is not caused by an outage, or each try costs the comparison of a whole
+	// tree.
 	Lasting bool
-	// Cost is how long the try took: one that costs much is not made often.
+	// Cost is how long the try took: a try that costs much is not made often.
 	Cost time.Duration
 }
 
-// Kind is a queue of a lane; sends of different make share one.
+// Kind is a queue of a lane; the different kinds of small sends share one.
 type Kind int
 
 // The queues, in the order in which they are served.
@@ -126,8 +126,8 @@ const (
 	KindSend   Kind = iota // small files, single directories and small trees
 	KindTree               // directories with all below them
 	KindBig                // files that take long, each in a run of its own
-	KindSlow               // what has not opened, or might not; waits for the end of a full sync
-	KindDelete             // what is gone
+	KindSlow               // files that did not open, or might not; they wait for the end of a full sync
+	KindDelete             // paths that are gone
 	KindSurvey             // questions what only the remote has
 	KindFull               // full syncs
 	Kinds                  // how many there are
@@ -136,6 +136,6 @@ const (
 // Item is short for what the dirty set hands out.
 type Item = dirty.Item
 
-// MaxBatch bounds one list of names. rsync reads it byte by byte, and what
-// fails in it is asked for again.
+// MaxBatch bounds one list of names: rsync reads it byte by byte, and a batch that fails is
+// repeated.
 const MaxBatch = 20_000

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Turnstile gives slots to one lane until that is told to stop. Its methods may be
-// called from anywhere.
+// Turnstile gives slots to one lane until the lane is told to stop. Its methods may be called from
+// any goroutine.
 type Turnstile struct {
 	slots *Slots
 	once  sync.Once
@@ -17,7 +17,7 @@ type Turnstile struct {
 // root.
 func NewTurnstile(s *Slots) *Turnstile { return &Turnstile{slots: s, over: make(chan struct{})} }
 
-// Stop ends what only waits for its turn; what runs may go on for a while.
+// Stop ends every wait for a slot; runs that have one may go on for a while.
 func (t *Turnstile) Stop() { t.once.Do(func() { close(t.over) }) }
 
 // Stopped is closed by Stop.
@@ -61,16 +61,16 @@ func (t *Turnstile) Try() *Lease {
 	return t.Held()
 }
 
-// Lease is the slot of one flight. A flight that a waiting standby carries
-// needs none: its process runs already, and one change to fifty remotes should
-// not go in waves. It takes one when it has to start a process after all. It
-// belongs to the flight's goroutine.
+// Lease is the slot of one flight. A flight that the standby carries needs no slot: its process
+// runs already, and one change should reach fifty remotes at once, not one group after the other.
+// The flight takes a slot if it has to start a process after all. It belongs to the flight's
+// goroutine.
 type Lease struct {
 	from *Turnstile
 	held bool
 }
 
-// Take waits for a slot, if the flight holds none; nil holds none and needs none.
+// Take waits for a slot, if the flight holds none. A nil Lease needs none.
 func (s *Lease) Take(ctx context.Context) error {
 	if s == nil || s.held {
 		return nil
