@@ -2,8 +2,8 @@ package executor
 
 import "context"
 
-// Beside has something done on a goroutine of the lane, which does not end before it.
-// do's context ends with ctx and when the lane is told to stop.
+// Beside runs do on a goroutine for which the end of the lane waits. The context of do ends with
+// ctx, and when the lane is told to stop.
 func Beside(ctx context.Context, l *Lane, do func(context.Context)) error {
 	err := ErrStopped
 	done := make(chan struct{})

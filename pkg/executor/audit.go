@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/pkg/executor/outcome"
 )
 
-// audit passes what a run has deleted on to the audit log, by cause: found by
-// a scan or mirror run, or seen as an event.
+// audit passes the paths that a run has deleted on to the audit log, by cause: found by a scan or a
+// mirror run, or seen as an event.
 func (s *settler) audit(o outcome.Outcome) {
 	byCause := map[audit.Cause][]string{}
 	for path, c := range o.Changed {

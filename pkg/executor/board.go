@@ -11,11 +11,11 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// board is what others may see of a lane, and what its loop writes there.
+// board is what other goroutines may read of a lane. Its loop writes it.
 type board struct {
 	opt   *Options
 	dirty *dirty.Set
-	// differs belongs to the loop; status reads what it has told.
+	// differs belongs to the loop; the status reads what differs has published.
 	differs known
 
 	mu    sync.Mutex // guards state
@@ -27,7 +27,7 @@ type state struct {
 	caps     transport.Capabilities
 	mirror   mirror
 	peer     bool // the remote mirrors back
-	complete bool // everything before the marks now pending is on the remote
+	complete bool // everything except what is dirty now is on the remote
 	since    time.Time
 	shown    status.LaneState
 	health   health.State
@@ -46,16 +46,15 @@ type state struct {
 	shared     shared
 }
 
-// wantedFull is what others see of a full sync that is wanted and not done.
+// wantedFull is what others see of a full sync that has been asked for and is not done.
 type wantedFull struct {
 	since time.Time // zero: none is wanted
-	// why it fails again and again, and when it is tried next; the zero failure: it
-	// does not.
+	// why it keeps failing, and next when it is tried again; the zero failure: it does not fail.
 	why  plan.Failure
 	next time.Time
 }
 
-// holding is what scans hold back that have not marked everything yet.
+// holding says that scans which have not marked everything yet hold the watermark.
 type holding struct {
 	holds     int       // how many scans
 	holdSince time.Time // the watermark while holds > 0
@@ -70,14 +69,14 @@ func (b *board) blocked() bool {
 	return b.state.paused || b.state.health.Blocked() || b.opt.Gone()
 }
 
-// health is how the remote stands, and why, where it is in trouble.
+// health is the state of the remote, and the reason when it is in trouble.
 func (b *board) health() (health.State, plan.Failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.state.health, b.state.why
 }
 
-// healthAfter takes an event into the remote's health.
+// healthAfter changes the remote's health by an event.
 func (b *board) healthAfter(e health.Event, now time.Time) health.State {
 	b.mu.Lock()
 	defer b.mu.Unlock()

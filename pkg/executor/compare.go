@@ -18,15 +18,14 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// A comparison is a full sync that changes nothing. Who asked for it waits for
-// the answer, so it gets one in bounded time: what cannot be asked now is not
-// asked later.
+// A comparison is a full sync that changes nothing. Whoever asked for it waits for the answer, and
+// gets one in bounded time: a comparison that cannot be made now is not made later.
 
 // errPaused says why a paused lane compares nothing.
 var errPaused = errors.New("the lane is paused; resume it first: sersync --resume LANE")
 
-// mayCompare tells whether a comparison can be tried; where it cannot, who asked
-// is told why. A remote in trouble is asked at once whether it is back.
+// mayCompare tells whether a comparison can be tried; if it cannot, it tells the one who asked why.
+// For a remote in trouble it has a probe made at once.
 func (fs *fulls) mayCompare(f *fullsync.Request) bool {
 	fs.mu.Lock()
 	paused := fs.state.paused
@@ -68,11 +67,11 @@ func (fs *fulls) endComparisons(why error) {
 	}
 }
 
-// errCannotAsk says why a comparison is none of what only the remote has: rsync
-// finds that with --delete, in a run that deletes nothing.
+// errCannotAsk says why a comparison does not list what only the remote has: rsync finds that with
+// --delete, in a run that deletes nothing.
 var errCannotAsk = errors.New("the daemon refuses deletions, so it cannot be asked what only the remote has")
 
-// compared takes what a comparison has found into the lane.
+// compared takes the result of a comparison into the lane's state.
 func (fs *fulls) compared(o outcome.Outcome, now time.Time) {
 	r := fullsync.Result{Differing: sortedPaths(o.Changed), Newer: o.Newer, MoreDiffering: o.Beyond, Extras: fs.foundThere(o)}
 	slices.Sort(r.Newer)
@@ -82,7 +81,7 @@ func (fs *fulls) compared(o outcome.Outcome, now time.Time) {
 	asked := !o.Flight.Caps.NoDelete // what only the remote has
 	switch {
 	case o.Result.Unclear:
-		r.Err = outcome.ErrorOf(o) // what could not be compared may differ
+		r.Err = outcome.ErrorOf(o) // paths that could not be compared may differ
 	case !asked:
 		r.Err = errCannotAsk
 	}
@@ -99,8 +98,8 @@ func (fs *fulls) compared(o outcome.Outcome, now time.Time) {
 	fs.fullOver(r, now)
 }
 
-// repair makes dirty what a comparison has found, with the permissions of an
-// automatic full sync. What it has no names for, such a full sync finds again.
+// repair makes the paths dirty that a comparison has found, with the permissions of an automatic
+// full sync. If the comparison has not kept all names, such a full sync finds the others again.
 func (fs *fulls) repair(o outcome.Outcome, now time.Time) {
 	for path := range o.Changed {
 		fs.dirty.Mark(path, dirty.Unsure, now)
@@ -113,7 +112,7 @@ func (fs *fulls) repair(o outcome.Outcome, now time.Time) {
 	if len(o.Changed)+len(found.gone) == 0 && !found.marked {
 		return
 	}
-	fs.owe(time.Time{}) // that may be of any age
+	fs.owe(time.Time{}) // these changes may be of any age
 	fs.log.Info("differences are repaired", zap.Int("sent", len(o.Changed)), zap.Int("deleted", len(found.gone)))
 }
 

@@ -16,26 +16,26 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// door is where others ask something of a lane's loop.
+// door passes requests of other goroutines to a lane's loop.
 type door struct {
 	requests chan request  // unbuffered; received by the loop
 	ended    chan struct{} // closed when Run returns
-	leaving  atomic.Bool   // another lane will inherit
-	after    sync.Mutex    // held by who serves a request when Run has returned
+	leaving  atomic.Bool   // another lane will inherit from this one
+	after    sync.Mutex    // held while a request is served after Run has returned
 }
 
-// request is what others want of the loop: do is called by it, or, once Run has
-// returned, by the only one who may touch the lane's state then.
+// request asks the loop to call do. Once Run has returned, the goroutine that asks calls it itself,
+// holding door.after.
 type request struct {
 	do    func()
 	taken chan struct{} // closed when do has returned
 }
 
-// ErrStopped answers a request to a lane that does not run any more.
+// ErrStopped answers a request to a lane that no longer runs.
 var ErrStopped = errors.New("the lane has been stopped")
 
-// request returns when the loop has called do: what is asked for shows in the
-// state from then on.
+// request returns when the loop has called do, so that the state shows the effect of the request
+// from then on.
 func (d *door) request(ctx context.Context, do func()) error {
 	r := request{do, make(chan struct{})}
 	select {
@@ -49,8 +49,8 @@ func (d *door) request(ctx context.Context, do func()) error {
 	}
 }
 
-// requestAfter serves a request when Run has returned: nobody else owns the
-// lane's state then.
+// requestAfter serves a request after Run has returned, when no loop owns the lane's state any
+// more.
 func (d *door) requestAfter(r request) error {
 	if !d.leaving.Load() {
 		return ErrStopped
@@ -66,8 +66,8 @@ func (r request) serve() {
 	r.do()
 }
 
-// errand has something done beside the loop, which ends with ctx and when the lane is
-// told to stop; then is called by the loop after it, unless it was ended.
+// errand runs do beside the loop. Its context ends with ctx, and when the lane is told to stop.
+// After that the loop calls then, unless do was ended.
 func (l *loop) errand(ctx context.Context, do func(context.Context), then func()) {
 	l.runs.Go(func() {
 		ctx, end := l.slots.Bound(ctx)
@@ -80,18 +80,18 @@ func (l *loop) errand(ctx context.Context, do func(context.Context), then func()
 	})
 }
 
-// Leave says that another lane will inherit from this one, which is about to be
-// stopped: what is asked for from now on is for that one to carry out.
+// Leave says that another lane will inherit from this one, which is about to be stopped: requests
+// from now on are carried out by the other lane.
 func (l *Lane) Leave() { l.leaving.Store(true) }
 
-// FullSync asks for a full sync; it joins a wanted one of the same make that
-// has not begun, and follows any other.
+// FullSync asks for a full sync. The request joins one of the same kind that has not begun, and
+// otherwise waits behind the others.
 func (l *Lane) FullSync(ctx context.Context, f fullsync.Request) error {
 	return l.request(ctx, func() { l.loop.fulls.wantFull(&f) })
 }
 
-// RetryNow tries everything that failed again, at once: the fail log's
-// interval has passed.
+// RetryNow tries everything that has failed again at once. It is called when the interval of the
+// fail log has passed.
 func (l *Lane) RetryNow(ctx context.Context) error {
 	return l.request(ctx, func() {
 		l.dirty.RetryNow()
@@ -99,7 +99,7 @@ func (l *Lane) RetryNow(ctx context.Context) error {
 	})
 }
 
-// Pause stops, or with false resumes, the lane's runs; it goes on collecting.
+// Pause stops the lane's runs, or with false resumes them; changes are collected in any case.
 func (l *Lane) Pause(ctx context.Context, on bool) error {
 	return l.request(ctx, func() {
 		l.mu.Lock()
@@ -133,7 +133,7 @@ func (fs *fulls) wantFull(f *fullsync.Request) {
 		fs.hours.lift(f.Asked, fs.dirty)
 	}
 	if _, waits := fs.hours.fullSync(f.Asked); waits {
-		fs.full.Next = time.Time{} // this one may go first
+		fs.full.Next = time.Time{} // the new request may go first
 	}
 	if f.Unknown {
 		fs.mu.Lock()
@@ -141,7 +141,7 @@ func (fs *fulls) wantFull(f *fullsync.Request) {
 		fs.mu.Unlock()
 	}
 	if fs.full.Running {
-		// The running one may have passed by what this one is asked for.
+		// The running full sync may have passed the changes that this request is about.
 		fs.full.Again = fullsync.Merged(fs.full.Again, f)
 		return
 	}
@@ -155,8 +155,8 @@ func (fs *fulls) wantFull(f *fullsync.Request) {
 	fs.full.Want, fs.full.Next, fs.full.Attempt, fs.full.Sent = f, time.Time{}, 0, false
 }
 
-// LookAtTarget has the lane see whether the target still has what was there at
-// since, after a restart.
+// LookAtTarget has the lane check, after a restart, whether the target still has what it had at
+// since.
 func (l *Lane) LookAtTarget(ctx context.Context, since time.Time) error {
 	return l.request(ctx, func() { l.topSince = since })
 }
@@ -167,7 +167,7 @@ func (d *desk) save() {
 	}
 }
 
-// Degrade shows that a person must act, until cleared with an empty reason.
+// Degrade shows that a person must act, until it is called with an empty reason.
 func (l *Lane) Degrade(reason, remedy string) { l.degrade(reason, remedy) }
 
 func (b *board) degrade(reason, remedy string) {
@@ -176,7 +176,7 @@ func (b *board) degrade(reason, remedy string) {
 	b.state.degraded = note{reason, remedy}
 }
 
-// show keeps the shown state and its age.
+// show updates the state that is shown, and since when it holds.
 func (l *loop) show() {
 	l.differs.tell(time.Now())
 	s := l.dirty.Stats()
@@ -239,7 +239,7 @@ func (l *Lane) Snapshot(now time.Time) status.Lane {
 	case status.LaneStarting, status.LaneInSync, status.LaneSyncing, status.LaneFullSync:
 		out.Reason, out.NextTry = l.hours.waits(now, l.dirty.Covers)
 	case status.LanePaused:
-		// The state says it all.
+		// The state needs no further words.
 	}
 	l.recorder.Fill(&out, now)
 	return out

@@ -14,12 +14,12 @@ import (
 const (
 	// maxCulprits bounds the culprits that are remembered.
 	maxCulprits = 1000
-	// fewCulprits may be tried as often as any path. Each takes a run of its
-	// own, for which the rest has to wait.
+	// fewCulprits is how many culprits may be tried as often as any other path. Each takes a run of
+	// its own, for which the rest has to wait.
 	fewCulprits = 8
 )
 
-// hunted takes what a hunt has found into the lane's state.
+// hunted takes the result of a hunt into the lane's state.
 func (s *settler) hunted(o outcome.Outcome, now time.Time) {
 	h := o.Hunt
 	for _, part := range h.Done {
@@ -33,7 +33,8 @@ func (s *settler) hunted(o outcome.Outcome, now time.Time) {
 	s.giveBack(h.Left, 0)
 }
 
-// culprit puts one path apart. A tree is only where the culprit is.
+// culprit has one path go in a run of its own from now on. If it is a tree, the culprit is
+// somewhere in it.
 func (s *settler) culprit(w plan.Work, o outcome.Outcome, unfolded map[string]map[string]dirty.Flags, now time.Time) {
 	if w.Tree(o.Kind) && s.unfoldTree(w, unfolded, now) {
 		return
@@ -49,13 +50,12 @@ func (s *settler) culprit(w plan.Work, o outcome.Outcome, unfolded map[string]ma
 	s.fail(w.Item, now, f)
 }
 
-// alone tells whether a run that broke had a known culprit in it and nothing
-// else.
+// alone tells whether a run that broke carried a known culprit and nothing else.
 func (s *settler) alone(o outcome.Outcome) bool {
 	return o.Result.Broken && len(o.Works) == 1 && s.culprits[o.Works[0].Path]
 }
 
-// apart keeps known culprits out of a batch: each goes alone, after the rest.
+// apart takes known culprits out of a batch: each goes alone, after the rest.
 func (l *loop) apart(works []plan.Work) (now, later []plan.Work) {
 	if len(l.culprits) == 0 {
 		return works, nil
@@ -76,7 +76,7 @@ func (s *settler) unfoldTree(w plan.Work, unfolded map[string]map[string]dirty.F
 	s.dirty.Done(w.Item)
 	self := w.Flags &^ dirty.Tree
 	if w.Flags&dirty.Gone != 0 {
-		self |= dirty.Extras // what the one before had and this one has not
+		self |= dirty.Extras // finds what the old directory had and this one does not have
 	}
 	s.dirty.Mark(w.Path, self, now)
 	s.touch(w, s.full.Ends, now)
@@ -93,8 +93,8 @@ func (d *desk) unfold(path string, unfolded map[string]map[string]dirty.Flags, n
 	return len(entries) > 0
 }
 
-// fullBreaks replaces a full sync that breaks off again by what the watch root
-// holds, each entry as a tree of its own.
+// fullBreaks replaces a full sync that breaks off a second time by the entries of the watch root,
+// each as a tree of its own.
 func (fs *fulls) fullBreaks(o outcome.Outcome, now time.Time) bool {
 	want := fs.full.Want
 	h, _ := fs.health()

@@ -2,22 +2,22 @@ package executor
 
 import "time"
 
-// deletions paces the runs that delete. Whoever removes a tree names its
-// entries one by one and the directory last: a run in between does work that
-// the last name would have done at once. So a row of deletions gathers until
-// there is silence, or until a bound that grows with the row. A single deletion
-// goes as soon as its second look is due. It belongs to the lane's goroutine.
+// deletions paces the runs that delete. A program that removes a tree removes its entries one by
+// one and the directory last: a run in between does work that the deletion of the directory would
+// have done at once. So deletions that follow each other are gathered until no more come in, or
+// until a bound that grows with their number. A single deletion goes as soon as its second look is
+// due. It belongs to the lane's goroutine.
 type deletions struct {
 	last time.Time     // the latest first look at something that is gone
-	gate time.Time     // no run waits longer than this, however many come in
-	hold time.Duration // for how long the gate is shut
-	open bool          // in the batch being sorted
-	used bool          // by that batch
+	gate time.Time     // no run waits longer than until this time, however many deletions come in
+	hold time.Duration // how long the gate stays shut
+	open bool          // the gate is open for the batch that is being sorted
+	used bool          // that batch has deletions
 }
 
 const (
-	// gateFirst is how long a row may gather before its first run, gateGrowth
-	// how much longer before each one after it, and gateMost before any.
+	// gateFirst is how long deletions are gathered before the first run, gateGrowth the factor by
+	// which that grows for each further run, and gateMost the longest time.
 	gateFirst  = 200 * time.Millisecond
 	gateGrowth = 4
 	gateMost   = time.Second
@@ -32,7 +32,7 @@ func (d *deletions) seen(now time.Time) {
 	d.last = now
 }
 
-// silent is when a row counts as ended if nothing else is found absent.
+// silent is when the row of deletions counts as ended if no other path is found absent.
 func (d *deletions) silent() time.Time { return d.last.Add(max(secondLook, d.hold/8)) }
 
 // next is when a run may delete.
@@ -46,8 +46,8 @@ func (d *deletions) next() time.Time {
 // begin decides for a batch whether its deletions go now.
 func (d *deletions) begin(now time.Time) { d.open, d.used = !now.Before(d.next()), false }
 
-// end shuts the gate again behind a batch with deletions. What silence has let
-// through was no part of a row that goes on.
+// end shuts the gate again after a batch with deletions. If silence has let the batch through, the
+// row has ended, and the gate need not be shut.
 func (d *deletions) end(now time.Time) {
 	if !d.used {
 		return

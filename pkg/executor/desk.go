@@ -18,15 +18,15 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// desk is what the parts of a lane's loop share: what is dirty and in the queues, and
-// what has been learnt of single paths. It belongs to the loop, but for the board and
-// the dirty set.
+// desk is the state that the parts of a lane's loop share: what is dirty and in the queues, and
+// what has been learnt of single paths. It belongs to the loop, except for the board and the dirty
+// set.
 type desk struct {
 	*board
 	log   *zap.Logger
 	terms transport.Terms // of opt.Transport
-	// disk, planner and carrier keep no state: what the lane looks at, what it makes
-	// of that, and what brings it over.
+	// disk, planner and carrier keep no state of the lane: they look at paths, decide about them,
+	// and bring them over.
 	disk    *disk.Disk
 	planner *plan.Planner
 	carrier *carry.Carrier
@@ -38,7 +38,7 @@ type desk struct {
 	failures *failures
 }
 
-// queues are what is claimed and waits for its kind's slot.
+// queues hold works that were taken from the dirty set and wait for a slot, by kind.
 type queues struct {
 	queue  [plan.Kinds][]plan.Work
 	limits [plan.Kinds]int
@@ -47,16 +47,15 @@ type queues struct {
 	turns  turns
 }
 
-// learnt is what a lane has found out about its remote and its paths. It goes as a
-// whole to the lane that inherits, so that a reload forgets nothing of it. Owned by
-// the loop, like everything of a Lane.
+// learnt is what a lane has found out about its remote and its paths. A lane that inherits gets it
+// as a whole, so that a reload forgets nothing of it. Owned by the loop.
 type learnt struct {
 	recorder *status.Recorder
 	causes   map[string]audit.Cause // of deletions no event asked for, until they are done
 	reported bool                   // the fail log holds entries of this lane
 	batch    int                    // how many paths the next batch may have
-	// topSince asks for a look whether the target still has what it had then;
-	// zero: no need.
+	// topSince has the lane check whether the target still has what it had at that time; zero: no
+	// check is due.
 	topSince  time.Time
 	litter    litter
 	leftovers leftovers
@@ -107,8 +106,8 @@ func newDesk(opt Options) *desk {
 	return p
 }
 
-// pathWait is how long a path waits that fails on its own, while failing paths of its
-// lane fail altogether.
+// pathWait is how long a path waits after it has failed by itself attempt times, while so many
+// paths of the lane are failing.
 func pathWait(attempt, failing int) time.Duration {
 	const many = 1000
 	if failing > many {
@@ -117,9 +116,9 @@ func pathWait(attempt, failing int) time.Duration {
 	return backoff.Exponential{Min: time.Second, Max: 8 * time.Second}.Next(attempt)
 }
 
-// lastingWait bounds the cost of what will not pass whatever is done: very many paths
-// (a read-only directory, a quota), a name that is too long, whose change has events
-// of its own, or a tree that fails as a whole.
+// lastingWait is the wait for failures that more tries will not cure, to bound their cost: very
+// many paths (a read-only directory, a quota), a name that is too long (a change of it has an
+// event), or a tree that fails as a whole.
 func lastingWait(attempt int) time.Duration {
 	return backoff.Exponential{Min: time.Second, Max: time.Minute}.Next(attempt)
 }

@@ -47,7 +47,7 @@ func (u *excludedThere) has(path string) bool {
 	return false
 }
 
-// remove forgets what does not exist any more.
+// remove forgets a path that no longer exists.
 func (u *excludedThere) remove(path string) {
 	delete(u.paths, path)
 	for p := range u.paths {
@@ -59,8 +59,8 @@ func (u *excludedThere) remove(path string) {
 
 func (u *excludedThere) count() int { return len(u.paths) + u.more }
 
-// noteUnwanted counts what the remote has refused to have. A full sync has asked
-// for everything, and replaces what was known.
+// noteUnwanted counts the paths that the remote's configuration has excluded. The result of a full
+// sync, which has sent everything, replaces what was known before.
 func (s *settler) noteUnwanted(o outcome.Outcome) {
 	u := &s.excludedThere
 	if o.Err != nil || o.Kind == plan.KindDelete {

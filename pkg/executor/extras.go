@@ -31,16 +31,16 @@ func below(extras []plan.Candidate, dir string) []plan.Candidate {
 	return out
 }
 
-// sifted is what became of the answer to a survey.
+// sifted is the answer to a survey, sorted.
 type sifted struct {
-	gone   []plan.Candidate // gone here and to be deleted; no entry of another one
+	gone   []plan.Candidate // gone here and to be deleted; none is below another one
 	marked bool             // something else was made dirty
-	left   []string         // gone here, and left alone there: nobody may delete them
+	left   []string         // gone here, and left alone on the remote, for they may not be deleted
 }
 
-// sift takes the candidates, as they were looked up here, and finds those that are really gone
-// and may go there. What stands here after all is made dirty. patterns are those
-// that the candidates were asked for without.
+// sift takes the candidates with what was found here, and finds those that are really gone here and
+// may be deleted on the remote. A candidate that is here after all is made dirty. patterns are
+// those that the survey did not apply.
 func (s *surveys) sift(extras []plan.Candidate, may permission, patterns []string, why audit.Cause, now time.Time) (out sifted) {
 	gone, whole, kept := map[string]bool{}, directories(extras), may.keeps(extras)
 	withheld := false
@@ -70,7 +70,7 @@ func (s *surveys) sift(extras []plan.Candidate, may permission, patterns []strin
 			out.left = append(out.left, c.Path)
 		case s.opt.Held(f.At, false) != "" || s.opt.Held(c.Path, false) != "":
 			withheld = true
-		case kept[c.Path]: // it is asked about again, and loses what may go
+		case kept[c.Path]: // the directory is surveyed again, and only entries that may go are deleted
 			gone[c.Path] = true
 			s.markGone([]plan.Candidate{c}, why, now)
 			out.marked = true
@@ -88,8 +88,8 @@ func (s *surveys) sift(extras []plan.Candidate, may permission, patterns []strin
 	return out
 }
 
-// leftThere says which entries that only the remote has nobody may delete there,
-// after everything was compared; more says that there are further ones.
+// leftThere records, after everything was compared, the entries that only the remote has and that
+// may not be deleted there; more says that there are further ones.
 func (s *surveys) leftThere(left []string, more bool, now time.Time) {
 	further := 0
 	if more {
@@ -110,8 +110,8 @@ func (s *surveys) leftIn(dir string, tree bool, o outcome.Outcome, extras []plan
 		if there[path] {
 			continue
 		}
-		// Without tree, what is below an entry was compared with that entry only
-		// where nothing stands here.
+		// Without tree, what is below an entry was compared only where the entry does not exist
+		// here.
 		entry := outcome.EntryOf(dir, path)
 		if tree || entry == path || !there[entry] && o.Seen[entry].State == fstree.Absent {
 			s.differs.settle(path, false, status.Extras)
@@ -123,7 +123,7 @@ func (s *surveys) leftIn(dir string, tree bool, o outcome.Outcome, extras []plan
 	s.tellLeft(len(left), now)
 }
 
-// tellLeft tells of the entries that were left alone.
+// tellLeft logs that entries were left alone.
 func (s *surveys) tellLeft(entries int, now time.Time) {
 	s.differs.tell(now)
 	if entries > 0 {
@@ -131,7 +131,8 @@ func (s *surveys) tellLeft(entries int, now time.Time) {
 	}
 }
 
-// arrived settles what a tree has brought here that only the remote had before.
+// arrived settles known differences: entries of a tree that only the remote had before, and that
+// have come here now.
 func (s *surveys) arrived(dir string, o outcome.Outcome) {
 	for _, path := range s.differs.below(status.Extras, dir) {
 		if o.Seen[path].State == fstree.Present {
@@ -140,7 +141,7 @@ func (s *surveys) arrived(dir string, o outcome.Outcome) {
 	}
 }
 
-// markGone makes dirty what a survey has found.
+// markGone makes the entries dirty that a survey has found and that are gone here.
 func (d *desk) markGone(gone []plan.Candidate, why audit.Cause, now time.Time) {
 	for _, c := range gone {
 		flags := dirty.Gone
@@ -152,28 +153,28 @@ func (d *desk) markGone(gone []plan.Candidate, why audit.Cause, now time.Time) {
 	}
 }
 
-// standsThere tells what to look at again when something stands here where only
-// the target has an entry: nobody else may ever bring that over.
+// standsThere tells what to look at again when an entry that only the target has turns out to exist
+// here in some form: otherwise it might never be brought over.
 func standsThere(c plan.Candidate, allowed bool) (path string, flags dirty.Flags, ok bool) {
 	f := c.Here
 	switch {
 	case f.State == fstree.Present && c.Dir && f.Dir:
-		// It was gone when rsync looked, and is another one now: what the
-		// target has below it is the old one's.
+		// It was gone when rsync looked, and another directory is here now: what the target has
+		// below it belongs to the old one.
 		return c.Path, dirty.Tree | dirty.Extras, true
 	case f.State == fstree.Present && !c.Dir && f.Dir && allowed:
 		return c.Path, dirty.Gone, true // see hides
 	case f.State == fstree.Obstructed && allowed:
-		// A file whose own events count for nothing, such as an editor's: the
-		// directory there has to give way all the same.
+		// The file's own events are dropped, as for an editor's file: the directory on the target
+		// has to make way for it all the same.
 		return f.At, dirty.Content, true
 	}
 	return "", 0, false
 }
 
-// arriving tells what a run that is under way may have on the target: the
-// temporary file of a receiver (.NAME.XXXXXX), or the part of a large file. What
-// a killed receiver has left goes when nothing is under way.
+// arriving tells whether a path may be a file that a run under way has made on the target: a
+// receiver's temporary file (.NAME.XXXXXX), or the part of a large file. Leftovers of a killed
+// receiver are deleted when nothing is under way.
 func (d *desk) arriving(path string) bool {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	i := len(base) - 7

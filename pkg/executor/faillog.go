@@ -12,35 +12,35 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// maxFailing bounds the failing paths that are remembered with their command,
-// maxOutage those that are listed because the remote does not serve.
+// maxFailing bounds the failing paths that are kept with their commands, and maxOutage those that
+// are listed because the remote does not serve.
 const (
 	maxFailing = 5000
 	maxOutage  = 1000
 )
 
-// outage is the last time when the remote did not serve, until all that waited
-// for it is through.
+// outage is the last period in which the remote did not serve, until everything that waited for it
+// has arrived.
 type outage struct {
-	until time.Time // zero: nothing of it is left
+	until time.Time // zero: nothing that waited is left
 	why   plan.Failure
 	full  bool // a full sync has waited, too
 }
 
-// failures are why paths and runs fail, for the log, the fail log and the status. It
-// belongs to the loop; why may be called from anywhere.
+// failures keeps why paths and runs fail, for the log, the fail log and the status. It belongs to
+// the loop; why may be called from any goroutine.
 type failures struct {
 	*desk
 	remote, paths, fulls troubleLog
 }
 
-// troubleLog tells the log of one kind of trouble, thinned out.
+// troubleLog logs one kind of trouble, with repetitions thinned out.
 type troubleLog struct {
 	log  *logging.Repeat
 	kind string
 }
 
-// Failed and Recovered are those of logging.Repeat.
+// Failed and Recovered are as in logging.Repeat.
 func (t troubleLog) Failed(cause, message string, fields ...zap.Field) {
 	t.log.Failed(t.kind, cause, message, fields...)
 }
@@ -55,12 +55,12 @@ func newFailures(d *desk) *failures {
 	return &failures{d, troubleLog{log, "remote of " + d.opt.ID}, troubleLog{log, "paths of " + d.opt.ID}, troubleLog{log, "full syncs of " + d.opt.ID}}
 }
 
-// report hands to the fail log what failed, was tried again, and failed
-// again; and what waits because the remote does not serve.
+// report gives the fail log the paths that failed, were tried again, and failed again, and those
+// that wait because the remote does not serve.
 func (fl *failures) report(now time.Time) {
 	if s := fl.dirty.Stats(); s.Delayed == 0 {
 		fl.mu.Lock()
-		clear(fl.state.failStatus) // also of what needed no run in the end
+		clear(fl.state.failStatus) // also for paths that needed no run in the end
 		fl.mu.Unlock()
 		if s.InFlight == 0 {
 			fl.paths.Recovered("no path fails any more")
@@ -87,8 +87,8 @@ func (fl *failures) report(now time.Time) {
 	fl.opt.FailLog(entries)
 }
 
-// keptBack is what the last outage has kept back. The watch root itself stands for
-// a full sync.
+// keptBack are the paths that the last outage has kept from being sent. The watch root itself
+// stands for a full sync.
 func (fl *failures) keptBack(now time.Time) (items []plan.Item) {
 	if h, why := fl.health(); h.Down() {
 		fl.outage = outage{now, why, !fl.full.Since().IsZero()}
@@ -111,7 +111,7 @@ func (fl *failures) keptBack(now time.Time) (items []plan.Item) {
 	return items
 }
 
-// why is why a path fails; where that is not known, otherwise.
+// why returns why a path fails, or otherwise where that is not known.
 func (fl *failures) why(path string, otherwise plan.Failure) plan.Failure {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -121,9 +121,8 @@ func (fl *failures) why(path string, otherwise plan.Failure) plan.Failure {
 	return otherwise
 }
 
-// remember keeps why a path fails, and tells whether that is news. The number
-// of attempts does not tell: batches that failed as a whole count as well, and
-// said nothing of the path.
+// remember keeps why a path fails, and tells whether that is new. The number of attempts does not
+// show it, for it also counts batches that failed as a whole and so said nothing about the path.
 func (fl *failures) remember(it plan.Item, f plan.Failure) (first bool) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()

@@ -32,7 +32,7 @@ func (l *loop) finish(o outcome.Outcome) {
 	l.busy[o.Kind]--
 	if o.Result.Class > transport.Again && (o.Run.Linked || o.Run.Similar) {
 		for i := range o.Works {
-			o.Works[i].From = "" // what has ended the run may be that itself
+			o.Works[i].From = "" // linking from the old place may be what has ended the run
 		}
 	}
 	o.Again = l.remote.learn(&o)
@@ -73,8 +73,8 @@ func (l *loop) finish(o outcome.Outcome) {
 	}
 }
 
-// answerComparisons tells those who wait for a comparison that the remote is in
-// trouble, when a run has failed for that since so many had.
+// answerComparisons tells those who wait for a comparison that the remote is in trouble, if more
+// runs have failed because of it than before.
 func (l *loop) answerComparisons(failed uint64) {
 	if _, why := l.health(); l.remote.failed > failed {
 		l.fulls.endComparisons(troubleError(why))
@@ -87,7 +87,7 @@ func (s *settler) conclude(o outcome.Outcome, now time.Time) {
 		return // nothing was left to be run
 	}
 	if o.Kind != plan.KindSurvey {
-		s.audit(o) // a single file, too: what it takes the place of is deleted
+		s.audit(o) // also for single files, which may have replaced something else
 	}
 	if (o.Kind == plan.KindTree || o.Kind == plan.KindSend) && s.opt.MayDelete {
 		s.noteLitter(o, now)
@@ -118,25 +118,25 @@ func (s *settler) conclude(o outcome.Outcome, now time.Time) {
 	}
 }
 
-// inTheWay handles a run that the remote's trouble has ended, or one path.
+// inTheWay handles a run that ended early, because of trouble of the remote or because of one path.
 func (s *settler) inTheWay(o outcome.Outcome, now time.Time) {
 	if s.alone(o) {
 		s.culprit(o.Works[0], o, o.Unfolded, now)
 		if all := s.dirty.Stats(); s.down() && all.Pending+all.InFlight == 1 {
-			s.remote.succeeded(o, now) // the remote serves, and nothing else would show it
+			s.remote.succeeded(o, now) // this shows that the remote serves, which nothing else may show
 		}
 		return
 	}
 	if o.MayHunt && o.Result.Broken && len(o.Works) == 1 && o.Works[0].Tree(o.Kind) && s.unfoldTree(o.Works[0], o.Unfolded, now) {
-		o.Works = nil // its entries tell more the next time
+		o.Works = nil // the tree is replaced by its entries, which will tell more
 	}
 	s.giveBack(o.Works, 1)
 	s.recordFailure(o, now)
 	s.remote.enterTrouble(o, now)
 }
 
-// markApart makes dirty what could not go in a list of names, and gives back the trees
-// of which there is no list.
+// markApart makes the paths dirty that could not go in a list of names, and gives back the trees
+// that could not be listed.
 func (d *desk) markApart(o outcome.Outcome, now time.Time) {
 	for path, f := range o.Apart {
 		d.dirty.Mark(path, f, now)
@@ -190,7 +190,7 @@ func (s *settler) done(w plan.Work, o outcome.Outcome, now time.Time) {
 	}
 	if o.Kind == plan.KindDelete && w.Way != plan.Hiding {
 		if o.Seen[w.Path].State == fstree.Present {
-			// It came back: what stands there now is all new.
+			// The path came back: everything there now is new.
 			s.dirty.Drop(w.Item, w.Path, dirty.Tree|dirty.Gone|dirty.Content, now)
 			return
 		}
@@ -210,7 +210,7 @@ func (s *settler) done(w plan.Work, o outcome.Outcome, now time.Time) {
 	delete(s.state.failStatus, w.Path)
 	s.mu.Unlock()
 	if until, ok := o.Waits[w.Path]; ok {
-		w.Attempt = 0 // it fails no more: the next event does not have to wait
+		w.Attempt = 0 // it no longer fails, so the next event need not wait
 		s.dirty.Return(w.Item, until)
 		return
 	}
@@ -232,15 +232,15 @@ func (s *settler) done(w plan.Work, o outcome.Outcome, now time.Time) {
 		s.showUnwanted()
 	}
 	if op == status.Deleted && disk.Partial(w.Path) || s.excludedThere.has(w.Path) {
-		return // nothing that stood here, or that came there
+		return // nothing that was here before, and nothing that has come to the remote
 	}
 	s.recorder.Transfer(status.Transfer{
 		Time: now, Path: w.Path, Operation: op, Bytes: o.Changed[w.Path].Size, Duration: status.Seconds(now.Sub(w.Since)),
 	})
 }
 
-// heldUntil is when to try again what the brake holds: at once when it has let
-// go meanwhile, and else when nobody has said so for long.
+// heldUntil is when to try again a deletion that the brake holds: at once if the brake has been
+// released meanwhile, and otherwise after a long time, in case nobody reports the release.
 func (d *desk) heldUntil(path string, now time.Time) time.Time {
 	if d.opt.Held(path, true) == "" {
 		return time.Time{}
@@ -248,8 +248,8 @@ func (d *desk) heldUntil(path string, now time.Time) time.Time {
 	return now.Add(health.Wait(20))
 }
 
-// touch remembers what was pushed beside a full sync. One that has ended since
-// this was begun, after fulls others, may have overwritten it, too.
+// touch remembers a path that was brought over beside a full sync. fulls is how many full syncs had
+// ended when that run began: one that has ended since then may have overwritten the path, too.
 func (d *desk) touch(w plan.Work, fulls uint64, now time.Time) {
 	if d.full.Running {
 		d.full.Touched.Mark(w.Path, w.Flags|flagsFor(w), now)
@@ -261,7 +261,7 @@ func (d *desk) touch(w plan.Work, fulls uint64, now time.Time) {
 	}
 }
 
-// flagsFor keeps a deletion a deletion when it is looked at again.
+// flagsFor are the flags with which a work is marked again; a deletion stays a deletion.
 func flagsFor(w plan.Work) dirty.Flags {
 	if w.Found.State == fstree.Absent {
 		return dirty.Gone
@@ -272,7 +272,7 @@ func flagsFor(w plan.Work) dirty.Flags {
 // grow lets batches become large again after failures have split them.
 func (s *settler) grow() { s.batch = min(plan.MaxBatch, max(s.batch*4, 1)) }
 
-// refused tries another way at once.
+// refused repeats a flight at once after the remote has refused an option.
 func (s *settler) refused(o outcome.Outcome, now time.Time) {
 	if o.Again {
 		s.giveBack(o.Works, 0)
@@ -282,8 +282,7 @@ func (s *settler) refused(o outcome.Outcome, now time.Time) {
 	s.remote.enterTrouble(o, now)
 }
 
-// A path whose try takes long waits for some times as long, and no longer than
-// costMost.
+// A path whose try takes long waits several times as long, but no longer than costMost.
 const (
 	costTimes = 5
 	costMost  = 10 * time.Minute
@@ -292,7 +291,7 @@ const (
 // fail gives one path back after a wait that grows with its attempts.
 func (d *desk) fail(it plan.Item, now time.Time, f plan.Failure) {
 	it.Attempt++
-	it.From = "" // what stands in its way may be the move itself
+	it.From = "" // linking from the old place may be the cause of the failure
 	wait := pathWait(it.Attempt, d.dirty.Stats().Delayed)
 	if f.Lasting {
 		wait = lastingWait(it.Attempt)
@@ -307,11 +306,11 @@ func (d *desk) fail(it plan.Item, now time.Time, f plan.Failure) {
 	}
 	d.failures.paths.Failed(f.Reason, "paths fail, one of them is", zap.String("path", it.Path), zap.String("reason", f.Reason),
 		zap.String("detail", f.Detail), zap.String("remedy", f.Remedy), zap.Int("failing", d.dirty.Stats().Delayed))
-	// Each time: what changed since the first failure waits anew.
+	// Plugins are told at each failure, for a change after the first one waits anew.
 	d.settled(plan.Work{Item: it, Taken: time.Now()}, false)
 }
 
-// recordFailure shows a run that failed as a whole.
+// recordFailure adds a run that failed as a whole to the failures that are shown.
 func (d *desk) recordFailure(o outcome.Outcome, now time.Time) {
 	for _, w := range o.Works {
 		d.mu.Lock()
@@ -330,8 +329,8 @@ func (d *desk) recordFailure(o outcome.Outcome, now time.Time) {
 	d.mu.Unlock()
 }
 
-// markWaiting has those files asked about again that a tree, or a full sync, could
-// not settle yet.
+// markWaiting marks the files about which the remote has to be asked again, after a run for a tree,
+// or a full sync, that could not settle them.
 func (d *desk) markWaiting(o outcome.Outcome, now time.Time) {
 	own := make(map[string]bool, len(o.Works))
 	for _, w := range o.Works {

@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// startQueued starts what waits for a kind's slot.
+// startQueued starts the works of a kind that wait for a slot.
 func (l *loop) startQueued(ctx context.Context, kind plan.Kind) {
 	if kind == plan.KindBig {
 		l.startBig(ctx)
@@ -24,8 +24,8 @@ func (l *loop) startQueued(ctx context.Context, kind plan.Kind) {
 		return
 	}
 	now, later := l.apart(l.queue[kind])
-	// As few as the last batch that failed as a whole has left: else what is
-	// claimed piece by piece comes together again here.
+	// At most as many as l.batch allows after a batch failed as a whole: otherwise the pieces into
+	// which it was split would come together again here.
 	n := min(len(now), l.batch)
 	now, later = now[:n:n], slices.Concat(now[n:], later)
 	if kind == plan.KindSend {
@@ -37,9 +37,9 @@ func (l *loop) startQueued(ctx context.Context, kind plan.Kind) {
 	l.launchWaiting(ctx, kind, now, true, 0)
 }
 
-// startBig starts the big files for which there is room, one in a run, so that a
-// failure costs one file's bytes. What takes long needs no slot: it would keep it
-// from all other runs.
+// startBig starts the big files for which there is room, one in each run, so that a failure costs
+// the bytes of one file only. A file that takes long takes no slot, for all other runs would miss
+// that slot.
 func (l *loop) startBig(ctx context.Context) {
 	l.queue[plan.KindBig] = l.hours.hold(l.queue[plan.KindBig], l.dirty, time.Now())
 	for len(l.queue[plan.KindBig]) > 0 {
@@ -79,8 +79,8 @@ func (l *loop) flight(kind plan.Kind, works []plan.Work) outcome.Flight {
 	}
 }
 
-// onlyThere are the entries below the works' directories that only the remote is
-// known to have: the flight may show that they have come here, or that they are gone.
+// onlyThere are the entries below the works' directories that, as far as is known, only the remote
+// has: the flight may show that they have come here, or that they are gone.
 func (l *loop) onlyThere(kind plan.Kind, works []plan.Work) (paths []string) {
 	for _, w := range works {
 		if kind == plan.KindSurvey || w.Flags&dirty.Tree != 0 {
@@ -106,7 +106,7 @@ func (l *loop) launchWaiting(ctx context.Context, kind plan.Kind, works []plan.W
 	})
 }
 
-// aheadRun is the run that most changes go by: see sendRun. Its rsync may be started
+// aheadRun is the kind of run that carries most changes: see sendRun. Its rsync may be started
 // before there is anything to send.
 func (l *loop) aheadRun() transport.Batch {
 	run := l.carrier.OfEvents(l.state.caps, l.state.peer)

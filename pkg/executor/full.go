@@ -21,8 +21,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// fullTries bounds the tries of one full sync that fails in itself; an outage
-// does not count. What it could not send stays dirty by name.
+// fullTries bounds the tries of one full sync that fails, outages not counted. After that, paths
+// that it could not send stay dirty by name.
 const fullTries = 5
 
 // fullPause is the wait between further tries of such a full sync: each costs
@@ -37,7 +37,7 @@ type fulls struct {
 	remote  *remote
 }
 
-// startFull starts the full sync that is wanted. It runs beside ordinary runs.
+// startFull starts the full sync that was asked for. It runs beside ordinary runs.
 func (l *loop) startFull(ctx context.Context, now time.Time) {
 	want := l.full.Want
 	if want == nil || l.full.Running || now.Before(l.full.Next) {
@@ -46,11 +46,11 @@ func (l *loop) startFull(ctx context.Context, now time.Time) {
 	if l.full.Rule, l.full.Next = l.hours.begin(&l.full, now); !l.full.Next.IsZero() {
 		return
 	}
-	want = l.full.Want // another one may have gone first
+	want = l.full.Want // begin may have let another one go first
 	l.full.Running = true
 	l.full.Touched, l.full.Specials = dirty.New(time.Now(), dirty.Limits{}), nil
 	if !want.Verify {
-		l.hold(now) // it may overwrite what is sent meanwhile with what it read before
+		l.hold(now) // the full sync may overwrite paths that are sent meanwhile with older content
 	}
 	ctx, l.full.Stop = context.WithCancel(ctx)
 	l.setProgress(status.Progress{})
@@ -106,7 +106,7 @@ func (fs *fulls) fullEnded(o outcome.Outcome, now time.Time) {
 			fs.owe(time.Time{})
 		}
 		fs.fullFailed(o, now)
-	case o.Result.Unclear && fs.full.Attempt+1 < fullTries: // nobody knows what is missing
+	case o.Result.Unclear && fs.full.Attempt+1 < fullTries: // it is unknown what is missing
 		fs.remote.succeeded(o, now)
 		fs.fullFailed(o, now)
 	case want.Verify:
@@ -121,7 +121,7 @@ func (fs *fulls) fullEnded(o outcome.Outcome, now time.Time) {
 	}
 }
 
-// everythingSent takes a full sync that has come to its end into the lane.
+// everythingSent takes the result of a full sync that has come to its end into the lane's state.
 func (fs *fulls) everythingSent(o outcome.Outcome, now time.Time) {
 	want := fs.full.Want
 	fs.full.Most = 0
@@ -138,7 +138,8 @@ func (fs *fulls) everythingSent(o outcome.Outcome, now time.Time) {
 	if marked || failed {
 		fs.owe(time.Time{}) // that may be of any age
 	}
-	// Never clear: entry by entry it is found, and stays dirty by its name.
+	// It stays unclear what fails: sent entry by entry it will be found, and stay dirty by its
+	// name.
 	if o.Result.Unclear && !o.SentAll && len(want.Excludes) == 0 && fs.unfold("", o.Unfolded, now) {
 		fs.owe(time.Time{})
 	}
@@ -154,8 +155,8 @@ func (fs *fulls) everythingSent(o outcome.Outcome, now time.Time) {
 	fs.fullOver(fullsync.Result{Files: o.Files, Bytes: o.Sent, Extras: fs.foundThere(o), Unreadable: len(o.Result.Failed)}, now)
 }
 
-// fullOver forgets the full sync that is wanted, tells who asked for it, and
-// goes on with the next one.
+// fullOver ends the present full sync: it tells the one who asked for it, and goes on with the next
+// one.
 func (fs *fulls) fullOver(r fullsync.Result, now time.Time) {
 	fs.recorder.Run(now, true)
 	fs.failures.fulls.Recovered("full sync came to its end")
@@ -168,9 +169,8 @@ func (fs *fulls) fullOver(r fullsync.Result, now time.Time) {
 	want.Answer(r)
 }
 
-// foundThere are the entries that only the remote has, but for those that the
-// filter or the user's patterns keep there, and those that are on their way;
-// sorted.
+// foundThere are the entries that only the remote has, without those that the filter or the user's
+// patterns exclude and those that are on their way; sorted.
 func (fs *fulls) foundThere(o outcome.Outcome) []string {
 	var out []string
 	for _, c := range o.Extras {
@@ -208,19 +208,19 @@ func (fs *fulls) fullDone(want *fullsync.Request, o outcome.Outcome, now time.Ti
 	fs.save()
 }
 
-// touchAgain makes dirty again what was pushed during the full sync.
+// touchAgain makes the paths dirty again that were brought over during the full sync.
 func (fs *fulls) touchAgain(now time.Time) {
 	fs.dirty.TakeFrom(fs.full.Touched, now, func(plan.Item) time.Time { return now })
 }
 
-// failedInFull keeps what a full sync could not send dirty by its name. It
-// tells whether there is anything of which no later change would tell: what may
-// not be read here changes when it may.
+// failedInFull marks the paths that a full sync could not send, so that they stay dirty by name. It
+// tells whether there are any that no later event would report; a path that may not be read here
+// has an event when that changes.
 func (fs *fulls) failedInFull(o outcome.Outcome, errs []transport.PathError, now time.Time) (silent bool) {
 	for _, e := range errs {
 		path, f := o.ComplainedOf(e)
 		if f.State == fstree.Absent || f.State == fstree.Obstructed {
-			continue // that is an event of its own
+			continue // that has an event of its own
 		}
 		flags := dirty.Unsure
 		if f.Dir() {
@@ -237,7 +237,7 @@ func (fs *fulls) fullFailed(o outcome.Outcome, now time.Time) {
 	switch {
 	case errors.Is(o.Err, context.Canceled), o.Err == nil && o.Result.Class == transport.Stopped:
 		fs.full.Sent = o.SentAll && !fs.full.Want.Verify
-		return // busy hours have begun, or the lane is about to end: who inherits goes on
+		return // busy hours have begun, or the lane is about to end and its heir goes on
 	case errors.Is(o.Err, transport.ErrRootGone):
 		fs.full.Next = now.Add(health.Wait(fullTries))
 		fs.endComparisons(transport.ErrRootGone)
@@ -275,8 +275,8 @@ func (fs *fulls) fullFailed(o outcome.Outcome, now time.Time) {
 	}
 }
 
-// fullFailsForLong tells who waits that the full sync has failed, and goes on
-// trying unless it only compares.
+// fullFailsForLong tells the one who waits that the full sync has failed; the lane goes on trying
+// unless it only compares.
 func (fs *fulls) fullFailsForLong(o outcome.Outcome) {
 	err := outcome.ErrorOf(o)
 	why := fs.full.Why
@@ -289,7 +289,7 @@ func (fs *fulls) fullFailsForLong(o outcome.Outcome) {
 	fs.endComparisons(err)
 }
 
-// tellFull brings what status shows of the wanted full syncs up to date.
+// tellFull updates what the status shows of full syncs.
 func (fs *fulls) tellFull() {
 	since := fs.full.Since()
 	fs.mu.Lock()
@@ -300,13 +300,12 @@ func (fs *fulls) tellFull() {
 	}
 }
 
-// CatchUp walks the tree of the lanes' common watch root once and makes dirty,
-// for each of them, what changed since then (see package failqueue). It runs on
-// the caller's goroutine. Deletions show as changed directories, whose entries
-// are compared with the target's. What cannot be listed is dirty as a whole.
-// tell, when it is not nil, hears of each entry before it is made dirty, and of
-// those below a moved directory that have changed themselves; its calls come from
-// several goroutines.
+// CatchUp walks the tree of the lanes' common watch root once and makes dirty, for each of them,
+// what changed since then (see package failqueue). It runs on the caller's goroutine. Deletions
+// show as changed directories, whose entries are compared with the target's. A directory that
+// cannot be listed becomes dirty as a whole. If tell is not nil it is called for each entry before
+// that becomes dirty, and for entries below a moved directory that have changed themselves; it is
+// called from several goroutines.
 func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel string, c fstree.Change)) (fstree.Count, error) {
 	root := lanes[0].opt.Root()
 	if root == nil {
@@ -324,7 +323,7 @@ func CatchUp(ctx context.Context, since time.Time, lanes []*Lane, tell func(rel 
 	}
 	opt.Error = func(rel string, err error) {
 		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-			return // what may not be read here cannot be sent, and changes when it may
+			return // what may not be read here cannot be sent; there is an event when that changes
 		}
 		for _, l := range lanes {
 			l.Mark(rel, dirty.Tree|dirty.Extras)
@@ -354,7 +353,7 @@ func (l *Lane) MarkChanged(rel string, c fstree.Change) {
 	}
 }
 
-// causeOf is what the audit log says about the deletions of a full sync.
+// causeOf is the cause that the audit log names for the deletions of a full sync.
 func causeOf(want *fullsync.Request) audit.Cause {
 	if want.Mirror {
 		return audit.CauseMirror

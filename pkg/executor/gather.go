@@ -7,8 +7,8 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// gathered keeps what a scan finds until it is worth a run: marked one by one,
-// ten finds would be ten runs. The lanes' watermarks are frozen meanwhile.
+// gathered keeps what a scan finds until it is worth a run: if they were marked one by one, ten
+// finds would be ten runs. The lanes' watermarks are held meanwhile.
 type gathered struct {
 	lanes []*Lane
 
@@ -38,7 +38,7 @@ func (g *gathered) add(rel string, c fstree.Change) {
 	}
 }
 
-// mark hands over what has been found.
+// mark marks in every lane what has been found.
 func (g *gathered) mark() {
 	g.mu.Lock()
 	finds := g.finds

@@ -9,16 +9,17 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// A file that rsync waits for in vain (see child.Command.OpenPatience) costs its
-// run a second. Who keeps changing a name into a fifo and back could take that
-// second from every run there is. So such a path goes with a queue of its own
-// from then on, where nobody waits but its like, and rsync is given more time for
-// it; and when many paths of one owner hang, so does everything of that owner.
+// A file that rsync tries in vain to open (see child.Command.OpenPatience) costs its run a second.
+// Somebody who keeps changing a name into a fifo and back could cost every run that second. So from
+// then on such a path goes through a queue of its own, in which only paths of that kind wait, and
+// rsync gets more time for it. When many paths of one owner hang, everything of that owner goes
+// through that queue.
 
 const (
-	// hangMemory is for how long a path that has hung is kept apart.
+	// hangMemory is how long a path that has hung goes through that queue.
 	hangMemory = 10 * time.Minute
-	// fewHangs is how many paths of one owner may hang before all his are.
+	// fewHangs is how many paths of one owner may hang before all paths of that owner are kept
+	// apart.
 	fewHangs = 8
 	// maxHangs bounds the paths that are remembered.
 	maxHangs = 1000
@@ -27,7 +28,7 @@ const (
 // hangs remembers which paths hang. Owned by the loop.
 type hangs struct {
 	paths  map[string]hang
-	owners map[uint32]int // how many of the paths are theirs
+	owners map[uint32]int // how many of the paths belong to each owner
 	sweep  time.Time      // when the first of them may be forgotten
 }
 
@@ -91,7 +92,7 @@ func minTime(a, b time.Time) time.Time {
 	return a
 }
 
-// noteHangs remembers the files that a run has waited for in vain.
+// noteHangs remembers the files that a run has tried in vain to open.
 func (s *settler) noteHangs(o outcome.Outcome, now time.Time) {
 	for _, e := range o.Result.Races {
 		if !e.Hung() {
@@ -104,11 +105,11 @@ func (s *settler) noteHangs(o outcome.Outcome, now time.Time) {
 	}
 }
 
-// blocksFull tells whether a path, sent beside the full sync that runs, could make the
-// remote wait for ever: its rsync may be about to open there the file of that name, and
-// waits in open(2) when a fifo has taken its place. Nobody can interrupt that from here.
-// A name at which something else than a file has stood is not believed to be a file until
-// the full sync has ended.
+// blocksFull tells whether a path that is sent beside the running full sync could make the remote
+// wait for ever: the receiver of the full sync may be about to open the file of that name, and
+// waits in open(2) if a fifo has taken its place, which cannot be interrupted from here. So a name
+// at which there has been something else than a file counts as special until the full sync has
+// ended.
 func (l *loop) blocksFull(w plan.Work) bool {
 	if !l.fullWrites() {
 		return false

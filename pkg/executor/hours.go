@@ -14,28 +14,27 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// busyHours is when full syncs and large files of a lane wait or go slowly, and what waits
-// for that reason now. The loop decides with it; what waits may be asked for from
-// anywhere.
+// busyHours knows when full syncs and large files of a lane wait or go slowly, and what waits for
+// that reason now. It belongs to the loop; what waits may be read from any goroutine.
 type busyHours struct {
 	schedule busyhours.Schedule // as it is configured
-	// whole: what has begun goes on to its end. A receiver that writes in place would
-	// keep half of a file until the hours are over.
+	// whole: a file that has begun is sent to its end, because a receiver that writes in place
+	// would otherwise have half a file until the hours are over.
 	whole bool
-	// now are the hours that hold from since to before until; until is zero where
-	// nothing is configured.
+	// now are the hours that hold from since until just before until, which is zero where no hours
+	// are configured.
 	now          busyhours.Schedule
 	since, until time.Time
-	// lifted: somebody has asked for a full sync, so that no file waits before then.
+	// lifted: somebody has asked for a full sync, so that no file waits until this time.
 	lifted time.Time
 
 	mu    sync.Mutex
-	full  status.Wait          // the wanted full sync, while NextTry has not come
+	full  status.Wait          // the full sync that waits, until NextTry
 	files map[string]time.Time // large files that wait, and until when
 }
 
-// maxHeld bounds the large files of which it is known that they wait for the end of
-// busy hours. Further ones wait all the same.
+// maxHeld bounds the large files that are shown as waiting for the end of busy hours. Further ones
+// wait as well.
 const maxHeld = 10_000
 
 func newHours(opt Options, terms transport.Terms) *busyHours {
@@ -48,8 +47,8 @@ func newHours(opt Options, terms transport.Terms) *busyHours {
 // above is the size above which a file is large; 0: none is.
 func (h *busyHours) above() int64 { return max(h.schedule.Smallest()-1, 0) }
 
-// turn takes in which time it is. What runs as it may not run any more is ended; it
-// begins anew, and what it has brought over stays on the remote.
+// turn applies the hours of the present time. A run that may not go on as it does is ended and
+// begins anew; what it has brought over stays on the remote.
 func (h *busyHours) turn(now time.Time, full *fullsync.State, t *turns) {
 	if len(h.schedule) == 0 || !now.Before(h.since) && now.Before(h.until) {
 		return
@@ -74,19 +73,19 @@ func (h *busyHours) turn(now time.Time, full *fullsync.State, t *turns) {
 	}
 }
 
-// ofFull is what holds now for a full sync. A comparison sends no contents, and a
-// person who has asked for a full sync does not wait.
+// ofFull is the rule that holds now for a full sync. A comparison sends no contents, and a person
+// who has asked for a full sync does not wait.
 func (h *busyHours) ofFull(f *fullsync.Request) busyhours.Rule {
 	switch {
 	case f.Verify || f.Asker == fullsync.Person:
 		return busyhours.Rule{}
-	case len(f.Excludes) > 0: // it carries its large files itself
+	case len(f.Excludes) > 0: // it sends its large files itself
 		return h.now.Full().Stricter(h.now.File(math.MaxInt64))
 	}
 	return h.now.Full()
 }
 
-// ofFile is what holds now for a file of that size.
+// ofFile is the rule that holds now for a file of that size.
 func (h *busyHours) ofFile(size int64) busyhours.Rule {
 	if h.since.Before(h.lifted) {
 		return busyhours.Rule{}
@@ -107,8 +106,8 @@ func (h *busyHours) lift(now time.Time, d *dirty.Set) {
 	d.RetryNow()
 }
 
-// begin is the rule by which the wanted full sync may begin, or one that was asked for
-// later and need not wait. Where none may, next tells when.
+// begin returns the rule for the full sync that may begin: the first, or a later one that need not
+// wait. If none may begin, next says when one may.
 func (h *busyHours) begin(f *fullsync.State, now time.Time) (rule busyhours.Rule, next time.Time) {
 	free := func(f *fullsync.Request) bool { return !h.ofFull(f).Wait }
 	if !free(f.Want) && !f.Overtake(free) {
@@ -165,8 +164,8 @@ const (
 	bothWait  = "busy hours: the full sync and large files wait until they are over"
 )
 
-// waits tells why something of the lane waits at now, and until when; empty: nothing
-// does. dirty tells whether a path still is.
+// waits tells why something of the lane waits at now, and until when; empty: nothing waits. dirty
+// tells whether a path is still dirty.
 func (h *busyHours) waits(now time.Time, dirty func(path string) bool) (why string, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -192,15 +191,14 @@ func (h *busyHours) waits(now time.Time, dirty func(path string) bool) (why stri
 	return why, until
 }
 
-// fullSync is the wanted full sync, if it waits at now.
+// fullSync describes the full sync that waits at now, if there is one.
 func (h *busyHours) fullSync(now time.Time) (w status.Wait, waits bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.full, now.Before(h.full.NextTry)
 }
 
-// explain says of a change that waits that it waits for the end of busy hours, if it
-// does.
+// explain adds to a waiting change that it waits for the end of busy hours, if it does.
 func (h *busyHours) explain(w *status.Wait) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -8,12 +8,12 @@ import (
 	"github.com/sersync/sersync/pkg/executor/plan"
 )
 
-// Inherit takes over what a lane of the same id knew and had not brought to the
-// remote: what is dirty, the full syncs that are wanted, what it has learnt, what an
-// operator sees. The other lane's Run must have returned, nothing may be marked or
-// asked for there any more, and this lane's Run must not have begun. same says that
-// both carry the same: only then is it known what the target has. It reports false
-// when the other knew nothing yet: then this lane has to begin as after a start.
+// Inherit takes over what a lane of the same id knew and had not brought to the remote: what is
+// dirty, the full syncs that are wanted, what it has learnt, what an operator sees. The other
+// lane's Run must have returned, and nobody may mark or request anything there any more; this
+// lane's Run must not have begun. same says that filter and parameters of both are the same: only
+// then it is known what the target has. Inherit returns false when the other lane knew nothing yet:
+// then this lane has to begin as after a start.
 func (l *Lane) Inherit(before *Lane, same bool) bool {
 	learnt := before.learnt
 	maps.Copy(learnt.causes, l.causes)
@@ -21,7 +21,7 @@ func (l *Lane) Inherit(before *Lane, same bool) bool {
 	learnt.hours.lifted = before.hours.lifted
 	l.learnt = learnt
 	if !same {
-		l.unanswered = map[string]int{} // what was asked in vain is asked in another way now
+		l.unanswered = map[string]int{} // the new configuration may ask these questions in another way
 	}
 	l.speed.known = before.speed.known
 	l.dirty.TakeFrom(before.dirty, time.Now(), func(it plan.Item) time.Time { return it.Since })
@@ -45,16 +45,15 @@ func (l *Lane) Inherit(before *Lane, same bool) bool {
 	return l.full.Want != nil || old.complete
 }
 
-// goOn is the state with which a lane goes on that was made with fresh, after one
-// that has ended with s. All of s stays but what belongs to the configuration, and
-// to the Run that has ended.
+// goOn is the state of a lane that was made with fresh and goes on after one that has ended with s.
+// Everything of s is kept except what belongs to the configuration, or to the Run that has ended.
 func (s state) goOn(fresh state, same bool, now time.Time) state {
 	s.caps, s.mirror = s.caps.On(fresh.caps), fresh.mirror
 	// A watermark saved before everything was compared would say that it had been.
 	s.complete = s.complete && same
 	s.holding = fresh.holding
 	s.progress = nil
-	// What kept the remote from serving may be put right by the new configuration.
+	// The new configuration may have corrected what kept the remote from serving.
 	s.health = s.health.After(health.Resumed, now)
 	return s
 }

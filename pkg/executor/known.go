@@ -16,9 +16,8 @@ import (
 // name; further ones are counted.
 const maxKnown = 10_000
 
-// known keeps what the remote is known to differ by although nothing of it is
-// dirty, until runs have settled it. It belongs to the loop; status reads what
-// it has told.
+// known keeps the known differences, of which nothing is dirty, until runs have settled them. It
+// belongs to the loop; the status reads what it has published.
 type known struct {
 	kinds map[status.DifferenceKind]*knownKind
 	told  status.Differences // safe for concurrent use
@@ -28,7 +27,7 @@ type known struct {
 type knownKind struct {
 	paths map[string]bool
 	more  int // further ones, whose names are not kept
-	// untold: told does not hold this yet.
+	// untold: told does not have this yet.
 	untold bool
 }
 
@@ -42,8 +41,7 @@ func (k *known) of(kind status.DifferenceKind) *knownKind {
 	return k.kinds[kind]
 }
 
-// replace says that these paths, and more others, are all that differs in this
-// way.
+// replace says that these paths, and so many more, are all the differences of this kind.
 func (k *known) replace(kind status.DifferenceKind, paths []string, more int) {
 	delete(k.kinds, kind)
 	for _, p := range paths {
@@ -68,8 +66,7 @@ func (k *known) add(kind status.DifferenceKind, path string) {
 	set.untold = true
 }
 
-// settle says that a path does not differ in these ways any more, nor, with
-// tree, anything below it.
+// settle says that a path no longer differs in these ways, nor, with tree, anything below it.
 func (k *known) settle(path string, tree bool, kinds ...status.DifferenceKind) {
 	for _, kind := range kinds {
 		set := k.kinds[kind]
@@ -95,7 +92,7 @@ func (k *known) below(kind status.DifferenceKind, dir string) (paths []string) {
 	return paths
 }
 
-// tell brings what status shows up to date.
+// tell publishes the differences for the status.
 func (k *known) tell(now time.Time) {
 	for kind, set := range k.kinds {
 		if set == nil || !set.untold {
@@ -112,7 +109,7 @@ func (k *known) inherit(before *known) {
 	k.told.Restore(before.told.Whole())
 }
 
-// restore takes over what an earlier process has told.
+// restore takes over what an earlier process has published.
 func (k *known) restore(list []status.Difference) {
 	k.told.Restore(list)
 	k.kinds = nil
@@ -125,13 +122,13 @@ func (k *known) restore(list []status.Difference) {
 	}
 }
 
-// settleKnown takes out of what is known to differ what a run has brought over.
+// settleKnown removes the known differences that a run has settled.
 func (s *settler) settleKnown(w plan.Work, o outcome.Outcome) {
 	deleted := o.Kind == plan.KindDelete
 	update := s.terms.Update
 	s.differs.settle(w.Path, deleted, status.Extras)
-	// With -u a run leaves a newer copy as it is and says nothing: only a run that
-	// has sent the file, or has asked for the remote's copy, tells that none is there.
+	// With -u a run leaves a newer copy as it is and says nothing: only a run that has sent the
+	// file, or has asked for the remote's copy, shows that the remote has no newer one.
 	if deleted || !update || o.Kind == plan.KindTree || o.Judged[w.Path] || o.WasSent(w.Path) {
 		s.differs.settle(w.Path, deleted || w.Flags&dirty.Unsure != 0, status.Newer)
 	}
@@ -142,7 +139,7 @@ func (s *settler) settleKnown(w plan.Work, o outcome.Outcome) {
 		return
 	}
 	for _, path := range s.differs.below(status.Differing, w.Path) {
-		if !update || o.WasSent(path) { // -u leaves what is newer there
+		if !update || o.WasSent(path) { // with -u a newer copy may still be there
 			s.differs.settle(path, false, status.Differing)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/nameset"
 )
 
-// Lane keeps one remote equal to one localpath. It is what others hold: all its methods
-// may be called from anywhere, but where they say otherwise.
+// Lane keeps one remote equal to one localpath. It is the part that other packages use: all its
+// methods may be called from any goroutine, unless their comments say otherwise.
 type Lane struct {
 	*desk
 	*door
@@ -34,22 +34,21 @@ func (l *Lane) Mark(path string, f dirty.Flags) {
 	l.dirty.Mark(path, f, time.Now())
 }
 
-// MarkMoved makes a path dirty that has come from another one. It never blocks.
+// MarkMoved makes a path dirty that was moved there from another one. It never blocks.
 func (l *Lane) MarkMoved(path, from string, f dirty.Flags) {
 	l.marks.Add(1)
 	l.dirty.Moves().Mark(path, from, f, time.Now())
 }
 
-// MarkDeleted makes a directory dirty of which it is known that entries were
-// here and are gone, although no event has told so. It never blocks.
+// MarkDeleted makes a directory dirty because entries of it are known to have been here and to be
+// gone, although no event has said so. It never blocks.
 func (l *Lane) MarkDeleted(dir string, entries *nameset.Set) {
 	l.marks.Add(1)
 	l.dirty.MarkDeleted(dir, 0, entries, time.Now())
 }
 
-// NeedsInventory tells whether the lane may delete on the remote and has to know
-// for that what was here: unless a mirror was asked for, it may delete nothing
-// else.
+// NeedsInventory tells whether the lane has to know what was here to be able to delete on the
+// remote: unless a mirror run has completed, it may delete nothing else.
 func (l *Lane) NeedsInventory() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,19 +11,19 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// renewAfter is how long what a remote refused is believed without a sign that
-// it may be another release by now: behind an sshd or inetd none is to be seen.
-// The price is one session.
+// renewAfter is the time after which an option that the remote has refused is tried again, without
+// any sign that the remote may have another release by now: behind sshd or inetd there is no such
+// sign. A try costs one session.
 const renewAfter = time.Hour
 
-// learn takes what a flight has shown of the remote into what is known of it,
-// and tells whether the flight was refused and is to be repeated at once.
+// learn adds what a flight has shown about the remote to what is known of it, and tells whether the
+// remote has refused the flight, so that it is to be repeated at once.
 func (r *remote) learn(o *outcome.Outcome) (again bool) {
 	if o.Err != nil {
 		return false
 	}
 	if o.Result.Missing == transport.MissingAnswer && len(o.Works) == 1 && r.culprits[o.Works[0].Path] {
-		// A path that breaks every run tells nothing of the remote.
+		// A path that breaks every run says nothing about the remote.
 		o.Result.Class, o.Result.Missing, o.Result.Broken = transport.Trouble, transport.MissingNothing, true
 		return false
 	}
@@ -32,7 +32,7 @@ func (r *remote) learn(o *outcome.Outcome) (again bool) {
 	r.state.caps, again = before.After(o.Result)
 	after := r.state.caps
 	met := o.Met && !r.state.peer
-	r.state.peer = r.state.peer || o.Met // versions have come here that the remote has
+	r.state.peer = r.state.peer || o.Met // versions that the remote has have come here
 	r.mu.Unlock()
 	if met {
 		r.save()
@@ -49,8 +49,7 @@ func (r *remote) learn(o *outcome.Outcome) (again bool) {
 	return again || o.Result.Class == transport.Refused && o.Caps != after
 }
 
-// renew has what the remote refused tried once more, because it may be another
-// release by now.
+// renew has refused options tried once more, because the remote may have another release by now.
 func (r *remote) renew(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,26 +13,24 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// The part of a large file that had arrived when its run ended goes with the
-// next run of that file. But where a link was cut silently the receiver of the
-// first run learns of its end late, and writes its part down after that; and a
-// file that was deleted here meanwhile has no next run. No comparison sees such
-// a part, so it is removed by its name.
+// The part of a large file that had arrived when its run ended is used up by the next run of that
+// file. But where a link was cut silently the receiver of the first run learns late that it has
+// ended, and only then stores its part; and a file that was deleted here meanwhile has no next run.
+// Comparisons leave such a part out, so it is deleted by its name.
 //
 // A file that becomes shorter while it is sent leaves a part as well: the receiver
 // keeps what fails its check, and rsync sends it once more at the end of the run. When
 // the file is gone by then, or small in its next run, nobody takes the part up.
 
-// leftoverWaits are the waits before each try to remove what was left: the
-// kernel of a peer that has gone keeps trying to say so for some two minutes, a
-// daemon's own timeout is often ten, and TCP's keep-alive gives up after some
-// more than two hours.
+// leftoverWaits are the waits before each try to delete such parts: a receiver may notice that its
+// peer is gone after some two minutes (TCP retransmissions), after the daemon's own timeout, often
+// ten minutes, or after a little more than two hours (TCP keep-alive).
 var leftoverWaits = [...]time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour}
 
 const maxLeftovers = 100
 
-// sweeper has removed what runs have left on the remote, and what went there and is not
-// wanted. It belongs to the loop.
+// sweeper has things deleted that runs have left on the remote, and temporary files that were sent
+// there. It belongs to the loop.
 type sweeper struct{ *desk }
 
 // leftovers are the directories that may hold parts. Owned by the loop.
@@ -93,8 +91,8 @@ func (f *leftovers) plan() {
 	}
 }
 
-// removeLeftovers makes the directories of parts dirty, while nothing is under
-// way that could use one.
+// removeLeftovers makes the directories of parts dirty while no run is under way that could use a
+// part.
 func (s *sweeper) removeLeftovers(now time.Time) {
 	f := &s.leftovers
 	if f.next.IsZero() || now.Before(f.next) {
@@ -131,11 +129,11 @@ func (s *sweeper) removeParts(dir string, now time.Time) {
 	s.dirty.Mark(path, dirty.Gone|dirty.Tree, now)
 }
 
-// maxTight bounds the files that are remembered for not having fitted.
+// maxTight bounds the files of which it is remembered that they did not fit.
 const maxTight = 1000
 
-// noteTight has the part of a file that does not fit on the target removed. Until
-// it has fitted once, no part of it is kept.
+// noteTight has the part of a file deleted that does not fit on the target. Until the file has
+// fitted once, no part of it is kept.
 func (s *sweeper) noteTight(path string, now time.Time) {
 	if len(s.tight) < maxTight {
 		s.tight[path] = true
@@ -145,8 +143,8 @@ func (s *sweeper) noteTight(path string, now time.Time) {
 	}
 }
 
-// resumable tells whether the part of a big file that has arrived is worth to be
-// kept when its run is interrupted.
+// resumable tells whether to keep the part of a big file that has arrived when its run is
+// interrupted.
 func (s *sweeper) resumable(w plan.Work) bool {
 	return !s.tight[w.Path] && (w.Found.Stat.Size > bigFile || s.speed.within(bigTime) > 0)
 }

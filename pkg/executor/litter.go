@@ -11,10 +11,9 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// A new directory goes as a tree, with whatever temporary files another
-// program has in it at that moment; events about such files are dropped, so
-// nobody would notice that they are gone again. They are looked for until they
-// are, or have stayed for so long that they are what somebody wants.
+// A new directory goes as a tree, with whatever temporary files another program has in it at that
+// moment; events about such files are dropped, so no event says that they are gone again. They are
+// looked at again until they are gone, or have stayed for so long that somebody seems to want them.
 //
 // So is what only the target has under a name that a receiver's own temporary
 // file might have: as long as a run is under way it could be one.
@@ -25,8 +24,7 @@ const (
 	maxLitter   = 10_000
 )
 
-// litter are temporary files that went with trees, by path. Owned by the
-// loop.
+// litter are temporary files that were sent with trees, by path. Owned by the loop.
 type litter struct {
 	waits map[string]time.Duration
 	next  time.Time // of the next look; zero: none is due
@@ -75,7 +73,7 @@ func (l *loop) lookForLitter(ctx context.Context, now time.Time) {
 	}, func() { l.sweeper.takeLitter(found, time.Now()) })
 }
 
-// takeLitter makes dirty what is gone.
+// takeLitter makes the files dirty that are gone.
 func (s *sweeper) takeLitter(found map[string]fstree.Found, now time.Time) {
 	for path, f := range found {
 		if f.State == fstree.Absent {
@@ -87,8 +85,7 @@ func (s *sweeper) takeLitter(found map[string]fstree.Found, now time.Time) {
 	}
 }
 
-// later has a file that is still there looked at again, after a longer wait, or no
-// more.
+// later has a file that is still there looked at again after a longer wait, or not again.
 func (l *litter) later(path string, now time.Time) {
 	wait := 2 * l.waits[path]
 	if wait > litterLast {

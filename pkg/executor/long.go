@@ -7,15 +7,15 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// rsync sends the files of a run one after the other, so that one that takes
-// hours holds up all behind it, and whatever waits for the run. Runs leave such
-// files out; they go by their own names, as big files do. Each run does, for
-// a file may become that large between the look at it and the run.
+// rsync sends the files of a run one after the other, so that one that takes hours holds up all
+// behind it, and whatever waits for the run. So every run leaves such files out (also runs of small
+// files, since a file may become that large between the look at it and the run), and they go by
+// their own names, as big files do.
 
-// longest is the size above which files are left out of runs of trees.
+// longest is the size above which files are left out of runs for trees.
 func (s *speed) longest() int64 { return s.notLarge(s.upTo(minutes)) }
 
-// markLeftOut makes dirty what a run has left out.
+// markLeftOut makes the files dirty that a run has left out.
 func (d *desk) markLeftOut(o outcome.Outcome, now time.Time) {
 	for _, left := range o.Left {
 		d.dirty.Mark(left.Path, left.Flags, now)
@@ -23,8 +23,8 @@ func (d *desk) markLeftOut(o outcome.Outcome, now time.Time) {
 	}
 }
 
-// leaveOutTheFat has the next try of a full sync that the target's full disk has
-// ended leave out what did not fit; false when that is not known.
+// leaveOutTheFat has the next try of a full sync that the target's full disk has ended leave out
+// files that did not fit; false when these are not known.
 func (fs *fulls) leaveOutTheFat(o outcome.Outcome, now time.Time) bool {
 	if fs.full.Want.Verify || len(fs.full.Want.Excludes) > 0 {
 		return false

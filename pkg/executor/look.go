@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// take takes what is dirty and has it looked at; slot is that of the small files.
+// take takes dirty paths and has them looked at; slot is for the run of the small files.
 func (l *loop) take(ctx context.Context, slot *slots.Lease) {
 	now := time.Now()
 	if l.blocked() {
@@ -32,7 +32,7 @@ func (l *loop) take(ctx context.Context, slot *slots.Lease) {
 		}
 		items = append(items, it)
 	}
-	if len(items) == 0 { // to report that would have the loop ask again at once
+	if len(items) == 0 { // a report of nothing would have the loop ask again at once
 		l.sendQueued(ctx, slot)
 		return
 	}
@@ -47,8 +47,7 @@ func (l *loop) take(ctx context.Context, slot *slots.Lease) {
 	})
 }
 
-// sort gives what was looked at to the queues that fit, and starts the small files at
-// once.
+// sort puts what was looked at into the right queues, and starts the small files at once.
 func (l *loop) sort(ctx context.Context, found carry.Looked) {
 	now := time.Now()
 	l.taking = false
@@ -94,7 +93,7 @@ func (l *loop) dispatchQueued(ctx context.Context) {
 	}
 }
 
-// facts are what the lane knows for the plan about one path.
+// facts are what the plan has to know of the lane about one path.
 func (l *loop) facts(w plan.Work, now time.Time) plan.Facts {
 	return plan.Facts{
 		Now: now, NoDelete: l.state.caps.NoDelete, Peer: l.state.peer, Big: l.speed.big(), Resumes: l.sweeper.resumable,
@@ -140,7 +139,7 @@ func (l *loop) do(s plan.Step, now time.Time) {
 	}
 }
 
-// standIn makes another path dirty in the place of one below it.
+// standIn makes another path dirty instead of one below it.
 func (l *loop) standIn(s plan.Step, now time.Time) {
 	w := s.Work
 	if w.Found.State == fstree.Absent {
@@ -175,8 +174,8 @@ func (d *desk) unlisted(it plan.Item, err error, now time.Time) {
 	d.fail(it, now, plan.Failure{Reason: "cannot be listed here", Detail: err.Error(), Remedy: "let the user that runs sersync read it, or exclude it"})
 }
 
-// clean settles a path that needs no run. A full sync may bring it over yet: it
-// has listed what stood here when it began.
+// clean settles a path that needs no run. A running full sync may still bring it over, for it has
+// listed what was here when it began.
 func (d *desk) clean(w plan.Work) {
 	d.touch(w, d.full.Ends, time.Now())
 	d.dirty.Done(w.Item)

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/executor/plan"
 )
 
-// loop is the one goroutine that decides for a lane. It looks at no disk and waits for
-// no remote: what does reports to it.
+// loop is the one goroutine that decides for a lane. It looks at no disk and waits for no remote:
+// the goroutines that do so report to it.
 type loop struct {
 	*desk
 	*door
@@ -29,7 +29,7 @@ type loop struct {
 	// watermarked says that a watermark has been saved once.
 	watermarked bool
 	taking      bool      // a goroutine asks for a slot for Send, or looks at a batch
-	rootAgain   time.Time // when to open a watch root again that could not be
+	rootAgain   time.Time // when to try again to open a watch root that could not be opened
 	quiet       quiet
 	deletions   deletions
 }
@@ -79,8 +79,8 @@ func (l *loop) run(ctx context.Context) {
 	l.drain(stop)
 }
 
-// drain waits for what runs, for a bounded time, and then ends it. What is
-// asked for meanwhile is served: a lane that inherits carries it out.
+// drain waits for running rsyncs, for a bounded time, and then ends them. Requests are still served
+// meanwhile; a lane that inherits carries them out.
 func (l *loop) drain(stop context.CancelFunc) {
 	l.opt.Transport.Leave()
 	l.full.Cancel()
@@ -110,7 +110,7 @@ func (l *loop) drain(stop context.CancelFunc) {
 	}
 }
 
-// unlook makes dirty again what was looked at for a run that is not to begin.
+// unlook makes paths dirty again that were looked at for a run that will not begin.
 func (l *loop) unlook(found carry.Looked) {
 	found.Slot.Release()
 	l.giveBack(found.Works, 0)
@@ -119,7 +119,7 @@ func (l *loop) unlook(found carry.Looked) {
 	}
 }
 
-// unqueue makes dirty again what was claimed and has found no slot.
+// unqueue makes works dirty again that were taken and have found no slot.
 func (l *loop) unqueue() {
 	for k := range l.queue {
 		l.giveBack(l.queue[k], 0)
@@ -134,9 +134,9 @@ func (l *loop) timer(now time.Time) (<-chan time.Time, *time.Timer) {
 	return timer.C, timer
 }
 
-// nextWake is when dispatch has something to do that nothing else announces. It
-// names only what could be done then: a time that has passed while its work is
-// kept from starting would keep the loop spinning.
+// nextWake is when dispatch has something to do that no signal announces. It counts only work that
+// could be started then: a time in the past, of work that may not start, would keep the loop
+// spinning.
 func (l *loop) nextWake(now time.Time) time.Time {
 	next := now.Add(time.Hour)
 	earlier := func(t time.Time) {
@@ -155,7 +155,7 @@ func (l *loop) nextWake(now time.Time) time.Time {
 		if t, ok := l.dirty.NextReady(now); ok {
 			earlier(laterOf(t, l.rootAgain))
 		} else if now.Before(l.rootAgain) {
-			earlier(l.rootAgain) // what is ready now announces itself no more
+			earlier(l.rootAgain) // paths that are ready now give no further signal
 		}
 		earlier(l.quiet.until)
 		earlier(l.litter.next)
@@ -191,7 +191,7 @@ func (l *loop) dispatch(ctx context.Context, now time.Time) {
 	if now.Sub(l.remote.renewed) > renewAfter {
 		l.remote.renew(now)
 	}
-	l.opt.Transport.KeepConnection(ctx, now) // first: the runs wait for it
+	l.opt.Transport.KeepConnection(ctx, now) // first, because the runs wait for it
 	l.askRelease(ctx)
 	l.startFull(ctx, now)
 	l.suspectRebuilt(ctx)
@@ -206,14 +206,13 @@ func (l *loop) dispatch(ctx context.Context, now time.Time) {
 			l.ask(ctx)
 		}
 	}
-	for k := range plan.KindFull { // a survey leaves work for Send, too
+	for k := range plan.KindFull { // surveys also add works to the queue of Send
 		l.startQueued(ctx, k)
 	}
 	l.opt.Transport.KeepStandby(ctx, now, l.aheadRun(), l.busy[plan.KindSend] == 0)
 }
 
-// due tells whether the dirty set has something to take, and the silence after
-// a large batch has been kept.
+// due tells whether the dirty set has something to take, and the pause after a large batch is over.
 func (l *loop) due(now time.Time) bool {
 	s := l.dirty.Stats()
 	if s.Pending == 0 {
@@ -223,14 +222,14 @@ func (l *loop) due(now time.Time) bool {
 	return l.quiet.over(now, l.marks.Load())
 }
 
-// quiet is the short wait for silence after a batch of more than a handful.
+// quiet is the short pause after a batch of more than a handful, until no more changes come in.
 type quiet struct {
 	on    bool
 	marks uint64    // marks seen at the last check
 	until time.Time // next check
-	limit time.Time // no longer than this
-	// hold is how long that was: it doubles while one large batch follows the
-	// other, so that a long burst needs few runs.
+	limit time.Time // the end of the pause at the latest
+	// hold is the longest pause: it doubles while one large batch follows the other, so that a long
+	// burst needs few runs.
 	hold time.Duration
 }
 

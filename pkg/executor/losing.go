@@ -8,17 +8,17 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// A survey of one directory may find so much to delete that, marked name by
-// name, it would collapse into the directory, which would be surveyed again, and
-// so on for ever. Then the directory stays in flight, loses those names by one
-// run, and is sent after it.
+// A survey of one directory may find so many entries to delete that, if each were marked, they
+// would collapse into the directory, which would then be surveyed again, and so on for ever. In
+// that case the directory stays in flight, one run deletes those entries on the remote, and after
+// that the directory is sent.
 
-// manyGone is from how many names on a directory loses them in one run. It is
-// below what makes a directory collapse.
+// manyGone is from how many entries on this is done. It is below the number that makes a directory
+// collapse.
 const manyGone = 1000
 
-// lose has a directory lose what a survey of it has found; more says that the
-// survey has not named everything.
+// lose has the entries deleted that a survey of a directory has found; more says that the survey
+// has not named all of them.
 func (s *surveys) lose(w plan.Work, gone []plan.Candidate, more bool, why audit.Cause) {
 	if len(gone) > plan.MaxBatch {
 		gone, more = gone[:plan.MaxBatch], true
@@ -30,8 +30,7 @@ func (s *surveys) lose(w plan.Work, gone []plan.Candidate, more bool, why audit.
 	s.queue[plan.KindDelete] = append(s.queue[plan.KindDelete], w)
 }
 
-// hasLost sends a directory that has lost what it had to lose, or asks for the
-// rest.
+// hasLost sends a directory after these entries were deleted, or surveys it again for the rest.
 func (s *surveys) hasLost(w plan.Work, now time.Time) {
 	gone := make(map[string]bool, len(w.Gone))
 	for _, c := range w.Gone {

@@ -29,54 +29,49 @@ type Options struct {
 	Slots     *slots.Slots
 	// Busy is when full syncs and large files wait or go slowly.
 	Busy busyhours.Schedule
-	// Caps is what the client can, joined with what was learned of the
-	// receiver before.
+	// Caps is what the client can do, joined with what was learnt of the receiver before.
 	Caps transport.Capabilities
 
 	// MayDelete is the delete switch: the only one for deletions of any kind.
 	MayDelete bool
-	// Scope is what a mirror run leaves alone now, see ScopeOf.
+	// Scope is what a mirror run leaves out now, see ScopeOf.
 	Scope Scope
-	// Known is what was known of the remote at the end of the process before.
+	// Known is what was known of the remote at the end of the previous process.
 	Known
-	// Excluded is the filter's verdict; nil: nothing is.
+	// Excluded tells whether the filter excludes a path; nil: it excludes nothing.
 	Excluded func(path string, dir bool) bool
-	// Temp tells which files' events are dropped: what only the remote has under
-	// such a name is never known to have been deleted here. nil: none.
+	// Temp tells for which files events are dropped: of an entry with such a name that only the
+	// remote has, it is never known whether it was deleted here. nil: for none.
 	Temp func(path string) bool
-	// Held is the disaster brake: why nothing may be deleted at path, or "".
-	// event says that the deletion was seen on this host as it happened.
+	// Held is the brake: why nothing may be deleted at path, or "". event says that the deletion
+	// was seen on this host as it happened.
 	Held func(path string, event bool) string
-	// MostExtras bounds how many entries that only the target has are taken up
-	// from one answer; the rest is asked for again. 0: 200,000.
+	// MostExtras bounds how many entries of one answer about what only the target has are kept; the
+	// question is repeated for the rest. 0: 200,000.
 	MostExtras int
-	// Withheld is told that Held has kept what only the target has: it is not
-	// remembered, and has to be found again once nothing is held. May be nil.
+	// Withheld is called when Held has kept entries from being deleted that only the target has:
+	// they are not remembered, and have to be found again once nothing is held. May be nil.
 	Withheld func()
-	// Root opens the watch root; nil while it is gone, or while something else
-	// stands at its path. The caller closes it.
+	// Root opens the watch root; nil while it is gone, or while its path leads to another
+	// directory. The caller closes it.
 	Root func() *fstree.Root
-	// Entries tells how many entries the watch root has, about; 0: unknown. May be
-	// nil.
+	// Entries tells roughly how many entries the watch root has; 0: unknown. May be nil.
 	Entries func() int64
 	// Gone tells whether the watch root is known to be gone.
 	Gone func() bool
 
-	// Settled is told of each path that a run has brought to the remote, or
-	// that failed for the first time; tree: with all below it. taken is when
-	// the run looked at it. May be nil.
+	// Settled is called for each path that a run has brought to the remote, or that has failed;
+	// tree: with everything below it. taken is when the run looked at it. May be nil.
 	Settled func(path string, tree, ok bool, taken time.Time)
-	// Linked is told of each file with several names that a look has found, and
-	// when it became dirty; written says that its content has changed: that of
-	// the other names has, too, without an event. May be nil.
+	// Linked is called for each file with several names that a look has found, with the time when
+	// it became dirty; written says that its content has changed, and so the content under its
+	// other names, for which there is no event. May be nil.
 	Linked func(path string, st *unix.Stat_t, since time.Time, written bool)
 	// Names finds all names of files by their inode numbers, for -H. May be nil.
 	Names func(ctx context.Context, inodes map[uint64]bool) []string
-	// Trouble is told when the remote stops serving and when it serves again.
-	// May be nil.
+	// Trouble is called when the remote stops serving and when it serves again. May be nil.
 	Trouble func(down bool)
-	// Deletions gets what was deleted on the target, for the audit log; may be
-	// nil.
+	// Deletions gets the paths that were deleted on the target, for the audit log; may be nil.
 	Deletions func(cause audit.Cause, paths []string)
 	// FailLog gets the failing paths whenever they change; may be nil.
 	FailLog func(entries []failqueue.Entry)
@@ -85,29 +80,29 @@ type Options struct {
 	// Scratch is a directory of this program's own, for files without content that
 	// take the times of the remote's copies; it may be missing yet. Empty: there is none.
 	Scratch string
-	// Save asks for what is worth remembering (Remember) to be written down soon.
-	// It must not wait for that; may be nil. At the end of Run the owner saves.
+	// Save asks for the state (Remember) to be saved soon. It must not wait for that; may be nil.
+	// At the end of Run the owner saves.
 	Save func()
 
 	Logger *zap.Logger
-	// Troubles thins out what the log says of failures, for all lanes; nil: one of
-	// the lane's own, whose counted lines wait for the next failure.
+	// Troubles thins out what is logged about failures, for all lanes together; nil: the lane has
+	// one of its own, which writes a counted line only with the next failure.
 	Troubles *logging.Repeat
 }
 
-// Known is what a lane knows of its remote and cannot find out again.
+// Known is what a lane knows of its remote and could not find out again.
 type Known struct {
-	// Mirrored says that a mirror run which the user asked for has completed
-	// on this lane: automatic repairs may delete, too, what that run would
-	// have deleted. MirrorScope is what it has left alone.
+	// Mirrored says that a mirror run which the user asked for has completed on this lane:
+	// automatic full syncs may then delete what that run would have deleted. MirrorScope is what
+	// that run has left out.
 	Mirrored    bool
 	MirrorScope Scope
 	// Peer says that the remote mirrors back.
 	Peer bool
-	// Moved is what may share files on the remote with its old place, which is to be
-	// deleted there.
+	// Moved are moves whose new place may share files on the remote with the old one, which is
+	// still to be deleted there.
 	Moved []Moved
-	// Differences is what the remote differs by although nothing of it is dirty.
+	// Differences are the known differences of the remote, of which nothing is dirty.
 	Differences []status.Difference
 }
 
@@ -115,8 +110,8 @@ type Known struct {
 // editors and log rotation remove and create.
 const secondLook = 50 * time.Millisecond
 
-// handful is a batch after which a few milliseconds of silence are worth
-// waiting for: more is on its way.
+// handful: after a batch of more paths than this a short pause is worth while, because more changes
+// are probably coming.
 const handful = 8
 
 // quietTime and its bound are that silence.

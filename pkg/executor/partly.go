@@ -8,7 +8,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// partlyDone settles what arrived and gives back what did not.
+// partlyDone settles the works that have arrived and gives back the others.
 func (s *settler) partlyDone(o outcome.Outcome, now time.Time) {
 	s.remote.succeeded(o, now)
 	if o.Kind == plan.KindSurvey {
@@ -49,8 +49,8 @@ func (s *settler) apply(v outcome.Verdict, w plan.Work, o outcome.Outcome, now t
 	}
 }
 
-// askInside asks what only the target has below a directory, whose deletions
-// were withheld, and sends it again without any.
+// askInside surveys a directory whose deletions were withheld, and has it sent again without
+// deletions.
 func (s *surveys) askInside(w plan.Work) {
 	w.Way = plan.Named
 	s.queue[plan.KindSurvey] = append(s.queue[plan.KindSurvey], w)
@@ -69,9 +69,9 @@ func (s *settler) unclear(o outcome.Outcome, now time.Time) {
 	s.giveBack(o.Works, 1)
 }
 
-// noSpace splits a run that the target's full disk has aborted, so that what
-// is small still arrives. What does not fit by itself leaves no part there: it
-// would take the room from all others.
+// noSpace splits a run that the target's full disk has aborted, so that what is small still
+// arrives. A file that does not fit by itself leaves no part there, which would take the room of
+// all others.
 func (s *settler) noSpace(o outcome.Outcome, now time.Time) {
 	s.recordFailure(o, now)
 	if len(o.Works) != 1 {

@@ -6,14 +6,14 @@ import (
 	"github.com/sersync/sersync/pkg/nameset"
 )
 
-// permission says what of that which only the remote has may be deleted there:
-// all of it, where a mirror was asked for, but for what the mirror run has left
-// alone; and what is known to have been here and to be deleted. What else the
-// remote has was put there by somebody else; it goes only with a directory that
-// was deleted here.
+// permission says which of the entries that only the remote has may be deleted there. Where a
+// mirror run has completed these are all except those that the mirror run has left out. In any case
+// it includes entries that are known to have been here and to have been deleted. Other entries were
+// put there by another source; they are deleted only together with a directory that was deleted
+// here.
 type permission struct {
 	all     bool
-	spares  func(path string, dir bool) bool // left alone although all may go; nil: nothing
+	spares  func(path string, dir bool) bool // left alone where all may be deleted; nil: nothing
 	deleted *nameset.Set                     // known to have been deleted here; nil: nothing
 	temp    func(path string) bool           // whose events are dropped, and deletions with them; nil: none
 }
@@ -26,8 +26,8 @@ func (p permission) delete(c plan.Candidate) bool {
 	return p.deleted.Has(c.Path) && (c.Dir || p.temp == nil || !p.temp(c.Path))
 }
 
-// keeps finds the directories that hold an entry which was left alone: such a
-// directory cannot go as a whole.
+// keeps finds the directories with an entry that is left alone: such a directory cannot be deleted
+// as a whole.
 func (p permission) keeps(extras []plan.Candidate) map[string]bool {
 	if !p.all || p.spares == nil {
 		return nil

@@ -11,12 +11,12 @@ import (
 	"github.com/sersync/sersync/pkg/executor/plan"
 )
 
-// remote keeps what runs and probes show of the remote. It belongs to the loop.
+// remote keeps what runs and probes show about the remote. It belongs to the loop.
 type remote struct {
 	*desk
-	renewed    time.Time // when what the remote refused was given up for new
-	releaseDue bool      // the remote is to be asked which rsync it has
-	// failed counts the runs that its trouble has ended.
+	renewed    time.Time // when refused options were last allowed to be tried again
+	releaseDue bool      // the lane has to ask the remote which rsync it has
+	// failed counts the runs that trouble of the remote has ended.
 	failed uint64
 }
 
@@ -43,13 +43,13 @@ func (r *remote) enterTrouble(o outcome.Outcome, now time.Time) {
 	r.sayTrouble(f, delay)
 }
 
-// sayTrouble tells the log of one more failure of the remote.
+// sayTrouble logs one more failure of the remote.
 func (r *remote) sayTrouble(f plan.Failure, delay time.Duration) {
 	r.failures.remote.Failed(f.Reason, "remote in trouble, collecting changes", zap.String("reason", f.Reason), zap.String("detail", f.Detail),
 		zap.String("remedy", f.Remedy), zap.Duration("delay", delay), zap.Int("exit", f.Wait>>8), zap.Int("pending", r.dirty.Stats().Pending))
 }
 
-// succeeded resets what failures had set.
+// succeeded ends the trouble of the remote.
 func (r *remote) succeeded(o outcome.Outcome, now time.Time) {
 	r.opt.Transport.Up()
 	r.mu.Lock()
@@ -89,7 +89,7 @@ func (l *loop) probed(err error) {
 	}
 	h := l.healthAfter(health.Silent, now)
 	if !h.Down() {
-		return // it has served meanwhile
+		return // a run has succeeded meanwhile
 	}
 	_, why := l.health()
 	l.fulls.endComparisons(troubleError(why))

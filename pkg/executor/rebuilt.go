@@ -10,10 +10,9 @@ import (
 	"github.com/sersync/sersync/pkg/executor/outcome"
 )
 
-// A target that was rebuilt, or whose disk is not mounted, answers as if
-// nothing had happened and is empty. To send everything again by itself could
-// fill the disk below a missing mount, so the lane says so and waits for a
-// person, while changes go on flowing.
+// A target that was rebuilt, or whose disk is not mounted, answers as if nothing had happened, but
+// is empty. If the lane sent everything again by itself it could fill the disk below a missing
+// mount. So it reports that and waits for a person, while it goes on sending changes.
 
 // suspectRebuilt looks at the target's top level after an outage or a restart.
 func (l *loop) suspectRebuilt(ctx context.Context) {
@@ -35,7 +34,7 @@ func (l *loop) suspectRebuilt(ctx context.Context) {
 	})
 }
 
-// targetLost shows that the target has to be looked after.
+// targetLost shows that a person has to look after the target.
 func (l *loop) targetLost() {
 	l.log.Warn("the target has lost its content, changes go on arriving", zap.String("remedy", rebuiltRemedy))
 	l.degrade("the target is empty although it was in sync: rebuilt, or its disk is not mounted", rebuiltRemedy)

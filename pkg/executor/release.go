@@ -6,8 +6,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// askRelease finds out which rsync the remote has, for people. What the remote takes
-// is learnt from runs alone.
+// askRelease finds out which rsync the remote has, for people. Which options the remote accepts is
+// learnt from runs alone.
 func (l *loop) askRelease(ctx context.Context) {
 	if !l.remote.releaseDue {
 		return

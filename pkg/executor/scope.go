@@ -7,10 +7,10 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue"
 )
 
-// Scope is what a mirror run leaves alone on the remote, as lines that a state
-// file keeps. What only the remote had and no line matches is gone after the run:
-// that, and no more, may be deleted there by itself later, whatever the
-// configuration says by then. A nil Scope is unknown.
+// Scope is what a mirror run leaves out, as lines for the state file. Entries that only the remote
+// had, and that no line matches, are gone after the run. So later the lane may delete, without
+// being asked, entries that no line matches, and no others, whatever the configuration says by
+// then. A nil Scope is unknown.
 type Scope []string
 
 // The kinds of lines, by their first word.
@@ -21,9 +21,9 @@ const (
 	scopeCron   = "crontabfilter " // an rsync pattern that crontab and -r leave out
 )
 
-// ScopeOf is the scope of a mirror run under a configuration, without what
-// crontabfilter adds. patterns are the user's own in params; opaque says that there
-// are others, which only rsync can read.
+// ScopeOf is the scope of a mirror run under a configuration, without what crontabfilter adds.
+// patterns are the user's own in params; opaque says that there are others, which only rsync can
+// interpret.
 func ScopeOf(expressions, patterns []string, opaque bool, params string) Scope {
 	s := Scope{}
 	for _, e := range expressions {
@@ -57,8 +57,8 @@ func (s Scope) lines(kind string) (out []string) {
 	return out
 }
 
-// widerThan tells whether a mirror run of this scope has left alone less than
-// one of the other, which differs from it in crontabfilter at most.
+// widerThan tells whether a mirror run of this scope has left out less than one of the other scope,
+// if the two differ in crontabfilter only.
 func (s Scope) widerThan(other Scope) bool {
 	for _, kind := range []string{scopeFilter, scopeRule, scopeOpaque} {
 		if !slices.Equal(s.lines(kind), other.lines(kind)) {
@@ -69,9 +69,9 @@ func (s Scope) widerThan(other Scope) bool {
 	return !slices.ContainsFunc(s.lines(scopeCron), func(e string) bool { return !slices.Contains(left, e) })
 }
 
-// spares returns what tells whether a mirror run of this scope has left a path
-// alone that the configuration of now would not; nil when there is no such path.
-// It is not ok when nobody can tell.
+// spares returns a function that tells whether a mirror run of this scope has left out a path that
+// the present configuration would not leave out; nil when there is no such path. ok is false when
+// that cannot be decided.
 func (s Scope) spares(now Scope, matcher matcher) (excluded func(path string, dir bool) bool, ok bool) {
 	if s == nil || len(s.lines(scopeOpaque)) > 0 && !slices.Equal(s.lines(scopeOpaque), now.lines(scopeOpaque)) {
 		return nil, false
@@ -89,17 +89,16 @@ func (s Scope) spares(now Scope, matcher matcher) (excluded func(path string, di
 // matcher is transport.Terms.Matcher.
 type matcher func(patterns []string) func(path string, dir bool) bool
 
-// mirror is what a lane knows of the last mirror run that was asked for and has
-// completed: what it has left alone decides what may be deleted without being
-// asked for again.
+// mirror is what a lane knows of the last mirror run that has completed: what that run has left out
+// decides what may be deleted without being asked for again.
 type mirror struct {
 	done   bool
 	scope  Scope
-	spares func(path string, dir bool) bool // nil: nothing that would go now
+	spares func(path string, dir bool) bool // nil: it spares nothing
 }
 
-// newMirror takes over what is known of a mirror run when the lane's own scope
-// is now. Unknown is not done.
+// newMirror makes a mirror of what is known of the last mirror run; now is the lane's present
+// scope. A mirror run of unknown scope counts as not done.
 func newMirror(done bool, scope, now Scope, matcher matcher) mirror {
 	spares, ok := scope.spares(now, matcher)
 	if !done || !ok {
@@ -118,14 +117,14 @@ func (m mirror) completed(now Scope, excludes []string, matcher matcher) mirror 
 	return newMirror(true, run, now, matcher)
 }
 
-// mayDelete is what may be deleted on the remote that nobody has asked for now.
+// mayDelete is what may be deleted on the remote without being asked for.
 func (d *desk) mayDelete() permission {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return permission{all: d.state.mirror.done, spares: d.state.mirror.spares}
 }
 
-// but spares further paths.
+// but returns a permission that spares further paths.
 func (p permission) but(foreign map[string]bool) permission {
 	if len(foreign) == 0 {
 		return p

@@ -11,15 +11,16 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// What was moved is linked on the remote at its new place and then deleted at its old
-// one. Between the two, files there share their contents and attributes. If something
-// comes back to the old place, equal files in it would do so for ever, and a chmod of one
-// would change the other: then the new place is sent anew. A restart forgets none of it.
+// What was moved is linked on the remote at its new place and then deleted at its old one. Between
+// the two, files there share their contents and attributes. If something comes back to the old
+// place, equal files in it would stay shared for ever, and a chmod of one would change the other:
+// then the new place is sent anew. This is remembered over a restart.
 
-// Moved is something that was moved and may share files on the remote with its old place.
+// Moved is a move whose new place may share files on the remote with the old one.
 type Moved struct{ From, To string }
 
-// shared are the moves of which the remote may have both places. Guarded by board.mu.
+// shared are the moves of which the remote may have both the old and the new place. Guarded by
+// board.mu.
 type shared struct {
 	moves map[string]string // the old place, by the new one
 	anew  map[string]bool   // of these new places, those to be sent anew
@@ -43,8 +44,8 @@ func (s shared) list() (moves []Moved) {
 // overlap tells whether one path is the other one, or lies in it.
 func overlap(a, b string) bool { return a == b || disk.Inside(a, b) || disk.Inside(b, a) }
 
-// movable tells whether a lane is in a state in which what the remote has at the old
-// place of a work is of use: all that is there is known.
+// movable tells whether the lane is in a state in which it is known what the remote has at the old
+// place of a work, so that it can be linked.
 func (d *desk) movable(w plan.Work) bool {
 	if !d.dirty.Moves().Useful(w.Path, w.From) {
 		return false
@@ -57,8 +58,8 @@ func (d *desk) movable(w plan.Work) bool {
 	case w.Found.Regular() && w.Renamed():
 		return true
 	case d.state.peer:
-		// A link is no arrival to who watches there: it would pass for a change made on
-		// that host, later than what was written here a moment ago.
+		// A watcher on the remote does not take a link for an arrival: it would count as a change
+		// of that host, later than what was written here a moment ago.
 		return false
 	}
 	for to, from := range d.state.shared.moves {
@@ -89,9 +90,9 @@ func (d *desk) sendsAnew(path string) bool {
 	return d.state.shared.anew[path]
 }
 
-// apart takes in that a path is as here on the remote: what was deleted shares nothing any
-// more, nor does what was sent anew; and where something has come to the old place of a
-// move, the new one is to be sent anew.
+// apart is called when the remote has a path as it is here. What was deleted or sent anew no longer
+// shares files; and if something has come to the old place of a move, the new one has to be sent
+// anew.
 func (d *desk) apart(w plan.Work) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -113,8 +114,8 @@ func (d *desk) apart(w plan.Work) {
 	}
 }
 
-// takeUpMoves makes dirty what an earlier process had moved and not deleted at its old
-// place. Should something stand there, that is no reason to delete anything in it.
+// takeUpMoves makes the places of moves dirty whose old place an earlier process has not deleted
+// yet. If the old place exists again, that is no reason to delete anything in it.
 func (d *desk) takeUpMoves(moves []Moved, now time.Time) {
 	for _, m := range moves {
 		d.dirty.Mark(m.From, dirty.Gone, now)

@@ -8,36 +8,35 @@ import (
 	"github.com/sersync/sersync/pkg/executor/plan"
 )
 
-// speed is how fast contents go to the remote, learnt from runs. It decides which
-// files small ones do not wait for: what would take longer than about a second
-// goes by itself. Owned by the loop.
+// speed is how fast contents go to the remote, learnt from runs. It decides which files go in runs
+// of their own, so that small ones do not wait for them: those that would take longer than about a
+// second. Owned by the loop.
 type speed struct {
 	known float64 // bytes per second; 0: nothing has been learnt
-	most  float64 // --bwlimit of the user's, bytes per second; 0: none
+	most  float64 // the user's --bwlimit, in bytes per second; 0: none
 	// large is the size above which files have busy hours of their own; 0: none have.
 	large int64
 }
 
 const (
-	// bigFile is from where on a file goes by itself on the fastest link: beside
-	// it small files would wait for its bytes. unknownBig and leastBig are the
-	// same before anything is known of the link, and on the slowest one.
+	// bigFile is the size above which a file goes by itself on the fastest link. unknownBig is that
+	// size before anything is known of the link, and leastBig on the slowest one.
 	bigFile    = 8 << 20
 	unknownBig = 1 << 20
 	leastBig   = 64 << 10
-	// bigTime is how long small files may wait for one.
+	// bigTime is how long small files may wait for a file in their run.
 	bigTime = time.Second
 	// batchTime is how long a batch of small files may take when there are more.
 	batchTime = 4 * time.Second
-	// A run tells how slow the link is when it took at least tellingTime and its
-	// files are not so small that they cost more than their bytes.
+	// A run shows the speed of the link if it took at least tellingTime, and its files are not so
+	// small that other costs exceed those of their bytes.
 	tellingTime = 250 * time.Millisecond
 	tellingMean = 64 << 10
 )
 
-// learn takes what a run has brought over. It falls at once: a link that is
-// taken for fast holds up the small files. It doubles at most: of a file of
-// which the remote had most, few bytes went.
+// learn updates the speed with what a run has brought over. The speed falls at once, because small
+// files would be held up if a slow link were taken for a fast one. It at most doubles, because a
+// run may seem fast when the remote had most of a file already.
 func (s *speed) learn(files int, bytes int64, took time.Duration) {
 	if files == 0 || took <= 0 {
 		return
@@ -51,7 +50,7 @@ func (s *speed) learn(files int, bytes int64, took time.Duration) {
 	}
 }
 
-// within is how many bytes go in that time; 0: nobody knows.
+// within is how many bytes can be sent in that time; 0: unknown.
 func (s *speed) within(d time.Duration) int64 {
 	perSecond := s.known
 	if s.most > 0 && (perSecond == 0 || perSecond > s.most) {
@@ -69,7 +68,7 @@ func (s *speed) big() int64 {
 	return s.notLarge(min(max(n, leastBig), bigFile))
 }
 
-// notLarge is a size, or that of the largest files without busy hours.
+// notLarge is n, or the size of the largest files without busy hours if that is smaller.
 func (s *speed) notLarge(n int64) int64 {
 	if s.large > 0 {
 		return min(n, s.large)
@@ -77,8 +76,8 @@ func (s *speed) notLarge(n int64) int64 {
 	return n
 }
 
-// batch takes the works of one batch, the smallest first, so that what is small
-// waits for few seconds whatever else there is to send.
+// batch chooses the works of one batch, the smallest first, so that small files wait only a few
+// seconds whatever else there is to send.
 func (s *speed) batch(works []plan.Work) (now, later []plan.Work) {
 	room := s.within(batchTime)
 	if room == 0 || weight(works) <= room {

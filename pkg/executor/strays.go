@@ -5,16 +5,16 @@ import (
 	"github.com/sersync/sersync/pkg/executor/plan"
 )
 
-// strays are directories that the filter excludes and that this lane has made on
-// the remote all the same: when the lane looked a file had the name, which is not
-// excluded, and when rsync ran it had become a directory. What the filter keeps
-// on a remote is what somebody else has put there; these are not of that kind.
+// strays are directories that the filter excludes and that this lane has made on the remote all the
+// same: when the lane looked the name was a file, which is not excluded, and when rsync ran it had
+// become a directory. An excluded entry on a remote is not deleted, because somebody else has put
+// it there; but strays were put there by this lane.
 type strays map[string]bool
 
-// mostStrays bounds them. One beyond it stays on the remote, empty.
+// mostStrays bounds them. Further ones stay on the remote as empty directories.
 const mostStrays = 10_000
 
-// noteStrays finds those that a run has made.
+// noteStrays finds the strays that a run has made.
 func (s *settler) noteStrays(o outcome.Outcome) {
 	if s.opt.Excluded == nil || o.Kind == plan.KindFull && s.full.Want.Verify {
 		return
@@ -26,7 +26,7 @@ func (s *settler) noteStrays(o outcome.Outcome) {
 	}
 }
 
-// lost forgets what a run has deleted.
+// lost forgets strays that a run has deleted.
 func (s strays) lost(w plan.Work) {
 	delete(s, w.Path)
 	for _, name := range w.Entries {

@@ -14,8 +14,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// surveyed turns the answers into deletions, where they are allowed, and has
-// what is here sent.
+// surveyed turns the answers of a survey into deletions, where these are allowed, and has the
+// surveyed directories sent.
 func (s *surveys) surveyed(o outcome.Outcome, now time.Time) {
 	if o.Gone {
 		s.giveBack(o.Works, 0) // no candidate could be looked up
@@ -35,7 +35,7 @@ func (s *surveys) surveyed(o outcome.Outcome, now time.Time) {
 		switch {
 		case o.Cut && progress && absent:
 			s.dirty.Mark(w.Path, w.Flags, now) // for the rest
-		case o.Cut && progress: // the same, once these have gone
+		case o.Cut && progress: // surveyed again once these are deleted
 			s.dirty.Return(w.Item, now.Add(restLater))
 		case !absent:
 			s.sendSurveyed(w)
@@ -46,8 +46,8 @@ func (s *surveys) surveyed(o outcome.Outcome, now time.Time) {
 // restLater is when to ask for the rest of an answer that was too long.
 const restLater = 2 * time.Second
 
-// surveyedWork has the remote lose what it has to lose of one work: as dirty
-// paths of their own (marked), or before the work itself is sent (losing).
+// surveyedWork has the entries deleted that the survey of one work has found: as dirty paths of
+// their own (marked), or by a run before the work itself is sent (losing).
 func (s *surveys) surveyedWork(w plan.Work, o outcome.Outcome, now time.Time) (marked, losing bool) {
 	if w.Found.State == fstree.Absent {
 		return s.surveyedGone(w, o, now), false
@@ -66,9 +66,9 @@ func (s *surveys) surveyedWork(w plan.Work, o outcome.Outcome, now time.Time) (m
 	if !o.Cut {
 		s.leftIn(w.Path, w.Flags&dirty.Tree != 0, o, extras, found.left, now)
 	}
-	// Made after the directory was found changed, and the one before may have been
-	// deleted unseen: the target still has what was in it, and the new one's own events
-	// say nothing about that.
+	// These directories were made after the directory was found changed. An earlier one of the same
+	// name may have been deleted unseen: the target still has its content, and the events of the
+	// new one say nothing about that.
 	for _, dir := range o.Remade[w.Path] {
 		s.dirty.Mark(dir, dirty.Tree|dirty.Extras, now)
 	}
@@ -81,7 +81,7 @@ func (s *surveys) surveyedWork(w plan.Work, o outcome.Outcome, now time.Time) (m
 	return found.marked || len(found.gone) > 0, false
 }
 
-// sendSurveyed has a directory sent, and with a tree what is in it here.
+// sendSurveyed has a directory sent, and for a tree also its content.
 func (s *surveys) sendSurveyed(w plan.Work) {
 	w.Flags &^= dirty.Extras
 	kind := plan.KindSend
@@ -91,10 +91,9 @@ func (s *surveys) sendSurveyed(w plan.Work) {
 	s.queue[kind] = append(s.queue[kind], w)
 }
 
-// surveyedInPart handles a question that was not answered for everything. What
-// could be compared was, and what could not be read here shows up again when it
-// is sent. But where nothing says what is missing, no answer is no answer: it is
-// asked again, a few times.
+// surveyedInPart handles a survey that was not answered completely. Entries that could not be read
+// here will fail again when they are sent. But where nothing says what is missing, the survey is
+// repeated a few times.
 func (s *surveys) surveyedInPart(o outcome.Outcome, now time.Time) {
 	if !o.Result.Unclear {
 		o.Works = s.unlistedThere(o, now)
@@ -112,9 +111,8 @@ func (s *surveys) surveyedInPart(o outcome.Outcome, now time.Time) {
 	s.surveyed(o, now)
 }
 
-// unlistedThere gives back the works about which the target could not answer,
-// and returns the others. What it could not list inside of a tree is asked about
-// by itself.
+// unlistedThere gives back the works that the target could not list, and returns the others. A
+// directory inside a tree that the target could not list is surveyed by itself.
 func (s *surveys) unlistedThere(o outcome.Outcome, now time.Time) (answered []plan.Work) {
 	bad := o.Assign()
 	for i, w := range o.Works {
@@ -132,8 +130,8 @@ func (s *surveys) unlistedThere(o outcome.Outcome, now time.Time) (answered []pl
 	return answered
 }
 
-// surveyedGone names those entries of a vanished directory which the filter
-// lets go, and tells whether there are any that may go now.
+// surveyedGone marks those entries of a directory that is gone here which the filter does not
+// exclude, and tells whether any of them may be deleted now.
 func (s *surveys) surveyedGone(w plan.Work, o outcome.Outcome, now time.Time) bool {
 	extras := below(o.Extras, w.Path)
 	kept := map[string]bool{} // directories that hold something excluded
@@ -143,8 +141,8 @@ func (s *surveys) surveyedGone(w plan.Work, o outcome.Outcome, now time.Time) bo
 	}
 	var names []string
 	for _, c := range extras {
-		// What a run that was cut off has left of a large file goes with its
-		// directory: nothing can be on its way there.
+		// The part of a large file that an interrupted run has left is deleted with its directory,
+		// for nothing can be on its way there.
 		if (s.disk.Excludes(c.Path, c.Dir) || spares != nil && spares(c.Path, c.Dir)) && !disk.Partial(c.Path) && !s.strays[c.Path] {
 			for p := c.Path; p != ""; p = disk.ParentOf(p) {
 				kept[p] = true

@@ -9,15 +9,15 @@ import (
 	"github.com/sersync/sersync/pkg/executor/plan"
 )
 
-// Files that take long go one in a run. They are divided by how long each will
-// take, and each class has room of its own: what takes a minute does not wait for
-// what takes a day. Within a class owners take turns.
+// Each file that takes long goes in a run of its own. These files are divided into classes by how
+// long they will take, and each class has room of its own: a file that takes a minute does not wait
+// for one that takes a day. Within a class the owners of files take turns.
 
 // bigClass is how long a big file takes.
 type bigClass int
 
 const (
-	minutes bigClass = iota // about one, at most
+	minutes bigClass = iota // at most about one minute
 	hours
 	days
 	bigClasses
@@ -35,8 +35,8 @@ var bigLimits = [bigClasses]struct {
 	days:    {0, 0, 3},
 }
 
-// overdue is after how many times what its class takes a run counts for the next
-// one, where there is room.
+// overdue: a run that has taken so many times as long as its class allows counts for the next
+// class, if that has room.
 const overdue = 2
 
 // bigClass tells how long a file of that size will take.
@@ -58,7 +58,7 @@ func (s *speed) upTo(c bigClass) int64 {
 	return limit
 }
 
-// turns decides which big file is next. Owned by the loop.
+// turns decides which big file is sent next. Owned by the loop.
 type turns struct {
 	running map[string]bigRun // by path
 	served  map[uint32]uint64 // by owner: when a file of theirs was begun last
@@ -71,15 +71,15 @@ type bigRun struct {
 	owner uint32
 	size  int64
 	began time.Time
-	rule  busyhours.Rule     // by which it goes
+	rule  busyhours.Rule     // that holds for it
 	stop  context.CancelFunc // ends it
 }
 
 // maxServed bounds the owners that are remembered.
 const maxServed = 1000
 
-// next is the place of the file among those that wait that is to be begun; -1:
-// there is room for none of them.
+// next is the index, among the waiting files, of the one to begin; -1: there is room for none of
+// them.
 func (t *turns) next(waiting []plan.Work, s *speed, now time.Time) int {
 	t.promote(now)
 	best := -1
@@ -94,8 +94,8 @@ func (t *turns) next(waiting []plan.Work, s *speed, now time.Time) int {
 	return best
 }
 
-// room tells whether a file of that class and owner may begin. What takes days
-// may come from one owner alone: he gets one run of these.
+// room tells whether a file of that class and owner may begin. Of the runs that take days an owner
+// gets one only, since all such files may belong to one owner.
 func (t *turns) room(c bigClass, owner uint32) bool {
 	n := 0
 	for _, run := range t.running {
@@ -109,7 +109,7 @@ func (t *turns) room(c bigClass, owner uint32) bool {
 	return n < bigLimits[c].runs
 }
 
-// promote has runs that take longer than their class count for the next one.
+// promote moves runs that take longer than their class allows to the next class.
 func (t *turns) promote(now time.Time) {
 	for path, run := range t.running {
 		if run.class < days && !now.Before(run.overdue()) && t.room(run.class+1, run.owner) {
@@ -131,7 +131,7 @@ func (t *turns) changes() (at time.Time) {
 	return at
 }
 
-// begin takes in a run of a file that begins now. Its class, rule and stop are set.
+// begin records a run that begins now; class, rule and stop of run are set.
 func (t *turns) begin(w plan.Work, run bigRun, now time.Time) {
 	if t.running == nil || len(t.served) >= maxServed {
 		t.served = map[uint32]uint64{}

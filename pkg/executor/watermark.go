@@ -9,15 +9,15 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// The watermark may never be later than the oldest change that is not on the
-// remote. A mark made by an event is as old as its change; what a scan has
-// found, what a failed tree was narrowed to, or what a full sync could not send
-// is older than its mark. For as long as such marks may be among what is dirty,
-// the watermark stays at what they came from.
+// The watermark may never be later than the oldest change that is not on the remote. A mark that an
+// event has made is as old as its change. But a path that a scan has found, to which a failed tree
+// was narrowed, or that a full sync could not send, may have changed long before it was marked. As
+// long as such marks may be among the dirty paths, the watermark stays at the time from which on
+// these changes may date.
 
-// owed are marks that are younger than what they stand for.
+// owed says that there are marks which are younger than the changes that they stand for.
 type owed struct {
-	since  time.Time // what they stand for; zero: anything
+	since  time.Time // the earliest of these changes; zero: of any age
 	marked time.Time // no such mark is younger; zero: there are none
 }
 
@@ -25,15 +25,14 @@ type owed struct {
 // a little at times.
 const markSlack = time.Second
 
-// Suspect freezes the watermark while a scan is looking for changes that have
-// no event; Settled releases it once all of them are marked, for when they have
-// been sent.
+// Suspect holds the watermark while a scan looks for changes that have no event. Settled releases
+// it once all of them are marked; it then advances as they are sent.
 func (l *Lane) Suspect(since time.Time) { l.hold(since) }
 
 // Settled ends what Suspect began.
 func (l *Lane) Settled() { l.letGo() }
 
-// hold keeps the watermark where it was at since, until letGo.
+// hold keeps the watermark from passing since, until letGo.
 func (b *board) hold(since time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,7 +42,7 @@ func (b *board) hold(since time.Time) {
 	b.state.holds++
 }
 
-// letGo ends what hold began.
+// letGo ends one hold.
 func (b *board) letGo() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,7 +50,7 @@ func (b *board) letGo() {
 	b.oweLocked(b.state.holdSince)
 }
 
-// owe says that marks have been made now for what may be as old as since.
+// owe says that marks were made now for changes that may be as old as since.
 func (b *board) owe(since time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,7 +60,7 @@ func (b *board) owe(since time.Time) {
 func (b *board) oweLocked(since time.Time) {
 	o := &b.state.owed
 	if b.dirty.Stats().Oldest.IsZero() {
-		*o = owed{} // all of it is there already
+		*o = owed{} // everything owed before has arrived
 		return
 	}
 	if b.paidLocked() || since.Before(o.since) {
@@ -70,8 +69,8 @@ func (b *board) oweLocked(since time.Time) {
 	o.marked = time.Now().Add(markSlack)
 }
 
-// oldestFoundLocked is since when what scans have found may have changed; zero: none
-// has found anything that is not on the remote.
+// oldestFoundLocked is the earliest time at which a path that scans have found may have changed;
+// zero: everything that scans have found is on the remote.
 func (b *board) oldestFoundLocked() (oldest time.Time) {
 	if b.state.holds > 0 {
 		oldest = b.state.holdSince
@@ -82,7 +81,7 @@ func (b *board) oldestFoundLocked() (oldest time.Time) {
 	return oldest
 }
 
-// paidLocked tells whether nothing is dirty that is as old as the marks owed.
+// paidLocked tells whether none of the owed marks can be dirty any more.
 func (b *board) paidLocked() bool {
 	oldest := b.dirty.Stats().Oldest
 	return b.state.owed.marked.IsZero() || oldest.IsZero() || oldest.After(b.state.owed.marked)
@@ -97,8 +96,8 @@ func (l *loop) saveFirst(now time.Time) {
 	}
 }
 
-// Complete says that everything before now is on the remote, but for what is
-// dirty: a watermark was found and the catch-up has marked what it found.
+// Complete says that everything before now is on the remote, except what is dirty. It is called
+// when a watermark was found and the catch-up scan has marked everything.
 func (l *Lane) Complete() {
 	l.mu.Lock()
 	l.state.complete = true
@@ -106,7 +105,7 @@ func (l *Lane) Complete() {
 	l.save()
 }
 
-// Remembered is what a lane leaves behind for the next start.
+// Remembered is what a lane keeps for the next start.
 type Remembered struct {
 	// Watermark: what changed before it is on the remote; zero: nothing is
 	// known. The margin is package failqueue's.
@@ -116,9 +115,9 @@ type Remembered struct {
 	LastOK time.Time
 }
 
-// History is what the lane's recorder has of the past, for State.History of package
-// lanestate, and notes how long the oldest change has been waiting. nil: only
-// silence was recorded since the last call, and the lane has not ended.
+// History returns what the lane's recorder has of the past, for State.History of package lanestate,
+// and records how long the oldest change has been waiting. nil: nothing has happened since the last
+// call, and the lane has not ended.
 func (l *Lane) History(now time.Time) []byte {
 	l.recorder.Lag(now, l.lag(now))
 	select {
@@ -136,8 +135,7 @@ func (l *Lane) History(now time.Time) []byte {
 	return b
 }
 
-// Recall takes over what History of an earlier process has returned. It belongs
-// before Run.
+// Recall takes over what History of an earlier process has returned. It must be called before Run.
 func (l *Lane) Recall(history []byte) {
 	if history == nil {
 		return
@@ -153,8 +151,7 @@ func (l *Lane) Past(now time.Time) (hour, day status.Past) {
 	return l.recorder.Past(now)
 }
 
-// lag is how long the oldest change, or a full sync that is asked for, has been
-// waiting at now.
+// lag is how long the oldest change, or a full sync that was asked for, has been waiting at now.
 func (d *desk) lag(now time.Time) time.Duration {
 	oldest := d.dirty.Stats().Oldest
 	d.mu.Lock()
@@ -169,7 +166,7 @@ func (d *desk) lag(now time.Time) time.Duration {
 	return lag
 }
 
-// Remember returns it.
+// Remember returns what to keep for the next start.
 func (l *Lane) Remember(now time.Time) Remembered { return l.remembered(now) }
 
 func (b *board) remembered(now time.Time) Remembered {

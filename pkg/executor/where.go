@@ -12,9 +12,9 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// Where tells what the lane knows of one path, and asks the remote what it has of
-// it. Nothing is changed there. A remote that is in trouble is not asked. It takes
-// no slot: who looks for a file need not wait until the files of others are sent.
+// Where tells what the lane knows of one path, and asks the remote what it has there, without
+// changing anything. A remote that is in trouble is not asked. It takes no slot: a person who looks
+// for a file need not wait until other files are sent.
 func (l *Lane) Where(ctx context.Context, path string) status.Place {
 	began := time.Now()
 	p := status.Place{Lane: l.opt.ID, Root: l.opt.Dir, Remote: l.terms.Remote, Path: path, Verdict: status.Unasked}
@@ -57,8 +57,7 @@ func (l *Lane) askRemote(ctx context.Context, p *status.Place, found fstree.Foun
 			why.Detail = found.Err.Error()
 		}
 	default:
-		// What is excluded here is compared by its size and time alone: rsync would
-		// pass it over, and say nothing.
+		// An excluded path is compared by size and time alone, for rsync would skip it silently.
 		wanted := !l.planner.Unwanted(plan.Work{Item: plan.Item{Path: p.Path}, Found: found})
 		why = plan.Failure{Reason: "the lane has been stopped"}
 		_ = Beside(ctx, l, func(ctx context.Context) { why = l.carrier.CompareOne(ctx, caps, p, found, wanted) })
@@ -69,7 +68,7 @@ func (l *Lane) askRemote(ctx context.Context, p *status.Place, found fstree.Foun
 	p.Reason, p.Detail, p.Remedy = why.Reason, why.Detail, why.Remedy
 }
 
-// copyHere is what stands here.
+// copyHere describes what is here.
 func copyHere(found fstree.Found) *status.Copy {
 	c := &status.Copy{Kind: "other", Size: found.Stat.Size, Modified: disk.Stamp(found.Stat.Mtim)}
 	switch {
@@ -100,7 +99,7 @@ func (l *Lane) Pending(limit int) (waits []status.Wait, total int) {
 // maxShownFailing bounds the failing paths that are grouped by their causes.
 const maxShownFailing = 1000
 
-// Causes is why paths of the lane fail, or have failed lately.
+// Causes are the causes why paths of the lane fail, or have failed lately.
 func (l *Lane) Causes() []status.Cause {
 	var failing []status.Wait
 	for _, it := range l.dirty.Failing(maxShownFailing) {
@@ -109,7 +108,7 @@ func (l *Lane) Causes() []status.Cause {
 	return status.Causes(failing, l.recorder.Failures())
 }
 
-// wait is a dirty path as an operator sees it.
+// wait describes a dirty path for an operator.
 func (l *Lane) wait(w dirty.Waiting) status.Wait {
 	out := status.Wait{
 		Path: w.Path, Tree: w.Flags&dirty.Tree != 0, Deletion: w.Flags&dirty.Gone != 0 && w.Flags&dirty.Content == 0,
