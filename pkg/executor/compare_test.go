@@ -339,6 +339,7 @@ func TestAComparisonRepairs(t *testing.T) {
 			past := time.Now().Add(-time.Hour)
 			for _, dir := range []string{b.src, b.dst} {
 				at(t, dir+"/same", past)
+				at(t, dir+"/fine", past)
 			}
 			put(t, b.dst, "size", "longer than here")
 			put(t, b.dst, "same", "OLD") // of one size and time

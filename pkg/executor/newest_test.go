@@ -234,3 +234,24 @@ func hardLinks(t *transport.Terms) { t.HardLinks = true }
 
 // filtered has a lane name every entry of a tree.
 func filtered(o *Options) { o.Excluded = func(path string, _ bool) bool { return path == "x" } }
+
+// What a survey takes for gone here, because it stood only on the remote, may have arrived
+// meanwhile. That it stands here is no reason to put it over what is newer there.
+func TestWhatWasTakenForGoneReplacesNothingNewer(t *testing.T) {
+	for name, more := range map[string]dirty.Flags{"arrived": dirty.Arrival, "unseen": 0, "found by a scan": dirty.Unsure} {
+		t.Run(name, func(t *testing.T) {
+			onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
+				second := time.Now().Truncate(time.Second).Add(-time.Hour)
+				put(t, b.src, "f", "old")
+				at(t, b.src+"/f", second.Add(300*time.Millisecond))
+				put(t, b.dst, "f", "newer")
+				at(t, b.dst+"/f", second.Add(time.Second+700*time.Millisecond))
+				b.Mark("f", dirty.Gone|more)
+				b.idle()
+				if got := b.there("f"); got != "newer" {
+					t.Errorf("the remote has %q", got)
+				}
+			})
+		})
+	}
+}

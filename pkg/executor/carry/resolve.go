@@ -88,17 +88,18 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 	var twins []string
 	for i, s := range suspects {
 		c := a.copies[s.Path]
-		becomes, until := standing{
+		stand := standing{
 			cause: s.cause, size: s.Size, mtime: s.Mtime, change: s.Change, stands: a.stands(s.Path), thereSize: c.Size, there: c.Mtime,
 			fine: a.orders[s.Path], ours: ours[i], update: v.Terms.Update, keepsSecond: o.Flight.KeepsSecond, peer: o.Flight.Peer,
-		}.decide(now)
+		}
+		becomes, until := stand.decide(now)
 		if o.Kind == plan.KindFull && a.silent[s.Path] {
 			becomes, until = wait, s.Change // the question is asked again by the file's name
 		}
 		if a.orders[s.Path] == sameTime && c.Size == s.Size && !c.Dir {
 			same = append(same, s.Version())
-			o.Met = o.Met || s.cause == byArrival
 		}
+		o.Met = o.Met || stand.mirroredBack()
 		if becomes == differ && a.orders[s.Path] == later && c.Size == s.Size {
 			twins = append(twins, s.Path)
 		}
@@ -206,19 +207,24 @@ func (v *versions) copies(ctx context.Context, f outcome.Flight, suspects []susp
 // place leaves no trace but a time that was set after the write; if the user's parameters write in
 // place, those of the other host probably do so, too.
 func asksFirst(w plan.Work, p transport.Terms) (why cause, asks bool) {
-	if w.Found.Dir() || w.Flags&(dirty.Tree|dirty.Gone) != 0 {
+	if w.Found.Dir() || w.Flags&dirty.Tree != 0 {
 		return byEvent, false
 	}
+	// With -H the other names of a file have to be sent with it.
+	keeps := p.Update && w.Found.Regular() && !(p.HardLinks && w.Found.Stat.Nlink > 1)
 	switch {
 	case w.Flags&dirty.Unsure != 0:
-		// With -H the other names of a file have to be sent with it.
-		return byScan, w.Flags&dirty.Content == 0 && p.Update && w.Found.Regular() && !(p.HardLinks && w.Found.Stat.Nlink > 1)
+		return byScan, w.Flags&dirty.Content == 0 && keeps
 	case w.Flags&dirty.Arrival != 0:
 		return byArrival, true
+	case w.Flags&(dirty.Gone|dirty.Content) == dirty.Gone:
+		return byScan, keeps // it was gone, and no event says how it came back
 	case w.Flags&dirty.Content == 0:
-		return byAttributes, p.Update && w.Found.Regular() && !(p.HardLinks && w.Found.Stat.Nlink > 1)
+		return byAttributes, keeps
+	case w.Flags&dirty.Gone != 0:
+		return byEvent, false
 	}
-	return byArrival, w.Flags&dirty.Content != 0 && p.Inplace && w.Found.Regular() && suspectOf(w.Path, &w.Found.Stat).Replaced()
+	return byArrival, p.Inplace && w.Found.Regular() && suspectOf(w.Path, &w.Found.Stat).Replaced()
 }
 
 // sendAsked sends, of the files that may have arrived here, those that the remote does not have, or

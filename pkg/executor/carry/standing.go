@@ -147,6 +147,19 @@ func (s standing) settled(now time.Time, v verdict, d time.Duration) (_ verdict,
 	return v, time.Time{}
 }
 
+// mirroredBack tells whether the file shows that the remote mirrors back: a receiver has
+// put it here, and the remote has the same version, or a newer one that is not from here.
+func (s standing) mirroredBack() bool {
+	switch {
+	case s.cause != byArrival || s.stands != aFile:
+		return false
+	case s.fine == sameTime && s.thereSize == s.size:
+		return true
+	default:
+		return !s.ours && (s.fine == later || s.there.After(s.mtime))
+	}
+}
+
 // changed decides about a file that was changed here: this host has acted last, unless the copy was
 // written later.
 func (s standing) changed(there int) verdict {

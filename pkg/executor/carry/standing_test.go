@@ -5,6 +5,35 @@ import (
 	"time"
 )
 
+func TestWhatShowsThatARemoteMirrorsBack(t *testing.T) {
+	now := time.Unix(1_700_000_000, 400_000_000)
+	arrived := func(change func(*standing)) standing {
+		s := standing{cause: byArrival, stands: aFile, size: 3, thereSize: 3, mtime: now, change: now, there: now.Truncate(time.Second)}
+		change(&s)
+		return s
+	}
+	for name, c := range map[string]struct {
+		s    standing
+		want bool
+	}{
+		"the same version":             {arrived(func(s *standing) { s.fine, s.ours = sameTime, true }), true},
+		"another size":                 {arrived(func(s *standing) { s.fine, s.thereSize = sameTime, 4 }), false},
+		"a newer one of theirs":        {arrived(func(s *standing) { s.there = s.there.Add(time.Second) }), true},
+		"a newer one of one second":    {arrived(func(s *standing) { s.fine = later }), true},
+		"a newer one from here":        {arrived(func(s *standing) { s.there, s.ours = s.there.Add(time.Second), true }), false},
+		"an older one":                 {arrived(func(s *standing) { s.there = s.there.Add(-time.Second) }), false},
+		"the order is not known":       {arrived(func(*standing) {}), false},
+		"nothing":                      {arrived(func(s *standing) { s.stands = nothing }), false},
+		"a newer directory":            {arrived(func(s *standing) { s.stands, s.there = aDirectory, s.there.Add(time.Second) }), false},
+		"the same, but written here":   {arrived(func(s *standing) { s.cause, s.fine = byEvent, sameTime }), false},
+		"a newer one, found by a scan": {arrived(func(s *standing) { s.cause, s.there = byScan, s.there.Add(time.Second) }), false},
+	} {
+		if got := c.s.mirroredBack(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestWhichVersionStays(t *testing.T) {
 	now := time.Unix(1_700_000_000, 400_000_000)
 	second := func(n int) time.Time { return now.Truncate(time.Second).Add(time.Duration(n) * time.Second) }

@@ -426,8 +426,11 @@ func (r *ride) updates() bool { return r.Update && !r.call.Batch.LiftUpdate }
 // keeps tells whether the remote keeps its copy for its time. Whole seconds count.
 func (r *ride) keeps(here, there time.Time) bool {
 	window := int64(0)
-	if r.call.Batch.KeepSecond {
+	switch b := r.call.Batch; {
+	case b.KeepSecond:
 		window = 1
+	case b.Attributes && b.Caps.Takes(transport.Nanoseconds) && b.Caps.Grain <= transport.GrainNanosecond:
+		window = -1 // rsync's value for nanoseconds has -u overwrite what is one second newer
 	}
 	return r.updates() && here.Unix()-there.Unix() < window
 }
