@@ -34,7 +34,7 @@ func (s *session) handleLocked(r *record) {
 	s.fileLocked(n, r)
 }
 
-// fileLocked takes what happened to an entry and leaves the watches as they are.
+// fileLocked handles a record about an entry for which the watches need no change.
 func (s *session) fileLocked(n int32, r *record) {
 	op, before := opOf(r.mask), len(s.batch.events)
 	s.batch.add(s.t, n, r.name, op, r.mask&unix.IN_ISDIR != 0, false)
@@ -76,8 +76,8 @@ func opOf(mask uint32) fsevent.Op {
 	return 0
 }
 
-// selfLocked takes records about a watched directory itself. Below the root
-// the same comes, with a name, from the directory above.
+// selfLocked handles records about a watched directory itself. They matter for the root only: below
+// it the same is reported, with a name, by the directory above.
 func (s *session) selfLocked(n int32, mask uint32) {
 	if n != s.t.root {
 		return
@@ -90,7 +90,7 @@ func (s *session) selfLocked(n int32, mask uint32) {
 	}
 }
 
-// dirLocked takes a directory's coming or going in n.
+// dirLocked handles a directory that comes to n or leaves it.
 func (s *session) dirLocked(n int32, r *record) {
 	switch op := opOf(r.mask); op {
 	case fsevent.Create:
@@ -111,9 +111,9 @@ func (s *session) dirLocked(n int32, r *record) {
 	}
 }
 
-// leaveLocked takes the directory at a name in n from its place. Its watch stays:
-// it may come back under another name, and the watch of a deleted directory
-// removes itself (a later directory of the same name has another one).
+// leaveLocked takes the directory at a name in n out of its place. Its watch stays: it may come
+// back under another name, and the watch of a deleted directory removes itself (a later directory
+// of the same name has another one).
 func (s *session) leaveLocked(n int32, r *record, cookie uint32) {
 	c := s.t.childOf(n, r.name)
 	switch {
@@ -137,8 +137,8 @@ func (s *session) arriveLocked(n int32, r *record) {
 		}
 		return
 	}
-	// rename(2) replaces an empty directory, RENAME_EXCHANGE a full one: then
-	// the disk has to tell which of them is where.
+	// rename(2) replaces an empty directory, RENAME_EXCHANGE a full one: then only a look at the
+	// disk tells which of them is where.
 	if old := s.t.childOf(n, r.name); old != none {
 		s.t.toLimbo(old, 0)
 		s.t.at(src).epoch, s.t.placed = s.t.epoch, s.t.epoch
@@ -148,12 +148,11 @@ func (s *session) arriveLocked(n int32, r *record) {
 	if s.batch.add(s.t, n, r.name, fsevent.MovedTo, true, true); len(s.batch.events) > before {
 		s.batch.events[before].From = from
 	}
-	// A look at the disk is due after every rename. The kernel merges a record
-	// into an equal one before it and does not compare the cookies: of two
-	// directories that came to one name in a row, the second is not announced.
-	// And an exchange with a directory that is not in the table yet looks like
-	// a rename there and back.
-	// A Skip verdict depends on the path, for everything below as well.
+	// A look at the disk is due after every rename. The kernel merges a record into an equal one
+	// before it and does not compare the cookies: when two directories come to one name in a row,
+	// the second one is not reported. And an exchange with a directory that is not in the table yet
+	// looks like a rename there and back. And what Skip answers depends on the path, also for
+	// everything below.
 	look := &job{key: key}
 	if s.w.opt.Skip != nil {
 		look.purpose = walkBelow
@@ -161,7 +160,7 @@ func (s *session) arriveLocked(n int32, r *record) {
 	s.jobs.add(look)
 }
 
-// ignoredLocked takes IN_IGNORED: the kernel has removed the watch of a directory.
+// ignoredLocked handles IN_IGNORED: the kernel has removed the watch of a directory.
 func (s *session) ignoredLocked(n int32) {
 	if n == s.t.root {
 		s.lost = true

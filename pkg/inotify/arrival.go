@@ -2,10 +2,9 @@ package inotify
 
 import "github.com/sersync/sersync/pkg/fsevent"
 
-// renames remembers the last files that left a name, until the other halves of
-// their renames come. The kernel reports both halves of one rename next to each
-// other; only a rename on another processor may come between. It belongs to the
-// reader.
+// renames remembers the files that have left a name last, until the second halves of their renames
+// come. The kernel reports both halves of one rename next to each other; only a rename on another
+// processor may come between. It belongs to the reader.
 type renames struct {
 	last [8]departed
 	next int
@@ -14,7 +13,7 @@ type renames struct {
 // departed is the first half of the rename of a file.
 type departed struct {
 	cookie    uint32
-	path      string // empty: its directory has no place now
+	path      string // empty: its directory has no known place
 	dir, name []byte // the name of the directory (no path), and that of the file
 }
 
@@ -24,8 +23,8 @@ func (s *renames) left(cookie uint32, path string, dir, name []byte) {
 	d.cookie, d.path, d.dir, d.name = cookie, path, append(d.dir[:0], dir...), append(d.name[:0], name...)
 }
 
-// arrived tells from where a rename has brought a file to a name, and whether a
-// receiver of rsync has written it there.
+// arrived tells where a file that was renamed to a name comes from, and whether a receiver of rsync
+// has written it.
 func (s *renames) arrived(cookie uint32, name []byte) (from string, received bool) {
 	for i := range s.last {
 		if d := &s.last[i]; d.cookie == cookie && cookie != 0 {

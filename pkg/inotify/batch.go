@@ -13,8 +13,8 @@ type batch struct {
 	version uint64
 }
 
-// add appends an event about name in n. What happens in limbo is not reported:
-// the subtree is reported as a whole when it finds its place.
+// add appends an event about name in n. Events in a directory in limbo are not reported: its tree
+// is reported as a whole when a place for it is found.
 func (b *batch) add(t *tree, n int32, name []byte, op fsevent.Op, dir, covered bool) {
 	if op == 0 {
 		return
@@ -32,8 +32,7 @@ func (b *batch) add(t *tree, n int32, name []byte, op fsevent.Op, dir, covered b
 	}
 	size := len(b.path)
 	b.path = append(b.path, name...)
-	// What happens to a file mostly comes as neighbours: created and closed,
-	// closed and moved.
+	// Events of one file mostly follow each other directly: created and closed, closed and moved.
 	e := fsevent.Event{Op: op, Dir: dir, Covered: covered}
 	if k := len(b.events); k > 0 && b.events[k-1].Path == string(b.path) {
 		e.Path = b.events[k-1].Path

@@ -16,7 +16,7 @@ import (
 // that explains it must still be in the queue.
 var errMisplaced = errors.New("directory is not where it was")
 
-// errRootChanged says that something else stands at the root's path.
+// errRootChanged says that the root's path leads to another directory.
 var errRootChanged = errors.New("watch root was replaced")
 
 // cover does one job.
@@ -31,8 +31,8 @@ func (s *session) cover(ctx context.Context, j *job, buf []byte) {
 	s.mu.Unlock()
 	switch {
 	case parent == none:
-		// Its directory is gone, and it too. Without a path from an earlier
-		// try, the event of that directory has to do.
+		// The directory that contains it is gone, and so is it. Without a path from an earlier try,
+		// the event of that directory has to suffice.
 		(&coverage{s: s, j: j, rel: j.path}).finish()
 		return
 	case !placed:
@@ -176,8 +176,8 @@ func (s *session) lookAtRoot() {
 	s.mu.Unlock()
 }
 
-// identify makes sure that the open directory is that of the job: adding the watch of
-// an inode again returns the same wd (inotify(7)).
+// identify makes sure that the open directory is the one of the job: to add a watch for an inode
+// again returns the same wd (inotify(7)).
 func (c *coverage) identify() error {
 	s, wd := c.s, c.j.key.wd
 	s.mu.Lock()
@@ -194,7 +194,7 @@ func (c *coverage) identify() error {
 		return nil
 	}
 	if s.t.lookup(got) == none {
-		// A watch that nobody asked for: what is there has its own event.
+		// This watch is on another directory, which has an event of its own, so it is removed.
 		s.inst.unwatch(got)
 	}
 	return errMisplaced
@@ -237,7 +237,7 @@ func (c *coverage) enter(d *fstree.Dir) error {
 		c.mu.Unlock()
 	}
 	if fate == fateSame && d.Parent == nil && !c.j.is(walkBelow) {
-		return fstree.ErrSkip // watched and listed by whoever placed it
+		return fstree.ErrSkip // the walk that has placed it watches and lists it
 	}
 	return nil
 }
@@ -251,9 +251,8 @@ func (c *coverage) descend(d *fstree.Dir, name string) bool {
 	return false
 }
 
-// unwatch takes a directory that is not to be watched out of the table. The
-// verdict was about a path: where the directory has another one by now, it is
-// looked at again.
+// unwatch takes a directory that is not to be watched out of the table. Skip was asked about a
+// path: if the directory has another path by now, it is looked at again.
 func (s *session) unwatch(key jobKey, path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -283,8 +282,7 @@ func (c *coverage) gone() {
 	}
 }
 
-// vacate takes what the name of the job stands for out of the table: no directory is
-// there.
+// vacate takes the directory at the job's name out of the table, for there is none on the disk.
 func (c *coverage) vacate() {
 	s, key := c.s, c.j.key
 	s.mu.Lock()
@@ -297,7 +295,7 @@ func (c *coverage) vacate() {
 	s.coveredLocked(key, c.rel)
 }
 
-// fail takes what the walk could not read.
+// fail handles what the walk could not read.
 func (c *coverage) fail(d *fstree.Dir, name string, err error) {
 	key := jobKey{int32(d.Mark), name}
 	switch {
@@ -324,7 +322,7 @@ func (c *coverage) failed(key jobKey, rel string, err error) {
 	c.s.uncover(key, rel, err)
 }
 
-// finish reports what the job has covered, under the paths as of now.
+// finish reports what the job has covered, under the present paths.
 func (c *coverage) finish() {
 	s, j := c.s, c.j
 	s.mu.Lock()

@@ -59,8 +59,8 @@ func (f *Files) Watch(fd int, id fsevent.FileID) (fresh bool, err error) {
 	if known && old == wd {
 		return false, nil
 	}
-	// A known one with another descriptor was forgotten, or deleted and its inode
-	// number is another file's: the record of its end is still queued.
+	// If the file is known with another descriptor, it was forgotten, or it was deleted and another
+	// file has got its inode number: the record of the end of that watch is still queued.
 	f.wds[id], f.ids[wd] = wd, id
 	return true, nil
 }
@@ -119,7 +119,7 @@ func (f *Files) handle(buf []byte, pass func(fsevent.FileEvent)) error {
 	return nil
 }
 
-// translate makes an event of a record; ok is false for what nobody asked for.
+// translate makes an event of a record; ok is false if the record matters to nobody.
 func (f *Files) translate(r *record) (e fsevent.FileEvent, ok bool) {
 	if r.mask&unix.IN_Q_OVERFLOW != 0 {
 		return fsevent.FileEvent{}, true

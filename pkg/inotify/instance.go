@@ -11,6 +11,6 @@ type instance struct{ kernelqueue.Queue }
 
 // unwatch removes a watch.
 func (i *instance) unwatch(wd int32) {
-	// EINVAL: the kernel was faster, its IN_IGNORED is in the queue.
+	// EINVAL: the kernel has removed the watch already, and its IN_IGNORED is in the queue.
 	_, _ = unix.InotifyRmWatch(i.FD, uint32(wd))
 }

@@ -9,19 +9,17 @@ import (
 	"github.com/sersync/sersync/pkg/probing"
 )
 
-// inventory knows which entries every watched directory has, by the hashes of
-// their names. When events were lost, what it knows and the next listing does not
-// show was here, and is gone. It is guarded by session.mu. A nil inventory knows
-// nothing and takes nothing in.
+// inventory knows which entries every watched directory has, by the hashes of their names. When
+// events were lost, an entry that it knows and that the next listing does not show was here and is
+// gone. It is guarded by session.mu. A nil inventory knows nothing and records nothing.
 type inventory struct {
 	dirs map[int32]*names64 // by watch descriptor, which a rename does not change
-	// now is the lowest bit of what was seen since the last overflow; what has the
-	// other one has not been listed again yet.
+	// now is the value of the lowest bit of names that were seen since the last overflow; names
+	// with the other value have not been listed again yet.
 	now nameset.Name
-	// behind: an overflow is not made up for yet.
+	// behind says that not everything has been listed again since an overflow.
 	behind bool
-	// deleted are entries whose deletion was seen while a walk is under way, which
-	// may have listed them before.
+	// deleted are entries whose deletion was seen during a walk that may have listed them before.
 	deleted map[entry]struct{}
 }
 
@@ -31,8 +29,8 @@ type entry struct {
 	name nameset.Name
 }
 
-// maxDeleted bounds inventory.deleted. With more of them nothing can be told from
-// a listing: what it shows stays unknown, which permits nothing.
+// maxDeleted bounds inventory.deleted. With more of them a listing proves nothing: its entries stay
+// unknown, so that nothing is deleted because of them.
 const maxDeleted = 1 << 20
 
 // unseen is the bit that inventory.now uses: no Name has it.
@@ -87,7 +85,7 @@ func (v *inventory) listed(wd int32, batch []fstree.Entry) {
 	}
 }
 
-// forget drops a directory that is watched no more.
+// forget drops a directory that is no longer watched.
 func (v *inventory) forget(wd int32) {
 	if v != nil {
 		delete(v.dirs, wd)
@@ -114,8 +112,8 @@ func (v *inventory) overflow() {
 	}
 }
 
-// lost ends what overflow began: it takes out what was not seen again, and
-// returns it by directory.
+// lost ends what overflow began: it removes the names that were not seen again, and returns them by
+// directory.
 func (v *inventory) lost() map[int32][]nameset.Name {
 	if v == nil || !v.behind {
 		return nil
@@ -139,7 +137,7 @@ type names64 struct{ table probing.Table[nameset.Name] }
 // hashOf is the hash by which the table finds a name, whatever its bit.
 func hashOf(n nameset.Name) uint64 { return uint64(n >> 1) }
 
-// same returns what finds a name whatever its bit.
+// same returns a function that recognises a name whatever its bit.
 func same(n nameset.Name) func(nameset.Name) bool {
 	return func(other nameset.Name) bool { return other&^unseen == n }
 }
@@ -168,7 +166,7 @@ func (s *names64) marked(bit nameset.Name) (names []nameset.Name) {
 	return names
 }
 
-// vanished is what a directory has lost without an event.
+// vanished are the names that a directory has lost without an event.
 type vanished struct {
 	dir     string
 	entries *nameset.Set

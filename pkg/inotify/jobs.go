@@ -11,12 +11,10 @@ const (
 	// maxRunning is how many jobs run at a time: a tree of a million
 	// directories that moves in must not keep a new directory waiting.
 	maxRunning = 4
-	// maxPending bounds the jobs: beyond it, one walk of everything is
-	// cheaper than they are.
+	// maxPending bounds the jobs: beyond it one walk over everything is cheaper.
 	maxPending = 1 << 16
-	// maxTries is how often a job is tried whose directory is not where the
-	// table says, although the queue was empty meanwhile; then the table is
-	// repaired as after an overflow.
+	// maxTries is how often a job is tried whose directory is not where the table has it, although
+	// the queue was empty meanwhile; then the table is repaired as after an overflow.
 	maxTries = 20
 )
 
@@ -27,15 +25,15 @@ type jobKey struct {
 	name string
 }
 
-// purpose says what is wanted of a job beside its look at the disk. Two jobs for
-// one name become one that has the purposes of both.
+// purpose says what a job has to do beside its look at the disk. Two jobs for one name become one
+// that has the purposes of both.
 type purpose uint8
 
 const (
 	walkBelow  purpose = 1 << iota // walk the directory even if it is watched
-	reportBack                     // it had no watch: report it whatever happens
-	checkMount                     // a mount point that seems to be as it was: say so if it is not
-	sweepUp                        // part of a repair: the walk over everything has not met it
+	reportBack                     // the directory had no watch: report it in any case
+	checkMount                     // a mount point that seems unchanged: report it if it has changed
+	sweepUp                        // part of a repair: the walk over everything has not come to this directory
 	walkAll                        // the walk over everything, at the start or for a repair
 )
 
@@ -49,7 +47,7 @@ type job struct {
 	path     string
 
 	tries   int
-	blocked bool      // its directory is in limbo
+	blocked bool      // the directory that contains it is in limbo
 	epoch   uint32    // of the last try
 	after   time.Time // no try before
 }
@@ -61,20 +59,19 @@ type jobs struct {
 	queue   []*job
 	pending map[jobKey]*job // those in queue, by key
 	waiting []*job          // tried, to be tried again
-	// looks are the mount points of which a look is queued or running; true: look
-	// again after it.
+	// looks are the mount points for which a look is queued or running; true: look again after it.
 	looks   map[jobKey]bool
 	running int
 	sweeps  int // jobs of a repair that have not ended
-	// refused: a job found no room, so that everything must be walked.
+	// refused: there was no room for a job, so that everything must be walked.
 	refused bool
 	bufs    [][]byte
 }
 
 func newJobs() jobs { return jobs{pending: map[jobKey]*job{}, looks: map[jobKey]bool{}} }
 
-// add queues a job or adds it to one that has not begun. When there are too many, only
-// the walk over everything finds room: it stands for all that were refused.
+// add queues a job or adds it to one that has not begun. When there are too many jobs, only the
+// walk over everything is added: it takes the place of all that were refused.
 func (q *jobs) add(j *job) {
 	if p := q.pending[j.key]; p != nil {
 		if j.op != 0 {
@@ -97,9 +94,9 @@ func (q *jobs) add(j *job) {
 	q.queue = append(q.queue, j)
 }
 
-// addLook queues a look at a mount point. Of those that only make sure there is
-// one at a time for each: a file system whose server is dead holds whoever looks
-// at it, and must not hold all workers.
+// addLook queues a look at a mount point. For each mount point there is only one look at a time: a
+// file system whose server is dead blocks the worker that looks at it, and must not block all
+// workers.
 func (q *jobs) addLook(j *job) {
 	if j.is(checkMount) {
 		if _, under := q.looks[j.key]; under {
@@ -114,7 +111,7 @@ func (q *jobs) addLook(j *job) {
 	}
 }
 
-// looked ends such a look, and begins the next one if it was asked for meanwhile.
+// looked ends a look at a mount point, and begins the next one if it was asked for meanwhile.
 func (q *jobs) looked(key jobKey) {
 	again := q.looks[key]
 	delete(q.looks, key)
@@ -188,9 +185,8 @@ func (s *session) addJob(j *job) {
 	s.jobs.add(j)
 }
 
-// postpone puts a job back until the reader has seen the queue empty: what
-// made it fail is explained by an event that is still there.
-// It does not count as a try when the directory is in limbo.
+// postpone puts a job back until the reader has seen the queue empty, for an event that is still in
+// the queue should explain why the job failed. If the directory is in limbo the try does not count.
 func (s *session) postpone(j *job, counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,7 +206,7 @@ func (s *session) dispatch(ctx context.Context, now time.Time) {
 	defer s.mu.Unlock()
 	q := &s.jobs
 	q.wake(s.t, now)
-	// A worker that runs may be in a long walk: each queued job gets its own.
+	// A running worker may be in a long walk, so each queued job gets a worker of its own.
 	for range min(len(q.queue), maxRunning-q.running) {
 		q.running++
 		s.wg.Go(func() { s.work(ctx) })

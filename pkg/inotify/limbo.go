@@ -7,7 +7,7 @@ const (
 	// watches are removed: the halves of a rename are queued one right after
 	// the other, but other events can come in between.
 	limboTime = 50 * time.Millisecond
-	// limboMax applies while jobs run, which may yet find it.
+	// limboMax applies while jobs run that may still find the directory.
 	limboMax = 2 * time.Second
 )
 
@@ -39,12 +39,12 @@ func newTree() *tree {
 	return &tree{table: newTable(), epoch: 2, limbo: map[int32]limboed{}, cookies: map[uint32]int32{}}
 }
 
-// unsettled tells whether a record read now may be older than n's place.
-// One more empty queue than it seems is needed: the reader counts it a moment
+// unsettled tells whether a record that is read now may be older than n's placement. It waits for
+// one more empty queue than seems necessary, because the reader counts an empty queue a moment
 // after it has seen it.
 func (t *tree) unsettled(n int32) bool { return t.epoch-t.at(n).epoch < 2 }
 
-// toLimbo takes a node from its place.
+// toLimbo takes a node out of its place.
 func (t *tree) toLimbo(n int32, cookie uint32) {
 	e := t.at(n)
 	l := limboed{since: time.Now(), epoch: t.epoch, cookie: cookie}
@@ -76,8 +76,8 @@ func (t *tree) comeBack(cookie uint32) int32 {
 	return t.lookup(wd)
 }
 
-// pathBefore is where a directory stood that the first half of a rename has put in
-// limbo; empty: that place has none itself now.
+// pathBefore is the former path of a directory that the first half of a rename has put in limbo;
+// empty: the directory that contained it has no place itself now.
 func (t *tree) pathBefore(n int32) string {
 	from := t.limbo[t.at(n).wd].from
 	parent := t.lookup(from.wd)
@@ -100,8 +100,8 @@ func (t *tree) place(n, parent int32, name []byte) {
 	t.attach(n, parent, name)
 }
 
-// unloop frees p from below n, where it can be on record only because an
-// event is still in the queue: n is about to be placed below p.
+// unloop detaches p if the table has it below n, which can only be so because an event is still in
+// the queue: n is about to be placed below p.
 func (t *tree) unloop(p, n int32) {
 	if !t.below(p, n) {
 		return
@@ -122,8 +122,8 @@ func (t *tree) forget(n int32) {
 	t.remove(n)
 }
 
-// expire dooms directories for which no place was found. quiet says that nothing is
-// under way that may yet find one.
+// expire dooms directories for which no place was found. quiet says that no job is under way that
+// may still find one.
 func (t *tree) expire(now time.Time, quiet bool) {
 	for wd, l := range t.limbo {
 		age := now.Sub(l.since)
@@ -163,7 +163,7 @@ func (t *tree) bury() (wd int32, found, more bool) {
 	return wd, false, true
 }
 
-// listed notes for a node and all below it that repair gen has no need to list them.
+// listed notes that repair gen need not list a node and everything below it.
 func (t *tree) listed(top int32, gen uint16) {
 	for todo := []int32{top}; len(todo) > 0; {
 		n := todo[len(todo)-1]

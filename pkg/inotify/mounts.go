@@ -31,8 +31,8 @@ func (s *session) followMounts(h fsevent.Handler) {
 		if before[rel].ID != is.ID {
 			s.mountChanged(h, rel, true)
 		} else {
-			// One that went and came unseen may have the id of the one before,
-			// but its directory has no watch.
+			// If a file system was unmounted and another one mounted unseen, it may have the same
+			// id, but its directory has no watch.
 			s.lookAtMount(&job{purpose: checkMount}, rel)
 		}
 	}

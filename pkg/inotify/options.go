@@ -22,10 +22,10 @@ type Options struct {
 	// from several goroutines at once, without locks held; it must be quick.
 	Skip func(rel string, appeared bool) bool
 
-	// Inventory tells whether it has to be known which entries the directories
-	// have, so that after an overflow fsevent.Handler.Vanished can be called: that costs some 20
-	// bytes for each. Once it is false nothing is known any more. nil: false. Called
-	// from time to time, without locks held.
+	// Inventory tells whether the watcher has to remember which entries the directories have, so
+	// that it can call fsevent.Handler.Vanished after an overflow: that costs some 20 bytes for
+	// each entry. Once Inventory returns false everything is forgotten. nil: false. Called from
+	// time to time, without locks held.
 	Inventory func() bool
 
 	// Workers bounds the goroutines of one walk; 0 means the processors, 2 to 4.
@@ -50,10 +50,9 @@ const (
 	debugWatch  = "add watch: %s return wd is: %d\n"
 )
 
-// structure is the part of every mask that keeps the watch table right.
-// EXCL_UNLINK (Linux 2.6.36): no events from files which are open but have no
-// name any more. DELETE_SELF is not needed below the root: the removal of a
-// watched directory always ends in IN_IGNORED.
+// structure is the part of every mask that the watch table needs. EXCL_UNLINK (Linux 2.6.36): no
+// events from files which are open but have no name any more. DELETE_SELF is not needed below the
+// root: the removal of a watched directory always ends in IN_IGNORED.
 const structure = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO |
 	unix.IN_ONLYDIR | unix.IN_EXCL_UNLINK
 
@@ -85,11 +84,10 @@ func realKernel() *kernel {
 	return &kernel{init: unix.InotifyInit1, addWatch: unix.InotifyAddWatch, proc: "/proc"}
 }
 
-// add watches the directory that fd stands for. The name under /proc is not a
-// path that could be raced: the kernel goes straight to the open directory
-// (proc(5), /proc/pid/fd). IN_DONT_FOLLOW would stop it there.
-// Where /proc is not mounted, the path has to do; an exchange of the
-// directory at that very moment is then found by its own event.
+// add watches the directory that fd stands for. Nobody can exchange a part of the name under /proc:
+// the kernel goes straight to the open directory (proc(5), /proc/pid/fd). IN_DONT_FOLLOW would keep
+// it from doing so. Where /proc is not mounted the path has to be used; if the directory is
+// exchanged at that very moment, that is found by its own event.
 func (k *kernel) add(ifd, fd int, mask uint32, path func() string) (int32, error) {
 	wd, err := k.addWatch(ifd, k.proc+"/self/fd/"+strconv.Itoa(fd), mask)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES) && unix.Access(k.proc+"/self/fd", unix.X_OK) != nil {
@@ -98,8 +96,8 @@ func (k *kernel) add(ifd, fd int, mask uint32, path func() string) (int32, error
 	return int32(wd), err
 }
 
-// addHere is add for the directory in which the calling thread stands: half the
-// work for the kernel.
+// addHere is add for the working directory of the calling thread, which is half the work for the
+// kernel.
 func (k *kernel) addHere(ifd int, mask uint32) (int32, error) {
 	wd, err := k.addWatch(ifd, ".", mask)
 	return int32(wd), err

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fate says what a directory was to the table when a walk met it.
+// fate says whether and where the table had a directory when a walk came to it.
 type fate uint8
 
 const (
@@ -21,8 +21,8 @@ type found struct {
 	fd       int
 	parentFD int
 	stamp    uint64 // session.moves before fd was opened
-	here     bool   // the calling thread stands in it
-	listed   bool   // what it holds is looked at next, even if it was known here
+	here     bool   // it is the working directory of the calling thread
+	listed   bool   // its content is looked at next, even if the directory was known here
 }
 
 // watch adds the watch of an open directory and places it. Both happen under
@@ -46,14 +46,14 @@ func (s *session) watch(f found, rel func() string) (int32, fate, error) {
 	}
 	n := s.t.lookup(wd)
 	if n != none && n == s.t.root {
-		// The root, mounted somewhere below itself: watched already, and its
-		// mask has just lost the root's own events.
+		// This is the root, mounted somewhere below itself. It was watched already, and its mask
+		// has just lost the root's own events, so it is added again.
 		_, _ = s.w.kernel.add(s.inst.FD, f.fd, s.maskLocked(n), path)
 		return 0, 0, errMisplaced
 	}
 	if s.moves.Load() != f.stamp && !sameDir(f.parentFD, f.key.name, f.fd) {
-		// It went elsewhere after it was opened, and the event that says so
-		// may have been answered already: placing it here would undo that.
+		// The directory was moved after it was opened, and the event of that may have been handled
+		// already: to place it here would undo that.
 		if n == none {
 			s.inst.unwatch(wd)
 		}
@@ -100,9 +100,9 @@ func (s *session) placeLocked(n, p, wd int32, at found) fate {
 		}
 		s.t.unloop(p, n)
 		if from := s.t.at(n).parent; from != none {
-			// The table was wrong about its old place, so it may be wrong
-			// about who is there now: RENAME_EXCHANGE with a directory that
-			// was made a moment ago looks like a rename there and back.
+			// The table was wrong about the old place of the directory, so it may be wrong about
+			// what is there now: RENAME_EXCHANGE with a directory that was made a moment ago looks
+			// like a rename there and back.
 			s.jobs.add(&job{key: jobKey{s.t.at(from).wd, string(s.t.nameOf(n))}})
 		}
 		s.t.detach(n)

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// doomedPerTurn bounds how long removing watches keeps events waiting. It
-	// is far below any queue length, too: each removal queues an IN_IGNORED.
+	// doomedPerTurn bounds how many watches are removed before events are read again. It is also
+	// far below any queue length, because each removal queues an IN_IGNORED.
 	doomedPerTurn = 256
-	// freedRetry is how soon uncovered directories are tried again after
-	// watches became free.
+	// freedRetry is how soon uncovered directories are tried again after other watches were
+	// removed.
 	freedRetry = time.Second
 )
 
@@ -25,7 +25,7 @@ const (
 	resting  phase = iota // none is under way
 	walking               // the walk over everything is queued or runs
 	walked                // that walk has ended
-	sweeping              // what it did not meet is being looked at
+	sweeping              // directories to which it did not come are being looked at
 )
 
 // repair is the walk over everything, at the start and after an overflow. Guarded
@@ -33,7 +33,7 @@ const (
 type repair struct {
 	phase  phase
 	wanted bool      // a walk must begin, after the one under way
-	owed   bool      // Handler.Overflow was called: Handler.Repaired is to follow
+	owed   bool      // Handler.Overflow was called, and Handler.Repaired has to follow
 	report bool      // the next walk reports the root itself as changed
 	next   time.Time // while sweeping: not before this
 	gen    uint16    // number of the walk; table.seen compares with it
@@ -84,7 +84,7 @@ func (s *session) housekeep(ctx context.Context, h fsevent.Handler) int {
 		len(s.jobs.queue) > 0 && s.jobs.running < maxRunning:
 		return 0
 	case s.t.epoch-s.t.placed < 2 && s.jobs.running == 0:
-		return 0 // so that what was placed is settled before the next event
+		return 0 // so that placed nodes become settled before the next event
 	case len(s.jobs.waiting) > 0:
 		return 1
 	case len(s.t.limbo) > 0, s.repair.phase == sweeping:
@@ -93,13 +93,13 @@ func (s *session) housekeep(ctx context.Context, h fsevent.Handler) int {
 	return int(max(0, time.Until(s.nextRoot))/time.Millisecond) + 1
 }
 
-// stepRepair moves the walk over everything on: walk, then look again at what
-// the walk did not meet, then report. An overflow meanwhile starts it anew.
+// stepRepair advances a repair: first the walk over everything, then another look at directories to
+// which the walk did not come, then the report. An overflow meanwhile starts it anew.
 func (s *session) stepRepair(h fsevent.Handler, now time.Time) {
 	s.mu.Lock()
 	r := &s.repair
 	if s.jobs.refused {
-		// What the job was for must still be reported, as a change of the whole.
+		// The refused job's change must still be reported, as a change of the whole tree.
 		s.jobs.refused, r.wanted, r.report = false, true, true
 	}
 	if r.phase == walked {
@@ -138,7 +138,7 @@ func (s *session) stepRepair(h fsevent.Handler, now time.Time) {
 func (s *session) sweptLocked(now time.Time) bool {
 	r := &s.repair
 	if r.gen == 1 {
-		return true // the walk has made the table
+		return true // the table was filled by this walk
 	}
 	missed, whole := s.t.unlisted(r.gen)
 	for _, key := range missed {
@@ -150,14 +150,14 @@ func (s *session) sweptLocked(now time.Time) bool {
 	return whole
 }
 
-// expireLimbo gives up directories for which no place was found.
+// expireLimbo dooms directories for which no place was found.
 func (s *session) expireLimbo(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.t.expire(now, !s.jobs.searching() && s.repair.phase != walking && s.repair.phase != walked)
 }
 
-// removeDoomed removes some of the watches that are due.
+// removeDoomed removes the watches of some doomed directories.
 func (s *session) removeDoomed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,10 +20,10 @@ const (
 	readBuffer = 256 << 10
 	// maxRecord is the size of the largest record (NAME_MAX is 255).
 	maxRecord = unix.SizeofInotifyEvent + 256
-	// readsPerTurn bounds how long new events keep everything else waiting.
+	// readsPerTurn bounds how many reads follow each other before other work is done.
 	readsPerTurn = 16
-	// rootPoll is how often the root's path is compared with what is watched:
-	// a rename of a directory above the root gives no event.
+	// rootPoll is how often it is checked whether the root's path still leads to the watched
+	// directory: a rename of a directory above the root gives no event.
 	rootPoll = time.Second
 )
 
@@ -32,17 +32,15 @@ const (
 // keeps time, and makes all calls of the Handler; walks run in goroutines that
 // it starts.
 //
-// Order of events: the reader applies the kernel's queue in order, so that for
-// it the table is right as of the event it handles. A walk places what is on
-// disk now, which may be ahead of the queue. A node placed by a walk is
-// therefore unsettled until the queue has been seen empty: an event about its
-// name may be about an earlier holder of the name, and is answered by a look
-// at the disk (a job) instead of a change of the table.
+// Order of events: the reader applies the kernel's queue in order, so that for the reader the table
+// is right as of the event that it handles. A walk places what is on disk now, which may be ahead
+// of the queue. A node placed by a walk is therefore unsettled until the queue has been seen empty:
+// an event about its name may be about an earlier holder of the name, and is answered by a look at
+// the disk (a job) instead of a change of the table.
 //
-// Locks: what stands below mu is guarded by it; tree, jobs, uncovered, repair and
-// inventory have no lock of their own, so that all their methods are called with mu
-// held. So are the methods of session whose names end in Locked; the others take mu
-// themselves.
+// Locks: the fields below mu are guarded by it; tree, jobs, uncovered, repair and inventory have no
+// lock of their own, so that all their methods are called with mu held. So are the methods of
+// session whose names end in Locked; the others take mu themselves.
 type session struct {
 	w    *Watcher
 	id   unix.Stat_t // of the root
@@ -61,14 +59,14 @@ type session struct {
 	repair    repair
 	inventory *inventory // nil when nobody needs it
 	out       []note     // for the reader to deliver
-	lost      bool       // the root is to be looked at
-	stood     bool       // Handler.Root was told that the tree is watched
+	lost      bool       // the reader has to look at the root
+	stood     bool       // Handler.Root was called: the tree is watched
 
 	// Owned by the reader.
-	arrived  fsevent.RootState // what Handler.Root is told once the tree is watched
+	arrived  fsevent.RootState // the state with which Handler.Root is called once the tree is watched
 	batch    batch
 	renames  renames
-	overflow bool // Handler.Overflow is to be called
+	overflow bool // the reader has to call Handler.Overflow
 	mounts   mounts
 	nextRoot time.Time
 }
@@ -186,7 +184,7 @@ func (s *session) apply(buf []byte, drained bool, h fsevent.Handler) error {
 	for len(buf) > 0 {
 		r, rest, err := nextRecord(buf)
 		if err != nil {
-			break // show has reported it
+			break // show has reported the malformed record
 		}
 		buf = rest
 		s.handleLocked(&r)
@@ -245,7 +243,7 @@ func (s *session) deliver(h fsevent.Handler) {
 	}
 }
 
-// rootLost compares what stands at the root's path with what is watched.
+// rootLost tells whether the root's path no longer leads to the watched directory.
 func (s *session) rootLost() bool {
 	s.mu.Lock()
 	look := s.lost

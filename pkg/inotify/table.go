@@ -15,8 +15,8 @@ const nodeChunk = 4096
 // Flags of a node.
 const (
 	flagUsed = 1 << iota
-	// flagDoomed: the watch is to be removed, children first lose their
-	// place; what a walk finds of it must be walked through again.
+	// flagDoomed: the watch is to be removed, after the children have lost their places; if a walk
+	// finds the directory again, everything in it must be walked again.
 	flagDoomed
 )
 
@@ -74,8 +74,8 @@ func (t *table) at(n int32) *node { return &t.chunks[n/nodeChunk][n%nodeChunk] }
 
 func hashWd(wd int32) uint64 { return uint64(uint32(wd)) * 0x9e3779b97f4a7c15 >> 16 }
 
-// hashName is seeded: names are chosen by strangers, who must not be able to
-// make all of them collide.
+// hashName is seeded, because names are chosen by strangers, who must not be able to make them
+// collide.
 func (t *table) hashName(parent int32, name []byte) uint64 {
 	return maphash.Bytes(t.seed, name) ^ uint64(uint32(parent))*0x9e3779b97f4a7c15>>7
 }
@@ -130,7 +130,7 @@ func (t *table) attach(n, parent int32, name []byte) {
 	}
 }
 
-// detach takes a node, with all below it, from its place.
+// detach takes a node, with everything below it, out of its place.
 func (t *table) detach(n int32) {
 	e := t.at(n)
 	if e.parent == none {

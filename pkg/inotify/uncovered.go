@@ -21,8 +21,8 @@ type uncovered struct {
 	next    time.Time // of the next round of tries; zero: none is due
 }
 
-// add notes why a directory has no watch. first: it is the only one; listed: it was
-// not known, and is now.
+// add notes why a directory has no watch. first says that it is the only one; listed says that it
+// was added to the list.
 func (u *uncovered) add(key jobKey, err error) (first, listed bool) {
 	first = len(u.dirs) == 0
 	if _, known := u.dirs[key]; !known {
@@ -52,8 +52,8 @@ func (u *uncovered) due(now time.Time, every time.Duration) bool {
 	return !now.Before(u.next)
 }
 
-// uncover notes that a directory could not be watched or read. A repair looks at
-// nothing there, nor below it, before the next round of tries.
+// uncover notes that a directory could not be watched or read. Before the next round of tries no
+// repair looks at it or below it.
 func (s *session) uncover(key jobKey, rel string, err error) {
 	s.mu.Lock()
 	if p := s.t.lookup(key.wd); p != none {
@@ -105,7 +105,7 @@ func (s *session) retryUncovered(now time.Time) {
 			continue
 		}
 		j := &job{key: key, purpose: walkBelow}
-		// What may not be read cannot be rescanned either.
+		// A directory that may not be read cannot be rescanned either.
 		if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
 			j.purpose |= reportBack
 		}

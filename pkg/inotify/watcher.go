@@ -48,8 +48,8 @@ func New(root string, opt Options) (*Watcher, error) {
 		opt.Retry = time.Minute
 	}
 	if opt.Workers <= 0 {
-		// All workers meet at the kernel's lock of the inotify instance: more
-		// than there are processors only wait for each other.
+		// All workers need the kernel's lock of the inotify instance, so more of them than there
+		// are processors would only wait for each other.
 		opt.Workers = max(2, min(4, runtime.GOMAXPROCS(0)))
 	}
 	w := &Watcher{root: abs, opt: opt, kernel: opt.kernel}

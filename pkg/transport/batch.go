@@ -5,24 +5,23 @@ type Kind uint8
 
 // The kinds of runs.
 const (
-	// Send brings the listed paths themselves over, directories without what
-	// is in them.
+	// Send brings over the listed paths themselves, directories without their content.
 	Send Kind = iota
-	// Tree brings the listed directories over with everything below.
+	// Tree brings over the listed directories with everything below them.
 	Tree
 	// Delete removes the listed paths, which must not exist here.
 	Delete
-	// Full brings the whole tree over and deletes nothing.
+	// Full brings over the whole tree and deletes nothing.
 	Full
-	// Survey changes nothing: it tells what only the target has, in the whole
-	// tree; SurveyTrees below the listed directories, SurveyFlat directly in
-	// them, SurveyGone at and below listed paths that do not exist here.
+	// Survey changes nothing: it lists what only the target has in the whole tree. SurveyTrees does
+	// so below the listed directories, SurveyFlat directly in them, and SurveyGone at and below
+	// listed paths that do not exist here.
 	Survey
 	SurveyTrees
 	SurveyFlat
 	SurveyGone
-	// Times asks for the sizes and modification times of the remote's copies, and
-	// which of them have the very time of the file in the working directory.
+	// Times asks for the sizes and modification times of the remote's copies, and which of them
+	// have exactly the time of the file in the working directory.
 	Times
 	// Stamps gives the listed files of the working directory the times of the
 	// remote's copies, to the nanosecond, where the sizes are equal; contents are
@@ -42,16 +41,16 @@ type Batch struct {
 	// DeleteInside lets a Tree run remove what is on the target below the
 	// listed directories and not here.
 	DeleteInside bool
-	// MayDelete says that the localpath's delete switch is on. Without it
-	// nothing on the target makes way, not even a file for a directory.
+	// MayDelete says that the localpath's delete switch is on. Without it nothing on the target is
+	// removed, not even a directory in the place of which a file has to go.
 	MayDelete bool
 	Updating
-	// Contents compares what both sides have of a file, whatever its size and
-	// time are: a file that is equal is not sent.
+	// Contents has the contents of a file compared on both sides, whatever its size and time: a
+	// file that is equal is not sent.
 	Contents bool
 	// Excludes are further rsync patterns (crontabfilter).
 	Excludes []string
-	// Resume keeps what has arrived of a file when the run is interrupted.
+	// Resume keeps the part of a file that has arrived when the run is interrupted.
 	Resume bool
 	// Progress has the client tell how far it is, where it can.
 	Progress bool
@@ -59,27 +58,27 @@ type Batch struct {
 	MaxSize int64
 	// Patient gives a file that does not open at once more time than usual.
 	Patient bool
-	// Attributes says that nothing but attributes is known to have changed: times
-	// are to be equal to the nanosecond then, whatever that means to -u.
+	// Attributes says that only attributes are known to have changed: then times are made equal to
+	// the nanosecond, regardless of what that means for -u.
 	Attributes bool
 	// Pace bounds what the run takes of this host and of the link.
 	Pace Pace
 	// Verify makes a Full, Tree or Send run compare only (-n).
 	Verify bool
-	// Exact deletes the listed names alone, below directories that do not
-	// exist here, and nothing else that is in them.
+	// Exact deletes only the listed names, below directories that do not exist here, and nothing
+	// else in those directories.
 	Exact bool
-	// Hidden are directories here that an Exact run neither sees nor deletes
-	// on the target: it is about something else that has their name there.
+	// Hidden are directories here that an Exact run neither sees nor deletes on the target: it
+	// deletes something else that had their name.
 	Hidden []string
-	// RootAlone makes a Send run of the watch root leave out what is in it: with
-	// --dirs a list's "./" brings every entry of it over.
+	// RootAlone makes a Send run of the watch root leave out its content, for with --dirs "./" on a
+	// list sends every entry of it.
 	RootAlone bool
 	Reuse
 }
 
-// Reuse makes use, in a Tree or Send run, of what the remote has elsewhere, or of nothing
-// that it has. Nothing but bytes depends on it.
+// Reuse says what a Tree or Send run may use of what the remote has elsewhere, or that it must use
+// nothing that the remote has. Only the number of bytes sent depends on it.
 type Reuse struct {
 	// Of is a directory on the remote. A file that At does not have there and that Of has
 	// under the same path, of equal size and time and with equal attributes, is linked
@@ -89,8 +88,8 @@ type Reuse struct {
 	// only when Linked is set; "" is the watch root.
 	At     string
 	Linked bool
-	// Similar has a file that the remote does not have built there from one that is in
-	// the same directory and has its size and time, or a name like it.
+	// Similar has a file that the remote lacks built there from one in the same directory that has
+	// the same size and time, or a similar name.
 	Similar bool
 	// Anew has every file sent, equal or not: none of them then shares its content on
 	// the remote with another name.
@@ -109,7 +108,7 @@ func (r Reuse) Path(rel string) string {
 	}
 }
 
-// Updating is what a batch makes of Terms.Update, where it holds.
+// Updating says how a batch changes the effect of Terms.Update.
 type Updating struct {
 	// LiftUpdate takes -u out of the user's parameters.
 	LiftUpdate bool

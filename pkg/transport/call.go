@@ -5,20 +5,19 @@ import (
 	"time"
 )
 
-// Call is one batch, its names, and who is told of it while it is carried. The
-// functions are called one at a time, none of them after the call has ended; those that
-// are nil are not called.
+// Call is one batch, its names, and functions that are called while it is carried: one at a time,
+// and none after the call has ended. Functions that are nil are not called.
 type Call struct {
 	Batch Batch
 	Names []string // what the batch is about, relative to the watch root
-	// Whole says that a directory may be named in the place of all that it holds, when
-	// all of it is among the names.
+	// Whole says that the name of a directory may stand for everything in it, when all of that is
+	// among the names.
 	Whole bool
-	// Warm says that what waits may carry the batch: it is the one that was to be
-	// waited for.
+	// Warm says that the standby may carry the batch, because it is like the one for which the
+	// standby was started.
 	Warm bool
-	// Start is called before something is started for the batch; an error ends the
-	// call. What waits already is used without it.
+	// Start is called before a process is started for the batch; an error ends the call. It is not
+	// called when the standby carries the batch.
 	Start func(context.Context) error
 	// Stop, when it is closed, ends the batch; the result's class is Stopped. It may be
 	// nil.
@@ -27,23 +26,22 @@ type Call struct {
 	// to.
 	Scratch string
 
-	// Changed is told of each thing that was tried, or would be, Progressed how far
-	// the batch has come, and Copied what the remote has (Times).
+	// Changed is called for each path that was tried, or would be, Progressed with how far the
+	// batch is, and Copied with what the remote has (Times).
 	Changed    func(Change)
 	Progressed func(Progress)
 	Copied     func(Copy)
-	// Void says that all that was told so far is to be forgotten: the batch begins
-	// anew.
+	// Void says that everything reported so far is void, because the batch begins anew.
 	Void func()
 }
 
-// Trip is how a call has ended.
+// Trip is the end of a call.
 type Trip struct {
 	Result Result
 	Ended  time.Time
-	// Warm says that what waited has carried the batch, Lost that it was found dead:
-	// the remote may have been restarted, or replaced.
+	// Warm says that the standby has carried the batch, Lost that the standby had lost its
+	// connection: the remote may have been restarted, or replaced.
 	Warm, Lost bool
-	// MaxSize is that of the batch that was to be waited for, where Warm is set.
+	// MaxSize is, if Warm is set, that of the batch for which the standby was started.
 	MaxSize int64
 }

@@ -2,11 +2,11 @@ package transport
 
 // knowledge is what is known of one option and one receiver.
 //
-// A receiver need not say that it refuses an option: a daemon of 3.1.2 resets
-// the connection and says nothing, which is what a daemon does that is being
-// restarted. So a run that breaks off before a word puts all options it had in
-// doubt, and is repeated without them. When that one is answered they are tried
-// again, one by one: only the option that breaks a run a second time is refused.
+// A receiver need not say that it refuses an option: a daemon of 3.1.2 resets the connection and
+// says nothing, as does a daemon that is being restarted. So a run that breaks off before the
+// receiver has said a word puts all its options in doubt, and is repeated without them. When that
+// run is answered the options are tried again, one by one: only an option that breaks a run a
+// second time counts as refused.
 type knowledge uint8
 
 const (
@@ -19,9 +19,8 @@ const (
 	barred                   // the rsync on this host does not know it
 )
 
-// Capabilities are what a client and receiver together have shown to
-// understand. The zero value is the newest rsync, of which nothing is known. It
-// is a value: what is learnt makes a new one.
+// Capabilities are what client and receiver together are known to understand. The zero value is the
+// newest rsync, of which nothing is known. It is a value: what is learnt makes a new one.
 type Capabilities struct {
 	options [OptionCount]knowledge
 	// NoList: the module is write only and refuses to list.
@@ -39,7 +38,7 @@ type Capabilities struct {
 	Progress bool
 }
 
-// Takes tells whether a run is to have an option.
+// Takes tells whether a run may have an option.
 func (c Capabilities) Takes(o Option) bool {
 	switch c.options[o] {
 	case doubted, refused, barred:
@@ -76,9 +75,9 @@ func (c *Capabilities) set(o Option, k knowledge) {
 	}
 }
 
-// After returns what is known once a run has ended. again tells that the run was
-// refused and that one with the new capabilities goes another way: it is to be
-// repeated at once. An end that is the remote's trouble is not that.
+// After returns what is known once a run has ended. again says that the run was refused, and is to
+// be repeated at once with the new capabilities, which make a different run. It is not set when the
+// remote is in trouble.
 func (c Capabilities) After(r Result) (next Capabilities, again bool) {
 	next = c
 	switch r.Missing {
@@ -112,8 +111,8 @@ func (c Capabilities) After(r Result) (next Capabilities, again bool) {
 	return next, false
 }
 
-// brokeOff takes in a run that ended before the receiver had said a word. Who
-// took an option yesterday may have been replaced by an older release since.
+// brokeOff records a run that ended before the receiver had said a word. A receiver that accepted
+// an option yesterday may have been replaced by an older release since.
 func (c *Capabilities) brokeOff(added Options) {
 	tried, others := Options(0), Options(0)
 	for o := range OptionCount {
@@ -146,8 +145,8 @@ func (c *Capabilities) outage() {
 	}
 }
 
-// answered takes in a run that the receiver has answered. One option that the
-// run was spared for a doubt is tried next.
+// answered records a run that the receiver has answered. One of the doubted options that the run
+// did not have is tried next.
 func (c *Capabilities) answered(r Result) {
 	for o := range OptionCount {
 		if r.Added.Has(o) && !refuses(r.Missing, o) {
@@ -167,14 +166,13 @@ func (c *Capabilities) answered(r Result) {
 	}
 }
 
-// refuses tells whether a missing thing is the option.
+// refuses tells whether m names the option.
 func refuses(m Missing, o Option) bool {
 	return m == MissingNanoseconds && o == Nanoseconds || m == MissingDeleteArgs && o == MissingArgs || m == MissingElsewhere && o == Elsewhere
 }
 
-// Renewed returns the capabilities of a remote that may have another release by
-// now: after an outage, a restart of this program, or a long time. What it
-// refused is tried once more.
+// Renewed returns the capabilities of a remote that may have another release by now: after an
+// outage, a restart of this program, or a long time. Refused options are tried once more.
 func (c Capabilities) Renewed() Capabilities {
 	for o := range OptionCount {
 		if c.options[o] == refused {
@@ -194,7 +192,7 @@ func (c Capabilities) lacks(o Option) bool {
 	return k == refused || k == stale || k == barred
 }
 
-// On returns what was learnt of a receiver for another client on this host.
+// On returns what was learnt of a receiver, joined with another client on this host.
 func (c Capabilities) On(client Capabilities) Capabilities {
 	for o := range OptionCount {
 		client.set(o, c.options[o])
@@ -203,7 +201,7 @@ func (c Capabilities) On(client Capabilities) Capabilities {
 	return client
 }
 
-// Without tells people what is done without, and how instead.
+// Without tells people which options are not used, and what is done instead.
 func (c Capabilities) Without() (list []string) {
 	if c.lacks(Nanoseconds) {
 		list = append(list, "times compared by the second")
@@ -234,9 +232,9 @@ const (
 	rememberedGrain                = "grain"
 )
 
-// Remember writes down what a receiver lacks. That it refuses all deletions,
-// --checksum or what Elsewhere needs, is not remembered: it is a line in its rsyncd.conf, and asked again
-// at each start.
+// Remember returns what a receiver lacks, for the state file. That it refuses all deletions, --checksum
+// or what Elsewhere needs is not remembered: that is a line in its rsyncd.conf, and is found out again at
+// each start.
 func (c Capabilities) Remember() map[string]string {
 	m := map[string]string{}
 	if k := c.options[Nanoseconds]; k == refused || k == stale {

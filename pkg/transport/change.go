@@ -2,8 +2,8 @@ package transport
 
 import "time"
 
-// Change is one thing that a run has tried. Whether it arrived is
-// told by the exit status and the complaints alone.
+// Change is one path that a run has tried. Only the exit status and the complaints tell whether it
+// has arrived.
 type Change struct {
 	Path    string
 	Dir     bool
@@ -11,8 +11,7 @@ type Change struct {
 	Deleted bool
 	Sent    bool // content was sent, not only attributes
 	New     bool // the target has nothing of that name
-	// OnlyTime: as far as size and attributes tell, nothing but the modification
-	// time differs.
+	// OnlyTime: size and attributes are equal, and only the modification time differs.
 	OnlyTime bool
 	Size     int64
 }
@@ -21,7 +20,7 @@ type Change struct {
 type Copy struct {
 	Path  string // empty: the directory of the target itself
 	Dir   bool
-	Other bool // a link, or none of the kinds that have contents; nothing else is known
+	Other bool // neither a file nor a directory: a link or the like, of which nothing else is known
 	Size  int64
 	Mtime time.Time // in whole seconds
 	// SameTime: the remote's time is that of the file in the working directory, to
@@ -31,7 +30,7 @@ type Copy struct {
 
 // Progress is how far a run has come with its list of files.
 type Progress struct {
-	Checked int64 // files that are done with
+	Checked int64 // files that are done
 	Known   int64 // files that are listed so far
 	Whole   bool  // Known is all of them
 }

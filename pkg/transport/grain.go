@@ -1,7 +1,7 @@
 package transport
 
-// Grain is how fine a remote keeps the modification times of files. It is
-// learnt: the file system there decides, and no receiver tells.
+// Grain is how fine a remote keeps the modification times of files. It has to be learnt, for the
+// file system there decides it, and no receiver tells it.
 type Grain uint8
 
 // The grains. What is not known yet is taken for nanoseconds.

@@ -1,7 +1,7 @@
 package transport
 
-// Option is an argument that this program adds to a run by itself and that not
-// every receiver takes.
+// Option is an argument that this program adds to a run by itself and that not every receiver
+// accepts.
 type Option uint8
 
 // The options, in the order in which they are tried again after a doubt.
@@ -9,11 +9,11 @@ const (
 	// Nanoseconds is --modify-window=-1: times are compared by the nanosecond
 	// (3.1.3). Without it they are compared by the second.
 	Nanoseconds Option = iota
-	// MissingArgs is --delete-missing-args: what is gone is named (3.1.0).
-	// Without it patterns limit a comparison of the parent directories.
+	// MissingArgs is --delete-missing-args (3.1.0): deletions are made by name. Without it the
+	// parent directories are compared, with patterns that leave out everything else.
 	MissingArgs
-	// Elsewhere is what a batch's Reuse needs: --link-dest or --fuzzy. Every receiver
-	// knows them; a daemon may refuse them. Without it what was moved is sent.
+	// Elsewhere is what a batch's Reuse needs: --link-dest or --fuzzy. Every receiver knows them,
+	// but a daemon may refuse them. Without it what was moved is sent again.
 	Elsewhere
 	// OptionCount is the number of options.
 	OptionCount

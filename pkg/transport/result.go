@@ -16,7 +16,7 @@ const (
 	// Partly: the paths in Result.Failed failed, the rest is done. When it
 	// could not be told which, Result.Unclear is set.
 	Partly
-	// Again: only files that changed here meanwhile; look again at once.
+	// Again: the only complaints are about files that changed here meanwhile; look again at once.
 	Again
 	// Refused: the receiver lacks an option; see Result.Missing.
 	Refused
@@ -24,8 +24,8 @@ const (
 	NoSpace
 	// Trouble: the remote cannot be reached or does not serve; the lane backs off.
 	Trouble
-	// Stopped: this program ended the run. Classify does not know; whoever
-	// stopped the run says so.
+	// Stopped: this program has ended the run. Classify cannot know that; whoever stopped the run
+	// sets it.
 	Stopped
 )
 
@@ -49,8 +49,8 @@ const (
 	// MissingAnswer: the run broke off before the receiver had said a word. It
 	// may be that it refuses one of the options which the run had.
 	MissingAnswer
-	// MissingVersions: the remote cannot keep what the run replaces or deletes. That
-	// is the cause for each path that the run broke off for.
+	// MissingVersions: the remote cannot keep what the run replaces or deletes. This is then the
+	// cause for each path of the run.
 	MissingVersions
 )
 
@@ -61,37 +61,35 @@ type PathError struct {
 	Errno  syscall.Errno
 	Text   string
 	Cause  string // why, where more is known than Errno; without names of paths
-	// Elsewhere: Path may begin with something that is no part of it, such as
-	// the home directory on the remote.
+	// Elsewhere: Path may begin with an unknown prefix that does not belong to it, such as the home
+	// directory on the remote.
 	Elsewhere bool
-	// Changed: the file changed here while it was being sent; looking again at
-	// once is what helps.
+	// Changed: the file changed here while it was being sent; the remedy is to look again at once.
 	Changed bool
 }
 
-// Result is what became of a run.
+// Result is the result of a run.
 type Result struct {
 	Class   Class
 	Missing Missing
 	Failed  []PathError // Partly
 	Races   []PathError // changed here while being sent: look again
-	// Dangling are links that were to be followed and lead nowhere. There is
-	// nothing to send for them, but rsync leaves out its deletions.
+	// Dangling are links that were to be followed and lead nowhere. There is nothing to send for
+	// them, but because of them rsync leaves out its deletions.
 	Dangling []PathError
-	// Withheld are the complaints for which the deletions of the run were left out, all
-	// of them: what cannot be read here might be there.
+	// Withheld are the complaints because of which rsync has left out all deletions of the run, for
+	// what cannot be read here may exist.
 	Withheld []PathError
 	Unclear  bool // something failed that could not be assigned to a path
-	Broken   bool // Trouble: the run broke off, maybe through one of its paths
-	// Added are the options that the run had, Spared those that it was to do
-	// without.
+	Broken   bool // with Trouble: the run broke off, perhaps because of one of its paths
+	// Added are the options that the run had, Spared those that were left out because the receiver
+	// may refuse them.
 	Added, Spared Options
 	Reason        string // one line for people, without names of paths
 	Detail        string // what rsync said, clipped; may hold names
 	Remedy        string // one line for people, may be empty
-	// Exit is the status with which the program has ended that carried the batch, -1
-	// when a signal ended it, and WaitStatus the raw wait status, as 2.5.4 writes it
-	// into the fail log.
+	// Exit is the exit status of the program that has carried the batch, -1 when a signal has ended
+	// it, and WaitStatus the raw wait status, which 2.5.4 writes into the fail log.
 	Exit, WaitStatus int
 	Inactive         bool // ended because nothing moved for too long
 	Took             time.Duration
@@ -105,7 +103,7 @@ type Result struct {
 // something is left in it.
 func (e PathError) NotEmpty() bool { return e.Remote && e.Errno == syscall.ENOTEMPTY }
 
-// Reason is the complaint without the path it is about.
+// Reason is the complaint without its path.
 func (e PathError) Reason() string {
 	if e.Cause != "" {
 		return e.Cause
@@ -123,8 +121,8 @@ func (e PathError) Reason() string {
 	return e.Errno.Error() + " " + where
 }
 
-// Race tells that the complaint is about a file that changed here while it was
-// being sent: looking again at once is what helps.
+// Race tells that the complaint is about a file that changed here while it was being sent: the
+// remedy is to look again at once.
 func (e PathError) Race() bool { return e.Changed }
 
 // Hung tells that rsync waited in vain for the file to open.

@@ -53,11 +53,11 @@ type Root struct {
 	watch *Watch
 
 	watched chan struct{} // closed once the watches are set for the first time
-	// unmarked: the state of a lane was saved without a watermark, because a part
-	// of the tree could not be seen.
+	// unmarked says that the state of a lane was saved without a watermark, because a part of the
+	// tree could not be seen.
 	unmarked atomic.Bool
-	// bridged: a watch before this one has ended, and what was changed between
-	// the two has no event. Set before Run.
+	// bridged says that an earlier watch has ended, and that changes between it and the present one
+	// have no event. Set before Run.
 	bridged bool
 
 	mu        sync.Mutex
@@ -81,8 +81,7 @@ func New(o Options) *Root {
 // watchFiles watches single files for hardlinks.
 func watchFiles(modify bool) (fsevent.Files, error) { return watchers.NewFiles(modify) }
 
-// Equip gives a lane that is to be made, and its way to the remote, what they have to
-// know of the root.
+// Equip sets in the options of a lane, and of its way to the remote, what concerns the root.
 func (r *Root) Equip(opt *executor.Options, way *session.Options) {
 	way.Dir, way.Root, way.Launcher, way.Plain = r.opt.Dir, r.guard.open, r.kids.confined, r.kids.plain
 	if way.Target.Params.FollowLinks {
@@ -96,11 +95,11 @@ func (r *Root) Equip(opt *executor.Options, way *session.Options) {
 	opt.Linked, opt.Names = meet(r.links), r.links.Names
 }
 
-// Add has the root hand what changes to one lane more.
+// Add has the root pass changes to one more lane.
 func (r *Root) Add(l *executor.Lane) { r.lanes = append(r.lanes, l) }
 
-// Open connects the root once it has its lanes: what w sees goes to them and to
-// notify, which tells the plugins and may be nil. Serve lets it begin.
+// Open connects the root with its watch after all lanes were added: events of w go to the lanes and
+// to notify, which tells the plugins and may be nil. They begin to flow with Serve.
 func (r *Root) Open(w *Watch, notify filterqueue.Notify) {
 	r.watch = w
 	r.scans.lanes, r.scans.notify = r.lanes, notify
@@ -133,8 +132,8 @@ func (r *Root) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Begin waits for the watches, and has the brake look at what stands there; false
-// when ctx has ended before.
+// Begin waits until the watches are set, and has the brake look at the root; it returns false when
+// ctx has ended before.
 func (r *Root) Begin(ctx context.Context) bool {
 	select {
 	case <-r.watched:
@@ -170,11 +169,11 @@ func (r *Root) Skip(path string, dir, listed bool) bool { return r.queue.Skip(pa
 // Temp tells whether events of a file are dropped for its name.
 func (r *Root) Temp(path string) bool { return r.queue.Temp(path) }
 
-// Unsettled tells whether a path is a created file that is still being written, or
-// at which nobody has looked yet.
+// Unsettled tells whether a path is a created file that is still being written, or has not been
+// looked at yet.
 func (r *Root) Unsettled(path string) bool { return r.queue.Unsettled(path) }
 
-// meet returns what a lane or the queue calls for a file with several names.
+// meet returns the function that a lane or the queue calls for a file with several names.
 func meet(links *hardlinks.Links) func(path string, st *unix.Stat_t, since time.Time, written bool) {
 	return func(path string, st *unix.Stat_t, since time.Time, written bool) {
 		links.Met(path, fsevent.FileID{Dev: st.Dev, Ino: st.Ino}, since, written)
@@ -205,8 +204,8 @@ func (r *Root) rootState(s fsevent.RootState) {
 		r.kids.renew()
 		r.guard.set(status.RootWatched, "", "")
 		r.guard.judge(time.Now(), true)
-		// Everything may be different: what is here is compared, and what only
-		// the targets have is deleted only if it is the same root as before.
+		// Everything may be different: the whole tree is compared, and what only the targets have
+		// is deleted only if this is the same root as before.
 		r.scans.suspect(everything)
 		r.scans.ask()
 		r.links.Arrived("", time.Now())
@@ -217,7 +216,7 @@ func (r *Root) rootState(s fsevent.RootState) {
 func (r *Root) lost(reason, remedy string) {
 	r.guard.set(status.RootGone, reason, remedy)
 	r.guard.miss()
-	r.kids.renew() // do not hold on to a file system that is gone
+	r.kids.renew() // so that they do not keep a file system alive that is gone
 }
 
 // mount follows file systems that appear or disappear below the root.
@@ -251,14 +250,13 @@ func (r *Root) Snapshot() status.Root {
 	s := r.guard.snapshot()
 	s.Path, s.Backend, s.Chosen, s.Directories = r.opt.Dir, r.watch.choice.Backend, r.watch.choice.Why, int(r.WatchStats().Watches)
 	if s.Backend == confxml.Fanotify {
-		s.Directories = 0 // nobody counts them
+		s.Directories = 0 // they are not counted
 	}
 	s.Undecided, s.Writing = q.Unsettled-q.Writing+r.links.Pending(), q.Writing
 	return s
 }
 
-// overflow freezes the watermarks: from the last good moment on, changes may
-// have gone unseen.
+// overflow holds the watermarks: changes may have been missed since events were last complete.
 func (r *Root) overflow() {
 	since := r.opt.Ticks.LastGood()
 	r.log.Warn("kernel event queue overflowed, a scan will find what was lost", zap.Time("since", since))
@@ -280,19 +278,19 @@ func (r *Root) Rescan() {
 	}
 }
 
-// SelfCheck looks for changes since then that no event has told of.
+// SelfCheck looks for changes since then that had no event.
 func (r *Root) SelfCheck(since, now time.Time) {
 	r.scans.suspect(since)
 	r.scans.ask()
 	r.links.Arrived("", now)
 }
 
-// Strange are the places that are others than those that the lanes' watermarks
-// were written for; "" is the whole root.
+// Strange are the places (the root and mounts below it) that are no longer those for which the
+// lanes' watermarks were written; "" is the whole root.
 func (r *Root) Strange() []string { return r.guard.strange() }
 
-// CatchUp finds what changed since, for lanes of which it is known what they have
-// brought over before. Strange places (see Strange) are compared whole.
+// CatchUp finds what has changed since, for lanes that have a watermark. Strange places (see
+// Strange) are compared as a whole.
 func (r *Root) CatchUp(ctx context.Context, known []*executor.Lane, since time.Time, strange []string) {
 	r.scans.resume(ctx, known, since, strange)
 }
@@ -300,11 +298,11 @@ func (r *Root) CatchUp(ctx context.Context, known []*executor.Lane, since time.T
 // OpenBelow opens a directory of the root for listing, following no link.
 func (r *Root) OpenBelow(path string) (int, error) { return r.guard.openBelow(path) }
 
-// Accept is the operator's word that what stands there now is right.
+// Accept carries out the operator's decision that the present state of the root is right.
 func (r *Root) Accept() error { return r.guard.accept() }
 
-// Rejudge has the brake look again where something is held. Once nothing is held
-// any more, what the brake has kept is looked for again.
+// Rejudge has the brake look again at the places that it holds. Once nothing is held any more, the
+// deletions that the brake has held are looked for again.
 func (r *Root) Rejudge(ctx context.Context) {
 	if r.guard.free() && r.guard.withheld.CompareAndSwap(true, false) && r.Compare(ctx) != nil {
 		r.guard.withheld.Store(true)

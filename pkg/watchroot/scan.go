@@ -15,8 +15,8 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// scanner finds what the watcher has lost, by one walk for all lanes. All that ask
-// for a scan before it begins share it. Its methods are safe for concurrent use.
+// scanner finds changes that the watcher has missed, by one walk for all lanes. All requests before
+// a scan begins share that scan. Its methods are safe for concurrent use.
 type scanner struct {
 	guard *guard
 	log   *zap.Logger
@@ -29,7 +29,7 @@ type scanner struct {
 	asked chan struct{} // capacity 1
 
 	mu    sync.Mutex
-	since time.Time // the earliest that anybody has asked for; zero: none is wanted
+	since time.Time // the earliest time that was asked for; zero: no scan is wanted
 	holds int       // the lanes' Suspect calls that the scan ends
 }
 
@@ -37,13 +37,13 @@ func newScanner(g *guard, log *zap.Logger) *scanner {
 	return &scanner{guard: g, log: log, asked: make(chan struct{}, 1)}
 }
 
-// suspect freezes the lanes' watermarks until the next scan has ended.
+// suspect holds the lanes' watermarks until the next scan has ended.
 func (s *scanner) suspect(since time.Time) {
 	s.putBack(since, 1)
 	s.lanes.suspect(since, 1)
 }
 
-// ask has the scan that is wanted carried out. It never blocks.
+// ask has the wanted scan carried out. It never blocks.
 func (s *scanner) ask() {
 	select {
 	case s.asked <- struct{}{}:
@@ -96,8 +96,7 @@ func (s *scanner) run(ctx context.Context) error {
 			continue
 		}
 		if !s.find(ctx, since) {
-			// The watermarks stay frozen; who goes on with this root, if not we,
-			// has to scan.
+			// The watermarks stay held; whoever goes on with this root has to scan.
 			s.putBack(since, holds)
 			again = time.After(scanAgain)
 			continue
@@ -106,8 +105,8 @@ func (s *scanner) run(ctx context.Context) error {
 	}
 }
 
-// find marks, and tells the plugins, what changed since; false when it could
-// not to the end.
+// find marks what has changed since, and tells the plugins; it returns false when it could not
+// finish.
 func (s *scanner) find(ctx context.Context, since time.Time) bool {
 	if since.Equal(everything) {
 		_ = s.lanes.compare(ctx, true) // nothing is known of the tree
@@ -119,11 +118,11 @@ func (s *scanner) find(ctx context.Context, since time.Time) bool {
 	return s.catchUp(ctx, since, s.lanes, s.tellScanned())
 }
 
-// everything is the since of a scan that has to take all for changed.
+// everything is the since of a scan that has to treat everything as changed.
 var everything = time.Unix(0, 0)
 
-// catchUp walks the tree once and marks what changed since for the lanes; false
-// when it could not to the end. tell as in executor.CatchUp.
+// catchUp walks the tree once and marks for the lanes what has changed since; it returns false when
+// it could not finish. tell as in executor.CatchUp.
 func (s *scanner) catchUp(ctx context.Context, since time.Time, lanes []*executor.Lane, tell func(string, fstree.Change)) bool {
 	if len(lanes) == 0 {
 		return ctx.Err() == nil
@@ -141,12 +140,11 @@ func (s *scanner) catchUp(ctx context.Context, since time.Time, lanes []*executo
 	return true
 }
 
-// resume finds what changed since, for lanes of which it is known what they have
-// brought over before. Strange places are compared whole.
+// resume finds what has changed since, for lanes that have a watermark. Strange places are compared
+// as a whole.
 func (s *scanner) resume(ctx context.Context, known []*executor.Lane, since time.Time, strange []string) {
 	for _, l := range known {
-		// With the watermark frozen what was known stays known, also when this is
-		// ended half-way.
+		// While the watermark is held nothing is lost if this is ended half-way.
 		l.Suspect(since)
 		for _, path := range strange {
 			l.Mark(path, dirty.Tree|dirty.Extras)

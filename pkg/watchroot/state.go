@@ -8,19 +8,19 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// choiceKey is the name under which the digest of what the configuration selects
-// is remembered, beside what was learnt of the remote.
+// choiceKey is the name, among the capabilities of the state file, of the digest of what the
+// configuration selects.
 const choiceKey = "choice"
 
-// peerKey is the name under which it is remembered that a remote mirrors back.
+// peerKey is the name there of the fact that a remote mirrors back.
 const peerKey = "peer"
 
 // Chosen is the digest (laneconf.Choice) under which a lane's state was saved;
 // empty: it is not known.
 func Chosen(state lanestate.State) string { return state.Capabilities[choiceKey] }
 
-// Recall gives a lane of the root that is to be made what it has remembered over a
-// restart, and the brake what it has.
+// Recall sets, in the options of a lane of the root, what the lane remembers from before a restart,
+// and gives the brake what it remembers.
 func (r *Root) Recall(opt *executor.Options, state lanestate.State) {
 	r.guard.recall(state.RootIdentity)
 	opt.Caps = opt.Caps.Recall(state.Capabilities)
@@ -40,8 +40,8 @@ func (r *Root) Recall(opt *executor.Options, state lanestate.State) {
 // laneconf.Choice.
 func (r *Root) StateOf(l *executor.Lane, choice string, now time.Time) lanestate.State {
 	mark := earliest(now, r.queue.Stats().Oldest, r.links.Oldest())
-	// A program that was stopped (SIGSTOP), and is ended as soon as it goes on,
-	// has not read what changed meanwhile.
+	// A program that was stopped (SIGSTOP), and ended as soon as it went on, has not read the
+	// changes of that time.
 	if read := r.opt.Ticks.LastGood(); read.Before(mark) {
 		mark = read
 	}
@@ -78,8 +78,8 @@ func (r *Root) StateOf(l *executor.Lane, choice string, now time.Time) lanestate
 // what has changed.
 func (r *Root) Reappeared() bool { return !r.guard.hidden() && r.unmarked.CompareAndSwap(true, false) }
 
-// earliest is the earliest time that something may carry which is not marked yet:
-// what has waited since the times in oldest, of which zero ones stand for nothing.
+// earliest is the earliest time that a change which is not marked yet may have: that of changes
+// that have waited since the times in oldest; zero times do not count.
 func earliest(now time.Time, oldest ...time.Time) time.Time {
 	first := now
 	for _, then := range oldest {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Ticks remembers when this program was seen running. After an overflow the
-// lost events may be as old as the kernel's queue was long unread: a program
-// that was stopped (SIGSTOP, a frozen virtual machine) has no tick of that
-// time, so counting ticks, not seconds, leads back to before it.
+// Ticks remembers when this program was seen running. After an overflow the lost events may date
+// from any time since the kernel's queue was last read. A program that was stopped (SIGSTOP, a
+// frozen virtual machine) has no ticks of that time, so counting back ticks, and not seconds, leads
+// to a time before it.
 type Ticks struct {
 	mu   sync.Mutex
 	ring [tickCount]time.Time
@@ -21,7 +21,7 @@ const (
 	tickCount = 30
 )
 
-// NewTicks begins at this moment; Run goes on.
+// NewTicks records the first tick now; Run records further ones.
 func NewTicks() *Ticks {
 	t := &Ticks{}
 	now := time.Now()
@@ -55,8 +55,8 @@ func (t *Ticks) LastGood() time.Time {
 	return OnFiles(t.ring[t.next], time.Now())
 }
 
-// OnFiles is the earliest time that a file can carry which changed after then:
-// where the clock has been set back since, that is earlier than then was.
+// OnFiles is the earliest time that a file can have which changed after then: if the clock was set
+// back since, that is earlier than then.
 func OnFiles(then, now time.Time) time.Time {
 	elapsed := now.Sub(then) // by the monotonic clock
 	if byFiles := now.Round(0).Add(-elapsed); byFiles.Before(then.Round(0)) {

@@ -19,11 +19,11 @@ import (
 // that stands for it now.
 type Watch struct {
 	watcher fsevent.Watcher
-	choice  watchers.Choice // what the watcher is
+	choice  watchers.Choice // which kind of watcher it is
 	failed  chan error      // capacity 1: why the watcher has ended, unless stopped
 
-	// mu is held by a handler call while it is passed on, and to change root:
-	// after serve no call to the root before is under way.
+	// mu is held while a call of the handler is passed on, and to change root: after serve has
+	// returned no call to the old root is under way.
 	mu   sync.RWMutex
 	root *Root
 
@@ -78,9 +78,8 @@ func NewWatch(ctx context.Context, r *Root, debug func(format string, args ...an
 	return w, err
 }
 
-// serve passes events on to r from now on. What the root before knew goes over
-// in the same moment: a watch root that is lost, or an overflow, just before a
-// reload must not be forgotten by it.
+// serve passes events on to r from now on. What the old root knew is taken over at the same moment:
+// a watch root that was lost, or an overflow, just before a reload must not be forgotten.
 func (w *Watch) serve(r *Root) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -101,7 +100,7 @@ func (w *Watch) start(ctx context.Context) {
 	})
 }
 
-// failure waits for the kernel's refusal to watch, until ctx ends.
+// failure waits until the watcher has ended with an error, or ctx ends.
 func (w *Watch) failure(ctx context.Context) error {
 	select {
 	case err := <-w.failed:
@@ -134,16 +133,17 @@ func (w *Watch) pass(f func(*Root)) {
 // Event hands one event to the root.
 func (w *Watch) Event(e fsevent.Event) { w.pass(func(r *Root) { r.event(e) }) }
 
-// Overflow freezes the watermarks.
+// Overflow holds the watermarks.
 func (w *Watch) Overflow() { w.pass((*Root).overflow) }
 
-// Vanished tells the lanes what was here and is gone without an event.
+// Vanished tells the lanes which entries were here and are gone without an event.
 func (w *Watch) Vanished(dir string, entries *nameset.Set) {
 	w.pass(func(r *Root) { r.lanes.vanished(dir, entries) })
 }
 
-// inventory tells whether it has to be known what is in the tree. What only left
-// the tree, by mv, is no deletion where moveFrom is off, and nobody could tell.
+// inventory tells whether the watcher has to remember what is in the tree. With moveFrom off it
+// need not, for then an entry that was moved out of the tree is not to be deleted, and an inventory
+// could not tell the difference.
 func (w *Watch) inventory() bool {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -162,7 +162,7 @@ func (w *Watch) Mount(path string, appeared bool) { w.pass(func(r *Root) { r.mou
 // Uncovered remembers directories that have no watch.
 func (w *Watch) Uncovered(path string, err error) { w.pass(func(r *Root) { r.notCovered(path, err) }) }
 
-// adopt takes over what the root before knew of the same watched directory.
+// adopt takes over what the old root knew of the same watched directory.
 func (r *Root) adopt(old *Root) {
 	begun := r.guard.adopt(old.guard)
 	old.mu.Lock()
@@ -172,7 +172,7 @@ func (r *Root) adopt(old *Root) {
 	}
 	r.mu.Unlock()
 	old.mu.Unlock()
-	// Scans that were asked for and not done are asked for again.
+	// Scans that were asked for and are not done are asked for again.
 	if since, holds := old.scans.wanted(); holds > 0 {
 		r.scans.putBack(since, holds)
 		r.lanes.suspect(since, holds)

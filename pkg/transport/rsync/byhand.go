@@ -7,11 +7,11 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// ByHand is the argument vector with which a person carries out the run for one
-// path, with the watch root as working directory: the user's parameters, the way to
-// the remote, and what the path itself needs. Of what makes this program's own runs
-// quicker, and lets it read what rsync says, it holds nothing. The run's kind is Send
-// or Delete; a path to be deleted that exists again is sent.
+// ByHand is the argument vector with which a person carries out the run for one path, with the
+// watch root as working directory: the user's parameters, the way to the remote, and what the path
+// itself needs. It has none of the options that only make this program's own runs quicker, or let
+// it read what rsync says. The run's kind is Send or Delete; a path to be deleted that exists again
+// is sent.
 func (r Run) ByHand(path string) []string {
 	params, what := r.Target.Params.Args(), []string{"./" + path}
 	switch {
@@ -34,8 +34,8 @@ func (r Run) ByHand(path string) []string {
 	return append(args, r.Target.Into())
 }
 
-// ByHand is a command line of rsync as a person runs it: what the target needs in the
-// environment stands before it.
+// ByHand is a command line of rsync as a person runs it: variables that the target needs in the
+// environment come before the command.
 func (t Target) ByHand(argv []string) []string {
 	env := t.Environment()
 	if len(env) == 0 {

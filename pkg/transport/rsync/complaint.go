@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// said is one line of standard error about one path, taken apart.
+// said is one line of standard error about one path, split into its parts.
 type said struct {
 	role  string // sender, receiver, generator, ...; empty before 3.1
 	what  string // rsync's own words before the name
@@ -19,10 +19,9 @@ type said struct {
 	inside bool
 }
 
-// A complaint is "rsync: [role] what "name" (in module) failed: text (errno)".
-// Names are strangers' text and hold anything but control characters, which
-// rsync escapes. Its own words come first and last, hold no quote, and are
-// therefore matched from both ends.
+// A complaint is "rsync: [role] what "name" (in module) failed: text (errno)". Names are chosen by
+// strangers and may contain anything but control characters, which rsync escapes. rsync's own words
+// come first and last and contain no quote, so a line is matched from both ends.
 var (
 	complaint = regexp.MustCompile(`^rsync: (?:\[([A-Za-z]+)\] )?(.*): ([^":()]*) \((\d+)\)$`)
 	quoted    = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z_0-9 :#]*?)[ (]"(.*)"(?: \(in [^"]*\))?\)?(?: failed)?(?:, continuing)?$`)
@@ -38,7 +37,7 @@ var (
 // one that matters, but for a rename of a finished temporary file.
 var twoNames = []string{"symlink", "rename", "link", "copy", "rename failed for", "backup"}
 
-// takeApart reads a complaint; not ok: no path can be told from the line.
+// takeApart reads a complaint; ok is false when no path can be found in the line.
 func takeApart(line string) (s said, ok bool) {
 	m := complaint.FindStringSubmatch(line)
 	if m == nil {
@@ -55,7 +54,7 @@ func takeApart(line string) (s said, ok bool) {
 	}
 	q := quoted.FindStringSubmatch(m[2])
 	if q == nil {
-		// What sets attributes names more than the path.
+		// Complaints about attributes contain more than the path.
 		s.what = m[2]
 		return s, startsWith(s.what, harmless)
 	}
@@ -67,8 +66,8 @@ func takeApart(line string) (s said, ok bool) {
 	return s, true
 }
 
-// firstName takes the first of two names; where a name itself looks like the
-// border between them nothing can be told.
+// firstName takes the first of two names. It fails where a name itself contains the text between
+// the two.
 func firstName(text string) (name string, ok bool) {
 	if strings.Count(text, ` -> "`)+strings.Count(text, ` (from "`) != 1 {
 		return "", false
@@ -82,8 +81,8 @@ func firstName(text string) (name string, ok bool) {
 	return "", false
 }
 
-// harmless are complaints about what a target may be unable to hold; 2.5.4's
-// own rule, exit status 23 is success, lives on in them.
+// harmless are complaints about attributes that a target may be unable to store; for these the rule
+// of 2.5.4, that exit status 23 is success, still holds.
 var harmless = []string{
 	"failed to set times on", "failed to set permissions on", "failed to modify permissions on", "chown", "chgrp", "lchown",
 	"failed to set attributes", "set_acl", "rsync_xal_set", "failed to set xattr", "sys_acl_set_file", "unpack_smb_acl",
@@ -109,12 +108,11 @@ var chatter = []string{
 	"*** Skipping any contents from this failed directory ***",
 }
 
-// noReferent begins what the sender says of a link that leads nowhere.
+// noReferent begins the sender's message about a link that leads nowhere.
 const noReferent = "symlink has no referent: "
 
-// ownWords begin the lines that are rsync's own. With exit status 0 others come
-// from what carries it: a banner, a shell that greets, a master without room
-// for another session.
+// ownWords begin the lines that are rsync's own. With exit status 0 other lines come from programs
+// around it: a banner, a greeting of the shell, an ssh master without room for another session.
 var ownWords = []string{"rsync", "ERROR", "discarding over-long filter"}
 
 // startsWith tells whether s begins with one of the texts.
@@ -139,11 +137,10 @@ func raced(e syscall.Errno) bool {
 	}
 }
 
-// place turns the name in a complaint into a path below the watch root. The
-// sender's side names files from the root of its file system, where root is the
-// watch root; a receiver by its module, or over ssh from the root of its own; and
-// files that are being written by their temporary name (.NAME.XXXXXX).
-// elsewhere: the name begins with something that is not known.
+// place turns the name in a complaint into a path below the watch root. The sender's side names
+// files from the root of its file system, where root is the watch root; a receiver by its module,
+// or over ssh from the root of its own; and files that are being written by their temporary name
+// (.NAME.XXXXXX). elsewhere: the name begins with an unknown prefix.
 func place(s said, t Target, root string, remote bool) (rel string, elsewhere bool) {
 	name := unescape(s.name)
 	if !remote {
@@ -176,7 +173,7 @@ func here(rel string) string {
 	return rel
 }
 
-// under takes the directory that an absolute name begins with from it.
+// under removes dir from the beginning of an absolute name.
 func under(name, dir string) (rel string, elsewhere bool) {
 	rest, found := strings.CutPrefix(name, dir)
 	if found && (rest == "" || rest[0] == '/' || dir == "/") {
@@ -185,9 +182,8 @@ func under(name, dir string) (rel string, elsewhere bool) {
 	return strings.TrimPrefix(name, "/"), strings.HasPrefix(name, "/")
 }
 
-// top is what receivers name files by before the part that is ours: the path
-// inside of the module, or over ssh the path as configured, where a relative one
-// is below a home directory.
+// top is the prefix with which receivers name files: the path inside the module, or over ssh the
+// configured path; a relative one is below a home directory.
 func (t Target) top() string {
 	if !t.SSH {
 		_, inside, _ := strings.Cut(t.Name, "/")

@@ -10,12 +10,11 @@ import (
 	"github.com/sersync/sersync/pkg/safefile"
 )
 
-// From 3.5.0 on the client walks the paths of a list itself and reads links
-// where the kernel refuses to follow them (see package confine): it follows
-// those that root or the user owns. --confine-root refuses what comes out
-// elsewhere, but also every option that names a file elsewhere; so the
-// password goes through the environment then, and parameters that name files
-// leave the option out.
+// From 3.5.0 on the client walks the paths of a list itself and reads links where the kernel
+// refuses to follow them (see package confine): it follows those that root or the user owns.
+// --confine-root refuses a path that leads out of a directory, but also every option that names a
+// file elsewhere. So the password is then passed in the environment, and with parameters that name
+// files the option is left out.
 
 // Confinable tells whether the run can be given --confine-root.
 func (r Run) Confinable() bool {
@@ -26,10 +25,9 @@ func (r Run) Confinable() bool {
 // maxPassword is far beyond what rsync itself reads.
 const maxPassword = 4096
 
-// ReadPassword reads a password file by rsync's own rules (rsync(1),
-// --password-file): the first line, not accessible to others, and owned by
-// root when root runs it. Whoever gets an error leaves the file to rsync, which
-// says what is wrong with it.
+// ReadPassword reads a password file by rsync's own rules (rsync(1), --password-file): the first
+// line, not accessible to others, and owned by root when root runs it. After an error the caller
+// gives the file to rsync, which says what is wrong with it.
 func ReadPassword(path string) (string, error) {
 	data, info, err := safefile.ReadInput(path, maxPassword)
 	if err != nil && !errors.Is(err, safefile.ErrTooLarge) {

@@ -47,8 +47,8 @@ func (g Greeting) Release() string {
 	}
 }
 
-// Expect tells people what is done without when such a daemon is the remote, as
-// far as the greeting shows; runs show the rest.
+// Expect tells people which options are not used with such a daemon, as far as the greeting shows
+// it; runs show the rest.
 func (g Greeting) Expect() (without []string) {
 	switch {
 	case g.Protocol == 31 && !g.Digests:

@@ -19,7 +19,8 @@ func (r Run) wants() (s transport.Options) {
 	return s
 }
 
-// options are those that it has, and those that it is spared.
+// options are the options that the run gets, and those that are left out because the receiver may
+// refuse them.
 func (r Run) options() (added, spared transport.Options) {
 	for o := range transport.OptionCount {
 		switch {

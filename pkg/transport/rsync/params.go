@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Params are the user's own rsync parameters (commonParams), split as a shell
-// splits words and freed of what would spoil the reading of rsync's output.
+// Params are the user's own rsync parameters (commonParams), split as a shell splits words, without
+// options that would make rsync's output unreadable for this program.
 type Params struct {
 	args       []string
 	connection []string
@@ -23,10 +23,9 @@ type Params struct {
 
 	// Update says that -u is among the parameters.
 	Update bool
-	// Links, Devices, Specials, Perms, Times and Owner tell what the
-	// parameters carry.
+	// Links, Devices, Specials, Perms, Times and Owner tell what the parameters have sent.
 	Links, Devices, Specials, Perms, Times, Owner, Group, HardLinks, Xattrs, ACLs bool
-	// Checksum is -c: the receiver may think for long without a byte moving.
+	// Checksum is -c: the receiver may compute for long while no byte moves.
 	Checksum bool
 	// RemoteShell says that the user chose -e or --rsh: it is left alone.
 	RemoteShell bool
@@ -80,7 +79,7 @@ func ParseParams(text string, setting rsyncopts.Setting, env func(string) string
 	return p, nil
 }
 
-// take notes each option, and keeps those that go to rsync: letters in the
+// take records each option, and keeps those that are passed on to rsync; letters stay in the
 // clusters in which they were given.
 func (p *Params) take(given []rsyncopts.Given) {
 	var kept []byte
@@ -145,7 +144,7 @@ var connects = map[string]bool{
 // passed on.
 func (p *Params) note(g rsyncopts.Given) (keep bool) {
 	if g.Option == nil {
-		return true // rsync says that it does not know it
+		return true // rsync will say that it does not know the option
 	}
 	on := !g.Off
 	name, value := g.Option.Name, g.Value

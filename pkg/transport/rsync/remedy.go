@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// fill puts a target's own words in the place of those in braces. found are what
-// the expressions of a text have caught; {1} is the first that is not empty.
+// fill replaces the words in braces by those of the target. found are the groups that the text's
+// expression has matched; {1} is the first that is not empty.
 func (t Target) fill(text string, found []string) string {
 	host, port := t.Address()
 	module, _, _ := strings.Cut(t.Name, "/")
@@ -56,7 +56,7 @@ func (r *reading) explain(t Target, text string) bool {
 	return false
 }
 
-// RefusedParameters returns what the rsync on this host has against parameters, by
+// RefusedParameters returns what the rsync on this host objects to in the parameters, derived from
 // its exit status and its standard error; empty: nothing.
 func RefusedParameters(t Target, exit int, stderr string) string {
 	r := newReading(Ended{Ended: child.Ended{Exit: exit, Stderr: stderr}})
@@ -79,8 +79,8 @@ func (r *reading) refusesParameters() bool {
 
 var unknownOption = regexp.MustCompile(`(?m)^rsync: (on remote machine: )?(-[^:\n]*): unknown option`)
 
-// unknownOption explains an option that one of the two rsyncs does not know. One
-// that this program adds by itself is not the user's to take out.
+// unknownOption explains an option that one of the two rsyncs does not know. The user cannot take
+// out an option that this program adds itself.
 func (r *reading) unknownOption(t Target, text string) bool {
 	m := unknownOption.FindStringSubmatch(text)
 	if m == nil {
@@ -112,9 +112,8 @@ func (p Params) has(option string) bool {
 	})
 }
 
-// noProgram explains a shell on the remote that finds no rsync. What it says
-// depends on the shell and on the language there; that it names the program, and
-// is not rsync, does not.
+// noProgram explains a shell on the remote that finds no rsync. The message depends on the shell
+// and on the language there, but it always names the program, and does not come from rsync.
 func (r *reading) noProgram(t Target, text string) bool {
 	if !t.SSH {
 		return false
@@ -208,8 +207,8 @@ func (t Target) remedy(e transport.PathError) string {
 	}
 }
 
-// addedNames are what this program adds to a run by itself, as complaints spell
-// it. Who has not written it cannot take it out.
+// addedNames are the options that this program adds to a run itself, as complaints spell them. The
+// user has not written them, and so cannot take them out.
 var addedNames = []string{
 	"--modify-window", "-@-1", "--delete-missing-args", "--confine-root", "--files-from", "--from0", "--out-format", "--log-format",
 	"--partial-dir", "--ignore-times", "--no-motd", "--sockopts", "--contimeout", "--force", "--no-recursive", "--dirs", "--include-from",
@@ -221,7 +220,7 @@ func (t Target) tellable(line string) bool {
 	return !slices.ContainsFunc(addedNames, func(name string) bool { return strings.Contains(line, name) && !t.Params.has(name) })
 }
 
-// cause is the most telling line of standard error.
+// cause is the line of standard error that says most about the cause.
 func (r *reading) cause(t Target) string {
 	for line := range strings.SplitSeq(r.Stderr, "\n") {
 		if line != "" && !finish.MatchString(line) && t.tellable(line) {

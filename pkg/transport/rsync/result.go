@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// reading is a result while it is being made of what rsync has said.
+// reading is a result that is being derived from what rsync has said.
 type reading struct {
 	transport.Result
 	Ended
@@ -23,9 +23,8 @@ func newReading(e Ended) *reading {
 	}}
 }
 
-// Classify tells what the end of a run means. root is the run's working
-// directory, under which the sender names its files; skipped are the listed names
-// that the receiver passed over.
+// Classify tells what the end of a run means. root is the run's working directory, under which the
+// sender names its files; skipped are the listed names that the receiver has skipped.
 func Classify(run Run, root string, e Ended, skipped []string) transport.Result {
 	r := classify(run, root, e, skipped)
 	if run.compares() {
@@ -58,7 +57,7 @@ func classify(run Run, root string, e Ended, skipped []string) transport.Result 
 	case e.Exit == 0 && !r.Unclear && len(r.Failed) == 0:
 		r.Class = transport.Done
 	case e.Exit == 25:
-		r.Unclear = true // --max-delete: something was left, and nothing says what
+		r.Unclear = true // --max-delete: something was not deleted, and rsync does not say what
 		r.partial(t)
 	case e.Exit == 23 && !r.explains():
 		r.Unclear = true
@@ -96,8 +95,8 @@ func (r *reading) read(run Run, root string) {
 	}
 }
 
-// verdict takes rsync's own word on how it ended. A program around it can hide
-// the exit status of a run that broke off: then the status says nothing.
+// verdict takes the exit status from rsync's own message. A program around rsync can hide the exit
+// status of a run that broke off: then the status says nothing.
 func (r *reading) verdict(code, line string) {
 	switch code {
 	case "23", "24", "25":
@@ -167,7 +166,7 @@ func (r *reading) other(line string) {
 		}
 	}
 	if r.Exit == 0 && !startsWith(line, ownWords) {
-		return // ssh, its banner, or the login shell on the remote; rsync itself is content
+		return // from ssh, its banner, or the login shell on the remote; rsync itself has no complaint
 	}
 	r.Unclear = true
 	if r.Detail == "" {
@@ -214,7 +213,7 @@ func (r *reading) whole(run Run) {
 			r.Missing = transport.MissingWindow
 		}
 		return
-	// 12 where the receiver was gone before its status came over.
+	// 12 where the receiver had ended before its status was received.
 	case (r.Exit == 2 || r.Exit == 12) && (k == transport.Delete || k == transport.Tree) && strings.Contains(text, "invalid file mode"),
 		strings.Contains(text, "delete-missing-args"):
 		r.Class, r.Missing = transport.Refused, transport.MissingDeleteArgs
@@ -262,12 +261,11 @@ var ends = map[int]struct{ reason, remedy string }{
 	30: {"nothing came from the remote for the time of --timeout", "raise time= of <timeout>, or see what keeps {host} busy"},
 }
 
-// breaks are the ends of runs whose other side has died, or which died
-// themselves: protocol, socket, file I/O, data stream, diagnostics, pipes,
-// memory, a signal.
+// breaks are the exit statuses of runs whose other side has crashed, or which have crashed
+// themselves: protocol, socket, file I/O, data stream, diagnostics, pipes, memory, a signal.
 var breaks = []int{2, 10, 11, 12, 13, 14, 20, 22, -1}
 
-// full tells whether the target's disk or quota is.
+// full tells whether the target's disk or quota is full.
 func (r *reading) full() bool {
 	return slices.ContainsFunc(r.Failed, func(e transport.PathError) bool {
 		return e.Remote && (e.Errno == syscall.ENOSPC || e.Errno == syscall.EDQUOT)

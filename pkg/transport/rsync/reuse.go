@@ -2,9 +2,9 @@ package rsync
 
 import "strings"
 
-// A receiver looks below --link-dest for the path that a file has below the destination.
-// So a run that links what was moved begins, here and there, in the new directory: its
-// list and its output have names relative to that.
+// A receiver looks below --link-dest for the path that a file has below the destination. So a run
+// that links what was moved begins, on both sides, in the new directory: its list and its output
+// have names relative to that.
 
 // reuse are the options of Batch.Reuse.
 func (r Run) reuse() (args []string) {
@@ -42,8 +42,8 @@ func (r Run) relative(path string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(path, r.At), "/")
 }
 
-// AgainstReuse is what in the parameters, or the configuration, stands against any Reuse
-// in a run to the target; empty: nothing.
+// AgainstReuse is what in the parameters, or in the configuration, prevents any Reuse in runs to
+// the target; empty: nothing does.
 func (t Target) AgainstReuse() string {
 	p := t.Params
 	for _, option := range against {
@@ -87,8 +87,8 @@ func (t Target) Nameable(path string) bool {
 	return true
 }
 
-// against are the parameters with which nothing is reused: files would share more than
-// this program knows of, be found under other names, or are always sent.
+// against are the parameters with which nothing is reused: with them files would share more than
+// this program knows of, be found under other names, or be sent in any case.
 var against = []string{
 	"--backup", "--backup-dir", "--compare-dest", "--copy-dest", "--link-dest", "--clone-dest", "--ignore-times", "--iconv", "--keep-dirlinks",
 	"--remote-option",

@@ -11,9 +11,8 @@ import (
 
 // Rules are the user's exclude and include patterns, in the order given.
 //
-// rsync applies them to a name on a list and to what it finds below, but not
-// to the directories above a listed name: --exclude=/a/ does not stop a listed
-// a/x. Excludes closes that gap for listed paths.
+// rsync applies them to a name on a list and to what it finds below, but not to the directories
+// above a listed name: --exclude=/a/ does not stop a listed a/x. Excludes does so for listed paths.
 type Rules struct {
 	list []rule
 	// Opaque says that some rules cannot be evaluated here (merge files,
@@ -89,7 +88,7 @@ func (r *Rules) file(name string, include bool) {
 	}
 	data, _, err := safefile.ReadInput(name, maxPatternFile)
 	if err != nil {
-		r.Opaque = true // rsync itself names the file when it cannot read it
+		r.Opaque = true // rsync itself will report that it cannot read the file
 		return
 	}
 	n := 0
@@ -113,8 +112,8 @@ func (r *Rules) filter(text string) {
 	}
 }
 
-// Lines returns the rules as filter rules of rsync(1), one each, which RulesOf
-// reads. What is opaque has none.
+// Lines returns the rules as filter rules of rsync(1), one line each, which RulesOf reads. Opaque
+// rules have no line.
 func (r Rules) Lines() []string {
 	out := make([]string, 0, len(r.list))
 	for _, ru := range r.list {
@@ -223,9 +222,9 @@ func wildmatch(pattern, text string) bool {
 	return match(pattern, text)
 }
 
-// matcher matches one pattern with one text. failed remembers where a rest of
-// the pattern was tried in vain behind a star, which keeps patterns of many
-// stars from taking exponential time.
+// matcher matches one pattern with one text. failed remembers at which places the rest of the
+// pattern after a star was tried in vain, so that patterns with many stars do not take exponential
+// time.
 type matcher struct {
 	pattern, text string
 	failed        []uint64 // bits; nil until a second star is met

@@ -6,7 +6,6 @@ import "regexp"
 // tells them; empty: nothing is known.
 var keepers = regexp.MustCompile(`^(|rsync 3\.1\.0 to 3\.2\.6|rsync 3\.2\.[0-6])$`)
 
-// KeepsSameSecond tells whether a receiver of that release may take, where -u holds, a
-// copy of the same second for newer, as that of 3.2.3 does (Debian 11). All others
-// compare the contents then.
+// KeepsSameSecond tells whether, with -u, a receiver of that release may take its copy of the same
+// second for newer, as 3.2.3 does (Debian 11). All other releases compare the contents then.
 func KeepsSameSecond(release string) bool { return keepers.MatchString(release) }

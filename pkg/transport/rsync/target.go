@@ -31,7 +31,7 @@ type Target struct {
 // over ssh. A host with a colon, an IPv6 address, gets its brackets.
 func (t Target) Dest() string {
 	host := t.Host
-	// A colon in a host that no bracket ends begins a path for a remote shell.
+	// In a host without brackets a colon would begin a path for a remote shell.
 	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
 		host = "[" + host + "]"
 	}
@@ -72,8 +72,8 @@ func (t Target) Address() (host, port string) {
 	}
 }
 
-// Dial connects to an address of the target as rsync does, with TLS where it is asked
-// for. What is wrong with TLS is a *tunnel.Error, whose text Explain knows.
+// Dial connects to an address of the target as rsync does, with TLS where it is asked for. An error
+// of TLS is a *tunnel.Error, whose text Explain knows.
 func (t Target) Dial(ctx context.Context, address string) (net.Conn, error) {
 	if t.TLS != nil {
 		return t.TLS.Dial(ctx, address)
@@ -81,7 +81,7 @@ func (t Target) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", address)
 }
 
-// Environment is what an rsync to the target needs in its environment to get there.
+// Environment are the variables that an rsync needs in its environment to reach the target.
 func (t Target) Environment() []string {
 	if t.TLS == nil {
 		return nil
@@ -146,8 +146,8 @@ func (r Run) Args() []string {
 		args = append(args, r.Target.Params.Args()...)
 	}
 	if r.Kind != transport.Full && r.Kind != transport.Survey {
-		// Between the user's files of patterns, which have lines, and our list:
-		// it holds for every file that is named after it.
+		// It comes after the user's pattern files, which have lines, and before our list: it
+		// applies to every file that is named after it.
 		args = append(args, "--from0")
 	}
 	args = append(args, "-R", "--no-motd", "--out-format="+OutFormat)
@@ -240,9 +240,9 @@ func (r Run) comparison() (args []string) {
 		args = append(args, "--partial-dir="+transport.PartialDir)
 	}
 	if r.Kind != transport.Send && !(r.Kind == transport.Delete && !r.patterns()) {
-		// Perishable: it goes with the directory it is in. Not only a directory:
-		// a receiver of 3.2.7 writes through a link of that name, wherever a
-		// stranger had it point to.
+		// The rule is perishable: the directory of parts is deleted together with the directory
+		// that it is in. It does not apply to directories only, for a receiver of 3.2.7 writes
+		// through a link of that name, wherever a stranger has made it point.
 		args = append(args, "--filter=-p "+transport.PartialDir)
 	}
 	return args
@@ -257,8 +257,8 @@ func (r Run) transport() (args []string) {
 	return append(args, r.reach()...)
 }
 
-// reach is what the way to the remote needs: shell, port, password, and the
-// timeout of the configuration.
+// reach are the arguments with which rsync reaches the remote: shell, port, password, and the
+// configured timeout.
 func (r Run) reach() (args []string) {
 	t := r.Target
 	switch {
@@ -390,9 +390,9 @@ func appendPatterns(b []byte, path string, deep bool) []byte {
 	return append(b, 0)
 }
 
-// escape makes a name match itself alone. rsync reads a backslash literally in
-// a pattern that has no wildcard, so that one may be escaped only beside one;
-// wild says that a wildcard follows.
+// escape makes a pattern that matches only this name. rsync reads a backslash literally in a
+// pattern that has no wildcard, so that one may be escaped only beside one; wild says that a
+// wildcard follows.
 func escape(path string, wild bool) string {
 	if !wild && !strings.ContainsAny(path, "*?[") {
 		return path
@@ -400,9 +400,8 @@ func escape(path string, wild bool) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// compares tells whether the run deletes what a comparison shows to be missing
-// here. rsync leaves that out, for the whole run, when something here could not
-// be read.
+// compares tells whether the run deletes what it finds missing here by a comparison. rsync leaves
+// out all deletions of such a run when something here could not be read.
 func (r Run) compares() bool {
 	return r.Kind == transport.Tree && r.DeleteInside || r.Kind == transport.Delete && r.patterns()
 }

@@ -32,7 +32,7 @@ func (u *unwanted) take(line []byte) bool {
 	return true
 }
 
-// trimEnd is a line without its end, which over ssh may have a carriage return.
+// trimEnd is a line without its end, which over ssh may include a carriage return.
 func trimEnd(line []byte) []byte {
 	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
 		line = line[:len(line)-1]

@@ -9,16 +9,17 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Versions is where a remote keeps what is replaced or deleted there: below the
-// destination Dir/sersync-DATE/TIME/, under the name that it had. Each run has a
-// directory of its own, so that no version takes the place of another one.
+// Versions says where a remote keeps what is replaced or deleted there: below the destination in
+// Dir/sersync-DATE/TIME/, under its old path. Each run has a directory of its own, so that no
+// version replaces another one.
 type Versions struct {
 	Dir  string // right below the destination; empty: old versions are not kept
 	Keep int    // of how many days with changes they stay
 	Run  string // the directory of a run, as At makes it
 }
 
-// dayPrefix makes the directories of a day ours: another program's are never deleted.
+// dayPrefix marks the directories of a day as ours: directories of other programs are never
+// deleted.
 const dayPrefix = "sersync-"
 
 // At is v for a run that begins now, in local time, which people look for.
@@ -48,8 +49,8 @@ func (r Run) keeps() bool {
 	return false
 }
 
-// SparesVersions returns the parameters with the directory of old versions left alone,
-// before every rule of the user's own.
+// SparesVersions returns the parameters with a rule, before the user's own rules, that leaves the
+// directory of old versions alone.
 func (p Params) SparesVersions(dir string) Params {
 	if dir == "" {
 		return p
@@ -76,8 +77,8 @@ func ParseDay(line []byte) (day string, ok bool) {
 	return string(m[1]), true
 }
 
-// Old are the days that are not kept any more. Today and later stay whatever there is,
-// so that a clock that was set back, or forth, deletes no more than one day at a time.
+// Old are the days whose time is over. Today and later days always stay, so that after a wrong
+// setting of the clock no more than one day at a time is deleted.
 func (v Versions) Old(days []string, now time.Time) []string {
 	days = slices.Clone(days)
 	slices.Sort(days)
@@ -93,8 +94,8 @@ func (r Run) ListArgs() []string {
 	return append(args, "--no-motd", "--no-human-readable", "--dirs", "--list-only", r.versionsThere())
 }
 
-// PruneArgs is the argument vector that deletes days of old versions by their names.
-// Nothing of this host is seen by that run, and nothing else may go.
+// PruneArgs is the argument vector that deletes days of old versions by their names. That run sees
+// nothing of this host, and can delete nothing else.
 func (r Run) PruneArgs(days []string) []string {
 	args := append(r.Target.Params.Connection(), r.transport()...)
 	args = append(args, "--no-motd", "-r", "--delete", "--force", "--filter=H *")
@@ -108,7 +109,7 @@ func (r Run) versionsThere() string {
 	return strings.TrimSuffix(r.Target.Dest(), "/") + "/" + r.Target.Versions.Dir + "/"
 }
 
-// loud are the releases that end a run when they cannot keep an old version.
+// loud are the releases that report an error when they cannot keep an old version.
 var loud = regexp.MustCompile(`^rsync (3\.1\.[3-9]|3\.[2-9]\.|3\.2\.7 or|3\.4 or|[4-9])`)
 
 // Silent tells whether a receiver of that release, as a greeting or rsync itself tells
@@ -117,8 +118,8 @@ func (r Run) Silent(release string) bool {
 	return r.keeps() && r.Kind != transport.Delete && r.Target.Versions.Run != "" && !loud.MatchString(release)
 }
 
-// KeptOut notes a file in a result that a receiver has left as it was because it could
-// not keep the old version.
+// KeptOut adds to a result a file that a receiver has not changed because it could not keep the old
+// version.
 func (t Target) KeptOut(r *transport.Result, path string) {
 	if r.Class == transport.Done || r.Class == transport.Again {
 		r.Class = transport.Partly

@@ -9,10 +9,9 @@ import "github.com/sersync/sersync/pkg/transport"
 // whole ones count: -1 overwrites a copy that is one second newer, and 2 skips
 // a file that was written again within two seconds.
 //
-// So where -u holds, 0 it is, which is rsync's own value: whether contents are
-// equal is found by comparing them then (see Contents), or by the question that
-// follows a full sync, which has no -u. With 1, -u keeps a copy of the same
-// second as well; that question then decides about it, too.
+// So with -u the value is 0, rsync's own: whether contents are equal is then found out by comparing
+// them (see Contents), or by the question that follows a full sync, which has no -u. With 1, -u
+// keeps a copy of the same second as well; that question then decides about it, too.
 func (r Run) window() (seconds int, ok bool) {
 	switch {
 	case r.KeepSecond && r.Caps.TakesWindow() && r.updates() && (r.Contents || !r.Target.Params.ModifyWindow):

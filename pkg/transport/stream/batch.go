@@ -42,7 +42,7 @@ func newBatch(ctx context.Context, p *Publisher, root *fstree.Root, line *line, 
 	}
 }
 
-// fill has everything published that the call names.
+// fill publishes everything that the call names.
 func (b *batch) fill() {
 	switch c := b.call; c.Batch.Kind {
 	case transport.Send:
@@ -58,12 +58,12 @@ func (b *batch) fill() {
 	case transport.Full:
 		b.full()
 	case transport.SurveyTrees, transport.SurveyFlat:
-		// What only an edge has, it finds when it compares.
+		// Each edge finds what only it has when it compares.
 		for _, name := range c.Names {
 			b.compare(name)
 		}
 	case transport.SurveyGone:
-		// Whatever an edge has there goes with the directory.
+		// An edge deletes everything that it has in a directory together with the directory.
 		for _, name := range c.Names {
 			b.tell(transport.Change{Path: name, Dir: true, Deleted: true})
 		}
@@ -71,7 +71,7 @@ func (b *batch) fill() {
 	}
 }
 
-// stopped tells whether nothing more is worth being read.
+// stopped tells whether reading on would be in vain.
 func (b *batch) stopped() bool { return b.err != nil || b.ctx.Err() != nil }
 
 // send publishes paths, directories without what is in them.
@@ -84,7 +84,7 @@ func (b *batch) send(names []string) {
 	}
 }
 
-// one publishes what stands at a path.
+// one publishes the state of one path.
 func (b *batch) one(name string) {
 	e, err := read(b.looker, name)
 	switch {
@@ -114,7 +114,7 @@ func (b *batch) tell(c transport.Change) {
 	}
 }
 
-// gone publishes that a path is not there, unless it is.
+// gone publishes that a path is gone, unless it exists after all.
 func (b *batch) gone(name string) {
 	switch found := b.looker.Look(name); found.State {
 	case fstree.Absent, fstree.Obstructed:
@@ -131,7 +131,7 @@ func (b *batch) gone(name string) {
 	}
 }
 
-// full has every edge compare its copy.
+// full has every edge compare its tree.
 func (b *batch) full() {
 	excluded := b.call.Batch.Excludes
 	if len(excluded) == 0 {
@@ -165,8 +165,8 @@ func (b *batch) compare(name string) {
 	b.tell(transport.Change{Path: name, Dir: true, Sent: true})
 }
 
-// parents publishes the directories above a path: an edge that has missed them has
-// somewhere to put it.
+// parents publishes the directories above a path, so that an edge that has missed them can make
+// them.
 func (b *batch) parents(name string) {
 	var up []string
 	for dir := path.Dir(name); dir != "." && dir != "/"; dir = path.Dir(dir) {
@@ -179,8 +179,8 @@ func (b *batch) parents(name string) {
 	}
 }
 
-// A tree that is up to this large goes entry by entry. A larger one costs every edge a
-// comparison, and the stream nothing.
+// A tree up to this size is published entry by entry. For a larger one every edge makes a
+// comparison, which takes no room in the stream.
 var smallTree = bounds{entries: 4096, bytes: 16 << 20}
 
 // tree publishes a directory with everything below it.
@@ -223,7 +223,7 @@ func (b *batch) add(e change.Entry) {
 	o.entries, o.weight = append(o.entries, e), o.weight+e.Weight()
 }
 
-// publish hands one message over; end waits for it.
+// publish sends one message; end waits for its acknowledgement.
 func (b *batch) publish(subject string, entries []change.Entry) {
 	if b.stopped() {
 		return
@@ -236,8 +236,8 @@ func (b *batch) publish(subject string, entries []change.Entry) {
 	b.acks = append(b.acks, a)
 }
 
-// end publishes what is left, and waits until the hub has stored everything. The error
-// says that it has not.
+// end publishes what is left, and waits until the hub has stored everything. The error says that
+// the hub has not.
 func (b *batch) end() error {
 	for _, subject := range sortedKeys(b.open) {
 		if o := b.open[subject]; len(o.entries) > 0 {
@@ -256,7 +256,7 @@ func (b *batch) end() error {
 	return b.err
 }
 
-// result is what became of a batch that the hub has stored.
+// result is the result of a batch that the hub has stored.
 func (b *batch) result() transport.Result {
 	r := b.ended
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// claimed is which source a tree belongs to. It stands on the hub, beside the stream: a
-// hub that has lost its streams has lost the claims, too.
+// claimed says which source a tree belongs to. It is kept on the hub, beside the stream: a hub that
+// has lost its streams has lost the claims, too.
 type claimed struct {
 	Epoch  string    `json:"epoch"` // empty until the stream begins
 	Host   string    `json:"host"`
@@ -55,7 +55,7 @@ func (c claimed) epoch() change.Epoch {
 	return e
 }
 
-// claim makes the tree this source's, if it is nobody else's.
+// claim claims the tree for this source, if it does not belong to another one.
 func claim(ctx context.Context, claims jetstream.KeyValue, opt Options) (claimed, error) {
 	c, err := readClaim(ctx, claims, opt.Tree)
 	switch {
@@ -75,7 +75,7 @@ func claim(ctx context.Context, claims jetstream.KeyValue, opt Options) (claimed
 	return c, c.write(ctx, claims)
 }
 
-// by tells whether the claim is that of a source.
+// by tells whether the claim is that of the source in opt.
 func (c claimed) by(opt Options) bool {
 	return c.Host == opt.Host && c.Dir == opt.Dir || opt.Source != "" && c.Source == opt.Source
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/stream/dial"
 )
 
-// Desk is what an administrator asks of a hub that runs.
+// Desk is an administrator's connection to a running hub.
 type Desk struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
@@ -69,7 +69,7 @@ func (d *Desk) Reports(ctx context.Context) (map[string]Edge, error) {
 	}
 }
 
-// Keep removes what others than these edges have reported and announced.
+// Keep removes the reports and announcements of all but these edges.
 func (d *Desk) Keep(ctx context.Context, edges []string) error {
 	reporter := func(key string) string { name, _, _ := strings.Cut(key, "."); return name }
 	mirror := func(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
@@ -98,8 +98,8 @@ func (d *Desk) Keep(ctx context.Context, edges []string) error {
 	return nil
 }
 
-// Release lets whatever source comes next publish a tree. Its edges compare their
-// copies with that one then.
+// Release lets the next source that comes publish a tree. Its edges then compare their trees with
+// that source.
 func (d *Desk) Release(ctx context.Context, tree string) error {
 	claims, err := d.js.KeyValue(ctx, stream.Claims)
 	if err == nil {

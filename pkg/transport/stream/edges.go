@@ -18,8 +18,8 @@ import (
 // Edge is one edge as the source knows it.
 type Edge struct {
 	stream.Report
-	Heard  time.Time // when the source took the report in, by its own clock
-	Silent bool      // nothing was heard for long
+	Heard  time.Time // when the source received the report, by its own clock
+	Silent bool      // no report has come for long
 }
 
 // Edges are all edges that have reported about a tree.
@@ -39,8 +39,8 @@ type head struct {
 	generation uint64
 }
 
-// mostEdges bounds what is kept of reports: who writes keys without end fills no
-// memory here.
+// mostEdges bounds how many reports are kept, so that somebody who writes keys without end does not
+// fill the memory here.
 const mostEdges = 20_000
 
 // edges follows the reports of a tree.
@@ -57,7 +57,7 @@ type edges struct {
 
 func newEdges(tree string) *edges { return &edges{tree: tree, known: map[string]Edge{}} }
 
-// start follows the reports over a connection, unless it does.
+// start begins to follow the reports over a connection, unless it does already.
 func (e *edges) start(ctx context.Context, js jetstream.JetStream, _ jetstream.KeyValue) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -77,7 +77,7 @@ func (e *edges) start(ctx context.Context, js jetstream.JetStream, _ jetstream.K
 	go func() {
 		defer close(over)
 		for entry := range w.Updates() {
-			if entry != nil { // nil: all that were there have been told
+			if entry != nil { // nil: all reports that were stored have come
 				e.take(entry)
 			}
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// Limits are how much of a tree's changes the hub keeps. An edge that was away for
-// longer compares its whole copy.
+// Limits are how much of a tree's changes the hub keeps. An edge that was away for longer compares
+// its whole tree.
 type Limits struct {
 	Age      time.Duration
 	Bytes    int64
@@ -40,7 +40,7 @@ func config(tree string, most Limits) jetstream.StreamConfig {
 	}
 }
 
-// UnfitError says that a stream of the name is there which cannot be followed.
+// UnfitError says that a stream of the name exists that edges could not follow.
 type UnfitError struct{ Stream, What string }
 
 // Error implements error.
@@ -52,8 +52,7 @@ func (e *UnfitError) Remedy() string {
 	return strings.ReplaceAll(remedy, "{stream}", e.Stream)
 }
 
-// ensure makes the stream of a tree, or checks the one that is there. made tells that
-// it is new.
+// ensure makes the stream of a tree, or checks the one that exists. made says that it is new.
 func ensure(ctx context.Context, js jetstream.JetStream, tree string, most Limits) (made bool, err error) {
 	want := config(tree, most)
 	s, err := js.Stream(ctx, want.Name)
@@ -81,8 +80,8 @@ func ensure(ctx context.Context, js jetstream.JetStream, tree string, most Limit
 	return false, nil
 }
 
-// fits tells whether edges can follow the stream that is there in the place of the
-// wanted one. Its limits may differ: they are set.
+// fits tells whether edges can follow the stream that exists. Its limits may differ from the wanted
+// ones: ensure sets them.
 func fits(have, want jetstream.StreamConfig) error {
 	what := ""
 	switch {
@@ -129,9 +128,9 @@ func buckets(ctx context.Context, js jetstream.JetStream, most Limits) (claims j
 	return claims, nil
 }
 
-// restrain lets nobody who may write one key of a bucket do more than that. NATS's own
-// buckets take a header with which whoever writes a key removes all others, and values
-// as large as a message.
+// restrain makes sure that a client which may write one key of a bucket can do no more than that.
+// NATS's own buckets accept a header with which the writer of one key removes all others, and
+// values as large as a message.
 func restrain(ctx context.Context, js jetstream.JetStream, bucket string) error {
 	s, err := js.Stream(ctx, stream.BucketStream(bucket))
 	if err != nil {

@@ -24,7 +24,7 @@ const (
 	ackTimeout = 15 * time.Second
 	// mostPending is how many messages may wait for their acknowledgement.
 	mostPending = 16
-	// claimAge is how long a claim is believed that was looked at.
+	// claimAge is how long a claim is not checked again.
 	claimAge = 10 * time.Second
 )
 
@@ -55,7 +55,7 @@ type line struct {
 	looked time.Time // at the claim
 }
 
-// line returns the line, and makes one first where there is none.
+// line returns the line; if there is none it makes one.
 func (k *link) line(ctx context.Context) (*line, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -80,8 +80,8 @@ func (k *link) line(ctx context.Context) (*line, error) {
 	}
 	l, err := k.prepare(ctx)
 	if err != nil {
-		// Whatever is wrong with a connection that stands (a key that was
-		// replaced, for one), a new one does not have.
+		// A new connection is free of whatever may be wrong with the present one, such as a key
+		// that was replaced.
 		k.hangUp()
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (k *link) line(ctx context.Context) (*line, error) {
 	return l, nil
 }
 
-// failed gives a line up that has not taken a message.
+// failed gives up a line that has not accepted a message.
 func (k *link) failed(l *line, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -113,7 +113,8 @@ func (k *link) close() {
 	k.hangUp()
 }
 
-// prepare makes what is missing on the hub, and checks what is there.
+// prepare makes the stream and the buckets that are missing on the hub, and checks those that
+// exist.
 func (k *link) prepare(ctx context.Context) (*line, error) {
 	js, err := jetstream.New(k.conn, jetstream.WithPublishAsyncMaxPending(mostPending), jetstream.WithPublishAsyncTimeout(ackTimeout),
 		jetstream.WithDefaultTimeout(askTimeout))
@@ -151,8 +152,7 @@ func (k *link) prepare(ctx context.Context) (*line, error) {
 	return l, nil
 }
 
-// begin gives the stream a new epoch: it is empty, or what it holds is of another life
-// of it.
+// begin gives the stream a new epoch, because it is empty, or has messages of another life.
 func (k *link) begin(ctx context.Context, l *line, claims jetstream.KeyValue, c claimed) error {
 	var e change.Epoch
 	_, _ = rand.Read(e[:]) // never fails
@@ -169,7 +169,7 @@ func (k *link) begin(ctx context.Context, l *line, claims jetstream.KeyValue, c 
 	return a.wait(ctx)
 }
 
-// publish hands one message over, with the next generation.
+// publish sends one message, with the next generation.
 func (l *line) publish(ctx context.Context, subject string, m change.Message) (ack, error) {
 	l.gen.mu.Lock()
 	defer l.gen.mu.Unlock()
@@ -191,7 +191,7 @@ func (l *line) publish(ctx context.Context, subject string, m change.Message) (a
 	return ack{future, subject}, nil
 }
 
-// ack is the answer to one message that is waited for.
+// ack is the acknowledgement of one message, for which end waits.
 type ack struct {
 	future  jetstream.PubAckFuture
 	subject string
@@ -218,7 +218,7 @@ func (l *line) answers(ctx context.Context) error {
 	return nil
 }
 
-// stillOurs looks at the claim from time to time.
+// stillOurs checks the claim from time to time.
 func (l *line) stillOurs(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -251,7 +251,7 @@ func lastGeneration(ctx context.Context, js jetstream.JetStream, tree string, ep
 	}
 	state := s.CachedInfo().State
 	if state.Msgs == 0 {
-		// Messages that have become too old leave the sequence behind.
+		// When all messages were removed because of their age, the sequence remains.
 		return 0, state.LastSeq > 0, nil
 	}
 	raw, err := s.GetMsg(ctx, state.LastSeq)

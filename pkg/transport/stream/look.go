@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// Found is what stands on a hub for a tree.
+// Found is what a hub has for a tree.
 type Found struct {
 	There    bool // a stream that fits; false: it could be made
 	Messages uint64
@@ -22,7 +22,7 @@ type Found struct {
 	Left string
 }
 
-// UntriedError says that nothing has shown whether a stream can be made.
+// UntriedError says that it could not be found out whether a stream can be made.
 type UntriedError struct{ Err error }
 
 // Error implements error.
@@ -54,7 +54,7 @@ func (d *Desk) Look(ctx context.Context, opt Options) (Found, error) {
 	return Found{There: true, Messages: info.State.Msgs, Bytes: info.State.Bytes}, nil
 }
 
-// claimable tells whether the tree is this source's, or nobody's.
+// claimable returns an error if the tree belongs to another source.
 func (d *Desk) claimable(ctx context.Context, opt Options) error {
 	claims, err := d.js.KeyValue(ctx, stream.Claims)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -86,7 +86,7 @@ func (d *Desk) makeable(ctx context.Context, opt Options) (found Found, err erro
 		}
 	}
 	_, err = d.js.CreateStream(ctx, trial)
-	// An answer that has not come does not say that nothing was made.
+	// The stream may have been made although the answer has not come.
 	removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 	defer cancel()
 	gone := d.js.DeleteStream(removing, trial.Name)
@@ -109,7 +109,7 @@ type Server struct {
 	Until   time.Time // when its certificate ends
 }
 
-// Server tells who answers.
+// Server describes the server that answers.
 func (d *Desk) Server() Server {
 	s := Server{Release: "nats-server " + d.conn.ConnectedServerVersion()}
 	if state, err := d.conn.TLSConnectionState(); err == nil && len(state.PeerCertificates) > 0 {

@@ -27,9 +27,9 @@ type Options struct {
 	Root func() *fstree.Root
 	// Held says why nothing may be deleted at a path, or "".
 	Held func(path string) string
-	// Host is this host's name, and Source a name of this program's state that no
-	// other one has; empty: none is kept. The tree belongs to whoever has claimed
-	// it under the same Source, or from the same Dir of the same Host.
+	// Host is this host's name, and Source a unique name that is stored in this program's state
+	// directory; empty: none is stored. The tree belongs to whoever has claimed it under the same
+	// Source, or from the same Dir of the same Host.
 	Host, Source string
 	Logger       *zap.Logger
 }
@@ -52,7 +52,7 @@ func New(opt Options) *Publisher {
 	return p
 }
 
-// Capabilities are what a stream takes: it lists nothing and compares nothing.
+// Capabilities are those of a stream: it lists nothing and compares nothing.
 func Capabilities() transport.Capabilities {
 	return transport.Capabilities{NoList: true, NoChecksum: true, Grain: transport.GrainNanosecond}
 }
@@ -106,7 +106,7 @@ func (p *Publisher) do(ctx context.Context, c transport.Call, began time.Time) (
 	return b.result(), nil
 }
 
-// trouble is the end of a batch that the hub has not taken.
+// trouble is the result of a batch that the hub has not accepted.
 func trouble(ctx context.Context, err error) transport.Result {
 	if ctx.Err() != nil {
 		return transport.Result{Class: transport.Stopped}
@@ -176,8 +176,8 @@ func (p *Publisher) Leave() {}
 // Close implements transport.Transport.
 func (p *Publisher) Close() { p.link.close() }
 
-// sends is how many batches are worth to be under way at a time: one reads files while
-// the other waits for the hub.
+// sends is how many batches should be under way at a time: one reads files while the other waits
+// for the hub.
 const sends = 2
 
 // Terms implements transport.Transport.
@@ -206,8 +206,8 @@ func (p *Publisher) Command(b transport.Batch) string {
 // Edges are the edges that have reported about the tree, as of now.
 func (p *Publisher) Edges(now time.Time) Edges { return p.edges.snapshot(now) }
 
-// Published is the generation of the last message about a path. exact: it is that one;
-// else the path was told of not later than in that one.
+// Published is the generation of the last message about a path. If exact is false it is only known
+// that no later message was about the path.
 func (p *Publisher) Published(path string) (generation uint64, exact bool) { return p.sent.of(path) }
 
 // generations gives each message its number, in the order in which messages are

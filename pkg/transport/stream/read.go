@@ -22,8 +22,8 @@ import (
 // is left to the next batch, which its next event asks for.
 const readTries = 3
 
-// read makes an entry of what stands at a path. The error is fstree.ErrChanged where
-// what stands there does not come to rest or is gone.
+// read makes an entry of what is at a path. The error is fstree.ErrChanged if the path is gone or
+// keeps changing.
 func read(l *fstree.Looker, name string) (e change.Entry, err error) {
 	for range readTries {
 		found := l.Look(name)
@@ -95,7 +95,7 @@ func contentOf(l *fstree.Looker, e change.Entry, st *unix.Stat_t) (change.Entry,
 	return e, nil
 }
 
-// readAll reads a file of that size; what was added to it is read up to one byte.
+// readAll reads a file of that size, and one byte more, which shows that the file has grown.
 func readAll(f *os.File, size int64) ([]byte, error) {
 	if size > change.MaxContent {
 		return nil, fmt.Errorf("read %q: %w", f.Name(), fstree.ErrChanged)
@@ -108,7 +108,7 @@ func readAll(f *os.File, size int64) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// bounds are how much a tree may hold that is listed; zero: any number.
+// bounds are how many entries and bytes a listed tree may have; zero: any number.
 type bounds struct {
 	entries int
 	bytes   int64 // of contents that travel
@@ -117,8 +117,8 @@ type bounds struct {
 // errLarge says that a tree is beyond its bounds.
 var errLarge = errors.New("the tree is too large to be published entry by entry")
 
-// below lists a directory and everything in it, each directory before what it holds,
-// but for what is excluded. excluded may be nil.
+// below lists a directory and everything in it that is not excluded, each directory before its
+// content. excluded may be nil.
 func below(ctx context.Context, root *fstree.Root, dir string, excluded func(string, bool) bool, most bounds) ([]string, error) {
 	fd, err := root.OpenList(dir)
 	if err != nil {

@@ -7,19 +7,19 @@ import (
 	"github.com/sersync/sersync/pkg/change"
 )
 
-// mostRecent is how many paths are remembered with the message that told of them last: a
-// few hundred bytes each.
+// mostRecent is for how many paths the last message about them is remembered: a few hundred bytes
+// each.
 const mostRecent = 4096
 
-// recent knows when paths were published last, of the last ones.
+// recent remembers, for the paths published last, in which message that was.
 type recent struct {
 	mu sync.Mutex
-	at map[string]uint64 // generation, by path; "/" behind it: of all below it
+	at map[string]uint64 // generation, by path; a path with "/" at its end stands for everything below it
 	// order are the paths as they came, oldest first, and next the one that is
 	// forgotten next once the ring is full.
 	order []string
 	next  int
-	// before is the last generation of what is not remembered.
+	// before is the last generation of paths that are not remembered.
 	before uint64
 }
 
@@ -55,15 +55,15 @@ func (r *recent) note(key string, generation uint64) {
 	r.at[key] = generation
 }
 
-// began notes up to where the stream had come before this program.
+// began notes the generation that the stream had before this program started.
 func (r *recent) began(generation uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.before = max(r.before, generation)
 }
 
-// of is the generation of the last message about a path. exact: it is that one; else the
-// path was told of not later than in that one.
+// of is the generation of the last message about a path. If exact is false it is only known that no
+// later message was about the path.
 func (r *recent) of(name string) (generation uint64, exact bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,24 +10,21 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// Connects spaces the connections that sessions make to one address. A daemon's
-// listen queue takes five (rsyncd.conf(5), listen backlog), and what finds it
-// full is tried again by the kernel only after one second, then two more
-// (tcp(7), tcp_syn_retries). An sshd turns away by chance what comes beyond ten
-// that have not logged in (sshd_config(5), MaxStartups).
+// Connects spaces the connections that sessions make to one address. A daemon's listen queue holds
+// five (rsyncd.conf(5), listen backlog); when it is full the kernel tries a connection again only
+// after one second, then after two more (tcp(7), tcp_syn_retries). An sshd turns away by chance
+// what comes beyond ten that have not logged in (sshd_config(5), MaxStartups).
 type Connects struct {
 	mu sync.Mutex
 	to map[string]*address
 }
 
-// address is where several sessions may connect. Runs do not wait behind what is
-// only started ahead.
+// address paces the connections to one address. Runs do not wait behind standbys.
 type address struct{ runs, ahead *rate.Limiter }
 
 const (
-	// runsAtOnce may connect without a pause in between. The pauses are longer
-	// than a server takes to have a connection out of its way while it works for
-	// others.
+	// runsAtOnce is how many runs may connect without a pause in between. The pauses are longer
+	// than a busy server takes to accept a connection.
 	runsAtOnce = 4
 	runPause   = 10 * time.Millisecond
 	aheadPause = 10 * time.Millisecond
@@ -55,8 +52,8 @@ func (c *Connects) address(t rsync.Target) *address {
 	return c.to[key]
 }
 
-// turn is when what is started ahead may connect, now or later. It counts as a
-// connection, whether it is made or not.
+// turn is when a standby may connect, now or later. It counts as a connection, whether one is made
+// or not.
 func (a *address) turn(now time.Time) time.Time {
 	return now.Add(a.ahead.ReserveN(now, 1).DelayFrom(now))
 }

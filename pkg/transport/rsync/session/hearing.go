@@ -5,7 +5,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// maxSkipped bounds the names that are remembered for having been passed over.
+// maxSkipped bounds the names of which it is remembered that the receiver has skipped them.
 const maxSkipped = 80_000
 
 // hearing reads what rsync prints for a call. line belongs to the reader of its
@@ -48,8 +48,8 @@ func (h *hearing) copied(b []byte) {
 	}
 }
 
-// skip takes a name that the receiver has passed over. One that was not listed stands
-// in a tree: a symlink or a fifo that the parameters do not carry.
+// skip records a name that the receiver has skipped. A name that was not listed is in a tree: a
+// symlink or a fifo that the parameters do not send.
 func (h *hearing) skip(name string) {
 	if !h.call.Batch.Caps.Takes(transport.MissingArgs) || len(h.skipped) >= maxSkipped {
 		return

@@ -13,9 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// probeTime bounds one probe: with the longest wait of a lane's backoff it
-// stays within the ten seconds in which a remote that answers again must be
-// served.
+// probeTime bounds one probe: together with the longest wait of a lane's backoff it stays below ten
+// seconds, within which a remote that answers again must be served.
 const probeTime = 2 * time.Second
 
 // releaseTime bounds the question which rsync the remote has.
@@ -27,9 +26,9 @@ func (s *Session) Probe(ctx context.Context) error {
 	return err
 }
 
-// greet connects and returns the greeting: a frozen daemon's kernel still
-// accepts connections. Without an address, or with a name that cannot be resolved
-// in this process, nothing is known, and only a run can tell.
+// greet connects and returns the greeting; a connection alone proves nothing, for the kernel of a
+// frozen daemon still accepts it. Without an address, or with a name that this process cannot
+// resolve, it returns nothing, and only a run can tell.
 func (s *Session) greet(ctx context.Context) (greeting string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
@@ -52,10 +51,10 @@ func (s *Session) greet(ctx context.Context) (greeting string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%s accepts and says nothing: %w", address, err)
 	}
-	return greeting, nil // whatever answers: rsync will say what is wrong with it
+	return greeting, nil // whatever answered: if it is no rsync daemon, rsync will report that
 }
 
-// serveEvery is how often a silent run has the remote asked a real question, beside
+// serveEvery is how often, during a silent run, the remote is asked a real question, beside reading
 // its greeting.
 const serveEvery = time.Minute
 
@@ -73,9 +72,9 @@ func (v *serving) due(now time.Time) bool {
 
 func (v *serving) answered(now time.Time) { v.next = now.Add(serveEvery) }
 
-// alive returns what tells whether the remote of a silent run is still at work. It
-// greets; and as a daemon may greet and then hang, it is asked now and then what it
-// has of the target's directory, which takes no walk, however long the run's own takes.
+// alive returns a function that tells whether the remote of a silent run still works. It reads the
+// greeting; and because a daemon may greet and then hang, it also asks now and then what the remote
+// has at the target's directory, which needs no walk of the tree.
 func alive(ctx context.Context, s *Session, caps transport.Capabilities) func() bool {
 	var questions serving
 	return func() bool {
@@ -102,8 +101,8 @@ func (s *Session) Answers(ctx context.Context) bool {
 	return !errors.As(err, &network) || !network.Timeout()
 }
 
-// address is where the remote greets; false when a connection of ours would not
-// take the way that the runs take.
+// address is where the remote greets; false when a connection of this program would not go the same
+// way as those of the runs.
 func (s *Session) address(ctx context.Context) (string, bool) {
 	switch {
 	case s.opt.Target.Params.RemoteShell, s.opt.Proxied && s.opt.Target.TLS == nil:
@@ -141,7 +140,7 @@ func (s *Session) release(ctx context.Context) string {
 	return s.sshRelease(ctx)
 }
 
-// sshRelease asks the rsync that runs would start there.
+// sshRelease asks, over ssh, the rsync that runs would start on the remote for its release.
 func (s *Session) sshRelease(ctx context.Context) (release string) {
 	ctx, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()

@@ -1,10 +1,9 @@
-// Package session keeps what the runs of rsync to one remote have in common: one
-// rsync that is started ahead and waits for names, the one connection of ssh, whose
-// turn it is to connect, and for how long a silent run is waited for. It asks the
-// remote whether it answers, and which rsync it has.
+// Package session keeps what the runs of rsync to one remote share: the standby, the ssh master,
+// the turns to connect, and how long a silent run is waited for. It also makes probes, and asks
+// which rsync the remote has.
 //
-// It knows no dirty path and no queue: it gets a run and its list, and tells how the
-// run has ended.
+// It knows neither dirty paths nor queues: it gets a run and its list, and returns how the run has
+// ended.
 package session
 
 import (
@@ -31,17 +30,15 @@ type Options struct {
 	// Program is the rsync client, Launcher starts it.
 	Program  string
 	Launcher *child.Launcher
-	// Plain starts what does not look into the tree and may stay for long (ssh):
-	// in the mount namespace of this program, so that it keeps no file system
-	// alive that was unmounted.
+	// Plain starts children that do not look into the tree and may run for long (ssh). They run in
+	// the mount namespace of this program, so that they keep no unmounted file system alive.
 	Plain *child.Launcher
 	// Connects is shared by all sessions; nil: connections are made at once.
 	Connects *Connects
 	// Standby keeps an rsync started ahead.
 	Standby bool
-	// Proxied says that the environment sends rsync through a proxy or a
-	// program (RSYNC_PROXY, RSYNC_CONNECT_PROG): a probe of ours would not
-	// take that way.
+	// Proxied says that the environment has rsync connect through a proxy or a program
+	// (RSYNC_PROXY, RSYNC_CONNECT_PROG), which a probe of this program would not use.
 	Proxied bool
 	// ControlPath is where an ssh master listens; empty: none.
 	ControlPath string
@@ -144,7 +141,7 @@ func (s *Session) cold(ctx context.Context, c *transport.Call) (transport.Trip, 
 	return s.read(p, h), nil
 }
 
-// connect starts rsync for a run when it is its turn to connect.
+// connect starts rsync for a run when it is the run's turn to connect.
 func (s *Session) connect(ctx context.Context, c *transport.Call, line func([]byte)) (*rsync.Process, error) {
 	if !s.masterStands(ctx) {
 		if err := s.connects.runs.Wait(ctx); err != nil {
@@ -173,7 +170,7 @@ func (s *Session) read(p *rsync.Process, h *hearing) transport.Trip {
 	return t
 }
 
-// stopOn ends a child when stop is closed, until rest is called.
+// stopOn ends a child when stop is closed. rest ends the watch for that.
 func stopOn(stop <-chan struct{}, p *rsync.Process) (rest func()) {
 	if stop == nil {
 		return func() {}

@@ -12,31 +12,31 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// master is the session's one ssh connection, over which its rsyncs run as
-// sessions (ssh_config(5), ControlMaster): a handshake costs some 300 ms, a
-// session on a standing connection 2 ms. It is a child like any other and ends
-// with this process. When it is not there, ssh connects for itself.
+// master is the session's one ssh connection, over which its rsyncs run as sessions (ssh_config(5),
+// ControlMaster): a handshake costs some 300 ms, a session on a standing connection 2 ms. It is a
+// child like any other and ends with this process. When there is no master, each ssh makes its own
+// connection.
 type master struct {
 	process *rsync.Process
 	ended   chan struct{} // closed when the child has ended
 	next    time.Time     // no earlier start
-	turn    bool          // next is its turn to connect
-	// comes is until when its socket is to be expected, in ns since 1970; 0:
-	// it is not. Read by runs.
+	turn    bool          // next is the master's turn to connect
+	// comes is the time until which its socket may be expected to appear, in ns since 1970; 0: it
+	// is not expected. Runs read it.
 	comes atomic.Int64
 }
 
 const (
-	// masterRetry is the wait before a connection that broke is made again; runs
-	// meanwhile connect for themselves.
+	// masterRetry is the wait before a broken connection is made again; meanwhile each run makes
+	// its own.
 	masterRetry = 5 * time.Second
-	// masterPatience is how long what would need a connection of its own waits
-	// for this one, and masterLook how often it looks.
+	// masterPatience is how long a run waits for the master's connection before it makes one of its
+	// own, and masterLook how often it looks.
 	masterPatience = 5 * time.Second
 	masterLook     = 20 * time.Millisecond
 )
 
-// masterThere tells whether runs find a connection.
+// masterThere tells whether there is a master's connection for runs to use.
 func (s *Session) masterThere() bool {
 	if s.opt.ControlPath == "" {
 		return false
@@ -45,11 +45,11 @@ func (s *Session) masterThere() bool {
 	return err == nil
 }
 
-// masterComes tells whether they will shortly.
+// masterComes tells whether there will be one shortly.
 func (s *Session) masterComes(now time.Time) bool { return now.UnixNano() < s.master.comes.Load() }
 
-// masterStands waits for a connection that is being made: a run that makes one
-// for itself meanwhile would have it no sooner.
+// masterStands waits for a connection that is being made: a run would not get a connection of its
+// own any sooner.
 func (s *Session) masterStands(ctx context.Context) bool {
 	tick := time.NewTicker(masterLook)
 	defer tick.Stop()
@@ -108,8 +108,8 @@ func (s *Session) KeepConnection(ctx context.Context, now time.Time) {
 	})
 }
 
-// noPassword keeps from ssh, and from what its configuration has it run, what is
-// for rsync alone.
+// noPassword keeps RSYNC_PASSWORD, which is for rsync alone, from ssh and from the programs that
+// ssh's configuration names.
 func noPassword() []string { return []string{"RSYNC_PASSWORD="} }
 
 func (s *Session) masterArgs() []string {
@@ -120,9 +120,9 @@ func (s *Session) masterArgs() []string {
 	return append(args, s.opt.Target.SSHTo()...)
 }
 
-// sshAddress is where the remote's sshd listens. Only ssh knows: ssh_config(5)
-// may name another host or port for what stands in the configuration. False
-// where it goes through a proxy, or is too old to be asked (before 6.8).
+// sshAddress is where the remote's sshd listens. Only ssh knows: ssh_config(5) may name another
+// host or port for what stands in the configuration. It is false where ssh uses a proxy, or is too
+// old to be asked (before 6.8).
 func (s *Session) sshAddress(ctx context.Context) (string, bool) {
 	var host, port string
 	direct := true
@@ -149,9 +149,8 @@ func (s *Session) sshAddress(ctx context.Context) (string, bool) {
 	return net.JoinHostPort(host, port), direct
 }
 
-// dropMaster ends the connection over which nothing moved: where a link was cut
-// it may hang for minutes after the remote answers again, and everything that
-// goes over it, too.
+// dropMaster ends a connection over which nothing moved: after a link was cut it may hang for
+// minutes although the remote answers again, and everything that uses it hangs, too.
 func (s *Session) dropMaster() {
 	if s.master.process != nil {
 		s.master.process.Kill()

@@ -10,10 +10,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// standby keeps one rsync started ahead: connected, authenticated and waiting
-// for names. A single change then costs two round trips instead of a process,
-// a connection and a handshake. It belongs to the session's owner, except for
-// use, which the one run calls that claimed it.
+// standby keeps one rsync started ahead: connected, authenticated and waiting for names. A single
+// change then costs two round trips instead of a process, a connection and a handshake. It belongs
+// to the session's owner, except for use, which is called by the run that has claimed it.
 //
 // What a waiting rsync cannot notice is checked here: its working directory is
 // the one it was started in, whatever stands at the path now; it sees the mounts
@@ -28,8 +27,8 @@ type standby struct {
 	restart time.Time     // when to start the next one
 	used    time.Time     // last use
 	usual   time.Duration // learned: how long its runs take, falling slowly
-	off     bool          // the remote has no room for it
-	turn    bool          // restart is its turn to connect
+	off     bool          // the remote has no connection to spare for a standby
+	turn    bool          // restart is the standby's turn to connect
 }
 
 // warm is one waiting child.
@@ -41,7 +40,7 @@ type warm struct {
 	born    time.Time
 }
 
-// fits tells whether it was started as that run has to be.
+// fits tells whether it was started with the arguments that the run needs.
 func (w *warm) fits(run rsync.Run) bool {
 	return w.run.Caps == run.Caps && w.run.KeepSecond == run.KeepSecond
 }
@@ -49,7 +48,7 @@ func (w *warm) fits(run rsync.Run) bool {
 // identity is the device and inode of a watch root.
 type identity struct{ dev, ino uint64 }
 
-// identity tells which directory stands at the watch root now.
+// identity tells which directory the watch root's path leads to now.
 func (s *Session) identity() (id identity, ok bool) {
 	root := s.opt.Root()
 	if root == nil {
@@ -61,21 +60,21 @@ func (s *Session) identity() (id identity, ok bool) {
 }
 
 const (
-	// settle is how long after a run the next standby is started: not beside
-	// the run, whose end it would delay.
+	// settle is how long after a run the next standby is started: started at once it would delay
+	// the end of the run.
 	settle = 75 * time.Millisecond
 	// standbyAge is the age at which a standby is replaced, as long as no
 	// shorter life has been seen: rsyncd.conf's timeout is often 600.
 	standbyAge = 280 * time.Second
 	// standbyIdle is for how long after its last use a session keeps one.
 	standbyIdle = 30 * time.Minute
-	// renewable is the life below which a session that has aged is not replaced
-	// before the next use: an idle session would start processes without end.
+	// renewable: if sessions live for less than this, a standby that is too old is replaced only at
+	// the next use, for otherwise an idle session would start processes without end.
 	renewable = 15 * time.Second
-	// quickDeath is how soon a session that died while waiting shows it.
+	// quickDeath is how soon after the first use a session shows that it had died while waiting.
 	quickDeath = time.Second
-	// hungTimes is how many times its usual time a standby may move no byte,
-	// and hungLeast the least of it.
+	// A standby that is used may move no byte for hungTimes its usual time, but at least for
+	// hungLeast.
 	hungTimes = 16
 	hungLeast = 2 * time.Second
 )
@@ -121,8 +120,8 @@ func (s *standby) keep(ctx context.Context, now time.Time, run rsync.Run, idle b
 	}
 }
 
-// mayConnect tells whether it is this session's turn to connect, and else waits for
-// it.
+// mayConnect tells whether it is this session's turn to connect; if not, it sets restart to that
+// turn.
 func (s *standby) mayConnect(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,8 +193,8 @@ func (s *standby) take() *warm {
 	return w
 }
 
-// use carries a call through the standby. False means that nothing was done and
-// the run has to go cold; the trip then tells whether the standby was found dead.
+// use has the standby carry a call. If done is false nothing was done, and the run needs a process
+// of its own; the trip then tells whether the standby had lost its connection.
 func (s *standby) use(c *transport.Call) (t transport.Trip, done bool) {
 	w := s.take()
 	if w == nil {
@@ -224,9 +223,9 @@ func (s *standby) use(c *transport.Call) (t transport.Trip, done bool) {
 	return t, true
 }
 
-// patience is how long a standby that is used may move no byte before its
-// batch goes cold: a firewall may have forgotten its session, and drops what it
-// sends without a word, while a new one would pass.
+// patience is how long a standby that is used may move no byte before its batch goes by a new
+// process: a firewall may have forgotten the session and silently drop its packets, while it would
+// let a new session pass.
 func (s *standby) patience(run rsync.Run) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,16 +236,16 @@ func (s *standby) patience(run rsync.Run) time.Duration {
 	return min(max(hungLeast, hungTimes*s.usual), whole)
 }
 
-// slow learns from the cold run that a batch took after its standby had hung:
-// where that is slow as well, the remote was.
+// slow learns from the new process that has carried a batch after its standby had hung: if that was
+// slow as well, the remote is slow and the standby was not dead.
 func (s *standby) slow(took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.usual = max(s.usual, took)
 }
 
-// lived lets the age grow again that a session of its half has outlived: the
-// one that died may have met a restart of the remote, not its timeout.
+// lived lets maxAge grow again when a session has lived longer than half of it: the session that
+// died may have ended with a restart of the remote, and not by its timeout.
 func (s *standby) lived(age time.Duration, c transport.Class, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,7 +255,7 @@ func (s *standby) lived(age time.Duration, c transport.Class, took time.Duration
 	}
 }
 
-// died learns from a session that was dead when it was needed.
+// died learns from a session that had died before it was needed.
 func (s *standby) died(age time.Duration, r transport.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -269,8 +268,8 @@ func (s *standby) died(age time.Duration, r transport.Result) {
 	}
 }
 
-// end gives up a waiting child without its reading the end of an empty list as
-// the end of its work.
+// end kills a waiting child, so that it does not take the end of its empty list for the end of its
+// work.
 func (s *standby) end(w *warm) {
 	if w == nil {
 		return
@@ -290,8 +289,8 @@ func (s *standby) close() {
 	s.end(w)
 }
 
-// crowded gives it up for good when a run was refused for the number of
-// connections while it held one.
+// crowded gives the standby up for good when a run was refused because of the number of connections
+// while the standby held one.
 func (s *standby) crowded(r transport.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

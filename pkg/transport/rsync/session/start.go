@@ -20,7 +20,7 @@ func (s *Session) start(ctx context.Context, run rsync.Run, list []byte, line fu
 	return s.startWith(ctx, run, rsync.Run.Args, list, line)
 }
 
-// startWith is start with an argument vector made otherwise.
+// startWith is start with another function for the argument vector.
 func (s *Session) startWith(ctx context.Context, run rsync.Run, vector func(rsync.Run) []string, list []byte, line func([]byte)) (*rsync.Process, error) {
 	c := command(ctx, s, run, vector, list, line)
 	root := s.opt.Root()
@@ -30,18 +30,18 @@ func (s *Session) startWith(ctx context.Context, run rsync.Run, vector func(rsyn
 	defer root.Close()
 	c.Dir = root.WorkingDir()
 	if run.Scratch != "" {
-		return rsync.Start(ctx, s.opt.Plain, c) // it writes elsewhere, and opens nothing in the tree
+		return rsync.Start(ctx, s.opt.Plain, c) // it writes into the scratch directory, and opens nothing in the tree
 	}
 	c.ConfinedDir = s.opt.Dir // only by its path does a child get the confined mount
 	return rsync.Start(ctx, s.opt.Launcher, c)
 }
 
-// command is the command of a run, but for its working directory.
+// command is the command of a run, without its working directory.
 func command(ctx context.Context, s *Session, run rsync.Run, vector func(rsync.Run) []string, list []byte, line func([]byte)) child.Command {
 	run.RemoteShell = s.remoteShell()
 	env := []string{"TZ=UTC"}
 	if run.Target.SSH {
-		env = append(env, noPassword()...) // it is for daemons
+		env = append(env, noPassword()...) // RSYNC_PASSWORD is for daemons
 	}
 	env = append(env, run.Target.Environment()...)
 	if run.Confinable() {
@@ -58,15 +58,15 @@ func command(ctx context.Context, s *Session, run rsync.Run, vector func(rsync.R
 	inactivity := s.patience(run)
 	answers := alive(ctx, s, run.Caps)
 	if inactivity < time.Minute {
-		answers = nil // silence says enough
+		answers = nil // the inactivity limit is enough
 	}
 	return child.Command{
 		Program: s.opt.Program, Args: args,
 		Env: env, Inactivity: inactivity, Answers: answers, OpenPatience: patience, Stdin: list, Line: line,
 		Gentle: run.Pace.Gentle,
-		// Receiving takes rsync two processes, and the second one waits for the
-		// daemon, which waits for the first. And a remote shell of the user's
-		// would outlive this program as long as its remote is frozen.
+		// To receive, rsync starts a second process, which waits for the daemon while the daemon
+		// waits for the first. And the user's own remote shell would outlive this program as long
+		// as its remote is frozen.
 		Enclosed: run.Pulls() || run.Target.Params.RemoteShell && os.Geteuid() == 0,
 	}
 }
@@ -103,8 +103,8 @@ func (s *Session) confine(run *rsync.Run, env []string) []string {
 	return env
 }
 
-// remoteShell makes ssh use the one connection, never ask, and leave out
-// what is no error: a banner stands between rsync's complaints otherwise.
+// remoteShell makes ssh use the master's connection, ask nothing, and print errors only: otherwise
+// a banner would come between rsync's complaints.
 func (s *Session) remoteShell() string {
 	if !s.opt.Target.SSH {
 		return ""
@@ -127,8 +127,8 @@ func (s *Session) patience(run rsync.Run) time.Duration {
 		d = 10 * time.Minute
 	}
 	if run.Kind == transport.Full && run.MaxSize > 0 && !run.Contents && !run.Target.Params.Checksum {
-		// The remote reads no large file for it in silence. Longer silence may be an
-		// open(2) there that never returns: a fifo has taken a file's place.
+		// For this run the remote reads no large file silently. A longer silence may be an open(2)
+		// there that never returns, because a fifo has taken a file's place.
 		d = 2 * time.Minute
 	}
 	return d << min(s.patienceShift.Load(), 8)

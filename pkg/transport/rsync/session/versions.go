@@ -10,9 +10,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// PruneVersions deletes on the remote the old versions that are not kept any more: it
-// asks for the days, and has the old ones deleted by their names, which it returns. Like
-// Do it may be called from any number of goroutines.
+// PruneVersions deletes the old versions on the remote whose time is over: it asks for the days,
+// and has the old ones deleted by their names, which it returns. Like Do it may be called from any
+// number of goroutines.
 func (s *Session) PruneVersions(ctx context.Context, now time.Time) (deleted []string, err error) {
 	v := s.opt.Target.Versions
 	if v.Dir == "" {
@@ -45,7 +45,7 @@ func (s *Session) PruneVersions(ctx context.Context, now time.Time) (deleted []s
 // noDirectory is the exit status of a question about a directory that is not there.
 const noDirectory = 23
 
-// about carries one run about old versions; an exit status that is not among good ones is
+// about carries one run that lists or deletes old versions; an exit status that is not in good is
 // an error.
 func about(ctx context.Context, s *Session, run rsync.Run, args func(rsync.Run) []string, line func([]byte), good ...int) error {
 	if !s.masterStands(ctx) {
@@ -65,9 +65,9 @@ func about(ctx context.Context, s *Session, run rsync.Run, args func(rsync.Run) 
 	return fmt.Errorf("rsync: %s (status %d)", r.Reason, ended.Exit)
 }
 
-// leftAlone finds what a run has not brought over although it says so: a receiver
-// before 3.1.3 that cannot keep an old version leaves the file as it was, without a
-// word. Where the remote may have such a one, a comparison follows the run.
+// leftAlone finds files that a run has not replaced although it has listed them as sent: a receiver
+// before 3.1.3 that cannot keep an old version leaves the file unchanged and reports nothing. Where
+// the remote may have such a one, a comparison follows the run.
 func leftAlone(ctx context.Context, s *Session, c *transport.Call, t *transport.Trip, replaced bool) error {
 	release, _ := s.known.Load().(string)
 	if !replaced || t.Result.Class > transport.Again || !s.run(c.Batch).Silent(release) {

@@ -10,14 +10,14 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// wholeLeast is from how many names of one directory on a listing of it is
-// worth while.
+// wholeLeast is the number of names in one directory from which on it is worth while to list the
+// directory.
 const wholeLeast = 32
 
-// whole replaces the names of everything that a directory holds by "directory/":
-// rsync reads a list with a system call for each byte, which costs it more than
-// the rest of its work. Only where nothing else can slip in with them: no patterns,
-// and an rsync that follows no link out of the watch root.
+// whole replaces the names of everything that a directory holds by "directory/": rsync reads a list
+// with a system call for each byte, which costs it more than the rest of its work. It is done only
+// where nothing else can be sent with them: without patterns, and with an rsync that follows no
+// link out of the watch root.
 func whole(open func() *fstree.Root, run rsync.Run, names []string) []string {
 	if len(names) < wholeLeast || run.Target.Params.Rules.Any() || !run.Confinable() {
 		return names
