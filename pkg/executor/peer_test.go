@@ -128,3 +128,41 @@ func TestRewritesOfOneSecondArriveAtAPeer(t *testing.T) {
 		}
 	})
 }
+
+// A file that is equal on a peer, to the nanosecond, is compared and not sent, and one that
+// has other contents all the same is sent.
+func TestAnEqualFileIsNotSentToAPeer(t *testing.T) {
+	when := time.Now().Add(-time.Hour)
+	for name, c := range map[string]struct {
+		there string
+		flags dirty.Flags
+		sent  bool
+	}{
+		"found by a scan":                     {"same", dirty.Unsure, false},
+		"written again":                       {"same", dirty.Content, false},
+		"found by a scan, with other content": {"SAME", dirty.Unsure, true},
+		"written, with other content":         {"SAME", dirty.Content, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			judged, sent := false, false
+			onBed(t, with{files: []string{"f"}, options: func(o *Options) { o.Peer = true }, carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
+				if slices.Contains(c.Names, "f") {
+					judged = judged || c.Batch.Kind == transport.Times
+					sent = sent || judged && c.Batch.Kind == transport.Send && !c.Batch.Verify
+				}
+				return transport.Result{}, false
+			}}, func(t *testing.T, b *bed) {
+				put(t, b.src, "f", "same")
+				put(t, b.dst, "f", c.there)
+				at(t, b.src+"/f", when)
+				at(t, b.dst+"/f", when)
+				b.Mark("f", c.flags)
+				b.until("the remote was asked", func() bool { return judged })
+				b.idle()
+				if sent != c.sent || b.there("f") != "same" {
+					t.Errorf("sent: %v, the remote has %q", sent, b.there("f"))
+				}
+			})
+		})
+	}
+}

@@ -2,6 +2,7 @@ package carry
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -85,7 +86,7 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 	now := time.Now()
 	names := map[verdict][]string{}
 	var same []ledger.Version
-	var twins []string
+	twins := map[string]bool{}
 	for i, s := range suspects {
 		c := a.copies[s.Path]
 		stand := standing{
@@ -100,8 +101,10 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 			same = append(same, s.Version())
 		}
 		o.Met = o.Met || stand.mirroredBack()
-		if becomes == differ && a.orders[s.Path] == later && c.Size == s.Size {
-			twins = append(twins, s.Path)
+		switch {
+		case c.Size != s.Size:
+		case becomes == differ && a.orders[s.Path] == later, o.Flight.Peer && (becomes == send || becomes == lift) && a.orders[s.Path] == sameTime:
+			twins[s.Path] = true
 		}
 		names[becomes] = append(names[becomes], s.Path)
 		o.Judge(s.Path)
@@ -112,12 +115,28 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 	if v.ledger != nil && len(same) > 0 {
 		v.ledger.Add(same) // the file has come from there, so both sides have had this version
 	}
-	if len(twins) > 0 {
-		if answer, ok := v.differ(ctx, o, twins, o.Flight.Caps.Grain, true); ok { // nanoseconds alone are no difference
-			names[differ] = slices.DeleteFunc(names[differ], func(path string) bool { return slices.Contains(twins, path) && !answer[path].Sent })
-		}
-	}
+	v.withoutTwins(ctx, o, names, twins)
 	return names
+}
+
+// withoutTwins takes those twins out of the names that are as here on the remote: nanoseconds alone
+// are no difference to be told, and a file that is equal is not sent to a peer, whose next version
+// may come here before rsync reads the file.
+func (v *versions) withoutTwins(ctx context.Context, o *outcome.Outcome, names map[verdict][]string, twins map[string]bool) {
+	if len(twins) == 0 {
+		return
+	}
+	answer, ok := v.differ(ctx, o, slices.Sorted(maps.Keys(twins)), o.Flight.Caps.Grain, true)
+	if !ok {
+		return
+	}
+	for which, equal := range map[verdict]func(transport.Change) bool{
+		differ: func(c transport.Change) bool { return !c.Sent },
+		send:   func(c transport.Change) bool { return c == transport.Change{} },
+		lift:   func(c transport.Change) bool { return c == transport.Change{} },
+	} {
+		names[which] = slices.DeleteFunc(names[which], func(path string) bool { return twins[path] && equal(answer[path]) })
+	}
 }
 
 // newerThere removes, from what a comparison has found, the files that -u keeps on the remote, for
