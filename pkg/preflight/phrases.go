@@ -97,13 +97,13 @@ var (
 	grainNano      = phrase{"times of files are kept to the nanosecond", "文件时间精确到纳秒"}.of()
 	grainSecond    = phrase{"times of files are kept to the second: sersync compares by that", "文件时间只精确到秒：sersync 按秒比较"}.of()
 	grainTwo       = phrase{"times of files are kept to two seconds (FAT): sersync compares by that", "文件时间只精确到两秒（FAT）：sersync 按此比较"}.of()
-	grainNot       = phrase{"the time that was set on the probe is not kept: files are sent again at each full sync", "设置的文件时间没有保留：每次完整同步都会重新发送"}.of()
+	grainNot       = phrase{"the time that was set on the probe is not kept: files are sent again at each full sync", "为探测文件设置的时间没有保留：每次全量同步都会重新发送文件"}.of()
 	grainNotSent   = phrase{"params= holds no -t, so that times of files are not sent", "params= 中没有 -t，不传送文件时间"}.of()
 	allowTimes     = phrase{"let the user of the module own its files, or put them on a file system that keeps times", "让该模块的用户拥有文件，或使用能保存时间的文件系统"}.of()
 	versionsCan    = phrase{"old versions can be kept in %s", "旧版本可以保存到 %s"}
 	versionsLater  = phrase{"%s does not exist yet; the run that keeps the first old version makes it", "%s 尚不存在，首次保存旧版本时会建立"}
 	versionsUnseen = phrase{"not tried: the module is write only, and shows no %s", "未检测：该模块只写，无法查看 %s"}
-	optionsTaken   = phrase{"the remote accepts all options", "所有选项都可用"}.of()
+	optionsTaken   = phrase{"the remote accepts all options", "远端接受所有选项"}.of()
 	optionsWithout = phrase{"options that the remote's rsync does not accept are not used: %s", "远端 rsync 不支持的选项改用其他方式：%s"}
 	installSSH     = phrase{"install ssh on this host", "在本机安装 ssh"}.of()
 )
@@ -113,7 +113,7 @@ var (
 	correctURL    = phrase{"correct url= of <stream>, or let this host resolve the name", "更正 <stream> 的 url=，或让本机能解析该名称"}.of()
 	startHub      = phrase{"start sersync-hub there, or correct url= of <stream>", "在该处启动 sersync-hub，或更正 <stream> 的 url="}.of()
 	hubOther      = phrase{"%s is no NATS server, it says %q", "%s 不是 NATS 服务器，它返回 %q"}
-	tlsNone       = phrase{"none: whoever controls a network on the way can read what is published", "未使用：途中的任何人都能读到发布的内容"}.of()
+	tlsNone       = phrase{"none: whoever controls a network on the way can read what is published", "未使用：控制途中网络的人能读到发布的内容"}.of()
 	tlsUntil      = phrase{"%s, the hub's certificate ends on %s", "%s，hub 的证书到期日 %s"}
 	hubTakesKey   = phrase{"the hub accepts the key in %s", "hub 接受 %s 中的密钥"}
 	streamThere   = phrase{"the stream exists and fits; messages: %d", "流已存在且符合要求；消息数：%d"}

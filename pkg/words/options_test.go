@@ -81,7 +81,7 @@ func optionText(e ast.Expr) string {
 func TestOptionsInChinese(t *testing.T) {
 	for english, want := range map[string]string{
 		"did you mean --archive?": "是否想写 --archive？",
-		"/d/log lies in the watch root, so that writing it is a change to sync, without end": "/d/log 位于被监控目录之内，写入它本身就是需要同步的变更，会没完没了",
+		"/d/log lies in the watch root, so that writing it is a change to sync, without end": "/d/log 位于被监控目录之内，写入它本身就是需要同步的变更，会无休止地循环",
 		"-e needs a value": "-e 需要一个值",
 		"with one dash each letter is an option of its own, which is not --delete": "只有一个短横线时，每个字母各是一个选项，与 --delete 不同",
 	} {

@@ -153,7 +153,7 @@ const table = new Map(Object.entries({
   "rsync-3-4-newer": ["rsync 3.4 or newer, or with its security patches", "rsync 3.4 或更新，或带有其安全补丁的版本"],
   "rsync-says-not-everything": ["rsync says that not everything was transferred, but not what is missing", "rsync 报告并非全部传输成功，但没有说明是哪些"],
   "rsync-complained": ["rsync complained", "rsync 报告了问题"],
-  "copies-not-told": ["the remote does not say what it has of some files", "远端没有说明它是否有其中一些文件"],
+  "copies-not-told": ["the remote does not say what it has of some files", "对于其中一些文件，远端没有说明自己有什么"],
   "see-rsync-log-remote": ["see the rsync log of the remote; exclude the path until it is clear", "查看远端的 rsync 日志；在查明之前请先排除该路径"],
   "directory-above-gone": ["a directory above it has gone on {host}: see who removes it there", "{host} 上它的上级目录已消失：请查明那里是谁删除了它"],
   "directory-in-the-way": ["a directory stands in the way on {host} and <delete start=\"false\"/> forbids removing it", "{host} 上有同名目录挡住，而 <delete start=\"false\"/> 不允许删除它"],

@@ -37,7 +37,7 @@ func TestTwoHundredLanes(t *testing.T) {
 		t.Errorf("the filter shows %d lanes", n)
 	}
 	v.filter("nothing")
-	v.see("#no-lanes:not([hidden])", "No lane is like this")
+	v.see("#no-lanes:not([hidden])", "No lane matches")
 	v.filter("")
 	v.run(chromedp.Click(`.kind[data-kind="failing"]`))
 	v.see(`.kind[data-kind="failing"][aria-pressed="true"]`, "Failing")

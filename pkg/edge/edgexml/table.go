@@ -27,7 +27,7 @@ var yesNo = []string{"true", "false"}
 // confxml.xml.
 var elements = []element{
 	{path: "edge", attributes: []attribute{
-		{name: "name", required: true, en: "The name under which this edge reports, and which other edges write in `mirror`. Letters, digits, `-` and `_`.", zh: "本边缘节点的名称：报告以此为键，其他节点在 `mirror` 中引用它。可用字母、数字、`-` 和 `_`。"},
+		{name: "name", required: true, en: "The name under which this edge reports, and which other edges write in `mirror`. Letters, digits, `-` and `_`.", zh: "本边缘节点的名称：节点以此名称报告，其他节点在 `mirror` 中引用它。可用字母、数字、`-` 和 `_`。"},
 	}},
 	{path: "stream", attributes: []attribute{
 		{name: "url", required: true, en: "The hub or the NATS servers, for example `tls://hub:4222`; several are separated by commas.", zh: "hub 或 NATS 服务器的地址，例如 `tls://hub:4222`；多个地址用逗号分隔。"},
