@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"os/exec"
@@ -10,16 +11,17 @@ import (
 	"time"
 )
 
-// daemon is a server process in its own process group, listening on one port
-// of loopback or of an island.
+// daemon is a server process in its own process group, listening on one port.
 type daemon struct {
 	t    testing.TB
 	name string
 	port int
-	on   *Island          // nil: this host
-	make func() *exec.Cmd // a new command for each start
-	cmd  *exec.Cmd        // nil while stopped
-	done chan struct{}
+	on   *Island // nil: this host
+	// address is where it listens; empty: at that of on.
+	address string
+	make    func() *exec.Cmd // a new command for each start
+	cmd     *exec.Cmd        // nil while stopped
+	done    chan struct{}
 	// killed counts the processes of sessions that Stop has killed.
 	killed int
 }
@@ -72,8 +74,11 @@ func (d *daemon) ended() bool {
 	}
 }
 
+// at is the address where it listens.
+func (d *daemon) at() string { return cmp.Or(d.address, d.on.Address()) }
+
 func (d *daemon) accepts() bool {
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort(d.on.Address(), strconv.Itoa(d.port)), time.Second)
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(d.at(), strconv.Itoa(d.port)), time.Second)
 	if err != nil {
 		return false
 	}

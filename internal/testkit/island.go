@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 )
@@ -79,6 +80,18 @@ func (i *Island) Address() string {
 		return "127.0.0.1"
 	}
 	return i.address
+}
+
+// Near is the address of this host on the link.
+func (i *Island) Near() string { return i.near }
+
+// Program returns a program that runs binary on the island. Its process becomes that of
+// binary, so that signals to its process reach it.
+func (i *Island) Program(t testing.TB, binary string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), filepath.Base(binary))
+	WriteProgram(t, file, fmt.Sprintf("#!/bin/sh\nexec ip netns exec %s '%s' \"$@\"\n", i.name, binary))
+	return file
 }
 
 // inside makes a command run on the island.

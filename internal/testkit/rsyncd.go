@@ -37,6 +37,8 @@ type RsyncdConf struct {
 	Text string
 	// On is the host that it runs on; nil: this one.
 	On *Island
+	// Address is where it listens; empty: loopback, or that of the island.
+	Address string
 	// Program is the rsync that serves; empty: the one of this host.
 	Program string
 }
@@ -63,7 +65,7 @@ func Rsyncd(t testing.TB, conf RsyncdConf) *RsyncDaemon {
 	r.write(t, "secrets", secrets)
 	r.write(t, "motd", conf.Motd)
 	r.write(t, "rsyncd.conf", r.text(t, conf))
-	r.daemon = daemon{t: t, name: "rsync daemon", port: FreePort(t), on: conf.On, make: r.command}
+	r.daemon = daemon{t: t, name: "rsync daemon", port: FreePort(t), on: conf.On, address: conf.Address, make: r.command}
 	r.Start()
 	t.Cleanup(r.Stop)
 	return r
@@ -75,7 +77,7 @@ func (r *RsyncDaemon) write(t testing.TB, name, text string) {
 }
 
 func (r *RsyncDaemon) command() *exec.Cmd {
-	return exec.Command(r.program, "--daemon", "--no-detach", "--address="+r.on.Address(),
+	return exec.Command(r.program, "--daemon", "--no-detach", "--address="+r.at(),
 		fmt.Sprintf("--port=%d", r.port), "--config="+filepath.Join(r.Dir, "rsyncd.conf"))
 }
 

@@ -33,7 +33,8 @@ func edgeOf(e publish.Edge, all publish.Edges, now time.Time) status.Edge {
 		Name: e.Edge, Sequence: e.Sequence, Dirty: e.Dirty, Failures: e.Failures, Reason: e.Trouble, Remedy: e.Remedy, Heard: e.Heard,
 		Version: e.Version, State: status.EdgeInSync, Lag: status.Seconds(e.Lag * float64(time.Second)),
 	}
-	unknown := all.Epoch != "" && (e.Epoch != all.Epoch || e.Generation < all.Generation)
+	since, lacks := all.Lacks(e)
+	lag := now.Sub(since)
 	switch {
 	case e.Silent:
 		out.State = status.EdgeSilent
@@ -42,10 +43,10 @@ func edgeOf(e publish.Edge, all publish.Edges, now time.Time) status.Edge {
 		out.State = status.EdgeTroubled
 	case e.Bootstrapping:
 		out.State = status.EdgeComparing
-	case e.Dirty > 0 || e.Failures > 0 || unknown && now.Sub(all.Published) > reportGrace:
+	case e.Dirty > 0 || e.Failures > 0 || lacks && lag > reportGrace:
 		out.State = status.EdgeBehind
-		if unknown {
-			out.Lag = max(out.Lag, status.Seconds(now.Sub(all.Published)))
+		if lacks {
+			out.Lag = max(out.Lag, status.Seconds(lag))
 		}
 	}
 	return out

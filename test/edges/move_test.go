@@ -172,7 +172,7 @@ func (p *programs) follow(name, config string) {
 	}) {
 		p.Errorf("%s:\n%s", name, out)
 	}
-	p.edges[name] = p.spawn("sersync-edge", "-o", dir+"/edge.xml")
+	p.edges[name] = p.spawn(testkit.Program(p.T, "sersync-edge"), "-o", dir+"/edge.xml")
 }
 
 // edgeInSync waits until an edge says that it is in sync.

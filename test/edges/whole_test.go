@@ -22,6 +22,7 @@ import (
 type programs struct {
 	*testing.T
 	base, source string
+	host         string // of the hub and the source, as edges reach it
 	port         int
 	metrics      int
 	hub          *child
@@ -33,16 +34,16 @@ type programs struct {
 }
 
 // spawn starts a program that ends with this process.
-func (p *programs) spawn(name string, args ...string) *child {
+func (p *programs) spawn(program string, args ...string) *child {
 	p.Helper()
-	c := spawn(p.T, exec.Command(testkit.Program(p.T, name), args...), name)
+	c := spawn(p.T, exec.Command(program, args...), filepath.Base(program))
 	p.Cleanup(func() { c.end(syscall.SIGKILL) })
 	return c
 }
 
 func (p *programs) startHub() {
 	p.Helper()
-	p.hub = p.spawn("sersync-hub", "--dir", p.base+"/hub", "--listen", fmt.Sprintf("127.0.0.1:%d", p.port), "--metrics", fmt.Sprintf("127.0.0.1:%d", p.metrics), "--max-store", "2000")
+	p.hub = p.spawn(testkit.Program(p.T, "sersync-hub"), "--dir", p.base+"/hub", "--listen", fmt.Sprintf("%s:%d", p.host, p.port), "--metrics", fmt.Sprintf("127.0.0.1:%d", p.metrics), "--max-store", "2000")
 	testkit.Eventually(p.T, patience, "the hub is healthy", func() bool {
 		_, ok := p.get(p.metrics, "/healthz")
 		return ok
@@ -107,18 +108,37 @@ func (p *programs) printed(name, dir string) string {
 
 func (p *programs) addEdge(name string) {
 	p.Helper()
+	p.addEdgeAs(name, testkit.Program(p.T, "sersync-edge"))
+}
+
+// addEdgeAs is addEdge with the program that is run.
+func (p *programs) addEdgeAs(name, program string) {
+	p.Helper()
+	p.prepareEdge(name)
+	p.edges[name] = p.spawn(program, "-o", p.base+"/"+name+"/edge.xml")
+}
+
+// prepareEdge makes all that an edge needs, and starts none.
+func (p *programs) prepareEdge(name string) {
+	p.Helper()
 	dir := p.base + "/" + name
 	address := p.printed(name, dir)
 	if err := os.MkdirAll(dir+"/tree", 0o755); err != nil {
 		p.Fatal(err)
 	}
 	p.write(dir+"/edge.xml", fmt.Sprintf(`<edge name="%s"><stream url="%s" creds="%s/key" ca="%s/ca.pem"/><state dir="%s/state"/><status socket="%s/socket"/>
-<tree name="www" dir="%s/tree"><upstream host="127.0.0.1" port="%d" module="tree"/></tree></edge>`,
-		name, address, dir, dir, dir, dir, dir, p.rsyncd.Port()), 0o644)
-	p.edges[name] = p.spawn("sersync-edge", "-o", dir+"/edge.xml")
+<tree name="www" dir="%s/tree"><upstream host="%s" port="%d" module="tree"/></tree></edge>`,
+		name, address, dir, dir, dir, dir, dir, p.host, p.rsyncd.Port()), 0o644)
 }
 
 func newPrograms(t *testing.T) *programs {
+	t.Helper()
+	return newProgramsAt(t, "127.0.0.1")
+}
+
+// newProgramsAt is newPrograms with the hub and the source's daemon at an address of this
+// host.
+func newProgramsAt(t *testing.T, host string) *programs {
 	t.Helper()
 	base, err := os.MkdirTemp("", "edges")
 	if err != nil {
@@ -126,11 +146,11 @@ func newPrograms(t *testing.T) *programs {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	testkit.OpenToAll(t, base)
-	p := &programs{T: t, base: base, source: base + "/source", port: testkit.FreePort(t), metrics: testkit.FreePort(t), page: testkit.FreePort(t), edges: map[string]*child{}}
+	p := &programs{T: t, base: base, source: base + "/source", host: host, port: testkit.FreePort(t), metrics: testkit.FreePort(t), page: testkit.FreePort(t), edges: map[string]*child{}}
 	if err := os.Mkdir(p.source, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "tree", Path: p.source, Options: []string{"read only = yes"}}}})
+	p.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Address: host, Modules: []testkit.Module{{Name: "tree", Path: p.source, Options: []string{"read only = yes"}}}})
 	p.startHub()
 	return p
 }
@@ -139,10 +159,16 @@ func newPrograms(t *testing.T) *programs {
 // besides.
 func (p *programs) startSource(remotes ...string) {
 	p.Helper()
-	set := testkit.Settings{Watch: p.source, Dir: p.base, Remotes: remotes, Streams: []string{fmt.Sprintf(`<stream name="www" url="nats://127.0.0.1:%d" creds="%s/hub/%s" ca="%s/hub/%s"/>`,
-		p.port, p.base, identity.SourceKey, p.base, identity.CA)}}
+	p.startSourceAs("", remotes...)
+}
+
+// startSourceAs is startSource with the program that is run; empty: sersync.
+func (p *programs) startSourceAs(program string, remotes ...string) {
+	p.Helper()
+	set := testkit.Settings{Watch: p.source, Dir: p.base, Remotes: remotes, Streams: []string{fmt.Sprintf(`<stream name="www" url="nats://%s:%d" creds="%s/hub/%s" ca="%s/hub/%s"/>`,
+		p.host, p.port, p.base, identity.SourceKey, p.base, identity.CA)}}
 	p.config = filepath.Join(p.base, "confxml.xml")
-	p.app = testkit.Start(p.T, testkit.Options{Config: set.XML(), Dir: p.base, File: p.config, Args: []string{"-o", p.config, "-r"}})
+	p.app = testkit.Start(p.T, testkit.Options{Config: set.XML(), Dir: p.base, File: p.config, Args: []string{"-o", p.config, "-r"}, Binary: program})
 }
 
 // sersync runs a command of the source.
@@ -194,7 +220,7 @@ func TestWhole(t *testing.T) {
 	p.equal("one")
 	p.tells("not yet on 1 of 2 edges: two", 1, "--where", p.source+"/d/small")
 	p.tells("two: behind", 0, "--status")
-	p.edges["two"] = p.spawn("sersync-edge", "-o", p.base+"/two/edge.xml")
+	p.edges["two"] = p.spawn(testkit.Program(t, "sersync-edge"), "-o", p.base+"/two/edge.xml")
 	p.equal("two")
 	p.tells("on all 2 edges", 0, "--where", p.source+"/d/small")
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,18 +24,12 @@ type Edge struct {
 // Edges are all edges that have reported about a tree.
 type Edges struct {
 	List []Edge // by name
-	// Epoch and Generation are those of the last message that the hub was sent, at
-	// Published; zero before the hub was reached.
-	Epoch      string
-	Generation uint64
-	Published  time.Time
-	Refused    uint64 // reports that could not be read
-}
+	// Epoch is that of the last message that the hub was sent; empty before the hub was
+	// reached.
+	Epoch   string
+	Refused uint64 // reports that could not be read
 
-// head is how far the source is.
-type head struct {
-	epoch      string
-	generation uint64
+	spans []span // messages of that epoch
 }
 
 // mostEdges bounds how many reports are kept, so that somebody who writes keys without end does not
@@ -45,8 +38,8 @@ const mostEdges = 20_000
 
 // edges follows the reports of a tree.
 type edges struct {
-	tree string
-	head atomic.Pointer[head]
+	tree     string
+	progress progress
 
 	mu      sync.Mutex
 	known   map[string]Edge
@@ -119,10 +112,7 @@ func (e *edges) snapshot(now time.Time) Edges {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	all := Edges{List: make([]Edge, 0, len(e.known)), Refused: e.refused}
-	if h := e.head.Load(); h != nil {
-		// A generation is the time of its message, unless several had one time.
-		all.Epoch, all.Generation, all.Published = h.epoch, h.generation, time.Unix(0, int64(h.generation))
-	}
+	all.Epoch, all.spans = e.progress.now()
 	for _, edge := range e.known {
 		edge.Silent = now.Sub(edge.Heard) > stream.Silent
 		all.List = append(all.List, edge)

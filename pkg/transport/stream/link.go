@@ -140,7 +140,7 @@ func (k *link) prepare(ctx context.Context) (*line, error) {
 	}
 	l.epoch, l.gen.last = c.epoch(), last
 	k.sent.began(last)
-	k.edges.head.Store(&head{stream.EpochText(l.epoch), last})
+	k.edges.progress.began(l.epoch, last)
 	if made || !began {
 		if err := k.begin(ctx, l, claims, c); err != nil {
 			return nil, err
@@ -187,7 +187,7 @@ func (l *line) publish(ctx context.Context, subject string, m change.Message) (a
 	}
 	l.gen.last = m.Generation
 	l.sent.published(m)
-	l.edges.head.Store(&head{stream.EpochText(l.epoch), m.Generation})
+	l.edges.progress.published(l.epoch, m.Generation)
 	return ack{future, subject}, nil
 }
 
