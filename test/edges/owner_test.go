@@ -44,7 +44,6 @@ func TestCommandsActAsTheOwnerOfTheHub(t *testing.T) {
 
 func actsAsOwner(t *testing.T, dir string) {
 	t.Helper()
-	const nobody = 65534
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,10 @@ type child struct {
 
 func spawn(t *testing.T, cmd *exec.Cmd, name string) *child {
 	t.Helper()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	cmd.Stderr = &lines{t: t, role: name}
 	c := &child{cmd, make(chan struct{})}
 	started := make(chan error, 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func (p *Puller) Pull(ctx context.Context, items []*backlog.Item) Result {
 		next := p.pullFrom(ctx, u, items)
 		next.Changed = append(res.Changed, next.Changed...)
 		res = next
-		if len(res.Failed) < len(items) || errors.Is(res.Err, ErrFull) || ctx.Err() != nil {
+		if len(res.Failed) < len(items) || errors.Is(res.Err, ErrFull) || errors.Is(res.Err, fs.ErrPermission) || ctx.Err() != nil {
 			break // another upstream would not help
 		}
 	}
@@ -85,6 +86,9 @@ func (p *Puller) pullFrom(ctx context.Context, u edgexml.Upstream, items []*back
 	defer root.Close()
 	if err := unix.Mkdirat(root.FD(), Directory, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 		res.Err = fmt.Errorf("fetch: make directory %s in %s: %w", Directory, p.Dir, err)
+		if errors.Is(err, fs.ErrPermission) {
+			res.Err = p.forbidden(res.Err)
+		}
 		return res
 	}
 	trees := items[0].Entry.State == change.Tree
@@ -112,18 +116,40 @@ func (p *Puller) pullFrom(ctx context.Context, u edgexml.Upstream, items []*back
 			res.Failed = unlike(root, items)
 		}
 	}
+	said := forbiddenHere(ended.Stderr)
 	switch {
 	case len(res.Failed) == 0:
 	case full.MatchString(ended.Stderr):
 		res.Err = fmt.Errorf("fetch into %s: %w", p.Dir, ErrFull)
+	case said != "":
+		res.Err = p.forbidden(fmt.Errorf("%s: %w", said, unix.EACCES))
 	default:
 		res.Err = problem(u, ended)
 	}
 	return res
 }
 
-// full matches what the receiving rsync says when the disk is full.
-var full = regexp.MustCompile(`(?m)^rsync: (\[(receiver|generator)\] )?[^[].*(No space left on device|Disk quota exceeded)`)
+// forbidden is a failure that is due to who may write where in the directory.
+func (p *Puller) forbidden(err error) error {
+	return trouble.From(err, fmt.Sprintf("something in the directory %s may not be written by the user of this edge", p.Dir), "let the user of this edge write there; the edge goes on by itself")
+}
+
+// full and denied match what the receiving rsync says when the disk is full, and when it may not
+// write.
+var (
+	full   = regexp.MustCompile(`(?m)^rsync: (\[(receiver|generator)\] )?[^[].*(No space left on device|Disk quota exceeded)`)
+	denied = regexp.MustCompile(`(?m)^rsync: (?:\[(?:receiver|generator)\] )?([^[].*): (?:Permission denied|Operation not permitted) \(\d+\)$`)
+)
+
+// forbiddenHere is the first thing that the receiving rsync may not do; "": it may do all.
+func forbiddenHere(stderr string) string {
+	for _, m := range denied.FindAllStringSubmatch(stderr, -1) {
+		if !strings.Contains(m[1], `" (in `) { // a daemon names the module of its own files
+			return m[1]
+		}
+	}
+	return ""
+}
 
 // names is the list for rsync's standard input.
 func names(items []*backlog.Item) []byte {

@@ -176,3 +176,23 @@ func TestNoUpstream(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// What the receiving rsync may not write is told from what the sending one may not read.
+func TestWhoMayNot(t *testing.T) {
+	for line, want := range map[string]string{
+		`rsync: [receiver] rename "/t/.sersync-edge.fetch/f.x" -> "d/f": Permission denied (13)`:            `rename "/t/.sersync-edge.fetch/f.x" -> "d/f"`,
+		`rsync: [generator] recv_generator: mkdir "/t/d/n" failed: Permission denied (13)`:                  `recv_generator: mkdir "/t/d/n" failed`,
+		`rsync: [generator] failed to set permissions on "/t/d/f": Operation not permitted (1)`:             `failed to set permissions on "/t/d/f"`,
+		`rsync: mkstemp "/t/.sersync-edge.fetch/.f.x" failed: Permission denied (13)`:                       `mkstemp "/t/.sersync-edge.fetch/.f.x" failed`,
+		`rsync: [sender] send_files failed to open "/d/f" (in tree): Permission denied (13)`:                "",
+		`rsync: send_files failed to open "/d/f" (in tree): Permission denied (13)`:                         "",
+		`rsync: [receiver] write failed on "/t/.sersync-edge.fetch/.f.x": No space left on device (28)`:     "",
+		`rsync: opendir "/d" (in tree) failed: Permission denied (13)`:                                      "",
+		`rsync: [sender] opendir "/d" (in tree) failed: Permission denied (13)`:                             "",
+		`rsync: [sender] send_files failed to open "/a: Permission denied (13)" (in tree): I/O failure (5)`: "",
+	} {
+		if said := forbiddenHere("rsync error: x\n" + line + "\nrsync error: y"); said != want {
+			t.Errorf("%s: %q", line, said)
+		}
+	}
+}

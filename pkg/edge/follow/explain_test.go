@@ -8,7 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sersync/sersync/pkg/change"
 	"github.com/sersync/sersync/pkg/edge/apply"
+	"github.com/sersync/sersync/pkg/edge/backlog"
 )
 
 // Whatever the directory or its disk refuses is told with what to do about it.
@@ -22,7 +24,7 @@ func TestWhatTheDirectoryRefusesHasARemedy(t *testing.T) {
 		apply.ErrHeld:  "<tree deletions>",
 		apply.ErrMount: "unmount what is mounted there",
 	} {
-		got := explain(fmt.Errorf("apply %q: %w", "a", &fs.PathError{Op: "open", Path: "a", Err: err}), "/srv/www")
+		got := explain(fmt.Errorf("apply %q: %w", "a", &fs.PathError{Op: "open", Path: "a", Err: err}), "/srv/www", &backlog.Item{Entry: change.Entry{Path: "a"}})
 		if got.Reason == "" || !strings.Contains(got.Remedy, want) || !strings.Contains(got.Detail, `"a"`) {
 			t.Errorf("%v: %+v", err, got)
 		}

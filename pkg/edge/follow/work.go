@@ -16,6 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/edge/backlog"
 	"github.com/sersync/sersync/pkg/edge/edgexml"
 	"github.com/sersync/sersync/pkg/edge/fetch"
+	"github.com/sersync/sersync/pkg/edge/place"
 	"github.com/sersync/sersync/pkg/edge/trouble"
 	"github.com/sersync/sersync/pkg/fstree"
 )
@@ -111,13 +112,29 @@ func (f *Follower) obstructed(i *backlog.Item) {
 // failed lets an item be tried again later.
 func (f *Follower) failed(i *backlog.Item, err error) {
 	i.Attempt++
-	f.figures.Failure = explain(err, f.opt.Tree.Dir)
-	f.repeat.Failed("apply", f.figures.Failure.Reason, "an entry cannot be applied", zap.String("path", i.Path()), zap.Error(err))
+	f.figures.Failure = explain(err, f.opt.Tree.Dir, i)
+	f.repeat.Failed("apply", f.figures.Failure.Reason, "an entry cannot be applied", zap.String("path", i.Path()), zap.Stringer("error", f.figures.Failure))
 	f.backlog.Return(i, time.Now().Add(retry.Next(i.Attempt)))
 }
 
+// denied says who would have to own what, where that is why paths cannot be changed.
+func denied(err error, dir string, items ...*backlog.Item) (trouble.Trouble, bool) {
+	if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
+		return trouble.Trouble{}, false
+	}
+	for _, i := range items {
+		if told, ok := errors.AsType[*trouble.Error](place.Denied(dir, i.Path())); ok {
+			return told.Trouble, true
+		}
+	}
+	return trouble.Trouble{}, false
+}
+
 // explain says why an entry cannot be applied, and what to do.
-func explain(err error, dir string) trouble.Trouble {
+func explain(err error, dir string, i *backlog.Item) trouble.Trouble {
+	if t, ok := denied(err, dir, i); ok {
+		return t
+	}
 	t := trouble.Trouble{Reason: "an entry cannot be applied", Detail: err.Error()}
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
@@ -194,8 +211,12 @@ func (f *Follower) land(l landing) {
 		failed = l.items
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		f.figures.Failure = trouble.Of(err, "not everything can be fetched", "see the log of this edge")
-		f.repeat.Failed("fetch", err.Error(), "not everything can be fetched", zap.Error(err))
+		why, ok := denied(err, f.opt.Tree.Dir, failed...)
+		if !ok {
+			why = trouble.Of(err, "not everything can be fetched", "see the log of this edge")
+		}
+		f.figures.Failure = why
+		f.repeat.Failed("fetch", why.String(), "not everything can be fetched", zap.Stringer("error", why))
 	} else if err == nil {
 		f.repeat.Recovered("fetch", "everything can be fetched again")
 	}

@@ -6,6 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -59,8 +63,8 @@ func take(dir string) (brake.Identity, error) {
 	case !st.IsDir():
 		return brake.Identity{}, trouble.New(fmt.Sprintf("%s is no directory", dir), "name a directory in <tree dir>")
 	}
-	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-		return brake.Identity{}, unwritable(dir, st, err)
+	if err := writable(dir, st); err != nil {
+		return brake.Identity{}, err
 	}
 	return brake.Take(dir)
 }
@@ -69,14 +73,64 @@ func missing(dir string) error {
 	return trouble.New(fmt.Sprintf("the directory %s does not exist", dir), "create or mount it; the edge goes on by itself")
 }
 
-func unwritable(dir string, st os.FileInfo, err error) error {
-	if errors.Is(err, unix.EROFS) {
+// writable tells whether this edge may write to a directory that was looked at.
+func writable(dir string, st os.FileInfo) error {
+	err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EROFS):
 		return trouble.New(fmt.Sprintf("the directory %s is on a file system that is mounted read-only", dir), "mount it with rw; the edge goes on by itself")
 	}
+	me := name(os.Geteuid())
 	return trouble.From(
-		err, fmt.Sprintf("this edge runs as user %d, which may not write to the directory %s of mode %04o", os.Geteuid(), dir, st.Mode().Perm()),
-		fmt.Sprintf("chown %d %s, or run the edge as the directory's owner", os.Geteuid(), dir),
+		err, fmt.Sprintf("this edge runs as user %s, which may not write to the directory %s of mode %04o", me, dir, st.Mode().Perm()),
+		fmt.Sprintf("chown %s %s, or run the edge as the directory's owner", me, dir),
 	)
+}
+
+// Denied says who would have to own what below an edge's directory, when the system has
+// refused to change a path there; nil: that is not why. It follows links, and so is for
+// people only.
+func Denied(dir, path string) error {
+	at := filepath.Join(dir, path)
+	parent := dir
+	if path != "" {
+		parent = filepath.Dir(at)
+	}
+	st, err := os.Stat(parent)
+	for err != nil && parent != dir {
+		parent = filepath.Dir(parent) // where it could not be made, or not be looked at
+		st, err = os.Stat(parent)
+	}
+	if err != nil {
+		return nil //nolint:nilerr // something else is wrong with it
+	}
+	if err := writable(parent, st); err != nil {
+		return err
+	}
+	st, err = os.Lstat(at)
+	if err != nil || os.Geteuid() == 0 {
+		return nil //nolint:nilerr // what is not there belongs to nobody
+	}
+	owner, known := st.Sys().(*syscall.Stat_t)
+	if !known || int(owner.Uid) == os.Geteuid() {
+		return nil
+	}
+	me := name(os.Geteuid())
+	return trouble.New(
+		fmt.Sprintf("this edge runs as user %s, and %s belongs to user %s", me, at, name(int(owner.Uid))),
+		fmt.Sprintf("chown %s %s; the edge goes on by itself", me, at),
+	)
+}
+
+// name is a user as people know it, or its number where it has no name.
+func name(uid int) string {
+	number := strconv.Itoa(uid)
+	if found, err := user.LookupId(number); err == nil {
+		return found.Username
+	}
+	return number
 }
 
 // Claim is the right of this edge to write to a directory. The kernel releases it when the process
