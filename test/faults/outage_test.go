@@ -122,7 +122,7 @@ func (s *site) release() {
 }
 
 func TestOutage(t *testing.T) {
-	for _, o := range testkit.Few(outages(), 3) {
+	for _, o := range testkit.Few(outages(), 2) {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)

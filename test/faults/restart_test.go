@@ -262,6 +262,9 @@ func TestStopOverSSH(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if sig == syscall.SIGTERM {
+				testkit.Long(t)
+			}
 			s := newScene(t)
 			sshd := testkit.Sshd(t)
 			s.set.Remotes = []string{fmt.Sprintf(`ip="127.0.0.1" name="%s" ssh="true"`, s.dst)}

@@ -41,6 +41,7 @@ type scene struct {
 	app           *testkit.Sersync
 	tree          *testkit.Tree
 	compare       testkit.Compare
+	mirrored      bool // by mirror
 }
 
 // newScene makes the surroundings; change adapts the settings, the program is
@@ -102,6 +103,22 @@ func (s *scene) mirror() {
 	testkit.Eventually(s.t, limit, "each lane's mirror run is done", func() bool {
 		return strings.Count(s.logged(), "full sync done") >= len(s.set.Remotes)
 	})
+	s.mirrored = true
+}
+
+// remembers tells whether each lane has its mirror run on disk. That takes as long as
+// the file system takes for a sync.
+func (s *scene) remembers() bool {
+	files, err := filepath.Glob(filepath.Join(s.set.State(), "lane-*.json"))
+	s.must(err)
+	n := 0
+	for _, file := range files {
+		state, err := os.ReadFile(file)
+		if err == nil && strings.Contains(string(state), `"mirror_done":true`) {
+			n++
+		}
+	}
+	return n >= len(s.set.Remotes)
 }
 
 // logs waits until the program has logged a text.
@@ -120,9 +137,13 @@ func (s *scene) logged() string {
 	return string(b)
 }
 
-// crash kills the program with -9; no child may outlive it.
+// crash kills the program with -9, when it has remembered a mirror run; no child may
+// outlive it.
 func (s *scene) crash() {
 	s.t.Helper()
+	if s.mirrored {
+		testkit.Eventually(s.t, limit, "the mirror run is remembered", s.remembers)
+	}
 	s.app.SignalProcess(syscall.SIGKILL)
 	s.app.Wait(10 * time.Second)
 	s.childless()

@@ -59,6 +59,9 @@ func TestWhatWasMovedCostsFewBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != "as 2.5.4" {
+				testkit.Long(t)
+			}
 			b := newBed(t, w)
 			if b.setup.Way.Target.Name != "m" {
 				b.dst += "/sub"

@@ -61,7 +61,7 @@ func TestDaemon(t *testing.T) {
 		{name: "incoming chmod", options: []string{"incoming chmod = Dug=rwx,Fug=rw"}, adapt: func(s *scene) { s.compare.Modes = false }},
 		{name: "open_noatime and charset", options: []string{"open noatime = yes", "reverse lookup = no"}},
 	}
-	for _, test := range testkit.Few(tests, 4) {
+	for _, test := range testkit.Few(tests, 3) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, "")

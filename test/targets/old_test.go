@@ -17,14 +17,18 @@ func TestOldReceiver(t *testing.T) {
 		real    *testkit.DebianRsync // nil: the rsync of this host
 		release *testkit.Release     // nil: it is what it is
 		status  []string
+		long    bool
 	}{
-		"3.0.9":           {nil, &testkit.Rsync309, []string{"rsync 3.0", "times compared by the second", "deletions by patterns"}},
-		"3.1.2":           {nil, &testkit.Rsync312, []string{"rsync 3.1.0 to 3.2.6", "times compared by the second"}},
-		"3.2.3":           {&testkit.Bullseye, nil, []string{"rsync 3.1.0 to 3.2.6"}},
-		"3.2.7-1+deb12u6": {&testkit.Bookworm, nil, []string{"deletions by patterns"}},
+		"3.0.9":           {nil, &testkit.Rsync309, []string{"rsync 3.0", "times compared by the second", "deletions by patterns"}, true},
+		"3.1.2":           {nil, &testkit.Rsync312, []string{"rsync 3.1.0 to 3.2.6", "times compared by the second"}, false},
+		"3.2.3":           {&testkit.Bullseye, nil, []string{"rsync 3.1.0 to 3.2.6"}, true},
+		"3.2.7-1+deb12u6": {&testkit.Bookworm, nil, []string{"deletions by patterns"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if c.long {
+				testkit.Long(t)
+			}
 			s := newScene(t, "")
 			conf := testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: s.dst}}}
 			if c.real != nil {
@@ -46,6 +50,7 @@ func TestOldReceiver(t *testing.T) {
 // know.
 func TestOldReceiverBehindSSH(t *testing.T) {
 	t.Parallel()
+	testkit.Long(t)
 	s := newSSH(t, "")
 	s.set.Params = "-artuz --rsync-path=" + testkit.Bookworm.Install(t)
 	s.oldWork([]string{"remote has rsync 3.2.7", "deletions by patterns"})

@@ -60,7 +60,7 @@ func TestParams(t *testing.T) {
 		{params: "-d", without: []string{"links"}},
 		{params: "-a --log-file=$HOME/log-of-rsync"},
 	}
-	for _, test := range testkit.Few(tests, 6) {
+	for _, test := range testkit.Few(tests, 4) {
 		t.Run(test.params, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, test.params)

@@ -51,7 +51,7 @@ func TestVersionsCannotBeKept(t *testing.T) {
 		{"a daemon and a directory that is read-only", daemon, owned(nobody, 0o555), daemonsRemedy},
 		{"a daemon and a file", daemon, func(s *scene, path string) { s.must(os.WriteFile(path, nil, 0o644)) }, daemonsRemedy},
 		{"ssh and a file", ssh, func(s *scene, path string) { s.must(os.WriteFile(path, nil, 0o644)) }, sshRemedy},
-	}, 2) {
+	}, 1) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := c.remote(t)
