@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Rule is what holds for one kind of work. The zero value allows everything.
+// Rule is what applies to one kind of work. The zero value allows everything.
 type Rule struct {
-	Wait    bool // it is not begun, and ends where it has been begun
+	Wait    bool // it is not begun, and is ended where it has begun
 	BWLimit int  // KiB per second that it may send; 0: no limit. Without effect with Wait
 }
 
@@ -92,8 +92,8 @@ func (s Schedule) Smallest() (size int64) {
 	return size
 }
 
-// Change is the first moment after t from which on others of the hours hold than at t;
-// zero: it never comes.
+// Change is the first moment after t from which on other hours apply than at t; zero: it never
+// comes.
 func (s Schedule) Change(t time.Time) time.Time {
 	now := s.At(t)
 	// Nothing happens in a week that does not happen in the next one, unless the clocks

@@ -19,10 +19,9 @@ import (
 // StateRemedy is what a person does when no directory can hold the state.
 const StateRemedy = `name a directory that this user can write to in <state dir="...">`
 
-// StateDir is the first directory that can hold the state; empty when none can.
-// configured is what <state dir> says, empty without it. why says what is wrong
-// with the directory that is wanted, nil if that one is chosen. The error is for a
-// configured directory that others may write to.
+// StateDir is the first directory that can hold the state; empty when none can. configured is what
+// <state dir> says, empty without it. why says what is wrong with the preferred directory; it is
+// nil if that one is chosen. The error is for a configured directory that others may write to.
 func StateDir(configured string) (dir string, why, err error) {
 	wanted, others, err := lanestate.Dirs(configured)
 	if err != nil {
@@ -48,8 +47,7 @@ func Socket(stateDir, file, module string) string {
 	return filepath.Join(stateDir, "status-"+name(file, module)+".sock")
 }
 
-// Output is the file in which a daemon's output goes on when it lets go of its
-// caller's.
+// Output is the file to which a daemon writes once it has closed its caller's output.
 func Output(stateDir, file, module string) string {
 	return filepath.Join(stateDir, "output-"+name(file, module)+".log")
 }

@@ -61,8 +61,8 @@ func Way(s confxml.Stream) dial.Way {
 	return dial.Way{URL: s.URL, Creds: s.Creds, CA: s.CA, Client: "sersync " + s.Name}
 }
 
-// Publishing is what the publisher of a stream is told by the configuration. source is
-// the name of this program's state.
+// Publishing is what the configuration says for the publisher of a stream. source is the name of
+// this program's state.
 func Publishing(dir string, s confxml.Stream, source string) publish.Options {
 	host, _ := os.Hostname() // a claim without it is told apart by its directory
 	return publish.Options{

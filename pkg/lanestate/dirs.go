@@ -15,11 +15,10 @@ const (
 	rootRuntimeDir = "/run/sersync"
 )
 
-// Dirs are the directories in which state may be kept, all absolute. wanted
-// is the one that is configured, or without that /var/lib/sersync for root and
-// the user's state directory for others (XDG Base Directory Specification); it is
-// empty for a user without a home. others do not outlive the machine; they are for
-// when the wanted one cannot be written to.
+// Dirs are the directories in which state may be kept, all absolute. wanted is the one that is
+// configured, or without that /var/lib/sersync for root and the user's state directory for others
+// (XDG Base Directory Specification); it is empty for a user without a home. others do not survive
+// a reboot; they are used when the wanted one cannot be written to.
 func Dirs(configured string) (wanted string, others []string, err error) {
 	if configured != "" {
 		if wanted, err = filepath.Abs(configured); err != nil {

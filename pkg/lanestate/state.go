@@ -41,10 +41,10 @@ type State struct {
 	// MirrorDone: a mirror run that the user asked for has completed, so
 	// automatic full syncs and catch-ups may delete.
 	MirrorDone bool
-	// MirrorScope is what that run has left alone on the remote, one line each
-	// (package executor). nil: unknown.
+	// MirrorScope is what that run has left in place on the remote, one line each (package
+	// executor). nil: unknown.
 	MirrorScope []string
-	// RootIdentity is what the disaster brake remembers.
+	// RootIdentity is what the brake remembers.
 	RootIdentity brake.Identity
 	// Capabilities is what was learnt about the remote, by name.
 	Capabilities map[string]string
@@ -53,11 +53,11 @@ type State struct {
 	// Differences is what the remote is known to differ by although nothing of
 	// it is dirty.
 	Differences []Difference
-	// Moved is what may share files on the remote with its old place, which is to be
-	// deleted there.
+	// Moved lists what was moved here: on the remote its files may still be linked from the old
+	// place, which is to be deleted there.
 	Moved []Moved
-	// History is what the status shows of the lane's past, always as many bytes,
-	// in a file of its own. nil: none, or for Save as it was saved last.
+	// History is what the status shows of the lane's past. It has a fixed size and a file of its
+	// own. nil: there is none, or for Save: the saved one stays.
 	History []byte
 }
 

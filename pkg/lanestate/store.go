@@ -71,8 +71,8 @@ func (s *Store) historyPath(lane string) string {
 // maxHistory is far above any history, in bytes.
 const maxHistory = 256 << 10
 
-// loadHistory reads a lane's history; nil when there is none that can be used. Its
-// key stands before it.
+// loadHistory reads a lane's history; nil when there is none that can be used. The file begins with
+// the lane's key.
 func (s *Store) loadHistory(lane string) []byte {
 	data, err := safefile.ReadTrusted(s.historyPath(lane), maxHistory)
 	history, ours := bytes.CutPrefix(data, historyHead(lane))
@@ -175,9 +175,9 @@ func checkClock(state State, now Clock, path string) (State, error) {
 	return state, &Error{Path: path, Kind: kind, Detail: detail}
 }
 
-// Save replaces the lane's state file; after a power loss the old one or the
-// new one is there, whole. It sets Version and Saved itself and syncs file and
-// directory, so callers pace themselves.
+// Save replaces the lane's state file; after a power loss the old one or the new one is there,
+// whole. It sets Version and Saved itself, and syncs file and directory, so callers should not call
+// it too often.
 func (s *Store) Save(state State) error {
 	if state.Lane == "" {
 		return errors.New("save state: the lane has no key")

@@ -1,14 +1,14 @@
-// Package ledger remembers which version of each file a lane has sent last, over
-// restarts. -u keeps what is newer on the remote; where that is what this host
-// has put there itself, it may be replaced by an older file.
+// Package ledger remembers which version of each file a lane has sent last, over restarts. With -u
+// a file that is newer on the remote is kept; where this host has sent that version itself, an
+// older file may replace it.
 //
 // The file of a ledger is a row of entries of 16 bytes: the hash of a path and the
 // hash of a version of it. Entries are appended, and the last one of a path counts. It
 // is read only when a question is asked, which is rare, so that nothing is kept
 // in memory. Its size is bounded by the number of files, and by maxEntries.
 //
-// A lost or damaged entry does no harm: what is newer on the remote then stays,
-// and is told. So nothing here is synced to the disk.
+// A lost or damaged entry does no harm: the newer file on the remote then stays, and the status
+// says so. So nothing here is synced to the disk.
 package ledger
 
 import (
@@ -28,10 +28,10 @@ import (
 const (
 	entrySize = 16
 	fileMode  = 0o600
-	// maxEntries is from when on the oldest half is forgotten (64 MB).
+	// maxEntries is the number of entries from which on the oldest half is forgotten (64 MB).
 	maxEntries = 4 << 20
-	// slack is how many entries may be superfluous at least before the file is
-	// written anew (1 MB).
+	// slack is how many superfluous entries there have to be at least before the file is written
+	// anew (1 MB).
 	slack = 64 << 10
 )
 
@@ -106,9 +106,8 @@ func (l *Ledger) appendLocked(b []byte) error {
 	return l.compactLocked(int(size / entrySize))
 }
 
-// appendWhole appends entries and returns the size of the file then. What a
-// crash, or a full disk, has left of an entry is filled up, so that those behind
-// it are found.
+// appendWhole appends entries and returns the new size of the file. If a crash or a full disk has
+// left a part of an entry at the end, it is padded first, so that the entries after it are found.
 func appendWhole(f *os.File, b []byte) (size int64, err error) {
 	st, err := f.Stat()
 	if err != nil {
@@ -151,7 +150,7 @@ func (l *Ledger) compactLocked(entries int) error {
 	return nil
 }
 
-// Sent tells of each version whether it is what was sent last of its path.
+// Sent tells for each version whether it is the one that was sent last for its path.
 func (l *Ledger) Sent(versions []Version) ([]bool, error) {
 	sent := make([]bool, len(versions))
 	if len(versions) == 0 {

@@ -14,10 +14,10 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// finder tells plugins what no event names. A sync of a new directory carries
-// what it already held when its watch was placed; a plugin must be told of each
-// of these paths. So when a plugin hears of a new directory, the finder lists
-// it. (A directory that is moved here is one event, as in 2.5.4.)
+// finder tells plugins about paths for which there is no event. A sync of a new directory carries
+// what it already held when its watch was placed; a plugin must be told of each of these paths. So
+// when a plugin hears of a new directory, the finder lists it. (A directory that is moved here is
+// one event, as in 2.5.4.)
 type finder struct {
 	log  *zap.Logger
 	wake chan struct{} // capacity 1: a wish to look is enough
@@ -170,10 +170,10 @@ func (s *Set) tellFound(ctx context.Context, f find) error {
 	return errors.Join(err, unread)
 }
 
-// hasEvent tells whether an entry came or changed after the directory's watch
-// stood, so that there is an event of its own. A directory's ctime is that of
-// the last change in it: only its birth tells, where the file system knows it
-// (statx(2), Linux 4.11); elsewhere it is told of, once too often at worst.
+// hasEvent tells whether an entry came or changed after the directory's watch was set, so that it
+// has an event of its own. A directory's ctime is that of the last change in it, so only its time
+// of birth counts, where the file system knows it (statx(2), Linux 4.11). Elsewhere the plugin is
+// told of the directory, at worst twice.
 func (f find) hasEvent(dirfd int, name string, st *unix.Stat_t) bool {
 	watched := f.seen.Add(clockGrain)
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {

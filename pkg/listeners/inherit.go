@@ -6,9 +6,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// Inherit has each plugin go on with what the one of its name had not delivered,
-// with what waited at its gates, and with the directories that were to be listed for
-// it. successor is the root that stands for the localpath of a root before; nil: the
+// Inherit has each plugin go on where the earlier plugin of the same name has stopped: with what
+// that one had not delivered, what waited at its gates, and the directories that were to be listed
+// for it. successor is the root that stands for the localpath of a root before; nil: the
 // configuration has it no more. The set before must not run any more.
 func (s *Set) Inherit(before *Set, successor func(Root) Root) {
 	heirs := map[*listener]*listener{}
@@ -52,8 +52,7 @@ func (s *Set) Inherit(before *Set, successor func(Root) Root) {
 	}
 }
 
-// heir is the place of the plugin of that name that nothing has been given to yet;
-// -1: there is none.
+// heir is the index of a plugin with old's name that has not inherited yet; -1: there is none.
 func (s *Set) heir(old *listener, heirs map[*listener]*listener) int {
 	return slices.IndexFunc(s.list, func(x *listener) bool {
 		if x.name != old.name {

@@ -49,12 +49,12 @@ type Set struct {
 	list   []*listener
 	seq    *atomic.Uint64 // of the last event; it goes on over reloads
 	finder *finder
-	// leaving is set while a new configuration takes over: what is pending is for
-	// its plugins.
+	// leaving is set while a new configuration takes over: what is pending then goes to the plugins
+	// of the new one.
 	leaving atomic.Bool
 	roots   []Root
-	// gates hold the notices back, per root and plugin, until its lanes have
-	// settled them.
+	// gates hold notices back, one gate per root and plugin, until the root's lanes have settled
+	// them.
 	gates map[Root][]*announce.Gate
 }
 
@@ -73,7 +73,7 @@ type Options struct {
 // drainTime is how long plugins may go on delivering at the end.
 const drainTime = 3 * time.Second
 
-// fullNote: of so many notices that find no room at a gate, one is logged.
+// fullNote is how many notices that find no room at a gate make one line of the log.
 const fullNote = 10_000
 
 // New makes the plugins; nothing runs yet. The error is a *plugins.ConfigError, or
@@ -121,8 +121,8 @@ func (s *Set) add(ref confxml.PluginRef, o Options, deps plugins.Deps) error {
 // Watch is the own watch path of the first plugin; empty: it has none.
 func (s *Set) Watch() string { return s.list[0].watch }
 
-// Run runs the plugins until ctx has ended. They outlive ctx and the lanes, whose
-// end lanesEnd waits for, for a moment, to hand over what was synced last.
+// Run runs the plugins until ctx has ended. They outlive ctx, and for a moment the lanes, whose end
+// lanesEnd waits for, so that they also deliver what was synced last.
 func (s *Set) Run(ctx context.Context, lanesEnd func()) error {
 	if len(s.list) == 0 {
 		return nil

@@ -10,10 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A holder that ends says so by a second lock on the same file: a record lock
-// (fcntl(2), F_OFD_SETLK) on its first byte. It takes no disk, so that a state
-// directory that is full or hangs cannot keep it back, and the kernel takes it
-// away together with the first lock.
+// A holder that ends says so by a second lock on the same file: a record lock (fcntl(2),
+// F_OFD_SETLK) on its first byte. It needs no disk, so that it also works when the state directory
+// is full or hangs, and the kernel releases it together with the first lock.
 var endingByte = unix.Flock_t{Type: unix.F_RDLCK, Whence: io.SeekStart, Start: 0, Len: 1}
 
 // SayEnding tells whoever asks for the lock that it will be free soon. The lock
@@ -32,10 +31,10 @@ func holderEnds(f *os.File) bool {
 
 // Patience bounds how long Await waits.
 type Patience struct {
-	// Notice is for a holder that has not called SayEnding: the signal that ends
-	// it may have been sent a moment ago.
+	// Notice is the time for a holder that has not called SayEnding: the signal that ends it may
+	// have been sent a moment ago.
 	Notice time.Duration
-	// Ending is for one that has.
+	// Ending is the time for a holder that has called it.
 	Ending time.Duration
 }
 
@@ -43,9 +42,9 @@ type Patience struct {
 // wait for a lock can be neither bounded nor cancelled.
 const retryEvery = 20 * time.Millisecond
 
-// Await is Acquire, but a holder that is ending is waited for, for as long as p
-// and ctx allow; then its *HeldError comes back. waits is called once, when the
-// wait for a holder that is ending begins.
+// Await is Acquire, but it waits for a holder that is ending, for as long as p and ctx allow; after
+// that it returns the *HeldError. waits is called once, when the wait for a holder that is ending
+// begins.
 func Await(ctx context.Context, dir, key string, p Patience, waits func(*HeldError)) (*Lock, error) {
 	began := time.Now()
 	tick := time.NewTicker(retryEvery)

@@ -84,8 +84,8 @@ func (f *logFile) writeElsewhereLocked(entry []byte, why error) (int, error) {
 	return f.standard.Write(entry)
 }
 
-// makeRoomLocked leaves the file open, and rotates it first when n more bytes
-// would be too many.
+// makeRoomLocked makes sure that the file is open, and rotates it first when n more bytes would be
+// too many.
 func (f *logFile) makeRoomLocked(n int64) error {
 	if f.file == nil {
 		if err := f.openLocked(newFileMode); err != nil {
@@ -172,7 +172,7 @@ func (f *logFile) nameParts() (stem, ext string) {
 	return strings.TrimSuffix(name, ext) + "-", ext
 }
 
-// close lets go of the file; a later entry opens it again.
+// close closes the file; a later entry opens it again.
 func (f *logFile) close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

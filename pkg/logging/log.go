@@ -52,10 +52,9 @@ const fileRemedy = "name a file that this user can write in <log file>, or forma
 // Logger is where to log; it never changes.
 func (l *Log) Logger() *zap.Logger { return l.logger }
 
-// Apply changes level, form and place of the entries to come. A file stays
-// open no longer than that: who has moved it away gets a new one. What cannot
-// be used leaves the entries where they are, and the log says so. Errors are
-// ErrFormat and ErrLevel; then nothing has changed.
+// Apply changes level, form and place of the entries to come. It closes the log file, so that one
+// that was moved away is made anew. If the new place cannot be used, entries go where they went
+// before, and the log says so. Errors are ErrFormat and ErrLevel; then nothing has changed.
 func (l *Log) Apply(conf confxml.Log, debug bool) error {
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -92,8 +91,8 @@ func (l *Log) Apply(conf confxml.Log, debug bool) error {
 // ToStandard tells whether the entries go to standard error.
 func (l *Log) ToStandard() bool { return l.now.Load().standard }
 
-// StandardMoved chooses colours anew: standard error leads elsewhere than it did
-// at Open, from a terminal to a file perhaps.
+// StandardMoved decides about colours again: standard error may now be a file and not the terminal
+// that it was at Open.
 func (l *Log) StandardMoved() error {
 	l.applying.Lock()
 	defer l.applying.Unlock()
@@ -111,7 +110,7 @@ func (l *Log) StandardMoved() error {
 	return old.close()
 }
 
-// Close lets go of the file; call it after the last entry.
+// Close closes the file; call it after the last entry.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

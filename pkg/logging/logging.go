@@ -77,7 +77,7 @@ func open(conf confxml.Log, debug bool, standard *os.File) (*place, error) {
 	return p, nil
 }
 
-// close lets go of the file; a later entry would open it again.
+// close closes the file; a later entry would open it again.
 func (p *place) close() error {
 	if p.file == nil {
 		return nil

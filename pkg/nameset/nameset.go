@@ -14,8 +14,8 @@ var seed = maphash.MakeSeed()
 // Key stands for one path relative to a watch root. The zero Key is the root's.
 type Key uint64
 
-// Name stands for the name of one entry of a directory. Its lowest bit is never
-// set: who keeps many of them may use it.
+// Name stands for the name of one entry of a directory. Its lowest bit is never set, so that a
+// caller who keeps many of them may use that bit.
 type Name uint64
 
 // NameOf returns the hash of one component of a path.
@@ -47,12 +47,11 @@ func KeyOf(path string) Key {
 // whole tells a directory with all that is below it from the entry alone.
 const whole = Name(0x5bd1e9955bd1e995) // odd: no name has it
 
-// Set is a set of paths. The zero value and nil are empty and can be asked; only
-// a Set made by new or a composite literal takes paths in. It is not safe for
-// concurrent use.
+// Set is a set of paths. The zero value and nil are empty and can be asked; paths can only be added
+// to a Set made by new or a composite literal. It is not safe for concurrent use.
 type Set struct{ keys map[Key]struct{} }
 
-// Add takes one path in.
+// Add adds one path.
 func (s *Set) Add(k Key) {
 	if s.keys == nil {
 		s.keys = map[Key]struct{}{}
@@ -60,13 +59,13 @@ func (s *Set) Add(k Key) {
 	s.keys[k] = struct{}{}
 }
 
-// AddTree takes a directory in with everything that is below it.
+// AddTree adds a directory with everything that is below it.
 func (s *Set) AddTree(k Key) {
 	s.Add(k)
 	s.Add(k.Child(whole))
 }
 
-// Join takes in all that another set holds.
+// Join adds everything that another set holds.
 func (s *Set) Join(other *Set) {
 	if other == nil {
 		return
@@ -84,8 +83,8 @@ func (s *Set) Len() int {
 	return len(s.keys)
 }
 
-// Has tells whether the path is in the set, by itself or below a directory that
-// was taken in as a tree.
+// Has tells whether the path is in the set, by itself or below a directory that was added with
+// AddTree.
 func (s *Set) Has(path string) bool {
 	if s.Len() == 0 {
 		return false

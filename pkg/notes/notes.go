@@ -39,8 +39,7 @@ func (n *List) Begin(subject, reason, remedy string) {
 	}
 }
 
-// Refused shows a note about something that a person has asked for: he is answered
-// in the log each time.
+// Refused shows a note about something that a person has asked for: it is logged each time.
 func (n *List) Refused(subject string, err error, remedy string) {
 	n.show(subject, err.Error(), remedy)
 	n.log.Error(subject, zap.Error(err), zap.String("remedy", remedy))
@@ -84,8 +83,8 @@ func (n *List) All() (list []status.Note) {
 	return list
 }
 
-// Written returns what a writer of path tells the outcome of each write to; place is
-// how the configuration names another one.
+// Written returns the function to which a writer of path reports the outcome of each write; place
+// is the setting by which the configuration names another path.
 func (n *List) Written(subject, path, place string) func(error) {
 	return func(err error) {
 		if err == nil {

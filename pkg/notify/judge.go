@@ -13,7 +13,7 @@ import (
 
 // Rules say what is told, and when.
 type Rules struct {
-	// Level is the least level of a lane that is a trouble: status.Lagging or
+	// Level is the level from which on a lane counts as in trouble: status.Lagging or
 	// status.Failing.
 	Level status.Level
 	// After is how long a level has to stay before it is told.
@@ -40,8 +40,9 @@ type condition struct {
 	toldAt time.Time
 	// verified is the time of the last verification that was looked at.
 	verified time.Time
-	// atLeast is since when the level has been this one or a worse one, atMost this one
-	// or a better one; zero: it is not. A level stays while it stays in both.
+	// atLeast is, for each level, since when the lane has been at this level or a worse one, and
+	// atMost since when at this or a better one; zero: it is not. A lane stays at a level while it
+	// is in both.
 	atLeast, atMost [status.Failing + 1]time.Time
 }
 
@@ -94,7 +95,7 @@ type finding struct {
 	// the snapshot says.
 	level, real                              status.Level
 	text, reason, remedy, root, remote, lane string
-	// at once: an event of its own, which is neither waited for nor repeated.
+	// atOnce marks an event that is told without waiting for After, and not repeated.
 	atOnce bool
 }
 
@@ -208,7 +209,7 @@ func (j *Judge) message(f finding, s status.Snapshot, st Status, before status.L
 		m.Until = s.Now
 		m.Reason, m.Remedy = "", ""
 	case j.rules.Repeat > 0 && !f.atOnce:
-		// Late by the delays of one repetition, it still counts.
+		// The message still counts while a repetition is late.
 		m.Until = s.Now.Add(2*j.rules.Repeat + j.rules.After)
 	}
 	sum := sha256.Sum256(fmt.Append(nil, s.Host, "\x00", s.ConfigFile, "\x00", f.subject, "\x00", st, s.Now.UnixNano()))
@@ -216,7 +217,7 @@ func (j *Judge) message(f finding, s status.Snapshot, st Status, before status.L
 	return m
 }
 
-// note takes in the level of this moment.
+// note records the level of this moment.
 func (c *condition) note(level status.Level, now time.Time) {
 	keep := func(since *time.Time, holds bool) {
 		switch {
@@ -235,8 +236,8 @@ func (c *condition) note(level status.Level, now time.Time) {
 	}
 }
 
-// stable is the level that counts: what was told last, until it has been better or
-// worse for so long.
+// stable is the level that counts: the one that was told last, until the level has been better or
+// worse for the time after.
 func (c *condition) stable(after time.Duration, now time.Time) status.Level {
 	long := func(since time.Time) bool { return !since.IsZero() && now.Sub(since) >= after }
 	for l := status.Failing; l > c.told; l-- {

@@ -28,10 +28,10 @@ const (
 
 // Receiver brings messages to one place.
 type Receiver interface {
-	// Deliver brings one message over; it returns soon after ctx ends. An error that
-	// plugins.IsPermanent knows gives the message up. A *webhook.RejectedError is about
-	// the message, any other is an outage of the receiver. Errors hold no secrets. It is
-	// called by one goroutine at a time.
+	// Deliver delivers one message; it returns soon after ctx ends. After an error for which
+	// plugins.IsPermanent is true the message is given up. A *webhook.RejectedError is about the
+	// message, any other is an outage of the receiver. Errors hold no secrets. It is called by one
+	// goroutine at a time.
 	Deliver(ctx context.Context, m Message) error
 	// Close is called once, after the last Deliver.
 	Close()
@@ -178,7 +178,7 @@ func (n *Notifier) head(ctx context.Context) (int, Message, bool) {
 	}
 }
 
-// settle files the outcome of an attempt, and tells whether the message is done with.
+// settle records the outcome of an attempt, and tells whether the message is done with.
 func (n *Notifier) settle(i int, m Message, err error) (done bool) {
 	var rejected *webhook.RejectedError
 	now := time.Now()

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxQueue is from how many messages on those about one subject are replaced by the
-	// latest. So the queue is bounded by this and the number of subjects.
+	// maxQueue is the number of messages from which on only the latest about each subject is kept.
+	// So the queue is bounded by this and the number of subjects.
 	maxQueue = 200
 	// maxRejections is how often a message may be rejected before the one behind it is
 	// tried: if that one is taken, the first is given up.
@@ -62,8 +62,8 @@ func (q *queue) next() int {
 	return 0
 }
 
-// delivered takes the message at i away, and returns the one before it that was given up:
-// the receiver takes others and has rejected that one often enough.
+// delivered removes the message at i, and returns the one before it if that is given up, because
+// the receiver accepts others and has rejected that one often enough.
 func (q *queue) delivered(i int) (givenUp *Message) {
 	if i > 0 {
 		givenUp = &q.entries[0].Message

@@ -29,8 +29,8 @@ const (
 	jsonType    = "application/json"
 )
 
-// NewReceiver makes the receiver of a <notify>; relative file names begin at dir. It
-// reads files and connects to nothing. The problems keep it from working.
+// NewReceiver makes the receiver of a <notify>; relative file names begin at dir. It reads files
+// and connects to nothing. With any of the returned problems it does not work.
 func NewReceiver(conf confxml.Notify, file, dir string) (Receiver, []confxml.Problem) {
 	b := builder{file: file, dir: dir}
 	var r Receiver

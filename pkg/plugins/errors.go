@@ -27,7 +27,7 @@ func IsPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
-// retryAfterError carries the receiver's own wish for a pause.
+// retryAfterError carries the pause that a receiver has asked for.
 type retryAfterError struct {
 	err   error
 	delay time.Duration

@@ -105,8 +105,7 @@ type Limits struct {
 type Deps struct {
 	// Log is the program's logger; nil discards.
 	Log *zap.Logger
-	// Warn takes what is odd about the configuration but does not matter; nil:
-	// it is logged.
+	// Warn is called for oddities of the configuration that do no harm; nil: they are logged.
 	Warn func(*ConfigError)
 	// File is the configuration file's name, for errors.
 	File string

@@ -8,9 +8,8 @@ import "strings"
 // a trailing slash does not count, and the one of watch stays as it is
 // written.
 //
-// In 2.5.4 the plugin's watch path silently replaced the one that is synced.
-// Here it only selects: an event above watch (its parent has gone or come) is
-// one about watch itself.
+// In 2.5.4 the plugin's watch path silently replaced the one that is synced. Here it only selects
+// events; an event above watch (a parent of it has gone or come) becomes one about watch itself.
 func Rebase(ev Event, watch string) (Event, bool) {
 	from, to := TrimRoot(ev.Root), TrimRoot(watch)
 	if from == to {

@@ -44,7 +44,7 @@ type Runner struct {
 	plugin Plugin      // immutable
 	limits Limits      // immutable
 	log    *zap.Logger // immutable
-	// troubles is of the log, and never called under mu: a log may go to a disk.
+	// troubles writes to the log, and is never called under mu: a log may be on a disk.
 	troubles *logging.Repeat
 
 	mu   sync.Mutex
@@ -55,7 +55,7 @@ type Runner struct {
 	queue    *queue
 	inFlight int // calls of Deliver
 	closed   bool
-	leaving  bool // what is pending at the end is for Take
+	leaving  bool // what is pending at the end is kept for Take
 	draining bool
 	drainRow int // failed attempts in a row since Drain began
 
@@ -108,8 +108,8 @@ func pause(failures int) time.Duration {
 	return backoff.Exponential{Min: firstDelay, Max: maxDelay}.Next(failures)
 }
 
-// Add takes an event. It never blocks on the receiver and never fails: what
-// does not fit is dropped, counted in Stats and logged.
+// Add queues an event. It never blocks on the receiver and never fails: an event that finds no room
+// is dropped, counted in Stats and logged.
 func (r *Runner) Add(ev Event) {
 	now := time.Now()
 	ev.Attempt = 0
@@ -263,7 +263,7 @@ func (r *Runner) next(ctx context.Context) []*item {
 	return nil
 }
 
-// armLocked has the workers woken at the given time or earlier.
+// armLocked sets the timer that wakes the workers to the given time or earlier.
 func (r *Runner) armLocked(at, now time.Time) {
 	if !r.wakeAt.IsZero() && !at.Before(r.wakeAt) {
 		return

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// settle files the outcome of one call of Deliver.
+// settle records the outcome of one call of Deliver.
 func (r *Runner) settle(ctx context.Context, batch []*item, n int, err error) {
 	now := time.Now()
 	r.mu.Lock()
@@ -52,7 +52,7 @@ func (r *Runner) succeedLocked(n int, now time.Time) func() {
 	}
 }
 
-// failLocked files a failed attempt and returns what there is to log.
+// failLocked records a failed attempt and returns what there is to log.
 func (r *Runner) failLocked(ctx context.Context, it *item, err error, now time.Time) func() {
 	if ctx.Err() != nil {
 		r.queue.giveBack([]*item{it})

@@ -20,8 +20,8 @@ func (t *trial) ended(a answer, topic Topic) {
 	t.judged(a.Result, topic)
 }
 
-// judged says why a run has failed. topic is what was being tried; the reason may be about an earlier one. It is always
-// false.
+// judged adds the step that says why a run has failed. topic is what was being tried; the reason may be about an
+// earlier one. It always returns false.
 func (t *trial) judged(r transport.Result, topic Topic) bool {
 	reason, detail, remedy := r.Reason, r.Detail, r.Remedy
 	if m := seenBy.FindStringSubmatch(detail); m != nil {
@@ -56,7 +56,7 @@ func (t *trial) judged(r transport.Result, topic Topic) bool {
 // seenBy is the end of a daemon's refusal, with the address by which it knows this host.
 var seenBy = regexp.MustCompile(`access denied to \S+ from \S+ \(([0-9a-fA-F.:]+)\)$`)
 
-// exitUnsupported is rsync's exit status for an option that one side does not take.
+// exitUnsupported is rsync's exit status for an option that one side does not accept.
 const exitUnsupported = 4
 
 // complaint is what is wrong with the probe itself.
@@ -79,8 +79,8 @@ func (t *trial) fail(topic Topic, said, remedy Text, mend []Mend) {
 	t.lane.Steps = append(t.lane.Steps, Step{Topic: topic, Verdict: Wrong, Said: said, Remedy: remedy, Mend: mend})
 }
 
-// arrived says that what comes before a topic is in order, as far as nothing was said about it yet: a daemon looks up
-// the module first, then whether this host may have it, then who asks.
+// arrived adds steps that say that all topics before a topic are in order, as far as nothing was said about them yet:
+// a daemon looks up the module first, then whether this host may use it, then the user.
 func (t *trial) arrived(until Topic) {
 	say := func(topic Topic, said Text) {
 		if topic < until && !t.lane.told(topic) {

@@ -15,7 +15,8 @@ type cause struct {
 	mend  func(t rsync.Target, watch, seenAs string) []Mend
 }
 
-// causes are the reasons that package rsync finds; what is not here belongs to the step that was being tried.
+// causes are the reasons that package rsync finds; a reason that is not listed is about the step that was
+// being tried.
 var causes = map[string]cause{
 	"the remote has no such module":                                           {TopicModule, wholeModule},
 	"name= is a path, and the remote's daemon wants a module":                 {TopicModule, wholeModule},
@@ -94,7 +95,7 @@ func inModule(line string) func(rsync.Target, string, string) []Mend {
 	}
 }
 
-// wholeModule is a module that takes a mirror of the watch root.
+// wholeModule is a module into which the watch root can be mirrored.
 func wholeModule(t rsync.Target, watch, seenAs string) []Mend {
 	lines := []string{"path = " + watch, "read only = no", "uid = root", "gid = root"}
 	if seenAs != "" {

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Prefix begins and Suffix ends the names of probes. No sersync, and no 2.5.4, that watches the place sends a file that
-// appears there under such a name: one with a dot in front is sent where dotfiles is on, one with a tilde at its end
-// nowhere.
+// Prefix begins and Suffix ends the names of probes. A sersync or a 2.5.4 that watches the place sends no file of such
+// a name on: a name that begins with a dot is sent where dotfiles is on, but one that ends in a tilde is sent nowhere.
 const (
 	Prefix = ".sersync-probe-"
 	Suffix = "~"
@@ -23,7 +22,8 @@ type probe struct {
 	clock string // its time is the remote's own
 }
 
-// The times of the files. An odd second has no place on a file system that keeps every other one.
+// The times of the files. A file system that keeps times to two seconds (FAT) cannot keep an odd
+// second.
 var (
 	fineTime  = time.Unix(1_000_000_001, 123_456_789)
 	wholeTime = time.Unix(1_000_000_001, 0)

@@ -18,7 +18,7 @@ const (
 	runTime  = 10 * time.Second
 )
 
-// session runs rsync against one remote, and learns on the way what its rsync takes.
+// session runs rsync against one remote, and learns from the runs which options its rsync accepts.
 type session struct {
 	launcher *child.Launcher
 	program  string
@@ -33,7 +33,7 @@ type session struct {
 type answer struct {
 	transport.Result
 	late    bool // ended for taking too long
-	cut     bool // ended by whoever wants no more steps
+	cut     bool // ended because no more steps are wanted
 	deleted map[string]bool
 	seen    map[string]transport.Copy
 }

@@ -18,11 +18,11 @@ import (
 	publish "github.com/sersync/sersync/pkg/transport/stream"
 )
 
-// Site is what a configuration says, as far as it can be tried.
+// Site is the part of a configuration that can be tried.
 type Site struct {
 	Program  string   // rsync
 	Env      []string // of the rsyncs, with the password for daemons if there is one
-	Proxied  bool     // rsync takes a way of its own to daemons
+	Proxied  bool     // rsync connects to daemons in a way of its own (RSYNC_PROXY, RSYNC_CONNECT_PROG)
 	Delete   bool     // <delete> is on
 	Roots    []WatchRoot
 	Language Language // of the report
@@ -159,7 +159,7 @@ func (t *streamTrial) inTurn(ctx context.Context, turn chan struct{}) {
 	}
 }
 
-// turns bound what is tried at a time.
+// turns bound how many lanes are tried at a time.
 type turns struct {
 	all chan struct{}
 	at  map[string]chan struct{} // by address

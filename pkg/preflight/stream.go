@@ -29,7 +29,7 @@ type streamTrial struct {
 	lane  Lane
 }
 
-// all takes the steps until one ends it.
+// all tries step after step until one ends the trial.
 func (t *streamTrial) all(ctx context.Context) {
 	if !t.servers(ctx) {
 		return
@@ -116,7 +116,7 @@ func aboutConnecting(err error) Topic {
 	}
 }
 
-// fail adds the step that has ended it.
+// fail adds the step that has ended the trial.
 func (t *streamTrial) fail(topic Topic, err error) {
 	reason, remedy := publish.Explain(err)
 	t.lane.Steps = append(t.lane.Steps, Step{Topic: topic, Verdict: Wrong, Said: literal(reason), Remedy: literal(remedy), Detail: err.Error()})

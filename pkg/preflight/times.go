@@ -22,11 +22,12 @@ func grainOf(fine, whole transport.Copy) transport.Grain {
 
 func near(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Second }
 
-// slack is by how much two clocks may differ before it is said. The remote's time is known to the second only.
+// slack is by how much two clocks may differ before the report mentions it. The remote's time is known to the
+// second only.
 const slack = 2 * time.Second
 
-// ahead is how far the remote's clock is ahead, when it has given a file the time there, in whole seconds, between two
-// moments here. Within the uncertainty it is 0.
+// ahead is how far the remote's clock is ahead, where the remote has given a file its own time there, in whole
+// seconds, between the moments before and after of this host. Within the uncertainty it is 0.
 func ahead(there, before, after time.Time) time.Duration {
 	switch {
 	case there.Add(time.Second).Before(before.Add(-slack)):

@@ -91,7 +91,7 @@ func (s *Site) servers(found *Root, root WatchRoot, id fileID, procs processes) 
 	found.Steps = append(found.Steps, Step{Topic: TopicServed, Said: said})
 }
 
-// demand is what the trees need of the kernel, and what is there.
+// demand is what the trees need of the kernel's limits, and what is available.
 type demand struct {
 	directories int
 	counted     bool // false: there are more

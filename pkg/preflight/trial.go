@@ -23,7 +23,7 @@ type trial struct {
 	lane  Lane
 }
 
-// all takes the steps until one ends it.
+// all tries step after step until one ends the trial.
 func (t *trial) all(ctx context.Context) {
 	if !t.way(ctx) || !t.directory(ctx) {
 		return
@@ -77,7 +77,7 @@ func (t *trial) directory(ctx context.Context) bool {
 	return false
 }
 
-// notThere are the reasons of a look at a directory that is missing.
+// notThere are the reasons that a look at a missing directory gives.
 var notThere = [...]string{"the remote's directory does not exist", "the directory does not exist"}
 
 // deletion is a run that deletes the probes.
@@ -85,7 +85,7 @@ func (t *trial) deletion() rsync.Run {
 	return rsync.Run{Batch: transport.Batch{Kind: transport.Delete, MayDelete: true}}
 }
 
-// sending is a run that writes them, and takes no time of the remote's for newer.
+// sending is a run that writes the probes, whatever times their names have on the remote.
 func (t *trial) sending(verify bool) rsync.Run {
 	return rsync.Run{Batch: transport.Batch{Kind: transport.Send, Updating: transport.Updating{LiftUpdate: true}, Verify: verify}}
 }
@@ -117,7 +117,7 @@ func (t *trial) dry(ctx context.Context) {
 	t.options()
 }
 
-// write brings the probes over, looks at them, and deletes them whatever happens.
+// write sends the probes, looks at them, and deletes them whatever happens.
 func (t *trial) write(ctx context.Context) {
 	before := time.Now()
 	a := t.session.run(ctx, t.sending(false), t.full, t.probe.written())
@@ -184,7 +184,8 @@ func (t *trial) clock(ctx context.Context, look answer, before, after time.Time)
 	}
 }
 
-// decide repeats a run that changes nothing until it is known whether the remote takes an option that was doubted.
+// decide repeats a run that changes nothing until it is known whether the remote accepts an option that was
+// doubted.
 func (t *trial) decide(ctx context.Context) {
 	const options = 2
 	for range options {
@@ -224,8 +225,8 @@ func (t *trial) remove(ctx context.Context, sent bool) (unsure bool) {
 	return false
 }
 
-// excluded says that the remote's own configuration takes no name like that of a probe, which shows nothing about
-// others.
+// excluded adds the step that says that the remote's own configuration excludes names like that of a probe, which
+// shows nothing about other names.
 func (t *trial) excluded(a answer) bool {
 	if len(a.Unwanted) == 0 {
 		return false
@@ -235,7 +236,8 @@ func (t *trial) excluded(a answer) bool {
 	return true
 }
 
-// options says what the remote's rsync does not take. That it shows or deletes nothing was said before.
+// options adds a step about the options that the remote's rsync does not accept. An earlier step has
+// said so if it lists or deletes nothing.
 func (t *trial) options() {
 	caps := t.caps
 	caps.NoList, caps.NoDelete = false, false

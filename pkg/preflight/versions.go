@@ -7,8 +7,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// versions tries whether old versions can be kept where <backup> says. A directory that is not there is not made: in a
-// place that takes the probe the first run makes it.
+// versions tries whether old versions can be kept where <backup> says. A missing directory is not made: where the
+// probe can be written, the first run can make it.
 func (t *trial) versions(ctx context.Context) {
 	dir := t.given.Versions.Dir
 	if dir == "" {

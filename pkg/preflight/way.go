@@ -18,7 +18,8 @@ import (
 	"github.com/sersync/sersync/pkg/tunnel"
 )
 
-// way tries how the remote is reached, up to the rsync there; false: no further.
+// way tries each part of the way to the remote, up to the rsync there; false: the trial cannot go
+// on.
 func (t *trial) way(ctx context.Context) bool {
 	switch {
 	case t.given.Params.RemoteShell:
@@ -162,7 +163,7 @@ func (t *trial) ssh(ctx context.Context) bool {
 // sshFailed is ssh's own exit status: the program there was not run.
 const sshFailed = 255
 
-// loggedIn says what an ssh that has run something there has shown.
+// loggedIn adds the steps that are in order once ssh has run a command there.
 func (t *trial) loggedIn() {
 	host, port := t.given.Address()
 	login := host
@@ -176,7 +177,7 @@ func (t *trial) loggedIn() {
 	t.lane.say(TopicKey, Good, keyTaken.of(login))
 }
 
-// asClients is an error of the network in the words of rsync and ssh.
+// asClients puts a network error into the words of rsync and ssh.
 func asClients(err error) string {
 	var errno syscall.Errno
 	var timeout net.Error
@@ -191,7 +192,7 @@ func asClients(err error) string {
 	}
 }
 
-// plain is the cause of an error of the network.
+// plain is the cause of a network error.
 func plain(err error) string {
 	var errno syscall.Errno
 	var dns *net.DNSError

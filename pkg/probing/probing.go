@@ -3,8 +3,8 @@
 // takes three times the memory and more.
 package probing
 
-// Table is a hash table with linear probing. The zero value of S marks a free slot, so
-// that it is no element. The zero Table is empty. Not safe for concurrent use.
+// Table is a hash table with linear probing. The zero value of S marks a free slot, so it cannot be
+// an element. The zero Table is empty. Not safe for concurrent use.
 //
 // The table does not know what makes two elements one, nor their hashes: whoever calls
 // says so, the same way at every call.
@@ -19,8 +19,8 @@ const smallest = 4
 // Len is the number of elements.
 func (t *Table[S]) Len() int { return t.used }
 
-// Slots are the elements, and zero values among them. The caller may replace an element
-// by one with the same hash.
+// Slots are the elements, with zero values between them. The caller may replace an element by one
+// with the same hash.
 func (t *Table[S]) Slots() []S { return t.slots }
 
 // Get returns the element of a hash for which is says yes, or the zero value.
@@ -42,7 +42,7 @@ func (t *Table[S]) slot(hash uint64, is func(S) bool) int {
 	return i
 }
 
-// Put takes in s, whose hash is hash, in place of the element for which is says yes.
+// Put adds s, whose hash is hash, or replaces the element for which is says yes.
 func (t *Table[S]) Put(hash uint64, s S, is func(S) bool, hashOf func(S) uint64) {
 	if (t.used+1)*4 > len(t.slots)*3 {
 		t.resize(max(smallest, 2*len(t.slots)), hashOf)
@@ -69,7 +69,7 @@ func (t *Table[S]) resize(length int, hashOf func(S) uint64) {
 
 func never[S any](S) bool { return false }
 
-// Remove takes out the element of a hash for which is says yes, if there is one.
+// Remove removes the element of a hash for which is says yes, if there is one.
 func (t *Table[S]) Remove(hash uint64, is func(S) bool, hashOf func(S) uint64) {
 	if t.used == 0 {
 		return

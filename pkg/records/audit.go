@@ -20,7 +20,7 @@ type Deletions struct {
 
 	mu    sync.Mutex
 	queue []audit.Deletion
-	lost  int // found no place in the queue
+	lost  int // deletions that found no room in the queue
 }
 
 // NewDeletions makes the writer of the audit log; tell is that of NewWriter.
@@ -61,7 +61,7 @@ func (a *Deletions) write() error {
 	return nil
 }
 
-// Recent are the last deletions of a lane that the log holds, at most that many.
+// Recent are the last deletions of a lane in the log, at most most of them.
 func (a *Deletions) Recent(lane string, most int) ([]audit.Deletion, error) {
 	return a.to.Recent(lane, most)
 }

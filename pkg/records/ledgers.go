@@ -8,8 +8,7 @@ import (
 	"github.com/sersync/sersync/pkg/ledger"
 )
 
-// Ledgers writes down what the lanes have sent, beside them: no lane waits for a
-// disk.
+// Ledgers writes down what the lanes have sent; no lane waits for the disk.
 type Ledgers struct {
 	*Writer
 	dir string // of the state; empty: nothing is written

@@ -27,7 +27,7 @@ type Store interface {
 	Later(suffix string, than time.Time) (lanes []string)
 }
 
-// States saves what the lanes remember, beside them: no lane waits for a disk.
+// States saves what the lanes remember; no lane waits for the disk.
 type States struct {
 	*Writer
 	store Store
@@ -48,7 +48,7 @@ func NewStates(store Store, d *Disk, tell func(error), log *zap.Logger) *States 
 	return s
 }
 
-// Add has the state of a lane written from now on.
+// Add makes a lane's state one of those that are saved.
 func (s *States) Add(lane string, r Remember) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +121,7 @@ func (s *States) save() error {
 	return group.Wait()
 }
 
-// again has a lane that could not be saved go with the next write.
+// again has the next write save a lane that could not be saved.
 func (s *States) again(lane string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

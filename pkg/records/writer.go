@@ -9,17 +9,16 @@ import (
 // ErrSlow says that a write has not come back.
 var ErrSlow = errors.New("the file system does not answer")
 
-// Disk has one job at a time carried out on one file system. It outlives
-// the readings of the configuration: a job that hangs must not overtake a later one
-// when it goes on.
+// Disk carries out one job at a time on one file system. It stays the same over reloads, so that a
+// job that hung cannot overwrite what a later job has written.
 type Disk struct{ turn chan struct{} } // capacity 1, filled while a job runs
 
 // NewDisk is a file system on which no job runs.
 func NewDisk() *Disk { return &Disk{turn: make(chan struct{}, 1)} }
 
-// Do carries out job after those before it and returns when it is done. Where ctx
-// ends first it returns false, and job is not begun or goes on unwatched: a system
-// call that hangs has no other end. slow is called once when it takes long.
+// Do carries out job after the earlier ones and returns when it is done. If ctx ends first, Do
+// returns false, and job is either not begun or goes on by itself, because a system call that hangs
+// cannot be ended. slow is called once when it takes long.
 func (d *Disk) Do(ctx context.Context, job, slow func()) (done bool) {
 	late := time.NewTimer(slowDisk)
 	defer late.Stop()
@@ -45,14 +44,14 @@ func (d *Disk) Do(ctx context.Context, job, slow func()) (done bool) {
 }
 
 const (
-	// slowDisk is how long a write may take before that is told.
+	// slowDisk is how long a write may take before it is reported as slow.
 	slowDisk = 10 * time.Second
 	// LastWrites is how long a stop or a reload waits for the last writes.
 	LastWrites = 5 * time.Second
 )
 
-// Writer writes something down as soon as it is asked to and the write before
-// is done, so that what is asked for meanwhile goes together.
+// Writer writes something as soon as it is asked to and the write before is done; all requests that
+// come during a write share the next one.
 type Writer struct {
 	disk *Disk
 	wake chan struct{} // capacity 1

@@ -63,8 +63,8 @@ func (s Setting) Judge(given []Given) []Remark {
 	return all
 }
 
-// MayMove tells whether files may be removed here once they are sent: nothing must
-// carry the removal out on the remote, and no other remote must still want them.
+// MayMove tells whether files may be removed here once they are sent: the removal must not be
+// carried out on the remote, and no other remote may still need them.
 func (s Setting) MayMove() bool { return !s.Delete && s.Remotes <= 1 }
 
 // judge is the remark about one option.
@@ -142,7 +142,7 @@ func hasPatterns(all []Given) bool {
 	return false
 }
 
-// absolute is a file as rsync finds it, which runs in the watch root.
+// absolute is the file that rsync, which runs in the watch root, finds under a name.
 func (s Setting) absolute(name string) string {
 	if filepath.IsAbs(name) {
 		return name

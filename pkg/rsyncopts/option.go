@@ -23,7 +23,7 @@ const (
 	Passed Use = iota
 	// Output: left out, for it changes what rsync prints, which is read here.
 	Output
-	// Fixed: left out without a loss, for every run says it itself.
+	// Fixed: left out without a loss, because sersync sets it itself in every run.
 	Fixed
 	// Deletes: left out. <delete> says whether anything is deleted.
 	Deletes

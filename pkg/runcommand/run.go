@@ -123,7 +123,7 @@ func (e *StartError) Error() string { return "start command: " + e.err.Error() }
 func (e *StartError) Unwrap() error { return e.err }
 
 func (r *Runner) command(name string, args, env []string, stdin []byte) *exec.Cmd {
-	// supervise ends it: a context of os/exec would reach one process only.
+	// supervise ends the command: a context of os/exec would reach one process only.
 	cmd := exec.Command(name, args...) //nolint:gosec,noctx // the configured program
 	cmd.Dir = r.Dir
 	cmd.Env = env

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUntrusted is wrapped by every refusal that comes from who may write to a
-// file or a directory, or from what kind of file stands there.
+// ErrUntrusted is wrapped by every refusal whose cause is who may write to a file or a directory,
+// or what kind of file it is.
 var ErrUntrusted = errors.New("not trusted")
 
 // ErrTooLarge is wrapped by ReadTrusted when the file is longer than allowed.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Asker asks a person for what the command line has not said.
+// Asker asks a person for what is missing on the command line.
 type Asker struct {
 	In      *os.File
 	Out     io.Writer
@@ -41,12 +41,11 @@ func CheckDir(dir string) (string, error) {
 	return abs, nil
 }
 
-// Given is what the command line has said; empty: not.
+// Given is what the command line says; a field is empty where it says nothing.
 type Given struct{ Dir, Target, User, PasswordFile string }
 
-// Site is the site that given describes; what is missing is asked for, again and again
-// while the answer cannot be used. defaultFile is where the password goes without
-// another place.
+// Site is the site that given describes. It asks for what is missing, again while the answer cannot
+// be used. defaultFile is where the password goes if nobody names another file.
 func (a *Asker) Site(given Given, defaultFile string) (Site, error) {
 	var s Site
 	err := a.one(given.Dir, askDir.in(a.Chinese), func(text string) (err error) {
@@ -127,7 +126,8 @@ func (a *Asker) line(question string) (string, error) {
 	return strings.TrimSpace(text), nil
 }
 
-// Replace asks whether an existing file may be replaced, which is then kept as old.
+// Replace asks whether an existing file may be replaced; its old version is then kept under the
+// name old.
 func (a *Asker) Replace(file, old string) bool {
 	text, err := a.line(askReplace.in(a.Chinese, file, old))
 	return err == nil && (strings.EqualFold(text, "y") || strings.EqualFold(text, "yes"))

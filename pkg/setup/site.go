@@ -1,8 +1,7 @@
 // Package setup makes the first configuration of a site: a directory, a target and a user
 // become a confxml.xml, a password file, and what the other side needs.
 //
-// It decides and writes texts, and asks for what it was not told. Who calls it writes the
-// files.
+// It asks for what is missing, and makes the texts. The caller writes the files.
 package setup
 
 import (
@@ -94,8 +93,8 @@ func cutHost(text string) (host, name string, ok bool) {
 	return strings.Cut(text, ":")
 }
 
-// plain refuses what means something to a shell: 2.5.4 gave these values to one, and the
-// file still says the same to both.
+// plain refuses characters that mean something to a shell: 2.5.4 passes these values to one, and
+// the file has to mean the same to both programs.
 func plain(value string) error {
 	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune("\"'`$\\ ", r) }); i >= 0 || strings.HasPrefix(value, "-") {
 		return fmt.Errorf("%q holds what a shell would read; take another name, or write the file by hand", value)
@@ -103,7 +102,7 @@ func plain(value string) error {
 	return nil
 }
 
-// SetUser takes the user of the rsync daemon, or of ssh; empty: none.
+// SetUser sets the user of the rsync daemon, or of ssh; empty: none.
 func (s *Site) SetUser(user string) error {
 	if strings.ContainsAny(user, ":@/") {
 		return fmt.Errorf("%q is no user: it holds a colon, an @ or a slash", user)
@@ -115,7 +114,7 @@ func (s *Site) SetUser(user string) error {
 	return nil
 }
 
-// SetPasswordFile takes the place of the password.
+// SetPasswordFile sets the file of the password.
 func (s *Site) SetPasswordFile(path string) error {
 	abs, err := filepath.Abs(path)
 	if err == nil {
@@ -196,8 +195,8 @@ func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n", "&#10;", "\r", "&#13;", "\t", "&#9;").Replace(s)
 }
 
-// From is the address of this host as the other side sees it, where nothing stands in
-// between; empty: unknown. Nothing is sent.
+// From is the address of this host as the other side sees it if no NAT is between them; empty:
+// unknown. Nothing is sent.
 func (s *Site) From() string {
 	conn, err := net.Dial("udp", net.JoinHostPort(s.Host, "873")) //nolint:noctx // no packet is sent
 	if err != nil {

@@ -31,9 +31,9 @@ func (p phrase) in(chinese bool, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// OtherSide is what the other side needs, for people. password is that of the user;
-// empty: it is not known, and stands there as PASSWORD. from is the address of this host,
-// empty for unknown.
+// OtherSide is what the other side needs, for people. password is that of the user; empty: it is
+// not known, and the text has PASSWORD in its place. from is the address of this host, empty for
+// unknown.
 func (s *Site) OtherSide(chinese bool, password, from string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

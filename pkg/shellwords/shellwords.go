@@ -31,7 +31,7 @@ func Split(text string, env func(string) string) (words []string, err error) {
 	// number, and characters become bytes again.
 	words, err = shell.Fields(widen(text), func(name string) string {
 		if name == "IFS" || name == "PWD" && !strings.Contains(text, name) {
-			return "" // the splitter's own questions, which are not the text's
+			return "" // a variable that the splitter itself asks for, and not the text
 		}
 		return widen(env(narrow(name)))
 	})
@@ -41,11 +41,10 @@ func Split(text string, env func(string) string) (words []string, err error) {
 	return words, err
 }
 
-// Value reads a text that is a part of one word, such as a host. A text in which
-// nothing is special to a shell stays as it is, blanks included: 2.5.4 could not
-// use a value with blanks, so nobody relies on their ending it. A text with a quote
-// that has no second one, as in a directory called "c's", is no shell's either: it
-// stays as it is as well.
+// Value reads a text that is a part of one word, such as a host. A text in which nothing is special
+// to a shell stays as it is, blanks included: 2.5.4 could not use a value with blanks, so nobody
+// relies on their ending it. A text with an unmatched quote, as in a directory called "c's", stays
+// as it is, too.
 func Value(text string, env func(string) string) (string, error) {
 	if !strings.ContainsAny(text, special) {
 		return text, nil

@@ -9,7 +9,7 @@ type Verb string
 const (
 	Resync      Verb = "resync"       // full sync now
 	Verify      Verb = "verify"       // compare source and target, change nothing; see Lane.Verify
-	AcceptEmpty Verb = "accept-empty" // release the disaster brake
+	AcceptEmpty Verb = "accept-empty" // release the brake
 	Pause       Verb = "pause"        // start no run until Resume
 	Resume      Verb = "resume"
 	Reload      Verb = "reload" // read the configuration again; of no single lane

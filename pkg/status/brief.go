@@ -2,11 +2,11 @@ package status
 
 import "slices"
 
-// briefStep is how many buckets of a series are one of a brief one.
+// briefStep is how many buckets of a series make one bucket of a brief series.
 const briefStep = 4
 
-// Brief is the snapshot for a table of lanes: without recent entries and names of
-// paths, and with series in steps of twenty seconds. What is left out a Detail has.
+// Brief is the snapshot for a table of lanes: without recent entries and names of paths, and with
+// series in steps of twenty seconds. A Detail has what is left out here.
 func (s Snapshot) Brief() Snapshot {
 	s.Lanes = slices.Clone(s.Lanes)
 	for i := range s.Lanes {

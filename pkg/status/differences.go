@@ -166,8 +166,8 @@ func (d *Differences) List() []Difference {
 	return out
 }
 
-// Whole is List with all names that are known. A later process needs them: what
-// has no name cannot be found settled.
+// Whole is List with all names that are known. A later process needs them: without its name a
+// difference cannot be found settled.
 func (d *Differences) Whole() []Difference {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,7 +10,6 @@
 // Names are raw bytes in Go strings. Two renderings exist: JSON, which is exact
 // (see Snapshot.MarshalJSON), and Printable, which is safe on a terminal.
 //
-// Reasons and remedies never contain path names or secrets, because they are
-// shown to readers who may not see names; what rsync said literally belongs
-// into Detail.
+// Reasons and remedies never contain path names or secrets, because they are shown to readers who
+// may not see names; the literal text of rsync belongs into Detail.
 package status

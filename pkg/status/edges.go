@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// EdgeState is how an edge stands, as its last report tells.
+// EdgeState is the state of an edge, by its last report.
 type EdgeState string
 
 // The states of an edge, the worst first.
@@ -30,8 +30,8 @@ type Edge struct {
 	Name     string    `json:"name"`
 	State    EdgeState `json:"state"`
 	Sequence uint64    `json:"sequence"` // of the last message that is wholly applied
-	// Lag is for how long it has known something that it has not applied, and Dirty how
-	// many paths that are.
+	// Lag is for how long it has known a change that it has not applied, and Dirty how many paths
+	// that concerns.
 	Lag      Seconds   `json:"lag_seconds"`
 	Dirty    int64     `json:"dirty"`
 	Failures int64     `json:"failures"`         // paths that have failed and are tried again
@@ -95,7 +95,7 @@ func (e *Edges) redacted() *Edges {
 // edgesOnScreen is how many edges that are not in sync --status names.
 const edgesOnScreen = 10
 
-// edges tells how many edges are how, and which are not in sync.
+// edges writes how many edges are in each state, and which are not in sync.
 func (t *table) edges(e *Edges) {
 	if e == nil {
 		return

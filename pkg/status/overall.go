@@ -40,9 +40,9 @@ func (l Level) In(lang Lang) string {
 	return l.String()
 }
 
-// LagGrace is how long a change may be on its way before a lane counts as
-// lagging. A busy tree always has a few changes in flight; a check every
-// minute must not flap because of them. AtRest knows no grace.
+// LagGrace is how long a change may be on its way before a lane counts as lagging. A busy tree
+// always has a few changes in flight; a check every minute must not flap because of them. AtRest
+// allows no grace.
 const LagGrace = 2 * time.Second
 
 // AtRest is true when nothing is on its way and every root is watched: what
@@ -124,7 +124,8 @@ func (r Root) Verdict(lang Lang) (Level, string) {
 	return v.one(Printable(r.Path))
 }
 
-// one is the level of what was looked at, whose name is given, and the line about it.
+// one is the level of the one lane or root that the verdict has looked at, and the line about it;
+// name is what the line calls it.
 func (v *verdict) one(name string) (Level, string) {
 	if v.level == InSync {
 		return InSync, v.say("%s: %s", name, v.word(InSync.String()))

@@ -29,9 +29,8 @@ const (
 	DaySteps  = 144
 )
 
-// Chronicle counts what a lane did over the last hour and the last day. Its size
-// is fixed, and it goes over restarts: see AppendBinary. The zero value is empty.
-// It is safe for concurrent use.
+// Chronicle counts what a lane did over the last hour and the last day. Its size is fixed, and it
+// survives restarts: see AppendBinary. The zero value is empty. It is safe for concurrent use.
 type Chronicle struct {
 	mu      sync.Mutex
 	hour    [HourSteps]step
@@ -63,7 +62,7 @@ func at(steps []step, span time.Duration, now time.Time) *step {
 	return s
 }
 
-// record has f change the running steps.
+// record calls f to change the running steps.
 func (c *Chronicle) record(now time.Time, f func(*step)) {
 	if now.UnixNano() < 0 {
 		return

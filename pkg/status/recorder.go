@@ -8,8 +8,8 @@ import (
 // RecentEntries is how many transfers and how many failures a lane remembers.
 const RecentEntries = 20
 
-// Ring remembers the last entries that were added. It is safe for concurrent
-// use; its memory is taken with the first entry and never grows.
+// Ring remembers the last entries that were added. It is safe for concurrent use; it allocates its
+// memory with the first entry and never grows.
 type Ring[T any] struct {
 	mu    sync.Mutex
 	size  int
@@ -99,8 +99,7 @@ func (r *Recorder) Count(files int, bytes int64) {
 	r.bytes += uint64(max(0, bytes))
 }
 
-// Failure records one path or run that failed. Retries of the same trouble are
-// the caller's to thin out.
+// Failure records one path or run that failed. The caller thins out retries of the same trouble.
 func (r *Recorder) Failure(f Failure) {
 	r.history.Fail(f.Time, 1)
 	r.chronicle.Failed(f.Time)

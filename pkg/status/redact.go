@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// Redacted is the snapshot for readers who may not see path names: no
-// transfers, no names, no literal rsync or plugin messages, of the failures
-// the newest of each reason. Watch roots and destinations stay, they are what a
-// lane is called.
+// Redacted is the snapshot for readers who may not see path names: it has no transfers, no names,
+// no literal messages of rsync or plugins, and of the failures only the newest of each reason.
+// Watch roots and destinations stay, because they are the names of lanes.
 func (s Snapshot) Redacted() Snapshot {
 	s.Names = false
 	s.ConfigFile = ""
@@ -77,9 +76,9 @@ const unnamed = "rsync failed"
 // errnoTail is how rsync ends a complaint about a system call.
 var errnoTail = regexp.MustCompile(`^[A-Za-z][A-Za-z ]* \(\d+\)$`)
 
-// withoutNames keeps of a reason what holds no name. Our own reasons hold none,
-// but a reason may be a line of rsync, which puts names between double quotes,
-// behind a colon or, of rsync before 3.1, into parentheses.
+// withoutNames is a reason without the parts that may hold a name. Our own reasons hold none, but a
+// reason may be a line of rsync, which puts names between double quotes, behind a colon or, of
+// rsync before 3.1, into parentheses.
 func withoutNames(reason, path string) string {
 	first, last := strings.IndexByte(reason, '"'), strings.LastIndexByte(reason, '"')
 	switch {
@@ -99,8 +98,8 @@ func withoutNames(reason, path string) string {
 	return reason
 }
 
-// quotes is true when text contains the path or its last element; a name of
-// less than four bytes counts as a word only, it stands in every sentence.
+// quotes is true when text contains the path or its last element; a name of less than four bytes
+// counts only as a whole word, because every sentence contains such letters.
 func quotes(text, path string) bool {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	if len(base) >= 4 {

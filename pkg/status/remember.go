@@ -24,8 +24,8 @@ type recentEntries struct {
 // AppendBinary.
 func (r *Recorder) Changed() bool { return r.chronicle.Changed() }
 
-// AppendBinary appends RecorderBytes, from which a later process goes on: the last
-// hour and day, and of the recent entries the newest that fit.
+// AppendBinary appends RecorderBytes from which a later process goes on: the last hour and day, and
+// the newest of the recent entries, as many as fit.
 func (r *Recorder) AppendBinary(b []byte) ([]byte, error) {
 	b, err := r.chronicle.AppendBinary(b)
 	if err != nil {
@@ -60,8 +60,8 @@ func (r *Recorder) recent() ([]byte, error) {
 	}
 }
 
-// UnmarshalBinary takes over what AppendBinary wrote. It belongs before the first
-// record. After an error the recorder is empty.
+// UnmarshalBinary takes over what AppendBinary wrote. Call it before anything is recorded. After an
+// error the recorder is empty.
 func (r *Recorder) UnmarshalBinary(b []byte) error {
 	if len(b) != RecorderBytes {
 		return errChronicle

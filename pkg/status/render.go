@@ -156,8 +156,8 @@ func (t *table) root(r Root, lanes []Lane) {
 	}
 }
 
-// row ends with the number of the lane, its label in the metrics, and its id,
-// which the actions take.
+// row ends with the number of the lane, which is its label in the metrics, and with its id, by
+// which actions name it.
 func (t *table) row(number int, l Lane) []string {
 	lag, latency := "-", "-"
 	if d := l.Lag(t.now); d > 0 {
@@ -238,7 +238,7 @@ func (t *table) laneNotes(l Lane) {
 	}
 }
 
-// progress tells how far a full sync has come, of how many, and until when.
+// progress writes how many entries a full sync is done with, of how many, and when it will end.
 func (t *table) progress(p Progress) {
 	text := fmt.Sprintf("%s, %s", count(int(p.Done)), size(p.Bytes))
 	if p.Total > 0 {
@@ -250,8 +250,7 @@ func (t *table) progress(p Progress) {
 	t.line("    %s", text)
 }
 
-// verify tells what the last comparison has found; of what is left of that
-// difference tells.
+// verify writes what the last comparison has found; difference writes what still differs.
 func (t *table) verify(v Comparison) {
 	color, text := green, t.word("no difference")
 	switch {
@@ -268,7 +267,7 @@ func (t *table) verify(v Comparison) {
 	t.line("    %s %s: %s", t.word("verified"), t.ago(v.Time), t.paint(color, text))
 }
 
-// difference tells of one kind of known differences, and what helps.
+// difference writes one kind of known differences, and what helps.
 func (t *table) difference(d Difference) {
 	t.line("    %s, %s", t.paint(red, d.text(t.opts.Lang)), t.ago(d.Since))
 	for _, n := range d.Names {

@@ -6,8 +6,8 @@ import (
 	"github.com/sersync/sersync/pkg/words"
 )
 
-// Sentences are the codes of what an answer says in English, by the sentence. A
-// reader in another language goes by them: the sentences may be put otherwise.
+// Sentences are the codes of the English sentences in an answer, by the sentence. Programs and
+// translations should use the codes, because the wording of a sentence may change.
 type Sentences map[string]words.Said
 
 // In is a sentence of the answer in a language. What has no code stays as it is.

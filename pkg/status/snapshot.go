@@ -46,7 +46,7 @@ const (
 	RootStarting RootState = "starting" // watches are being added
 	RootWatched  RootState = "watched"  // every change is seen
 	RootGone     RootState = "gone"     // deleted, moved away or unmounted
-	RootBraked   RootState = "braked"   // disaster brake: no deletions until accepted
+	RootBraked   RootState = "braked"   // the brake holds: no deletions until accepted
 )
 
 // Root is one watched localpath.
@@ -59,8 +59,8 @@ type Root struct {
 	Chosen      string    `json:"chosen,omitempty"`  // why, where that was left to this program
 	Directories int       `json:"directories"`       // with inotify: watched directories
 	Since       time.Time `json:"since,omitzero"`    // start of State
-	// Undecided counts changes that are no lane's yet: created files at which
-	// nobody has looked, and written files whose other names are looked for.
+	// Undecided counts changes that no lane has yet: created files that have not been looked at,
+	// and written files whose other names are still being looked for.
 	Undecided int `json:"undecided"`
 	// Writing counts created files that a program still holds open for writing:
 	// they are sent after their close.
@@ -102,7 +102,7 @@ type Lane struct {
 	NextTry     time.Time `json:"next_try,omitzero"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	LastFailure time.Time `json:"last_failure,omitzero"`
-	// FullSyncSince is since when a full sync has been asked for that is not done.
+	// FullSyncSince is when the full sync was asked for that is not done yet.
 	FullSyncSince time.Time   `json:"full_sync_since,omitzero"`
 	Progress      *Progress   `json:"progress,omitempty"` // while State is full-sync
 	Verify        *Comparison `json:"verify,omitempty"`   // the last comparison; nil: none yet
@@ -115,8 +115,7 @@ type Lane struct {
 	Excluded int `json:"excluded,omitempty"`
 	// Release is the rsync of the remote, as far as it can be known.
 	Release string `json:"release,omitempty"`
-	// Without is what the remote's rsync does not take, and how it is done
-	// instead, one entry each.
+	// Without lists what the remote's rsync does not accept, each with what is done instead.
 	Without []string `json:"without,omitempty"`
 
 	// Edges are those of the lane's stream; nil: the lane goes to a remote.
@@ -171,8 +170,7 @@ type Progress struct {
 	Until time.Time `json:"until,omitzero"` // when it will have ended if it goes on like this
 }
 
-// Estimated is p with Until, as it looks at now; without, as long as nothing can
-// be said.
+// Estimated is p with Until, estimated at now; Until stays zero as long as nothing can be said.
 func (p Progress) Estimated(now time.Time) Progress {
 	p.Until = time.Time{}
 	elapsed := now.Sub(p.Since)
@@ -193,7 +191,7 @@ type Comparison struct {
 	Newer        int       `json:"newer"`           // files that -u leaves alone because they are newer on the target
 	OnlyOnTarget int       `json:"only_on_target"`  // entries that only the target has
 	Error        string    `json:"error,omitempty"` // why it could not be finished; may hold names
-	// Repair says that what was found is brought over, as far as the lane may.
+	// Repair says that the differences are being repaired, as far as the lane may.
 	Repair bool `json:"repair,omitempty"`
 	// Names are the first ComparisonNames of those that differ, NewerNames of those
 	// that are newer on the remote, Extras of those that only the remote has.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Verdict is what a remote has of one path, beside what stands here.
+// Verdict is what a remote has of one path, compared with what is here.
 type Verdict string
 
 // The verdicts over one path on one remote.
@@ -100,13 +100,13 @@ type PlaceEdges struct {
 	Known   int      `json:"known"`
 	Lacking int      `json:"lacking"`
 	Names   []string `json:"names,omitempty"` // the first that lack it
-	// Exact is false where the path was published so long ago that only the time
-	// before which it was is known: those that lack something may still have it.
+	// Exact is false where the path was published so long ago that its message is not remembered:
+	// then an edge that lacks older messages is counted as lacking the path, although it may have
+	// it.
 	Exact bool `json:"exact"`
 }
 
-// Settled tells that the remote has the path as it is here, and that nothing of
-// it is on its way.
+// Settled tells whether the remote has the path as it is here, and no change of it is on its way.
 func (p Place) Settled() bool {
 	return p.Verdict == Same && p.Waiting == nil && p.Below == 0 && !p.Writing
 }

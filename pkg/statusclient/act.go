@@ -13,7 +13,7 @@ import (
 // actFailed is the exit status of Act when something was refused.
 const actFailed = 1
 
-// done says what the program does now that it has taken an action.
+// done says what the program does once it has accepted an action.
 var done = map[status.Verb][2]string{
 	status.Resync:      {"full sync has begun; --wait returns when it is done", "已开始全量同步；--wait 在完成后返回"},
 	status.AcceptEmpty: {"accepted as it is now; what is missing is deleted on the remote", "按现状接受；缺少的内容将从远端删除"},
@@ -21,10 +21,9 @@ var done = map[status.Verb][2]string{
 	status.Resume:      {"sends again", "已恢复发送"},
 }
 
-// Act has the lanes that the words mean (see pick; none: every lane) do what
-// verb says, and writes one line for each: what it does now, or why not. It
-// returns the program's exit status. A lane that refuses does not hold up the
-// others.
+// Act asks the lanes that the words mean (see pick; none: every lane) for the action verb, and
+// writes one line for each: what it does now, or why not. It returns the program's exit status. A
+// lane that refuses does not hold up the others.
 func Act(ctx context.Context, c *Client, verb status.Verb, words []string, lang status.Lang, out, errOut io.Writer) int {
 	s, err := c.Status(ctx)
 	var lanes []numbered

@@ -13,8 +13,8 @@ func say(sentence string, lang status.Lang) string {
 	return words.Chinese(sentence)
 }
 
-// localize has the snapshot give its causes and remedies in the language of the
-// operator. What rsync said, and names, stay.
+// localize translates the causes and remedies of a snapshot into the language of the operator.
+// Messages of rsync and names stay as they are.
 func localize(s *status.Snapshot, lang status.Lang) {
 	if lang != status.Chinese {
 		return

@@ -32,8 +32,8 @@ var ErrNoConfig = errors.New("nobody to ask")
 // anything.
 var ErrForeign = errors.New("the socket belongs to another user")
 
-// answerTime is how long one answer may take, and questionTime one for which the
-// program asks its remotes.
+// answerTime is how long an answer may take, and questionTime an answer for which the program asks
+// its remotes.
 const (
 	answerTime   = 5 * time.Second
 	questionTime = 12 * time.Second

@@ -25,10 +25,10 @@ func (n numbered) String() string {
 	return fmt.Sprintf("lane %d, %s", n.number, status.Printable(n.lane.ID))
 }
 
-// pick is the lanes that the words of an operator mean, each once, in the order
-// of the table. A word is the number of a lane, its name, a watch root (all lanes
-// of it), or a part that only one name has; the empty word is every lane. The
-// error says what a word does not tell and lists the candidates.
+// pick is the lanes that the words of an operator mean, each once, in the order of the table. A
+// word is the number of a lane, its name, a watch root (all lanes of it), or a part that only one
+// name has; the empty word is every lane. The error says why a word means no lane, or not one
+// alone, and lists the candidates.
 func pick(lanes []status.Lane, words []string) ([]numbered, error) {
 	all := make([]numbered, len(lanes))
 	for i, l := range lanes {

@@ -25,19 +25,17 @@ type Options struct {
 	Err     io.Writer // what went wrong, one line
 }
 
-// poll is how often Wait asks; quiet is for how long it must find nothing on
-// its way, because a change that was made just before may still be in the
-// kernel's event queue.
+// poll is how often Wait asks; quiet is for how long nothing may be on its way before Wait ends,
+// because a change that was made a moment ago may still be in the kernel's event queue.
 const (
 	poll  = 250 * time.Millisecond
 	quiet = 500 * time.Millisecond
 )
 
-// Show prints the status and returns the exit status of the program: 0 in
-// sync, 1 lagging, 2 failing, 3 not running. A program that is there but does
-// not answer is failing. With Wait, 0 means that every change made before the
-// call is on every remote; it also ends when nothing is on its way any more
-// and a remote still differs, with the exit status that says so.
+// Show prints the status and returns the exit status of the program: 0 in sync, 1 lagging, 2
+// failing, 3 not running. A program that runs but does not answer is failing. With Wait, 0 means
+// that every change made before the call is on every remote. Wait also ends when no change is on
+// its way any more but a remote still differs; the exit status says so.
 func Show(ctx context.Context, opts Options) int {
 	c := New(opts.Socket)
 	var (
@@ -100,14 +98,13 @@ func explain(opts Options, err error) int {
 	return int(level)
 }
 
-// Explain is Show where it could not even be found out whom to ask, for the
-// reason err.
+// Explain is Show for the case that, because of err, the socket to ask is not known.
 func Explain(opts Options, err error) int {
 	return explain(opts, fmt.Errorf("%w: %w", ErrNoConfig, err))
 }
 
-// wait asks until nothing has been on its way for quiet without a run in
-// between. late is true when the time was over before.
+// wait asks until nothing has been on its way for quiet without a run in between. late is true when
+// the timeout has passed before that.
 func (c *Client) wait(ctx context.Context, timeout time.Duration) (answer []byte, late bool, err error) {
 	var deadline <-chan time.Time
 	if timeout > 0 {

@@ -21,9 +21,8 @@ const (
 	elsewhere  = 1 // also what complain returns: it could not be found out
 )
 
-// Where has the program ask the remotes for a path, which is taken from the working
-// directory when it is relative, and writes the answer, lane by lane. It returns the
-// program's exit status.
+// Where has the program ask the remotes for a path, which is below the working directory when it is
+// relative, and writes the answer, lane by lane. It returns the program's exit status.
 func Where(ctx context.Context, c *Client, path string, asJSON bool, lang status.Lang, out, errOut io.Writer) int {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -63,8 +62,7 @@ func phrase(lang status.Lang, english, chinese string) string {
 	return [...]string{english, chinese}[lang]
 }
 
-// whereText is the answer for people: a line for what stands here, and a few for
-// each lane.
+// whereText is the answer for people: a line for what is here, and a few for each lane.
 func whereText(found status.Whereabouts, lang status.Lang) string {
 	localizePlaces(found, lang)
 	var b strings.Builder
@@ -86,7 +84,7 @@ func whereText(found status.Whereabouts, lang status.Lang) string {
 	return b.String()
 }
 
-// localizePlaces has an answer give its causes and remedies in a language.
+// localizePlaces translates the causes and remedies of an answer.
 func localizePlaces(found status.Whereabouts, lang status.Lang) {
 	for i := range found.Places {
 		p := &found.Places[i]

@@ -128,7 +128,7 @@ func foreign(r *http.Request) bool {
 	return false
 }
 
-// guard lets through what may be answered at all.
+// guard passes on the requests that may be answered at all.
 func (a access) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		safeHeaders(w.Header())

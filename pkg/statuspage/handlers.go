@@ -61,8 +61,8 @@ func assets() map[string]asset {
 	return out
 }
 
-// cache shares one snapshot, and its JSON forms, among all requests of
-// CacheTime. The source is asked by one request, the others wait for it.
+// cache shares one snapshot, and its JSON forms, among all requests of CacheTime. One request asks
+// the source, the others wait for it.
 type cache struct {
 	source Source
 
@@ -82,7 +82,7 @@ func (c *cache) refreshLocked() {
 	c.at = time.Now()
 }
 
-// drop has the source asked again.
+// drop makes the next request ask the source again.
 func (c *cache) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,7 +190,8 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request, a access) {
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// act takes JSON only: a foreign page cannot send that without asking first.
+// act accepts JSON only: a page of another site cannot send that without asking the server first
+// (CORS).
 func (s *Server) act(w http.ResponseWriter, r *http.Request, v status.Verb) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		fail(w, http.StatusUnsupportedMediaType, "send application/json")
@@ -233,8 +234,8 @@ func reply(w http.ResponseWriter, code int, v map[string]string) {
 	_ = json.NewEncoder(w).Encode(v) // a client that is gone needs no answer
 }
 
-// clientLog takes what net/http says about broken clients: any local user can
-// cause that at will, so it is for debugging only.
+// clientLog logs what net/http says about broken clients, at debug level only, because any local
+// user can cause that at will.
 type clientLog struct{ log *zap.Logger }
 
 func (c clientLog) Write(p []byte) (int, error) {

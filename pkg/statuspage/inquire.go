@@ -29,7 +29,7 @@ type Inquiries interface {
 // a request may.
 const questionTime = requestTimeout - 2*time.Second
 
-// inquiries adds what answers them to one listener.
+// inquiries adds the handlers of questions to one listener.
 func (s *Server) inquiries(mux *http.ServeMux, a access) {
 	mux.HandleFunc("GET /api/lane", func(w http.ResponseWriter, r *http.Request) {
 		if names, ok := a.names(w, r); ok && s.answers(w) {
@@ -60,7 +60,7 @@ func (s *Server) inquiries(mux *http.ServeMux, a access) {
 	})
 }
 
-// answers refuses a question where nobody answers any.
+// answers tells whether questions are answered, and refuses the request if not.
 func (s *Server) answers(w http.ResponseWriter) bool {
 	if s.opts.Inquiries == nil {
 		fail(w, http.StatusNotImplemented, "this program answers no questions")
@@ -68,8 +68,8 @@ func (s *Server) answers(w http.ResponseWriter) bool {
 	return s.opts.Inquiries != nil
 }
 
-// namesOnly lets through who may see path names: whoever may not would learn from
-// an answer which of them exist.
+// namesOnly tells whether the request may see path names, and refuses it if not: the answer would
+// show which paths exist.
 func (s *Server) namesOnly(w http.ResponseWriter, r *http.Request, a access) bool {
 	names, ok := a.names(w, r)
 	if ok && !names {

@@ -17,11 +17,10 @@ const (
 	requestPatience = connPatience / 8
 )
 
-// limiter bounds the open connections of a listener. When they are too many, a
-// new one takes the place of another: of the peer with the most connections the
-// one that has waited longest for a next request, or else has been slower than
-// requestPatience or connPatience. So nobody can keep the page from others by
-// holding connections.
+// limiter bounds the open connections of a listener. When there are too many, a new one replaces a
+// connection of the peer that has the most: the one that has waited longest for a next request, or
+// else one that has been slower than requestPatience or connPatience. So nobody can keep the page
+// from others by holding connections.
 type limiter struct {
 	net.Listener
 	max     int
@@ -31,7 +30,7 @@ type limiter struct {
 
 	mu     sync.Mutex
 	conns  map[*limited]bool
-	closed bool // no connection is taken any more
+	closed bool // no connection is accepted any more
 }
 
 // connState is what a connection is doing.
@@ -140,8 +139,8 @@ func (c *limited) before(o *limited, peers map[netip.Prefix]int) bool {
 	return c.since.Before(o.since)
 }
 
-// closeUnserved takes no more connections, and closes every one that no request is
-// being answered on, so that none of them holds up a stop.
+// closeUnserved accepts no more connections, and closes every one on which no request is being
+// answered, so that none of them delays a stop.
 func (l *limiter) closeUnserved() {
 	_ = l.Close() // Shutdown closes it again, and tells
 	l.mu.Lock()

@@ -43,9 +43,9 @@ func (s *Server) listenTCP(ctx context.Context, token token) (listeners []net.Li
 	return s.listenLoopback(ctx, strconv.Itoa(port)), false
 }
 
-// listenLoopback listens on both loopback addresses. A port that is taken on
-// the first is left alone on the second too: half a page would answer with the
-// state of two programs, depending on the name that is used.
+// listenLoopback listens on both loopback addresses. If the port is in use on the first address,
+// the second is not used either: otherwise two programs would answer, depending on the name that is
+// used.
 func (s *Server) listenLoopback(ctx context.Context, port string) []net.Listener {
 	var list []net.Listener
 	v4 := net.JoinHostPort("127.0.0.1", port)

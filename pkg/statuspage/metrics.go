@@ -23,11 +23,10 @@ func (s *Server) metrics() http.Handler {
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 }
 
-// collector turns a snapshot into metrics at the time of a scrape. Its labels
-// are the number of the lane, root or plugin in the order of the configuration
-// file, destinations, plugin names and states: as many as the file has, however
-// large the tree is. The paths of watch roots are labels of the info metrics
-// alone, from which rules join them; no other path is a label.
+// collector turns a snapshot into metrics at the time of a scrape. Its labels are the number of the
+// lane, root or plugin in the order of the configuration file, destinations, plugin names and
+// states: as many as the file has, however large the tree is. The paths of watch roots are labels
+// only of the info metrics, with which rules join them; no other path is a label.
 type collector struct {
 	snapshot func() status.Snapshot
 	program  []metric[status.Snapshot]

@@ -21,10 +21,9 @@ type Source interface {
 	Snapshot() status.Snapshot
 }
 
-// Actions carries out what an operator asks for. Do may be called by several
-// goroutines; it starts the work and returns without waiting for it. An empty
-// lane means every lane; status.ErrUnknownLane answers an id that is none. Its
-// error is shown to the operator.
+// Actions carries out what an operator asks for. Do may be called by several goroutines; it starts
+// the work and returns without waiting for it. An empty lane means every lane; It returns
+// status.ErrUnknownLane for an id that no lane has. Its error is shown to the operator.
 type Actions interface {
 	Do(ctx context.Context, verb status.Verb, lane string) error
 }
@@ -62,7 +61,7 @@ type Server struct {
 	cache *cache
 	files map[string]asset
 	up    chan struct{}
-	// missing: something that was to be listened on could not be.
+	// missing says that the server could not listen on one of its addresses.
 	missing atomic.Bool
 }
 
@@ -75,9 +74,9 @@ func New(opts Options, source Source) *Server {
 	return &Server{opts: opts, log: log.Named("statuspage"), cache: &cache{source: source}, files: assets(), up: make(chan struct{})}
 }
 
-// Run serves until ctx is done and returns nil then. What cannot be listened on
-// is logged with its remedy and left out; Run goes on with the rest, and with
-// nothing at all if need be, because the sync must not depend on it.
+// Run serves until ctx is done and returns nil then. An address on which it cannot listen is logged
+// with the remedy and left out; Run goes on with the others, even with none, because the sync must
+// not depend on it.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if path := s.socketPath(); path != "" {
@@ -98,8 +97,8 @@ func (s *Server) Run(ctx context.Context) error {
 // Up is closed once the Unix socket listens, or cannot.
 func (s *Server) Up() <-chan struct{} { return s.up }
 
-// Missing tells that something which was to be listened on could not be; another
-// server may succeed later.
+// Missing tells whether the server could not listen on one of its addresses; another server may
+// succeed later.
 func (s *Server) Missing() bool { return s.missing.Load() }
 
 func (s *Server) socketPath() string {

@@ -9,7 +9,7 @@ import (
 const (
 	// Shards is the number of subjects that the paths of a tree are spread over.
 	Shards = 16
-	// MaxName is the length of the name of a tree or an edge.
+	// MaxName is the greatest length of the name of a tree or an edge.
 	MaxName = 64
 
 	// Reports is the bucket of what edges report.
@@ -75,8 +75,7 @@ func Shard(path string) int {
 // Subjects are all subjects of a tree, as a NATS pattern.
 func Subjects(tree string) string { return published + tree + ".*" }
 
-// Live is where the messages of a tree come again once they are stored, as a NATS
-// pattern.
+// Live is where the messages of a tree are published again once they are stored, as a NATS pattern.
 func Live(tree string) string { return live + tree + ".*" }
 
 // LivePrefix is Live as the destination of what Subjects matches: the last token stays.
@@ -104,11 +103,12 @@ func ReportsOf(tree string) string { return bucket(Reports) + "*." + tree }
 // MirrorSubject is where an edge announces that it is a mirror of a tree.
 func MirrorSubject(edge, tree string) string { return bucket(Mirrors) + tree + "." + edge }
 
-// MirrorsOf is where the announcements of all mirrors of a tree come again once they
-// are stored, as a NATS pattern. The last token is the edge.
+// MirrorsOf is where the announcements of all mirrors of a tree are published again once they are
+// stored, as a NATS pattern. The last token is the edge.
 func MirrorsOf(tree string) string { return mirrors + tree + ".*" }
 
-// RepublishMirrors is what has the bucket of announcements publish them there.
+// RepublishMirrors is the setting with which the bucket of announcements publishes them on the
+// subjects of MirrorsOf.
 func RepublishMirrors() (source, destination string) { return bucket(Mirrors) + ">", mirrors + ">" }
 
 // GetMirror is where the last announcement of a mirror is asked for, with an empty
@@ -117,8 +117,8 @@ func GetMirror(edge, tree string) string {
 	return "$JS.API.DIRECT.GET." + BucketStream(Mirrors) + "." + MirrorSubject(edge, tree)
 }
 
-// Inbox is the beginning of the subjects at which an edge takes answers. Every edge has
-// its own, so that none can read the answers of another.
+// Inbox is the beginning of the subjects at which an edge receives answers. Every edge has its own,
+// so that none can read the answers of another.
 func Inbox(edge string) string { return "_INBOX_" + edge }
 
 // BucketStream is the stream in which NATS keeps a bucket.

@@ -11,9 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/change"
 )
 
-// How often an edge reports: not more often than ReportEvery, when something has
-// changed, and at the latest after ReportLatest. Who has said nothing for Silent is
-// shown as silent.
+// How often an edge reports: when something has changed, but not more often than ReportEvery, and
+// at the latest after ReportLatest. An edge that has not reported for Silent is shown as silent.
 const (
 	ReportEvery  = 5 * time.Second
 	ReportLatest = time.Minute
@@ -23,11 +22,11 @@ const (
 // MaxReport is the size in bytes of a report or an announcement that is read.
 const MaxReport = 8 << 10
 
-// maxText is the length of a text in a report, in bytes: what is beyond it is cut off.
+// maxText is the greatest length of a text in a report, in bytes: a longer one is cut off.
 const maxText = 300
 
-// Report is what an edge says of itself and one tree. An edge is not believed in
-// anything that concerns others.
+// Report is what an edge says of itself and one tree. What it says about anything else is not
+// trusted.
 type Report struct {
 	Edge string `json:"edge"`
 	Tree string `json:"tree"`
@@ -65,8 +64,8 @@ func (r Report) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// DecodeReport reads the report that stands under the key of an edge and a tree. One
-// that is about another edge or tree, or makes no sense, is refused.
+// DecodeReport reads the report under the key of an edge and a tree. A report about another edge or
+// tree, or one that makes no sense, is refused.
 func DecodeReport(edge, tree string, b []byte) (Report, error) {
 	var r Report
 	if len(b) > MaxReport {
@@ -90,8 +89,8 @@ type Mirror struct {
 	Edge  string `json:"edge"`
 	Tree  string `json:"tree"`
 	Epoch string `json:"epoch"`
-	// Generation is how far the mirror is: what messages up to it have named can be
-	// fetched there.
+	// Generation is how far the mirror is: it serves every path that messages up to this generation
+	// have named.
 	Generation uint64 `json:"generation"`
 	// Address is where its rsync daemon serves the tree, for people: an edge fetches
 	// only from addresses that its own configuration names.
@@ -109,7 +108,7 @@ func (m Mirror) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// DecodeMirror reads the announcement that stands under the key of an edge and a tree.
+// DecodeMirror reads the announcement under the key of an edge and a tree.
 func DecodeMirror(edge, tree string, b []byte) (Mirror, error) {
 	var m Mirror
 	if len(b) > MaxReport {

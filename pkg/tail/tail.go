@@ -89,8 +89,8 @@ func seekLast(f *os.File, n int) error {
 	return err
 }
 
-// current is f, or the file that has taken its name. A name that is gone for the
-// moment is waited for.
+// current is f, or the file that has its name now. While no file has the name, f stays the current
+// one.
 func current(f *os.File, path string) (*os.File, error) {
 	named, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

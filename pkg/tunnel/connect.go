@@ -42,7 +42,7 @@ func (w Way) Environment(program, address string) []string {
 	data, _ := json.Marshal(request{Way: w, Address: address}) // strings alone
 	return []string{
 		"RSYNC_CONNECT_PROG=" + shellText, programVariable + "=" + program, wayVariable + "=" + string(data),
-		"RSYNC_SHELL=/bin/sh", // with which newer releases run it
+		"RSYNC_SHELL=/bin/sh", // newer releases of rsync run the command with it
 	}
 }
 
@@ -102,7 +102,7 @@ func watchClosed(socket *os.File, gone func()) (stop func()) {
 	}
 }
 
-// said is an error in a line as rsync and package rsync know it.
+// said writes an error as a line that rsync and package rsync understand.
 func said(err error, address string) string {
 	var tls *Error
 	var errno syscall.Errno
@@ -123,9 +123,8 @@ func said(err error, address string) string {
 	return prefix + address + ": " + err.Error()
 }
 
-// join copies both ways until one of them ends. rsync ends with the whole connection and
-// never with a half of it. A remote that does not take any more may have said why: that
-// is still handed over.
+// join copies both ways until one of them ends. rsync ends with the whole connection and never with
+// a half of it. A remote that accepts no more data may have said why: that is still passed on.
 func join(conn net.Conn, in io.Reader, out io.Writer) error {
 	sent, received := make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -153,5 +152,5 @@ func join(conn net.Conn, in io.Reader, out io.Writer) error {
 	return nil // rsync says what a connection that breaks off means
 }
 
-// lastWords is how long a remote that takes nothing any more may say why.
+// lastWords is how long a remote that accepts no more data has to say why.
 const lastWords = 2 * time.Second

@@ -27,7 +27,7 @@ const maxPEM = 4 << 20 // bytes
 // its file. Files are absolute.
 type Way struct {
 	ServerName  string `json:"server_name"`           // in the remote's certificate
-	CA          string `json:"ca,omitempty"`          // file of who signs it; empty: the system's
+	CA          string `json:"ca,omitempty"`          // file of the authority that signs it; empty: the system's
 	Certificate string `json:"certificate,omitempty"` // file of this host's own; empty: none
 	Key         string `json:"key,omitempty"`         // file of its key; empty: in Certificate
 }

@@ -70,8 +70,8 @@ func (l *listener) Close() error {
 	return errors.Join(l.remove(), l.Listener.Close())
 }
 
-// within has the socket unlinked, and then its directory closed. When d is over it
-// returns; what hangs in the kernel goes on by itself.
+// within unlinks the socket, and then closes its directory. It returns after d at the latest; a
+// call that hangs in the kernel goes on by itself.
 func within(d time.Duration, unlink, closeDir func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -108,8 +108,8 @@ func Dial(ctx context.Context, d net.Dialer, path string) (net.Conn, error) {
 	return conn, nil
 }
 
-// reach opens what stands at path, without any right to it, and returns a short
-// path of it.
+// reach opens path with O_PATH, which needs no permission for the file, and returns a short path
+// that leads to it.
 func reach(path string, flags int) (fd int, at string, err error) {
 	fd, err = unix.Open(path, unix.O_PATH|unix.O_CLOEXEC|flags, 0)
 	if err != nil {

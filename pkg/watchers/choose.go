@@ -22,7 +22,7 @@ type Choice struct {
 }
 
 const (
-	// many directories are worth a mark.
+	// many is the number of directories from which on a mark is worth it.
 	many = 20_000
 	// countTime bounds the counting: a tree that takes longer is large, or its disk
 	// is slow, and then a walk to set watches is, too.
@@ -66,8 +66,8 @@ func Choose(ctx context.Context, local confxml.LocalPath, dir string, sw confxml
 	}
 }
 
-// blindBelow says which file system that is mounted below dir has something that fanotify
-// does not see; empty: none has.
+// blindBelow names a file system mounted below dir on which fanotify does not see everything;
+// empty: there is none.
 func blindBelow(mounts fstree.Mounts, dir string) string {
 	for _, m := range mounts.Below(dir) {
 		top := m.Stacked[len(m.Stacked)-1]

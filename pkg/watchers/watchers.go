@@ -17,7 +17,7 @@ type Options struct {
 	// Skip tells which directories are not watched, and nothing below them either;
 	// appeared is set for one that was made while the watcher ran.
 	Skip func(rel string, appeared bool) bool
-	// Inventory tells whether it has to be known which entries the directories have.
+	// Inventory tells whether the watcher has to remember which entries the directories have.
 	Inventory func() bool
 	Logger    *zap.Logger
 	// Debug gets the lines of 2.5.4's debug switch; nil: they are not wanted.

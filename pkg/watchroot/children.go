@@ -35,8 +35,8 @@ func newChildren(o Options, log *zap.Logger) *children {
 	return &children{confined: child.NewLauncher(o.Env, confined), plain: child.NewLauncher(o.Env, nil), stale: make(chan struct{}, 1)}
 }
 
-// renew lets go of the mount namespace and of the children that wait in it:
-// while one is left, the kernel keeps an unmounted file system alive.
+// renew gives up the mount namespace and ends the children that wait in it: while one of them is
+// left, the kernel keeps an unmounted file system alive.
 func (c *children) renew() {
 	c.confined.Renew()
 	select {
@@ -45,8 +45,8 @@ func (c *children) renew() {
 	}
 }
 
-// RunLaunchers runs what starts the lanes' children, until ctx ends. It has to
-// outlive everything that may still start or end a child.
+// RunLaunchers runs the launchers of the lanes' children until ctx ends. It has to outlive
+// everything that may still start or end a child.
 func (r *Root) RunLaunchers(ctx context.Context) {
 	var runs sync.WaitGroup
 	runs.Go(func() { _ = r.kids.confined.Run(ctx) })
@@ -54,7 +54,7 @@ func (r *Root) RunLaunchers(ctx context.Context) {
 	runs.Wait()
 }
 
-// refresh ends the children that renew means.
+// refresh ends the children that wait in a mount namespace from before renew.
 func (c *children) refresh(ctx context.Context, all lanes) error {
 	for {
 		select {

@@ -26,7 +26,7 @@ type Follower struct {
 	// was is the answer of the last look, and at which place.
 	was lead
 	at  string
-	// parted: the root has been told that its watch path leads nowhere.
+	// parted says that the root has been told that its watch path leads nowhere.
 	parted bool
 }
 
@@ -58,8 +58,8 @@ func (r *Root) ThroughLink() bool {
 	return err == nil && lexical != r.opt.Dir
 }
 
-// look looks where the path leads. A link is often removed and made again: only
-// what two looks in a row find counts as nowhere.
+// look looks where the path leads. A link is often removed and made again: only when two looks in a
+// row find no directory does the path lead nowhere.
 func (f *Follower) look(conf confxml.Config) lead {
 	at, err := laneconf.Dir(f.root.WatchPath())
 	now := leadsHere

@@ -20,10 +20,10 @@ import (
 // deletions are allowed for. Safe for concurrent use.
 type guard struct {
 	dir string
-	// recreatable: a directory that was made anew counts as the one before.
+	// recreatable says that a directory which was made anew counts as the one before.
 	recreatable bool
 	log         *zap.Logger
-	// withheld: the brake has kept entries that only a target has.
+	// withheld says that the brake has kept entries that only a target has.
 	withheld atomic.Bool
 
 	mu        sync.Mutex // guards the rest
@@ -37,8 +37,8 @@ type guard struct {
 	judged    time.Time
 	recreated bool // another directory stands there than the remembered one, as the configuration allows
 	accepted  int  // how often the operator has accepted what stands there
-	// unseen: there was no watch, or events were lost, and nothing has shown
-	// since that the root and its mounts are what they were.
+	// unseen says that there was no watch, or that events were lost, and that nothing has shown
+	// since that the root and its mounts are still the same.
 	unseen bool
 }
 
@@ -49,7 +49,7 @@ func newGuard(dir string, recreatable bool, log *zap.Logger) *guard {
 // judgeEvery bounds how old the brake's verdict may be when it is asked.
 const judgeEvery = time.Second
 
-// held is the disaster brake for the lanes.
+// held tells a lane why the brake holds the deletion of a path; "" when it does not.
 func (g *guard) held(path string, event bool) string {
 	v := g.judge(time.Now(), false)
 	holds := v.Holds(path)
@@ -130,9 +130,8 @@ func (g *guard) strange() (places []string) {
 	return places
 }
 
-// hidden tells that a part of the tree cannot be seen, or that the brake keeps
-// what only a target has: what happens there meanwhile is older than any
-// watermark that is written now.
+// hidden tells whether a part of the tree cannot be seen, or the brake keeps entries that only a
+// target has: what happens there meanwhile is older than any watermark that is written now.
 func (g *guard) hidden() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -141,8 +140,8 @@ func (g *guard) hidden() bool {
 	})
 }
 
-// free tells whether nothing is held. It looks again while something is, and when
-// a mount has changed: the operator is to see it before the first deletion asks.
+// free tells whether nothing is held. While something is held, and when a mount has changed, it
+// judges again, so that the operator sees a hold before the first deletion meets it.
 func (g *guard) free() bool {
 	g.mu.Lock()
 	gone := g.state == status.RootGone
@@ -154,7 +153,7 @@ func (g *guard) free() bool {
 	return ok
 }
 
-// accept is the operator's word that what stands there now is right.
+// accept carries out --accept-empty: what is at the watch path now is right.
 func (g *guard) accept() error {
 	seen, err := brake.Take(g.dir)
 	if err != nil {
@@ -179,7 +178,7 @@ func (g *guard) remembered() brake.Identity {
 	return g.identity
 }
 
-// recall takes what a lane of the root has remembered over a restart.
+// recall takes over the identity that a lane of the root has remembered over a restart.
 func (g *guard) recall(identity brake.Identity) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -216,7 +215,7 @@ func (g *guard) open() *fstree.Root {
 	return opened
 }
 
-// descriptor is open for who looks at files; fd is -1 where open is nil.
+// descriptor is open for callers that need a descriptor; fd is -1 where open gives nil.
 func (g *guard) descriptor() (fd int, done func()) {
 	opened := g.open()
 	if opened == nil {
@@ -268,8 +267,8 @@ func (g *guard) miss() {
 	g.mu.Unlock()
 }
 
-// doubt has the mounts looked at again: nobody watched what has appeared where it
-// was before.
+// doubt has the mounts judged again: a file system that has appeared was not watched while it was
+// elsewhere.
 func (g *guard) doubt() {
 	g.mu.Lock()
 	g.judged, g.unseen = time.Time{}, true

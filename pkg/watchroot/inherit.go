@@ -1,7 +1,7 @@
 package watchroot
 
-// Flush hands to the lanes what the queue between the watcher and them still holds.
-// Nothing may come in any more.
+// Flush passes on to the lanes what the queue between the watcher and them still holds. No event
+// may come any more.
 func (r *Root) Flush() { r.queue.Flush() }
 
 // Inherit takes over which files of the root before have several names, and which
@@ -9,9 +9,9 @@ func (r *Root) Flush() { r.queue.Flush() }
 // more, and this one not yet.
 func (r *Root) Inherit(before *Root) { r.links.Inherit(before.links) }
 
-// Bridge covers what happens between the end of one watch and the start of the one
-// that replaces it: Begin asks for the scan once the new one stands. What the scan
-// of the root before was to find is to be found by it, too; before may be nil.
+// Bridge covers what happens between the end of one watch and the start of the one that replaces
+// it: Begin asks for the scan once the new watches are set. That scan also has to find what a scan
+// of the earlier root was to find; before may be nil.
 func (r *Root) Bridge(before *Root) {
 	if r.bridged {
 		return

@@ -22,7 +22,7 @@ func (all lanes) mark(path string, f dirty.Flags) {
 	}
 }
 
-// vanished tells of entries that were here and are gone without an event.
+// vanished tells the lanes of entries that were here and are gone without an event.
 func (all lanes) vanished(dir string, entries *nameset.Set) {
 	for _, l := range all {
 		l.MarkDeleted(dir, entries)
@@ -34,7 +34,7 @@ func (all lanes) needInventory() bool {
 	return slices.ContainsFunc(all, (*executor.Lane).NeedsInventory)
 }
 
-// suspect freezes the watermarks, as often as settle will release them.
+// suspect holds the watermarks; times is how often settle will be called to release them.
 func (all lanes) suspect(since time.Time, times int) {
 	for _, l := range all {
 		for range times {

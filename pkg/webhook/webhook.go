@@ -94,8 +94,8 @@ type Request struct {
 	Done []int
 }
 
-// RejectedError is an answer that is about the request and not about the
-// receiver's state: to repeat it helps only when somebody mends the receiver.
+// RejectedError is an answer that is about the request and not about the receiver's state: to
+// repeat it helps only after the receiver was repaired.
 type RejectedError struct{ err error }
 
 // Rejected makes err a RejectedError.
@@ -202,7 +202,7 @@ func Roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// withoutURL leaves of the address in an error only its host.
+// withoutURL reduces the address in an error to its host.
 func withoutURL(err error) error {
 	var u *url.Error
 	if !errors.As(err, &u) {

@@ -23,8 +23,7 @@ const askedAtOnce = 16
 type Root struct {
 	Dir   string // the watched directory
 	Watch string // the same as the configuration names it
-	// Writing tells of a path whether it is a new file that a program still
-	// writes.
+	// Writing tells whether a path is a new file that a program still writes.
 	Writing func(path string) bool
 	Lanes   []Lane
 }
@@ -43,9 +42,8 @@ type Finder struct{ turns chan struct{} }
 // New is a Finder.
 func New() *Finder { return &Finder{turns: make(chan struct{}, askedAtOnce)} }
 
-// Find asks every lane of the root that has the path. A relative path is looked for
-// in all roots; where it stands in none, all are asked. The error is
-// status.ErrNoRoot.
+// Find asks every lane of the root that has the path. A relative path is looked for in all roots;
+// if it exists in none of them, the lanes of all roots are asked. The error is status.ErrNoRoot.
 func (f *Finder) Find(ctx context.Context, roots []Root, path string) (status.Whereabouts, error) {
 	out := status.Whereabouts{Path: path, Places: []status.Place{}}
 	hits := locate(roots, path)

@@ -15,14 +15,14 @@ type Rules struct {
 	Filter     *filterqueue.Filter
 	Params     rsync.Params
 	ParamsLine int // 0: the parameters are the default
-	// Temp tells of a file whose events are dropped for its name; TempLine is the
-	// line of <localpath>, whose dotfiles= is about that.
+	// Temp tells whether the events of a file are dropped because of its name; TempLine is the line
+	// of <localpath>, whose dotfiles= is about that.
 	Temp     func(path string) bool
 	TempLine int
 }
 
-// Excluding is what keeps a path from being sent; nil: nothing. here is what stands
-// there, nil for nothing: what it was is not known then, and it is taken for a file.
+// Excluding is what keeps a path from being sent; nil: nothing. here is what exists at the path on
+// this host; nil: nothing, and then the path is taken for a file.
 func (r Rules) Excluding(path string, here *status.Copy) *status.Exclusion {
 	kind := "file"
 	if here != nil {

@@ -21,8 +21,8 @@ import (
 const (
 	// maxAnswer is how much of an answer is read, as in 2.5.4.
 	maxAnswer = 4096 // bytes
-	// silentTries is how often a CDN may take a request and close without a
-	// word before it is believed: 2.5.4 asked once and did not care.
+	// silentTries is after how many attempts at which the CDN has accepted a request and closed
+	// without an answer the request counts as done: 2.5.4 asked once and did not look.
 	silentTries = 3
 )
 

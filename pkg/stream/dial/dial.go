@@ -30,8 +30,8 @@ type Way struct {
 	// Creds is a file with the seed of an nkey, as sersync-hub writes it, or with a
 	// JWT and a seed, as nsc writes it. Only its owner may be able to read it.
 	Creds string
-	// CA is a file with the certificate of who has signed the server's. Where it is
-	// named nothing is sent without TLS. Empty: the system's authorities.
+	// CA is a file with the certificate of the authority that has signed the server's. If it is
+	// set, nothing is sent without TLS. Empty: the system's authorities.
 	CA string
 	// Client is the name under which the server lists the connection.
 	Client string
@@ -88,7 +88,7 @@ func Connect(ctx context.Context, w Way, more ...nats.Option) (*nats.Conn, error
 		nats.Name(w.Client), nats.Timeout(dialTimeout), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2),
 		nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.ReconnectJitter(time.Second, time.Second),
 		nats.ReconnectBufSize(-1), nats.NoCallbacksAfterClientClose(), nats.IgnoreAuthErrorAbort(),
-		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // who has asked is told
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // the caller of each request gets its error
 	}
 	login, err := w.login()
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	noMaxBytes  jetstream.ErrorCode = 10028 // the account's limits
 )
 
-// Reasons that tell which part of a connection has failed.
+// Reasons that say which part of a connection has failed.
 const (
 	Distrusted = "the hub's certificate is not trusted"
 	Unagreed   = "hub and configuration do not agree on TLS"
