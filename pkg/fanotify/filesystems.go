@@ -35,17 +35,16 @@ func (m *point) is(fd int) bool {
 	return unix.Fstat(fd, &st) == nil && st.Dev == m.dev && st.Ino == m.ino
 }
 
-// marked tells whether the file system of fd has its mark. It goes with an unmount, and
-// a file system that is mounted again looks like the one before. To remove an event that
-// nobody asked for changes nothing where there is a mark, and fails where there is none.
+// marked tells whether the file system of fd has its mark. An unmount removes the mark, and a file
+// system that is mounted again looks like the one before. The test is to remove from the mark an
+// event that it does not have: that changes nothing, and fails where there is no mark.
 func (s *session) marked(fd int) bool {
 	err := s.w.kernel.mark(s.queue.FD, unix.FAN_MARK_REMOVE|unix.FAN_MARK_FILESYSTEM, unix.FAN_OPEN_EXEC, fd, "")
 	return !errors.Is(err, unix.ENOENT)
 }
 
-// Sees tells whether fanotify was tried on this type of file system. Others that are
-// mounted below a root are not touched: who looks at one whose server is dead waits for
-// it.
+// Sees tells whether fanotify was tried on this type of file system. Others that are mounted below
+// a root are not touched: a call on one whose server is dead would hang.
 func Sees(fstype string) bool {
 	switch fstype {
 	case "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs":
@@ -123,9 +122,8 @@ func (s *session) noteWatches() {
 	s.w.count.uncovered.Store(int64(len(s.uncovered)))
 }
 
-// followMounts reports what was mounted and unmounted since the last look. Between
-// two looks a file system can go and come again under the id of the one before: then it
-// has no mark.
+// followMounts reports what was mounted and unmounted since the last look. Between two looks a file
+// system can be unmounted and mounted again with the same id: then it has no mark.
 func (s *session) followMounts() {
 	if s.mounts.FD() < 0 {
 		return
@@ -188,7 +186,7 @@ func (s *session) unmarked(rel string) bool {
 	return !p.is(fd) || unix.Fstatfs(fd, &st) == nil && fsidOf(&st) != p.fsid || !s.marked(fd)
 }
 
-// retryUncovered has what cannot be watched compared, when that is due.
+// retryUncovered reports what cannot be watched as changed, when that is due.
 func (s *session) retryUncovered(now time.Time) {
 	if len(s.uncovered) == 0 {
 		s.retry = time.Time{}

@@ -62,8 +62,8 @@ func realKernel() *kernel {
 	return &kernel{init: unix.FanotifyInit, mark: unix.FanotifyMark, proc: "/proc"}
 }
 
-// group is what an instance is made with: records have the directory, the name, and
-// the file itself, so that two files which follow each other under one name have two
-// records. The queue and the number of marks have no limit.
+// group holds the flags of an instance: records have the directory, the name, and the file itself,
+// so that two files which follow each other under one name have two records. The queue and the
+// number of marks have no limit.
 const group = unix.FAN_CLASS_NOTIF | unix.FAN_CLOEXEC | unix.FAN_NONBLOCK | unix.FAN_REPORT_DFID_NAME_TARGET |
 	unix.FAN_UNLIMITED_QUEUE | unix.FAN_UNLIMITED_MARKS

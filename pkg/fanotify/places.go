@@ -18,8 +18,8 @@ type place struct {
 	// several times there, none when it lies outside, is skipped, or is gone.
 	dirs    []string
 	outside bool // it lies outside, and not only is gone
-	// deep: its path is longer than the kernel tells; dirs have those of the nearest
-	// directory above it that has a shorter one.
+	// deep says that its path is longer than the kernel reports; dirs are then those of the nearest
+	// directory above it whose path is short enough.
 	deep bool
 	fd   int // of the directory, until the batch ends; -1 when there is none
 }
@@ -36,12 +36,12 @@ type point struct {
 	text  string
 }
 
-// places resolves directories to paths. What it finds holds for one batch of records
-// which have been read: all that they tell has happened before. So a path is not older
-// than the event for which it is asked, and a rename need not be followed. That a
-// directory is outside is remembered for longer. A rename that brings a directory in
-// has a record, and whoever reads it calls forget; whatever was dropped before is
-// below the directory of that record, which is reported as a whole.
+// places resolves directories to paths. What it finds is used for one batch of records that have
+// been read, so everything in them has happened before. A path is thus never older than the event
+// for which it is looked up, and renames need not be followed. That a directory is outside is
+// remembered for longer. A rename that brings a directory in has a record, and its reader calls
+// forget; whatever was dropped before is below the directory of that record, which is reported as a
+// whole.
 type places struct {
 	root    string
 	kernel  *kernel
@@ -52,10 +52,10 @@ type places struct {
 	batch map[inode]place
 	open  int  // descriptors of places of this batch
 	added bool // to outside, in this batch
-	// lost: the root's path leads to something else.
+	// lost says that the root's path leads to something else.
 	lost bool
-	// failed: a directory could not be looked at, or a verdict may be wrong: changes
-	// may have been dropped.
+	// failed says why changes may have been dropped: a directory could not be looked at, or a
+	// verdict may be wrong.
 	failed error
 }
 
@@ -153,8 +153,8 @@ func (p *places) find(d *inode) (at place) {
 // maxOpen bounds the descriptors that a batch keeps open.
 const maxOpen = 64
 
-// holds tells whether file still is what stands at name in the directory d, which is at
-// the place at. Where nobody can tell, it is.
+// holds tells whether file is still the one called name in the directory d, which is at the place
+// at. Where that cannot be told, it returns true.
 func (p *places) holds(d *inode, at place, name []byte, file *inode) bool {
 	if at.fd >= 0 {
 		return file.at(at.fd, name)
@@ -216,7 +216,7 @@ func (p *places) reach(m *point) bool {
 	return true
 }
 
-// whereabouts says what the path of a directory tells.
+// whereabouts says where a directory is, by its path.
 type whereabouts uint8
 
 const (

@@ -37,9 +37,9 @@ type entry struct {
 type record struct {
 	mask         uint64
 	at, from, to entry
-	// file is what it happened to; without a size where the record does not say.
+	// file is the file that the event is about; its size is 0 where the record does not name it.
 	file inode
-	// strange: it names a directory by a handle that is too large.
+	// strange says that the record names a directory by a handle that is too large.
 	strange bool
 }
 
@@ -159,8 +159,8 @@ func fsidOf(st *unix.Statfs_t) uint64 {
 	return binary.NativeEndian.Uint64(b[:])
 }
 
-// at tells whether the file of that name in the open directory fd is this one. Where
-// nobody can tell, it is.
+// at tells whether the file of that name in the open directory fd is this one. Where that cannot be
+// told, it returns true.
 func (d *inode) at(fd int, name []byte) bool {
 	h, _, err := unix.NameToHandleAt(fd, string(name), 0)
 	switch {
@@ -179,10 +179,10 @@ const (
 	creatingPause = 100 * time.Microsecond
 )
 
-// find is open for a directory that may be gone: ESTALE. So may one be that is renamed
-// while the kernel looks for its path, which a second try tells. ENOMEM is what the kernel
-// says, beside a lack of memory, of a number that was given to a new file which is not
-// there yet (iget_locked): a moment later the handle is stale.
+// find is open for a directory that may be gone, which gives ESTALE. A directory that is renamed
+// while the kernel looks for its path gives ESTALE, too; a second try tells the two apart. ENOMEM
+// comes not only from a lack of memory, but also for an inode number that was given to a new file
+// which is not complete yet (iget_locked): a moment later the handle is stale.
 func (d *inode) find(mount int) (fd int, err error) {
 	for try, stale := 0, false; ; try++ {
 		fd, err = d.open(mount)

@@ -24,8 +24,8 @@ const (
 	maxRecord = 1 << 10
 	// readsPerTurn bounds how long new events keep everything else waiting.
 	readsPerTurn = 16
-	// gather is for how long the events of a stream are left to gather: everybody's
-	// events come, and the queue has no end.
+	// gather is for how long events collect in the kernel's queue while they keep coming: the queue
+	// has no limit, and it also gets the events of everything else on the file system.
 	gather = 5 * time.Millisecond
 	// rootPoll is how often the root's path is compared with what is watched, and the
 	// marks are looked for.
@@ -45,9 +45,9 @@ type session struct {
 	uncovered map[string]error // mount points below the root that cannot be watched
 
 	stood   bool
-	look    bool      // at the root
+	look    bool      // the root has to be looked at
 	doubt   error     // changes may have been dropped
-	calm    time.Time // no doubt is settled before
+	calm    time.Time // no doubt is settled before this time
 	retry   time.Time // of what is uncovered
 	remount bool
 }
@@ -164,7 +164,7 @@ func (s *session) apply(buf []byte) error {
 // errHandle says that a directory has a handle of another kind than the root has.
 var errHandle = errors.New("a directory has an unknown kind of handle")
 
-// handle takes one record.
+// handle handles one record.
 func (s *session) handle(r *record) {
 	switch {
 	case r.mask&unix.FAN_Q_OVERFLOW != 0:
@@ -180,9 +180,9 @@ func (s *session) handle(r *record) {
 	}
 }
 
-// lost has a scan find what records would have told. Whatever was lost happened before
-// the record that says so was read, or before now: a scan that begins later finds it.
-// The mark still stands, so that nothing is to be repaired.
+// lost asks for a scan that finds what lost records would have reported. Whatever was lost happened
+// before the record that says so was read, so a scan that begins later finds it. The mark is still
+// set, so that nothing has to be repaired.
 func (s *session) lost() {
 	s.places.forget() // a rename that brought a directory in may be among it
 	s.h.Overflow()
@@ -202,8 +202,8 @@ func (s *session) settleDoubt(now time.Time) {
 	s.lost()
 }
 
-// changed takes a record about one name. The kernel merges what happens to one file
-// under one name, and does not tell the order: what counts is what a look shows.
+// changed handles a record about one name. The kernel merges the events of one file under one name,
+// and does not report their order: what counts is what a look at the name shows.
 func (s *session) changed(r *record) {
 	at := s.places.of(&r.at.dir)
 	isDir := r.mask&unix.FAN_ONDIR != 0
@@ -239,7 +239,7 @@ func (s *session) changed(r *record) {
 	}
 }
 
-// operations are what a record can tell, in the order in which it happens to a file.
+// operations are the events that a record can report, in the order in which they happen to a file.
 var operations = []struct {
 	bit uint64
 	op  fsevent.Op
@@ -251,7 +251,7 @@ var operations = []struct {
 	{unix.FAN_DELETE, fsevent.Delete},
 }
 
-// renamed takes a rename: what leaves, and what arrives.
+// renamed handles a rename: the name that leaves, and the name that arrives.
 func (s *session) renamed(r *record) {
 	from, to := s.places.of(&r.from.dir), s.places.of(&r.to.dir)
 	isDir := r.mask&unix.FAN_ONDIR != 0
@@ -262,8 +262,8 @@ func (s *session) renamed(r *record) {
 		if len(to.dirs) == 0 {
 			s.aboveRoot(&r.to)
 		}
-		// What was outside may be inside now, with all below it. Where the old
-		// place is gone nobody knows which it was.
+		// What was outside may be inside now, with all below it. Where the old directory is gone,
+		// it is not known whether it was outside.
 		if !to.outside && len(from.dirs) == 0 {
 			s.places.forget()
 		}
@@ -311,9 +311,8 @@ func (s *session) skips(path string) bool {
 	return s.w.opt.Skip != nil && path != "" && s.w.opt.Skip(path)
 }
 
-// aboveRoot follows a directory that leaves a place, or comes to one, outside of the
-// root: where it leads to the root, the paths of this moment are not those of a moment
-// ago, and verdicts may be wrong.
+// aboveRoot follows renames of directories outside of the root: if the directory is above the root,
+// paths have just changed, and verdicts may be wrong.
 func (s *session) aboveRoot(e *entry) {
 	if name, leads := s.above[e.dir]; leads && name == string(e.name) {
 		s.places.forget()

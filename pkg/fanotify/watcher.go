@@ -30,8 +30,8 @@ type counters struct {
 	watches, uncovered, overflows, records, events, repairs atomic.Int64
 }
 
-// New prepares a watcher for the tree at root. A relative root is taken
-// relative to the current directory, now. New starts nothing and opens nothing.
+// New prepares a watcher for the tree at root. A relative root is relative to the current directory
+// at this moment. New starts nothing and opens nothing.
 func New(root string, opt Options) (*Watcher, error) {
 	if root == "" {
 		return nil, errors.New("watch: empty path")

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RefusalError says why a directory cannot be watched whole by this package, and what to do
-// instead.
+// RefusalError says why this package cannot watch a directory with everything below it, and what to
+// do instead.
 type RefusalError struct{ Cause, Remedy string }
 
 func (r *RefusalError) Error() string { return r.Cause + "; " + r.Remedy }
@@ -51,8 +51,8 @@ func (k *kernel) group() (int, error) {
 	return -1, fmt.Errorf("fanotify_init: %w", err)
 }
 
-// blind are file systems of which the kernel does not tell everything: what others
-// change there has no event, or events have the names of another file system.
+// blind are file systems of which the kernel does not report everything: changes by other hosts
+// have no event, or events have the names of another file system.
 var blind = map[int64]string{
 	0x6969: "NFS", 0xFF534D42: "CIFS", 0xFE534D42: "SMB", 0x517B: "SMB", 0x65735546: "FUSE", 0x01021997: "9p",
 	0x00C36400: "Ceph", 0x794C7630: "overlayfs", 0x5346414F: "AFS", 0x73757245: "Coda", 0x47504653: "GPFS", 0x0BD00BD0: "Lustre",
