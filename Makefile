@@ -81,8 +81,8 @@ test-browser:
 	$(MAKE) -C test/browser test
 
 # The linter is built from a module of its own, so that the product does not
-# depend on what the linter depends on. Its cache is this tree's own: from a cache that
-# trees share it tells findings by the paths of another tree, where no exclusion holds.
+# depend on what the linter depends on. Its cache is this tree's own: with a cache that several
+# trees share it would report findings with the paths of another tree, to which no exclusion applies.
 MODULES := . test/browser test/deploy packaging/build
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted" >&2; exit 1; }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// coarseSize is the size of a Coarse file system in bytes; what is not written
-// takes no room.
+// coarseSize is the size of a Coarse file system in bytes; only what is written takes room on the
+// disk.
 const coarseSize = 512 << 20
 
 // Coarse mounts a file system that keeps whole seconds only at a new directory:

@@ -51,8 +51,8 @@ func Confined(t testing.TB, binary string) string {
 		"mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys")
 }
 
-// WithFile returns a program that runs binary (empty: the one of Build) in a
-// mount namespace where another file stands at the path at.
+// WithFile returns a program that runs binary (empty: the one of Build) in a mount namespace where
+// file is mounted at the path at.
 func WithFile(t testing.TB, binary, file, at string) string {
 	t.Helper()
 	return wrapped(t, binary, "unshare --mount --propagation slave", fmt.Sprintf("mount --bind \"%s\" \"%s\"", file, at))
@@ -77,10 +77,9 @@ func (s *Sersync) MoreWatches(watches int) {
 	}
 }
 
-// NoInstances returns a program that runs binary (empty: the one of Build) in a
-// user namespace whose inotify instances are exhausted. raisable puts that limit
-// where the program finds the machine's and may raise it; otherwise it finds
-// the machine's, which does not help.
+// NoInstances returns a program that runs binary (empty: the one of Build) in a user namespace
+// whose inotify instances are exhausted. With raisable the program finds this limit in the place of
+// the machine's and may raise it; otherwise it finds the machine's, and raising that does not help.
 func NoInstances(t testing.TB, binary string, raisable bool) string {
 	t.Helper()
 	prepare := "echo 0 > /proc/sys/user/max_inotify_instances"
@@ -114,7 +113,7 @@ func lowerLimit(t testing.TB, file string, value int) (restore func()) {
 	must(t, err)
 	must(t, os.WriteFile(file, fmt.Appendln(nil, value), 0o644))
 	return func() {
-		// Another program may have raised it meanwhile: that is left alone.
+		// If another program has raised it meanwhile, it stays raised.
 		if now, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(now)) == fmt.Sprint(value) {
 			must(t, os.WriteFile(file, old, 0o644))
 		}
@@ -122,9 +121,9 @@ func lowerLimit(t testing.TB, file string, value int) (restore func()) {
 	}
 }
 
-// lockLimits locks the limits of the machine. Whoever lowers one holds the lock
-// alone (LOCK_EX); whoever starts a program that takes them as they are shares it
-// (LOCK_SH), also with the tests of other packages.
+// lockLimits locks the limits of the machine. Whoever lowers one holds the lock alone (LOCK_EX);
+// whoever starts a program that uses them as they are shares it (LOCK_SH), also with the tests of
+// other packages.
 func lockLimits(t testing.TB, how int) (unlock func()) {
 	t.Helper()
 	name := filepath.Join(os.TempDir(), "sersync-test-kernel-limits.lock")

@@ -30,8 +30,8 @@ type DebianRsync struct {
 	packs   []pack
 }
 
-// The releases of Debian 11 and 12. The latter has security patches that refuse
-// what upstream's 3.2.7 takes.
+// The releases of Debian 11 and 12. The latter has security patches that refuse what upstream's
+// 3.2.7 accepts.
 var (
 	Bullseye = DebianRsync{"3.2.3", []pack{
 		{"r/rsync/rsync_3.2.3-4+deb11u1", map[string]string{

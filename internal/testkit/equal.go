@@ -20,8 +20,8 @@ const MungePrefix = "/rsyncd-munged/"
 // compares names, types, contents and symlink targets, leaves out what event
 // sync treats as temporary files, and allows nothing extra on the target.
 type Compare struct {
-	// Modes, Times, Owners, Links and Xattrs are compared only when asked for:
-	// as far as commonParams carry them and the switches make them dirty.
+	// Modes, Times, Owners, Links and Xattrs are compared only when they are set: as far as
+	// commonParams transfer them and the switches make them dirty.
 	Modes, Times, Owners, Links, Xattrs bool
 	// DirTimes adds the times of directories, which only a full sync settles.
 	DirTimes bool
@@ -29,8 +29,8 @@ type Compare struct {
 	WholeSeconds bool
 	// DotFiles says that files whose names begin with a dot are synced.
 	DotFiles bool
-	// Excluded says which paths the filter takes out; nil: none. What is below
-	// an excluded directory is out as well.
+	// Excluded says which paths the filter excludes; nil: none. What is below an excluded directory
+	// is excluded as well.
 	Excluded func(path string, dir bool) bool
 	// Extra says which entries the target may have beyond the source; nil:
 	// none. AnyExtra is the usual value where nothing may be deleted.
@@ -40,8 +40,8 @@ type Compare struct {
 // AnyExtra allows the target every entry that the source does not have.
 func AnyExtra(string) bool { return true }
 
-// CompareFor returns what rsync carries with the given commonParams, as far as
-// its short options and --archive say it.
+// CompareFor returns what rsync transfers with the given commonParams, by its short options and
+// --archive.
 func CompareFor(params string) Compare {
 	var c Compare
 	for word := range strings.FieldsSeq(params) {
@@ -211,9 +211,8 @@ func (p *pair) timed(e Entry) bool {
 	return p.c.Times && e.Type != 'l'
 }
 
-// sameTime compares whole seconds for what is not a regular file: rsync leaves
-// a time alone that is right to the second, and only for a file's content does
-// it always set the nanoseconds.
+// sameTime compares whole seconds for what is not a regular file: rsync does not correct a time
+// that is right to the second, and sets the nanoseconds only with a file's content.
 func (p *pair) sameTime(s, t Entry) bool {
 	if p.c.WholeSeconds || s.Type != 'f' {
 		return s.Mtime.Unix() == t.Mtime.Unix()

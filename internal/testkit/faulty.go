@@ -40,11 +40,10 @@ func NewFaulty(t testing.TB) *Faulty {
 	return f
 }
 
-// faultyScript takes one line of the control file per call. A run that is to
-// end with 24 is done first, and ends with its own status when that is not 0: no
-// rsync answers 24 without having sent the rest.
-// One that ends with 23 or 25 says something that no table knows, since a bare
-// 23 stands for complaints that do no harm.
+// faultyScript takes one line of the control file per call. A run that is to end with 24 is done
+// first, and ends with its own status when that is not 0: no rsync answers 24 without having sent
+// the rest. A run that is to end with 23 or 25 also prints a complaint that no table knows, since
+// 23 without one stands for complaints that do no harm.
 func faultyScript(real, log, control, poison string) string {
 	return fmt.Sprintf(`#!/bin/sh
 case " $* " in *' --version '*|*' --server '*) exec %[1]s "$@";; esac
@@ -91,8 +90,8 @@ exit "$rc"
 `, real, log, control, poison)
 }
 
-// Poison makes every call break off that has the text in the name of a path it
-// is to send or delete, as if the receiver died of that path; empty: no more.
+// Poison makes every call break off that is to send or delete a path with the text in its name, as
+// if that path made the receiver crash; empty: none does any more.
 func (f *Faulty) Poison(text string) {
 	f.t.Helper()
 	if text == "" {
@@ -145,8 +144,8 @@ func (r Run) Full() bool {
 	})
 }
 
-// Survey reports whether the run only asked a question: it changes nothing, or
-// takes times from the remote to a directory of its own.
+// Survey reports whether the run only asked a question: it changes nothing, or fetches times from
+// the remote into a directory of its own.
 func (r Run) Survey() bool {
 	return slices.Contains(r.Args, "-n") || slices.Contains(r.Args, "--dry-run") || slices.Contains(r.Args, "--existing")
 }

@@ -20,8 +20,8 @@ type Release struct {
 	Greeting string
 	// Refuses are arguments as a client sends them.
 	Refuses []string
-	// Tells: it names what it refuses before it closes the connection. One that
-	// does not resets the connection, and the reason stands in its own log alone.
+	// Tells says that it names what it refuses before it closes the connection. Otherwise it resets
+	// the connection, and only its own log has the reason.
 	Tells bool
 }
 
@@ -36,9 +36,9 @@ var (
 	RsyncDead = Release{Greeting: "31.0", Refuses: []string{"--server"}}
 )
 
-// OldRsyncd is an rsync daemon that greets and refuses as an old release does,
-// and has a real daemon of this host do the rest. A module with "auth users" or
-// a message of the day is not for it.
+// OldRsyncd is an rsync daemon that greets and refuses as an old release does, and has a real
+// daemon of this host do the rest. It cannot serve a module with "auth users" or a message of the
+// day.
 type OldRsyncd struct {
 	t       testing.TB
 	real    *RsyncDaemon

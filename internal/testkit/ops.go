@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Op is one operation on a tree: its name and arguments. Numbers stand as
-// decimal text, paths as raw bytes.
+// Op is one operation on a tree: its name and arguments. Numbers are decimal text, paths raw bytes.
 type Op []string
 
 // Tree carries out operations below Src, by system calls of its own (sh alone

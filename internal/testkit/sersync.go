@@ -43,7 +43,7 @@ type Options struct {
 	Binary string
 	// Credential runs the program as another user.
 	Credential *syscall.Credential
-	// NoWait returns without waiting for the watches to stand.
+	// NoWait returns without waiting until the watches are set.
 	NoWait bool
 	// Ready tells whether the watches are set, where no line says so: with -m it
 	// is Watching.
@@ -66,16 +66,15 @@ type Sersync struct {
 	err  error
 }
 
-// Start runs the program in its own process group and waits until its watches
-// stand (or, with -d, until the foreground part has ended). It and all its
-// children are ended when the test ends.
+// Start runs the program in its own process group and waits until its watches are set (or, with -d,
+// until the foreground part has ended). It and all its children are ended when the test ends.
 func Start(t testing.TB, o Options) *Sersync {
 	t.Helper()
 	defer lockLimits(t, syscall.LOCK_SH)()
 	return start(t, o)
 }
 
-// start is Start for who holds the lock of the machine's limits.
+// start is Start for a caller that holds the lock of the machine's limits.
 func start(t testing.TB, o Options) *Sersync {
 	t.Helper()
 	s := &Sersync{t: t, Dir: o.Dir, out: t.TempDir(), done: make(chan struct{})}

@@ -8,8 +8,8 @@ import (
 // pollInterval is how long Eventually waits between two looks, at least.
 const pollInterval = 10 * time.Millisecond
 
-// A look may start a program or compare two trees. What is looked at would wait for
-// such looks on a small machine, so they take at most a part of the time.
+// A look may start a program or compare two trees. On a small machine such looks would slow down
+// the program that is looked at, so they take at most a part of the time.
 const (
 	lookShare   = 4
 	mostBetween = 500 * time.Millisecond

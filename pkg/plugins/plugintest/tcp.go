@@ -16,7 +16,7 @@ const slowness = 5 * time.Millisecond
 // connection. The TCP peer closes conn.
 type Protocol func(conn net.Conn, received func(path string))
 
-// TCP is a Peer on a socket. It goes with its test.
+// TCP is a Peer on a socket. It ends with its test.
 type TCP struct {
 	Log
 	network, addr string

@@ -11,8 +11,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// mirrors is what a transport does that compares, replaces and deletes by the rules of
-// rsync.
+// mirrors are the tests of a transport that compares, replaces and deletes by the rules of rsync.
 var mirrors = map[string]func(*bench){
 	"a copy that is newer stays":                      (*bench).newer,
 	"contents are compared where they are to be":      (*bench).twins,
@@ -75,7 +74,7 @@ func (b *bench) do(batch transport.Batch, names ...string) (transport.Result, ma
 	return trip.Result, told
 }
 
-// newer: where the terms say so a copy that is newer stays, unless the batch lifts that.
+// newer: with Terms.Update a newer copy on the remote stays, unless the batch lifts that.
 func (b *bench) newer() {
 	if !b.Terms().Update {
 		b.Fatal("for a remote whose terms have Update")
@@ -129,8 +128,8 @@ func (b *bench) twins() {
 	}
 }
 
-// way: a directory makes way for a file where deletions may, else it is a complaint
-// about that path; a file makes way for a directory in any case.
+// way: a directory is replaced by a file where deletions are allowed, otherwise that path fails; a
+// file is always replaced by a directory.
 func (b *bench) way() {
 	b.write(b.Here, "d", "a file")
 	b.write(b.Copies, "d/in", "copy")
@@ -150,7 +149,7 @@ func (b *bench) way() {
 	b.is("d", "a file")
 }
 
-// inside: a tree loses what is gone here only where it is to.
+// inside: in a tree the remote loses what is gone here only where the batch says so.
 func (b *bench) inside() {
 	b.write(b.Here, "d/stays", "1")
 	b.write(b.Copies, "d/gone/x", "1")
@@ -164,8 +163,8 @@ func (b *bench) inside() {
 	b.is("d/stays", "1")
 }
 
-// gone: below what is gone here all is named; a deletion of names alone leaves a
-// directory in which something is left.
+// gone: a survey names everything below what is gone here; a deletion of exactly these names leaves
+// a directory in which something is left.
 func (b *bench) gone() {
 	b.write(b.Copies, "d/a", "1")
 	b.write(b.Copies, "d/b", "1")
@@ -188,8 +187,8 @@ func (b *bench) gone() {
 	}
 }
 
-// hidden: a survey tells what stands in the way of what is here, and what would be made
-// in the place of something.
+// hidden: a survey names what is in the way of an entry of this host, and what would be made in the
+// place of something else.
 func (b *bench) hidden() {
 	b.write(b.Here, "d/f", "a file")
 	b.write(b.Copies, "d/f/in", "copy")
@@ -221,8 +220,8 @@ func (b *bench) exact() {
 	}
 }
 
-// patterns: what the patterns of a batch match is neither sent nor told, and a directory
-// with something of it stays.
+// patterns: what the patterns of a batch match is neither sent nor reported, and a directory that
+// holds such an entry stays.
 func (b *bench) patterns() {
 	b.write(b.Here, "new", "1")
 	b.write(b.Here, "new.keep", "1")
@@ -257,7 +256,7 @@ func (b *bench) hides() {
 	b.is("b/skip/in", "theirs")
 }
 
-// fine: how times are compared is a matter of the batch and of what the remote takes.
+// fine: how times are compared depends on the batch and on what the remote keeps of a time.
 func (b *bench) fine() {
 	then := time.Unix(1_600_000_000, 500)
 	b.write(b.Here, "f", "here")
@@ -287,7 +286,7 @@ func (b *bench) fine() {
 	}
 }
 
-// root: the watch root alone brings nothing that is in it, and else each entry of it.
+// root: a batch for the watch root sends each entry of it, and none of them if the root goes alone.
 func (b *bench) root() {
 	b.write(b.Here, "d/in", "1")
 	b.write(b.Here, "f", "1")
@@ -304,7 +303,7 @@ func (b *bench) root() {
 	}
 }
 
-// raced: what went here before its turn is no failure, and the rest arrives.
+// raced: a path that disappears here before its turn is no failure, and the rest arrives.
 func (b *bench) raced() {
 	b.write(b.Here, "f", "1")
 	if r, _ := b.do(send(), "went", "f"); r.Class != transport.Again || len(r.Failed) > 0 {
@@ -362,7 +361,7 @@ func (b *bench) compares() {
 	b.is("d/only/x", "1")
 }
 
-// sizes: what is larger than the batch takes is left out without a word.
+// sizes: a file that is larger than the batch allows is left out without a complaint.
 func (b *bench) sizes() {
 	b.write(b.Here, "small", "1")
 	b.write(b.Here, "large", "12345")
@@ -375,7 +374,7 @@ func (b *bench) sizes() {
 	b.is("large", "")
 }
 
-// links: a link is sent as what it is, and replaces what stands there.
+// links: a link is sent as a link, and replaces what has its name there.
 func (b *bench) links() {
 	if err := os.Symlink("to", filepath.Join(b.Here, "l")); err != nil {
 		b.Fatal(err)
@@ -392,8 +391,8 @@ func (b *bench) links() {
 	}
 }
 
-// elsewhere: what was moved is linked where it is equal in size and time, what is not is
-// sent, and nothing of the old place changes.
+// elsewhere: a moved file is linked where its old copy is equal in size and time, and sent
+// otherwise; nothing changes at the old place.
 func (b *bench) elsewhere() {
 	if b.Terms().Reuses == nil || !b.Terms().Reuses("a/new") {
 		b.Fatal("for a remote whose terms have Reuses")

@@ -21,16 +21,16 @@ type Remote struct {
 	transport.Transport
 	Here  string                 // the watch root
 	There func(path string) bool // tells whether the remote has a path
-	// Looks says that the transport sees the watch root: it carries trees, and answers
-	// what only the remote has and which copies it has. Fake does not.
+	// Looks says that the transport reads the watch root: it carries trees, and reports what only
+	// the remote has and which copies it has. Fake does not.
 	Looks bool
 	// Copies is the directory of the copies, where the transport compares, replaces and
 	// deletes by the rules of rsync; empty: by others.
 	Copies string
 }
 
-// Suite holds a transport against what package transport says of every one. make gives
-// a new one whose remote is empty and serves.
+// Suite checks a transport for what package transport promises of each. make gives a new one whose
+// remote is empty and serves.
 func Suite(t *testing.T, make func(t *testing.T) Remote) {
 	t.Helper()
 	for name, test := range map[string]func(*bench){
@@ -286,8 +286,8 @@ func (b *bench) times() {
 			copies = append(copies, c)
 		}
 	}}
-	// A copy that is not there may pass for a file that went meanwhile, or be told as one
-	// that is missing.
+	// A copy that is not there may count as a file that disappeared meanwhile, or be reported as
+	// missing.
 	trip, err := b.Do(b.Context(), c)
 	absent := trip.Result.Class == transport.Partly && !slices.ContainsFunc(trip.Result.Failed, func(e transport.PathError) bool {
 		return e.Path != "g" || !e.Remote || e.Errno != syscall.ENOENT

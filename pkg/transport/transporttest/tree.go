@@ -15,10 +15,10 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Tree brings files, directories and symbolic links from one directory of this host to
-// another one, by the rules of rsync and without a process: its Carry is for a Fake.
-// The suite holds it to what an rsync does. Not in it are hard links, devices, owners
-// and what a receiver excludes.
+// Tree brings files, directories and symbolic links from one directory of this host to another one,
+// by the rules of rsync and without a process: its Carry is for a Fake. The suite checks that it
+// does what an rsync does. It does not support hard links, devices, owners, and exclusions by the
+// receiver.
 type Tree struct {
 	Here, There string
 	// Update is Terms.Update.
@@ -99,7 +99,7 @@ func (r *ride) tell(c transport.Change) {
 	}
 }
 
-// fail takes in a complaint; about what vanished here meanwhile it is a race.
+// fail records a complaint; about a path that vanished here meanwhile it is a race.
 func (r *ride) fail(name string, remote bool, err error) {
 	e := transport.PathError{Path: name, Remote: remote, Text: err.Error()}
 	_ = errors.As(err, &e.Errno)
@@ -229,8 +229,7 @@ func (r *ride) unreadable(top string) []transport.PathError {
 	return bad
 }
 
-// send brings over one entry, a directory without what is in it, with the directories
-// above it.
+// send sends one entry with the directories above it; a directory goes without what is in it.
 func (r *ride) send(name string) {
 	info, err := os.Lstat(r.here(name))
 	if err != nil {
@@ -253,8 +252,8 @@ func (r *ride) send(name string) {
 	}
 }
 
-// makeDir makes a directory and those above it, and tells whether it is there now. A
-// file in its place always makes way.
+// makeDir makes a directory and those above it, and tells whether it is there now. A file in its
+// place is always removed.
 func (r *ride) makeDir(name string) bool {
 	if name == "." || name == "" {
 		return true
@@ -389,7 +388,7 @@ func (r *ride) sendFile(name string, info fs.FileInfo) {
 	}
 }
 
-// link has a file that the remote does not have share one that it has elsewhere.
+// link makes a file that the remote lacks a hard link to a copy that the remote has elsewhere.
 func (r *ride) link(name string, info fs.FileInfo) bool {
 	b := r.call.Batch
 	if !b.Linked || b.Verify || !b.Caps.Takes(transport.Elsewhere) {
@@ -458,7 +457,7 @@ func (r *ride) equal(name string, here, there fs.FileInfo, data []byte, sameTime
 	return err == nil && bytes.Equal(data, copied)
 }
 
-// remove deletes a name that does not exist here. What is back is sent.
+// remove deletes a name that does not exist here. A name that is back is sent.
 func (r *ride) remove(name string) {
 	b := r.call.Batch
 	if info, err := os.Lstat(r.here(name)); err == nil {
@@ -505,8 +504,8 @@ func (r *ride) deleteBelow(top string) {
 // extras tells what only the remote has in a directory, or anywhere below it.
 func (r *ride) extras(top string, deep bool) { r.eachExtra(top, deep, r.tell) }
 
-// eachExtra names what is in a directory before the directory itself, which stays when
-// something stays in it. whole tells that nothing does.
+// eachExtra names what is in a directory before the directory itself. A directory stays when
+// something stays in it; whole tells that nothing does.
 func (r *ride) eachExtra(top string, deep bool, tell func(transport.Change)) (whole bool) {
 	entries, err := os.ReadDir(r.there(top))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -539,7 +538,7 @@ func (r *ride) eachExtra(top string, deep bool, tell func(transport.Change)) (wh
 	return whole
 }
 
-// told tells of all that is there at and below a name which is gone here.
+// told reports everything that is there at and below a name which is gone here.
 func (r *ride) told(name string) {
 	if _, err := os.Lstat(r.here(name)); err == nil {
 		return
