@@ -90,7 +90,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// listen collects whatever a developer would see in red.
+// listen collects everything that the browser's console would show in red.
 func (v *visit) listen(ev any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -135,8 +135,8 @@ func (v *visit) see(selector, want string) {
 	}
 }
 
-// calm fails the test when the browser had anything to complain about, or
-// asked anybody but the server.
+// calm fails the test when the browser has reported any error, or sent a request to another host
+// than the server.
 func (v *visit) calm() {
 	v.t.Helper()
 	v.mu.Lock()
@@ -322,5 +322,5 @@ func TestChinesePhone(t *testing.T) {
 	v.calm()
 }
 
-// awaitPromise has an expression's promise waited for.
+// awaitPromise makes the browser wait for the promise of an expression.
 func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }

@@ -12,9 +12,9 @@ import (
 	"github.com/sersync/sersync/test/browser/demo"
 )
 
-// TestEdges: the lane of a stream shows how many edges are how, those in trouble first
-// with reason and remedy, and finds one by its name; a question about a file tells which
-// edges lack it.
+// TestEdges: the lane of a stream shows how many edges are in each state, those in trouble first,
+// with reason and remedy. An edge is found by its name. The search for a file shows which edges
+// lack it.
 func TestEdges(t *testing.T) {
 	source := demo.New()
 	lane := source.Streams(200)

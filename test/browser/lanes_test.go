@@ -53,9 +53,8 @@ func (v *visit) filter(text string) {
 	v.run(chromedp.Evaluate(fmt.Sprintf(`{ const f = document.querySelector("#filter"); f.value = %q; f.dispatchEvent(new Event("input")); }`, text), nil))
 }
 
-// drawTime is how long the browser may take to draw two hundred lanes, from the
-// answer to the layout. It is the processor's time: what other processes take is
-// none of the page's.
+// drawTime is how long the browser may take to draw two hundred lanes, from the answer to the
+// layout. It is processor time: what other processes use does not count.
 const drawTime = 200 * time.Millisecond
 
 // TestTwoHundredLanesAreDrawnInTime measures the reading of the answer and the
@@ -128,8 +127,8 @@ func TestWhereIsAFile(t *testing.T) {
 	}
 }
 
-// TestSearchNeedsTheToken: who may not see names is asked for the token, and
-// learns nothing about which files exist.
+// TestSearchNeedsTheToken: a reader who may not see names is asked for the token, and does not
+// learn which files exist.
 func TestSearchNeedsTheToken(t *testing.T) {
 	v := open(t, desktop(), false)
 	v.find("/data/www/site/a/page-017.html")
@@ -168,7 +167,8 @@ func TestRemediesAreCopied(t *testing.T) {
 // axeFile is the accessibility checker; npm ci puts it there.
 const axeFile = "node_modules/axe-core/axe.min.js"
 
-// TestAccessible has axe-core look at the page in every dress, with everything open.
+// TestAccessible has axe-core check the page in each theme, size and language, with everything
+// opened.
 func TestAccessible(t *testing.T) {
 	axe, err := os.ReadFile(axeFile)
 	if err != nil {
@@ -210,8 +210,8 @@ func TestAccessible(t *testing.T) {
 	}
 }
 
-// TestHeldInBusyHours: what busy hours hold is said in the table and in the opened lane,
-// with the time until when, and nothing is in sync meanwhile.
+// TestHeldInBusyHours: the table and the opened lane show what busy hours hold and until when, and
+// the lane is not in sync meanwhile.
 func TestHeldInBusyHours(t *testing.T) {
 	source := demo.New()
 	until := time.Now().Add(26 * time.Hour).Truncate(time.Second)

@@ -14,8 +14,8 @@ import (
 // bad is one input with which the program must not start.
 type bad struct {
 	name string
-	// edit are pairs of old and new text in the configuration; text replaces
-	// it; prepare does what neither can.
+	// edit holds pairs of old and new text in the configuration; text replaces the whole
+	// configuration; prepare does what neither can.
 	edit    []string
 	text    string
 	prepare func(s *scene)

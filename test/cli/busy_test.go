@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// TestBusyHours: in busy hours small files arrive, and what waits is told with the
-// reason and until when, until somebody asks for a full sync by hand.
+// TestBusyHours: in busy hours small files arrive, and the status shows what waits, why and until
+// when; a full sync that somebody asks for is not held.
 func TestBusyHours(t *testing.T) {
 	s := newScene(t)
 	now := time.Now()

@@ -13,9 +13,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestStopAndReload: each says what it did and with which process; a
-// configuration that cannot be used is answered with the reason, and the old one
-// stays.
+// TestStopAndReload: --stop and --reload say what they did and with which process; for a
+// configuration that cannot be used --reload prints the reason, and the old one stays in use.
 func TestStopAndReload(t *testing.T) {
 	s := newScene(t)
 	app := s.start("-r")
@@ -50,8 +49,8 @@ func TestStopAndReload(t *testing.T) {
 	}
 }
 
-// TestStatusOfAll: two instances are found without a word about their files, also
-// where the state lies in a directory of the configuration.
+// TestStatusOfAll: two instances are found although nobody names their configuration files, also
+// when <state dir> names another directory.
 func TestStatusOfAll(t *testing.T) {
 	one, two := newScene(t), newScene(t)
 	first, second := one.start("-r"), two.start("-r")
@@ -90,7 +89,7 @@ func TestStatusOfAll(t *testing.T) {
 	two.stop(second)
 }
 
-// TestCompletion: bash and zsh offer options, files, and the lanes of what runs.
+// TestCompletion: bash and zsh offer options, files, and the lanes of the running instance.
 func TestCompletion(t *testing.T) {
 	s := newScene(t)
 	app := s.start("-r")
@@ -132,9 +131,9 @@ func TestCompletion(t *testing.T) {
 	s.stop(app)
 }
 
-// TestDaemonLetsGoOfItsCaller: what reads the output of "sersync -d" to its end,
-// as ssh does, gets 2.5.4's lines and the end; the log goes on in a file that
-// --log finds, also after the end of the daemon.
+// TestDaemonLetsGoOfItsCaller: a program that reads the output of "sersync -d" to its end, as ssh
+// does, gets 2.5.4's lines and then the end of the output; the log goes on in a file that --log
+// finds, also after the daemon has ended.
 func TestDaemonLetsGoOfItsCaller(t *testing.T) {
 	for _, debug := range []string{"false", "true"} {
 		t.Run("debug "+debug, func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestInvalidExclude: an expression that is none excludes nothing, as in 2.5.4, and
-// that is in the log and in the status, not only on standard output.
+// TestInvalidExclude: an invalid expression excludes nothing, as in 2.5.4; the log and the status
+// say so, and not only standard output.
 func TestInvalidExclude(t *testing.T) {
 	s := newScene(t)
 	s.set.Exclude = []string{`(.*)\.tmp`, "se(cret.*"}

@@ -253,8 +253,8 @@ func TestReload(t *testing.T) {
 	s.configure()
 	close(quit)
 	t.Logf("%d files written", <-done)
-	// On the remote for which nobody has asked for a mirror, what was deleted
-	// while a reload made another watch may be left: then the status tells of it.
+	// On a remote for which nobody has asked for a mirror run, what was deleted while a reload made
+	// another watch may stay: then the status says so.
 	testkit.WaitEqual(t, s.src, third, testkit.Compare{Extra: testkit.AnyExtra}, limit)
 	if len(testkit.Equal(s.src, third, testkit.Compare{})) > 0 {
 		testkit.Eventually(t, limit, "it is said that the remote has more", func() bool {
@@ -271,8 +271,7 @@ func TestReload(t *testing.T) {
 	s.gone(app)
 }
 
-// TestARefusedReloadIsNoted: that a new configuration is not in force is in the
-// status until one is taken over.
+// TestARefusedReloadIsNoted: the status says that a new configuration is not in use, until one is.
 func TestARefusedReloadIsNoted(t *testing.T) {
 	s := newScene(t)
 	app := s.daemon()

@@ -41,9 +41,8 @@ func (s *scene) daemon() *testkit.Sersync {
 	return app
 }
 
-// TestAskedDuringReload: what is asked for while a run keeps a reload waiting is
-// answered at once and carried out afterwards, by lanes that had ended already
-// and by those that had not.
+// TestAskedDuringReload: an action that is asked for while a run delays a reload is answered at
+// once and carried out after the reload, by lanes that had already ended and by lanes that had not.
 func TestAskedDuringReload(t *testing.T) {
 	s := newScene(t)
 	hold, begun := s.holding()
@@ -93,8 +92,8 @@ func TestAskedDuringReload(t *testing.T) {
 	s.gone(app)
 }
 
-// TestReloadAppliesLog: level, form and place of the log are those of the file
-// that was read last; the one before says where it goes on.
+// TestReloadAppliesLog: level, form and place of the log are those of the configuration that was
+// read last; the earlier log file says where the log goes on.
 func TestReloadAppliesLog(t *testing.T) {
 	s := newScene(t)
 	s.write(filepath.Join(s.src, "f"), "text")

@@ -11,8 +11,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// put writes a file that no event is to be seen of: on a target, or here before
-// the start.
+// put writes a file whose event nobody will see: on a target, or here before the start.
 func (s *scene) put(path, text string) {
 	s.t.Helper()
 	next := s.path("next")
@@ -161,7 +160,7 @@ func TestCrontab(t *testing.T) {
 	config := edited(t, s.set.XML(), `<crontab start="false" schedule="600"><crontabfilter start="false"></crontabfilter></crontab>`,
 		`<crontab start="true" schedule="600" cron="* * * * *"><crontabfilter start="true"><exclude expression="*.php"></exclude><exclude expression="info/*"></exclude></crontabfilter></crontab>`)
 	app := s.startWith(testkit.Options{Config: config})
-	// What stands in crontabfilter is left out by runs of the schedule alone.
+	// Only scheduled runs leave out what crontabfilter names.
 	testkit.Eventually(t, limit, "the first start sends everything", func() bool {
 		return s.text(s.path("dst/f")) == "here" && s.text(s.path("dst/x.php")) == "here" && s.text(s.path("dst/info/f")) == "here"
 	})
@@ -178,7 +177,7 @@ func TestCrontab(t *testing.T) {
 	}
 	testkit.Eventually(t, limit, "what only the target has is deleted", func() bool { return s.text(s.path("dst/dir/only")) == "-" && s.text(s.path("dst/only")) == "-" })
 	s.holds(s.dst, want)
-	s.write(s.path("src/x.php"), "changed") // an event is none of crontab's business
+	s.write(s.path("src/x.php"), "changed") // crontabfilter does not apply to events
 	testkit.Eventually(t, limit, "a change arrives", func() bool { return s.text(s.path("dst/x.php")) == "changed" })
 	s.stop(app)
 }

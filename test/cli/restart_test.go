@@ -21,9 +21,9 @@ func (s *scene) daemonPID(pidFile string) int {
 	return pid
 }
 
-// TestStartRightAfterKill is what the scripts of 2.5.4's users do: kill the
-// program and start it, without a wait between. The start waits for the program
-// before, which still has an rsync to let finish, and says so.
+// TestStartRightAfterKill is what the scripts of 2.5.4's users do: kill the program and start it,
+// without a wait between. The start waits for the old program, which still waits for an rsync, and
+// says so.
 func TestStartRightAfterKill(t *testing.T) {
 	s := newScene(t)
 	s.set.Params = "-artu --bwlimit=50"

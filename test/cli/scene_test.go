@@ -26,7 +26,7 @@ type scene struct {
 	src, dst string
 	rsyncd   *testkit.RsyncDaemon
 	set      testkit.Settings
-	// long is a time long ago. Files of one time on both sides are no case for -u.
+	// long is a time long ago. For files with the same time on both sides -u does not matter.
 	long time.Time
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// saysOnce: the log names the trouble one time, with the element that mends it.
+// saysOnce checks that the log names the trouble once, with the element by which it can be
+// repaired.
 func (s *scene) saysOnce(trouble, element string) {
 	s.t.Helper()
 	s.logs(trouble)

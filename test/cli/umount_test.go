@@ -34,7 +34,8 @@ func (s *scene) unmount(dir string) {
 	}
 }
 
-// TestUmountWhileIdleOverSSH: nor does the standing connection keep it.
+// TestUmountWhileIdleOverSSH: the standing ssh connection does not keep the file system busy
+// either.
 func TestUmountWhileIdleOverSSH(t *testing.T) {
 	testkit.Long(t)
 	s := newScene(t)
@@ -69,8 +70,8 @@ func commands(app *testkit.Sersync) (all string) {
 	return all
 }
 
-// TestUmountWhileIdle: an idle sersync does not keep a file system busy, be it
-// the watch root or mounted below it, and deletes nothing when it goes.
+// TestUmountWhileIdle: an idle sersync does not keep a file system busy, be it the watch root or
+// one mounted below it, and deletes nothing when the file system is unmounted.
 func TestUmountWhileIdle(t *testing.T) {
 	for _, standby := range []bool{true, false} {
 		for _, at := range []string{"", "sub"} {

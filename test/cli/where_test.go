@@ -24,9 +24,9 @@ func (s *scene) where(path string) (status.Whereabouts, int) {
 	return found, code
 }
 
-// TestWhereAndPending: beside a real daemon, a path is the same, missing, older,
-// excluded by a line; what fails and waits is told with its reason; an outage is
-// the reason of all.
+// TestWhereAndPending: with a real daemon --where says that a path is the same, missing, older, or
+// excluded by which line; paths that fail and wait are listed with their reason; in an outage that
+// is the reason for all of them.
 func TestWhereAndPending(t *testing.T) {
 	s := newScene(t)
 	s.set.Exclude = []string{`(.*)\.bak`}

@@ -100,8 +100,8 @@ func (a *author) replace(path, temp string, text []byte) error {
 	return errors.Join(os.WriteFile(temp, text, 0o644), os.Rename(temp, a.full(path)))
 }
 
-// calmly makes a change that only counts when nothing else is under way: what is
-// deleted while the other side answers its arrival comes back.
+// calmly makes a change that can be tested only while nothing else is under way: a file that is
+// deleted while the other side still sends its arrival back would come back.
 func (a *author) calmly(round int) (what string) {
 	path := a.standing()
 	var err error

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// calm is what a tree sees on an ordinary day: one directory moves, all of it
-// arrives, and only then somebody works in it. At full speed the next change
-// covers up what was forgotten about the last one.
+// calm is what happens to a tree on an ordinary day: one directory moves, all of it arrives, and
+// only then somebody works in it. At full speed the next change would hide a mistake that was made
+// about the last one.
 const (
 	calmRounds = 16
 	calmPause  = 250 * time.Millisecond

@@ -24,7 +24,7 @@ func (f forgiven) String() string {
 	return fmt.Sprintf("newer on the target and kept by -u: %q; left by the %d rsyncs that were killed: %q", f.newer, f.killed, f.leftovers)
 }
 
-// forgive takes out what the rules allow. More than that stays a difference.
+// forgive removes the differences that the rules allow from the list. What exceeds them stays.
 func (s *scene) forgive(diff []testkit.Difference) ([]testkit.Difference, forgiven) {
 	f := forgiven{killed: s.kills + s.rsyncd.Killed()}
 	diff, f.leftovers = s.leftByReceiver(diff, f.killed)
@@ -83,8 +83,7 @@ func (s *scene) newer(path string) bool {
 	return errA == nil && errB == nil && a.Mode().IsRegular() && b.Mode().IsRegular() && b.ModTime().After(a.ModTime())
 }
 
-// toldNewer is of how many files the status says that they are newer on the
-// remote.
+// toldNewer is how many files are newer on the remote, as the status says.
 func (s *scene) toldNewer() (n int) {
 	now, _ := s.status()
 	for _, lane := range now.Lanes {

@@ -10,7 +10,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// mode is one configuration, with what it carries.
+// mode is one configuration, with the changes that it transfers.
 type mode struct {
 	name   string
 	params string
@@ -23,7 +23,7 @@ type mode struct {
 	attributes bool
 	// noDelete says that what is deleted here stays there.
 	noDelete bool
-	// pair says that the target mirrors back: both sides have writers.
+	// pair says that the target mirrors back to the source: both sides have writers.
 	pair bool
 	// old is a receiver of rsync 3.1.2.
 	old bool

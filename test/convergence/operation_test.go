@@ -269,8 +269,8 @@ type madeLink struct {
 	at   time.Time
 }
 
-// linkAge is how old a link is before it is written and goes: one that is made,
-// written and removed within a moment nobody can know of.
+// linkAge is how old a link has to be before it is written through and removed: of one that is
+// made, written and removed within a moment no program can know.
 const linkAge = 2 * time.Second
 
 // throughGoing writes a file of several names through one of them, which is

@@ -100,8 +100,8 @@ func (p *pair) work(faults []fault) {
 // that answer each other's arrivals need some five runs a second.
 const silence = time.Second
 
-// settle waits until both sides are equal and at rest, and looks that nothing is
-// lost. It returns how that went on each side.
+// settle waits until both sides are equal and at rest, and checks that nothing is lost. It returns
+// how that went on each side.
 func (p *pair) settle(after string) (how [2]string) {
 	for i, s := range p.sides {
 		s.t.Helper()

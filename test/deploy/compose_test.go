@@ -24,8 +24,8 @@ func loadCompose(t *testing.T, text string) (*types.Project, error) {
 	}, func(o *loader.Options) { o.SetProjectName("sersync", true) })
 }
 
-// TestComposeSchema: the compose file is one by the specification, which knows slips,
-// and what it mounts from the folder is there.
+// TestComposeSchema: the compose file conforms to the specification's schema, which finds misspelt
+// names, and what it mounts from the folder exists.
 func TestComposeSchema(t *testing.T) {
 	text := read(t, filepath.Join(top, composeDir, "compose.yaml"))
 	project, err := loadCompose(t, text)

@@ -109,8 +109,8 @@ func (k kubernetes) check(object map[string]any) error {
 	return schema.Validate(value)
 }
 
-// TestManifestSchema: every object is one by the schema of Kubernetes, which knows
-// slips, and its configuration is one that --check has nothing to say about.
+// TestManifestSchema: every object conforms to the schema of Kubernetes, which finds misspelt
+// names, and --check has nothing to say about its configuration.
 func TestManifestSchema(t *testing.T) {
 	schema := kubernetesSchema(t)
 	for _, file := range manifests(t) {

@@ -20,7 +20,7 @@ const (
 	dashboardFile = "packaging/grafana/sersync.json"
 )
 
-// TestDashboardSchema: the dashboard is one by the schema of Grafana, which knows slips.
+// TestDashboardSchema: the dashboard conforms to the schema of Grafana, which finds misspelt names.
 func TestDashboardSchema(t *testing.T) {
 	text := read(t, filepath.Join(top, dashboardFile))
 	if wrong := problems(text); wrong != "" {

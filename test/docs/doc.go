@@ -1,6 +1,6 @@
-// Package docs holds the documentation to the truth: every command in it is
-// run as it stands, every configuration in it is read, what is generated from
-// the code is compared with it, and every link and test name leads somewhere.
+// Package docs checks that the documentation is true: every command in it is run as it is written,
+// every configuration in it is read, what is generated from the code is compared with it, and every
+// link and test name leads somewhere.
 //
 // A shell block says how it is treated in its info string:
 //

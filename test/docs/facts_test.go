@@ -211,7 +211,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestNoHubInTheDropIn: what replaces 2.5.4 publishes to a server, and carries none.
+// TestNoHubInTheDropIn: sersync itself publishes to a NATS server, and contains none.
 func TestNoHubInTheDropIn(t *testing.T) {
 	const server, client = "github.com/nats-io/nats-server/", "github.com/nats-io/nats.go"
 	linked := map[string]string{}
@@ -227,7 +227,7 @@ func TestNoHubInTheDropIn(t *testing.T) {
 	if strings.Contains(linked["sersync"], server) {
 		t.Error("cmd/sersync links the server")
 	}
-	// Else the names above are those of nothing.
+	// Otherwise the names above would be wrong.
 	if !strings.Contains(linked["sersync"], client) || !strings.Contains(linked["sersync-hub"], server) {
 		t.Error("cmd/sersync does not link the client, or cmd/sersync-hub the server")
 	}

@@ -167,7 +167,7 @@ func wrongValues(value string) []string {
 	return nil
 }
 
-// TestSchemaKnowsTheValues: of kinds that no example has.
+// TestSchemaKnowsTheValues tests the values of kinds that no example has.
 func TestSchemaKnowsTheValues(t *testing.T) {
 	shipped := read(t, "examples/confxml.xml")
 	with := func(old, put string) string {

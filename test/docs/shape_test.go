@@ -21,8 +21,8 @@ const (
 	mostBools   = 3
 )
 
-// wider are the types that do not keep to the aim yet, with their bounds, which may
-// only become smaller. Zero is the aim.
+// wider are the types that do not reach the aim yet, with their bounds, which may only become
+// smaller. A zero stands for the aim.
 var wider = map[string]shape{
 	"pkg/transport.Batch":           {bools: 10, why: "what one run is to do, one by one"},
 	"pkg/transport.Terms":           {bools: 10, why: "what the user's parameters ask, one by one"},

@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// world is where the blocks of a page are run: what has been done before.
+// world is the host on which the blocks of a page are run: what has been done on it before.
 type world struct {
 	before string // shell, on the source, before the first block
 	after  string // shell, after the last one: what must have come of it

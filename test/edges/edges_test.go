@@ -125,7 +125,7 @@ func TestDiskFull(t *testing.T) {
 	s.equal()
 }
 
-// What the edge's configuration or directory has wrong is said, and nothing is touched.
+// An edge says what is wrong with its configuration or directory, and touches nothing.
 func TestDirectoryOfAnother(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 64<<20)
@@ -269,8 +269,8 @@ func (s *scene) change(r *rand.Rand) {
 		if r.IntN(4) == 0 {
 			size = 70_000 + r.IntN(40_000)
 		}
-		// A directory that is to be a file, or the other way round, is one at the
-		// source first.
+		// A directory in the place of the file, or the other way round, is removed at the source
+		// first.
 		for dir := filepath.Dir(path); dir != "."; dir = filepath.Dir(dir) {
 			if st, err := os.Lstat(filepath.Join(s.source, dir)); err == nil && !st.IsDir() {
 				s.remove(dir)

@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// cut is one way in which the link to another host stops carrying. Neither leaves a sign
-// to the connections over it.
+// cut is one way in which the link to another host stops working. In none of them do the
+// connections over it notice anything.
 type cut struct {
 	name       string
 	begin, end func(*testkit.Island)
@@ -159,7 +159,7 @@ func (s seeded) on(edge string) held {
 	return h
 }
 
-// stay tells that each of them is the file that it was: it was not deleted meanwhile.
+// stay checks that each of them is still the same file, so that it was not deleted meanwhile.
 func (h held) stay() {
 	h.t.Helper()
 	for at, was := range h.were {

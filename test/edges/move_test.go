@@ -46,7 +46,7 @@ func example(t *testing.T, holds string) string {
 	return english
 }
 
-// with replaces what a site has otherwise. Each text must be there.
+// with replaces texts by those of this site. Each text must be there.
 func with(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {

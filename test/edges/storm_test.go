@@ -18,7 +18,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// gate is a way to the hub that can be held: connections stay open, and nothing comes
+// gate is a proxy before the hub that can be closed: connections stay open, and nothing comes
 // through them, as when a cable is pulled.
 type gate struct {
 	port int

@@ -88,10 +88,9 @@ func (p *programs) checks(name string, more ...string) (status int, out string) 
 	return cmd.ProcessState.ExitCode(), string(b)
 }
 
-// An edge that is not root, and whose directory belongs to another user: at its first
-// start, while it runs, and a directory below it alone. Each time it says which user may
-// not write where and what to do, touches nothing, and goes on by itself when the owner
-// has been put right.
+// An edge that is not root, and whose directory belongs to another user: at its first start, while
+// it runs, and a directory below it alone. Each time it says which user may not write where and
+// what to do, touches nothing, and goes on by itself when the owner has been corrected.
 func TestEdgeInADirectoryOfAnotherUser(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()

@@ -87,8 +87,8 @@ func (p *programs) write(path, content string, mode os.FileMode) {
 	}
 }
 
-// printed does what the documentation says: one command on the hub prints what goes into
-// two files on the edge. It returns the address.
+// printed follows the documentation: one command on the hub prints what goes into two files on the
+// edge. It returns the address.
 func (p *programs) printed(name, dir string) string {
 	p.Helper()
 	printed := strings.Split(p.admin("add-edge", name, "www"), "\n")

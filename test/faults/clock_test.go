@@ -13,9 +13,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// The machine's clock is left alone. A clock that was set back while the
-// program was down is a state file that was written by a later clock, and files
-// with times that have not come yet.
+// These tests do not touch the machine's clock. They make what a clock leaves behind that was set
+// back while the program was down: a state file with a later time, and files with times in the
+// future.
 
 // fullDone is in the log once for each full sync that has ended.
 const fullDone = "full sync done"
@@ -121,10 +121,10 @@ func (s *scene) json(value any) json.RawMessage {
 	return b
 }
 
-// TestClockOfFiles: files bear times that have not come yet, as after a clock
-// that was ahead, and are changed by one that is right: to an earlier time, in
-// the same size, in place and by replacement. All that this host has sent before
-// is replaced; with -u what another host has written there is kept, and told.
+// TestClockOfFiles: files have times in the future, as after a clock that was ahead, and are
+// changed while the clock is right: to an earlier time, in the same size, in place and by
+// replacement. All that this host has sent before is replaced; with -u what another host has
+// written there is kept, and the status says so.
 func TestClockOfFiles(t *testing.T) {
 	for _, params := range []string{"-artz", "-artuz"} {
 		t.Run(params, func(t *testing.T) {

@@ -219,8 +219,8 @@ func TestCorner(t *testing.T) {
 	}
 }
 
-// TestCornerUnseen: what the switches as shipped do not select (truncate(2) makes
-// no close, only what modify stands for) is found by the self-check.
+// TestCornerUnseen: a change that the shipped switches do not select is found by the self-check:
+// truncate(2) makes no close event, only a modify event.
 func TestCornerUnseen(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(s *scene) { s.set.SelfCheck = "1s" })
@@ -254,9 +254,8 @@ func TestCornerTwoWayNewer(t *testing.T) {
 	}
 }
 
-// TestCornerRoot: the watch root's own mode and time change. That brings the
-// root over, and nothing that is in it: not what the filter excludes, and no
-// file a second time.
+// TestCornerRoot: the watch root's own mode and time change. That sends the root alone, and nothing
+// that is in it: not what the filter excludes, and no file a second time.
 func TestCornerRoot(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(s *scene) {

@@ -10,11 +10,11 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// poison is in the name of what the receiver dies of.
+// poison is in the names of the files that make the receiver crash.
 const poison = "poison"
 
-// TestCulprit: one path breaks every run it is in. All the others arrive, go on
-// to do so, and the path is named.
+// TestCulprit: one path breaks every run it is in. All other paths arrive, now and later, and the
+// status names the path.
 func TestCulprit(t *testing.T) {
 	many := func(s *scene, format string, n int) {
 		for i := range n {
@@ -90,8 +90,8 @@ func TestCulpritInFullSync(t *testing.T) {
 	s.stays()
 }
 
-// TestCulpritAll: every run breaks, for it is the remote. That is an outage,
-// and costs a try now and then.
+// TestCulpritAll: every run breaks, because the remote is at fault. That is an outage, and costs an
+// attempt now and then.
 func TestCulpritAll(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()

@@ -107,8 +107,8 @@ func TestOverflowWithoutMirror(t *testing.T) {
 	s.logs("entries only the target has were left alone")
 }
 
-// TestOverflowTwoWay: two hosts mirror each other, and one of them loses events.
-// What was deleted there goes from the other one, and nothing of that one's.
+// TestOverflowTwoWay: two hosts mirror each other, and one of them loses events. What was deleted
+// on that host is deleted on the other, and nothing that only the other has.
 func TestOverflowTwoWay(t *testing.T) {
 	needRoot(t)
 	s := newScene(t)
@@ -190,8 +190,8 @@ func TestWatchLimit(t *testing.T) {
 	testkit.WaitEqual(t, s.src, s.dst, s.compare, time.Minute+limit)
 }
 
-// TestWatchLimitRaised: the limit of watches is raised while the program runs.
-// What was not watched is, by itself.
+// TestWatchLimitRaised: the limit of watches is raised while the program runs. Then the program
+// also watches the directories that it could not watch before.
 func TestWatchLimitRaised(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)

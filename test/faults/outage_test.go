@@ -167,7 +167,7 @@ func (s *site) changes() {
 	}
 }
 
-// lasts is the outage: the other lane goes on, nothing gets here.
+// lasts waits through the outage: the other lane goes on, and nothing arrives at this remote.
 func (s *site) lasts() {
 	s.t.Helper()
 	began := time.Now()
@@ -183,7 +183,7 @@ func (s *site) lasts() {
 	}
 }
 
-// over waits until everything has arrived, and looks that the lane works.
+// over waits until everything has arrived, and checks that the lane works.
 func (s *site) over() {
 	s.t.Helper()
 	took := s.equal()
@@ -196,9 +196,9 @@ func (s *site) over() {
 	}
 }
 
-// TestOutageOfASession: the connection over which a standby waits is dead, and
-// nothing says so; the remote serves all others. The change goes another way,
-// and the lane is never in trouble.
+// TestOutageOfASession: the connection of a waiting standby is dead without any sign; the remote
+// serves all other connections. The change goes over another connection, and the lane is never in
+// trouble.
 func TestOutageOfASession(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -360,8 +360,8 @@ func TestOutageKey(t *testing.T) {
 	s.stop()
 }
 
-// TestOutageRebuilt: the remote comes back empty. That is no state to delete
-// or to ignore: it is said, with the remedy, and --resync fills it.
+// TestOutageRebuilt: the remote comes back empty. Nothing is deleted because of that; the status
+// says so, with the remedy, and --resync fills the remote.
 func TestOutageRebuilt(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -138,10 +138,9 @@ func TestPairLosesNoWrite(t *testing.T) {
 	}
 }
 
-// TestPairKeepsTheLaterVersion: what the other host has delivered while nobody here
-// saw it, or of which nobody here has learnt how it stands there, is no change of
-// this host. A version that the other host has written since then, within the same
-// second, stays.
+// TestPairKeepsTheLaterVersion: a file that the other host has delivered unseen, or whose version
+// there is not known here, is no change of this host. A version that the other host has written
+// since then, within the same second, stays.
 func TestPairKeepsTheLaterVersion(t *testing.T) {
 	for _, c := range []struct {
 		name string

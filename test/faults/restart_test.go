@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestRestart: what happens before, during and after a crash is made up for by
-// a start without -r.
+// TestRestart: a start without -r catches up with what has changed before, during and after a
+// crash.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

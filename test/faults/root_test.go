@@ -58,7 +58,7 @@ func TestRootUnmounted(t *testing.T) {
 	}
 }
 
-// accept is the operator's word that what stands at the watch root is right.
+// accept runs --accept-empty for the watch root.
 func (s *scene) accept() {
 	s.t.Helper()
 	lane := fmt.Sprintf("%s#127.0.0.1::m:%d", s.src, s.rsyncd.Port())
@@ -119,7 +119,7 @@ func TestMountWithheld(t *testing.T) {
 	s.stays()
 }
 
-// TestRootEmptied: a real rm -rf root/* is a wish.
+// TestRootEmptied: a real rm -rf root/* is carried out on the target.
 func TestRootEmptied(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)

@@ -41,8 +41,8 @@ func (s *scene) watermark() time.Time {
 	return envelope.State.Watermark
 }
 
-// The root is emptied while nobody watches: what an empty root means is left to
-// the operator, however long the program looks at it.
+// The root is emptied while nobody watches: the operator has to say what an empty root means,
+// however long the program runs.
 func TestEmptiedUnseen(t *testing.T) {
 	for name, empty := range map[string]func(*scene){
 		"while the program is down": func(s *scene) {

@@ -197,9 +197,9 @@ func deref(r *raw) string {
 // expression matches the filter's expressions in a recorded configuration.
 var expression = regexp.MustCompile(`<exclude expression="([^"]*)"`)
 
-// excluded is the rule for the filter, written down once more: a path is out
-// when one of its forms, or of an ancestor's, matches an expression fully.
-// Both sides are taken byte by byte, as 2.5.4 did.
+// excluded implements the rule of the filter a second time: a path is excluded when one of its
+// forms, or of an ancestor's, matches an expression fully. Both sides are taken byte by byte, as
+// 2.5.4 did.
 func (s *scene) excluded() func(string, bool) bool {
 	if !s.r.has(`<filter start="true"`) {
 		return func(string, bool) bool { return false }
@@ -350,7 +350,7 @@ func victimUntouched(s *scene) {
 	}
 }
 
-// oldArrived looks at what startSync owes in a run that leaves it open.
+// oldArrived checks what a full sync at start has to bring, in a run whose record does not say it.
 func oldArrived(s *scene) {
 	if s.read("dst/old/o") != s.read("src/old/o") {
 		s.t.Errorf("old/o is %q on the target", s.read("dst/old/o"))
@@ -369,8 +369,8 @@ var untrue = []string{
 	"inotify wd:", "add watch:", "cd ", "R", "plugin-stdout", // debug, and what children print
 }
 
-// checkStdout holds the recorded start-up lines that are still true against
-// ours: the same lines in the same order, others may stand between.
+// checkStdout compares the recorded start-up lines that are still true with ours: the same lines in
+// the same order, others may stand between.
 func (s *scene) checkStdout() {
 	if s.w.noOutput {
 		return

@@ -1,6 +1,6 @@
 package golden
 
-// base is what the target is held against.
+// base is what the target is compared with.
 type base int
 
 const (

@@ -1,5 +1,5 @@
-// Package golden holds our program against recorded runs of sersync 2.5.4; see
-// README.md beside it.
+// Package golden compares our program with recorded runs of sersync 2.5.4; see the README.md in its
+// directory.
 package golden
 
 import (
@@ -107,7 +107,7 @@ func run(t *testing.T, r recorded, w want) {
 	s.finish()
 }
 
-// remember takes down both sides before the start.
+// remember records both sides before the start.
 func (s *scene) remember() {
 	var err error
 	if s.before, err = testkit.Scan(s.path("src"), false); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 )
 
-// A daemon that refuses deletions does not tell what only it has: a comparison
-// that found nothing else is not one without a difference.
+// A daemon that refuses deletions does not report what only it has: a comparison with it that finds
+// nothing does not count as one without differences.
 func TestAComparisonWithADaemonThatRefusesDeletions(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{module: []string{"refuse options = delete"}, files: []string{"a"}, there: []string{"only"}})
@@ -25,8 +25,8 @@ func TestAComparisonWithADaemonThatRefusesDeletions(t *testing.T) {
 	}
 }
 
-// A receiver gives a new link the time of the link here only where its own clock
-// is in another second.
+// A receiver sets the time of a new link to that of the link here only if its own clock shows
+// another second.
 func TestTheTimeOfALinkIsNoDifference(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{})

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// What the module excludes is left out there: nothing fails, it is counted, and
-// said once. A directory goes but for what the remote hides in it.
+// What the module excludes is left out there: nothing fails, it is counted, and logged once. Of a
+// directory that is deleted here, the remote keeps only what it hides.
 func TestWhatTheRemoteExcludesIsNotWanted(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{

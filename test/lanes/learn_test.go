@@ -99,7 +99,7 @@ func TestEveryKindOfRunLearnsWhatARemoteTakes(t *testing.T) {
 	}
 }
 
-// What resets the plainest run, too, is an outage, after which all is tried.
+// A remote that resets even the plainest run has an outage; after it all options are tried again.
 func TestARemoteThatResetsEveryRunIsInTrouble(t *testing.T) {
 	t.Parallel()
 	b, old := oldBed(t, testkit.RsyncDead, with{files: []string{"f", "d/x"}})
@@ -117,8 +117,7 @@ func TestARemoteThatResetsEveryRunIsInTrouble(t *testing.T) {
 	}
 }
 
-// A remote is downgraded in place without any outage to be seen, and upgraded
-// with one.
+// A remote is downgraded without an outage, and upgraded with one.
 func TestAnotherReleaseIsLearnt(t *testing.T) {
 	t.Parallel()
 	b, old := oldBed(t, testkit.RsyncNow, with{files: []string{"f", "d/x"}})

@@ -35,7 +35,7 @@ func (b *bed) received() (bytes int64) {
 	return bytes
 }
 
-// mv renames what stands at a path, and tells of it as a watcher does.
+// mv renames a path, and marks both names as a watcher's events would.
 func (b *bed) mv(from, to string, f dirty.Flags) {
 	b.Helper()
 	must(b.T, os.MkdirAll(filepath.Dir(b.src+"/"+to), 0o755))
@@ -146,7 +146,7 @@ func TestADaemonThatRefusesToReuse(t *testing.T) {
 	}
 }
 
-// What the remote has in the way of the new place is no way to anywhere else.
+// A link that the remote has above the new place is not followed.
 func TestAMoveFollowsNoLinkOfTheRemote(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{})

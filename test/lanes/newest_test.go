@@ -19,8 +19,8 @@ func at(t *testing.T, file string, when time.Time) {
 	must(t, os.Chtimes(file, when, when))
 }
 
-// A killed receiver may leave a fifo, or a link, with a time of its own. One second is
-// put right as well, by a full sync and in a tree of which nobody saw what happened.
+// A killed receiver may leave a fifo, or a link, with a time of its own. A difference of one second
+// is corrected as well, by a full sync and in a tree whose changes nobody saw.
 func TestAFifosTimeArrives(t *testing.T) {
 	t.Parallel()
 	for name, find := range map[string]func(*bed){

@@ -87,8 +87,8 @@ func TestVersionsAreKept(t *testing.T) {
 	}
 }
 
-// Old days go by their names, and nothing else does: not what others put beside them,
-// not a day that is kept, nothing outside, and nothing of that name is brought there.
+// Old days are deleted by their names, and nothing else is: not what others have put beside them,
+// not a day that is kept, nothing outside. No file of that name is sent there.
 func TestOldVersionsArePruned(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{options: keeping(2), files: []string{"a"}})
@@ -167,8 +167,8 @@ func (silent) Release(context.Context) transport.Release { return transport.Rele
 
 func unnamed(s *session.Session) transport.Transport { return silent{s} }
 
-// A receiver that leaves a file as it was without a word is found out. The client says
-// that it has sent the file, for it has.
+// A receiver that leaves a file unchanged and reports no error is found out, although the client
+// says, rightly, that it has sent the file.
 func TestASilentReceiverIsFoundOut(t *testing.T) {
 	t.Parallel()
 	client := filepath.Join(t.TempDir(), "rsync")

@@ -81,9 +81,8 @@ func TestLastState(t *testing.T) {
 	}
 }
 
-// TestTrouble: a receiver that is slow, refuses, crashes or hangs holds up
-// neither the sync nor another plugin, and afterwards gets what it missed,
-// each path once.
+// TestTrouble: a receiver that is slow, refuses, crashes or hangs delays neither the sync nor
+// another plugin, and afterwards gets what it missed, each path once.
 func TestTrouble(t *testing.T) {
 	for _, mode := range testkit.Few([]plugintest.Behaviour{plugintest.Refuse, plugintest.Hang, plugintest.Slow, plugintest.Fail}, 2) {
 		for _, name := range []string{"socket", "http", "refreshCDN"} {

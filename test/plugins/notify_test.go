@@ -18,7 +18,7 @@ import (
 	"github.com/sersync/sersync/pkg/notify"
 )
 
-// person is who is told: a web server that keeps what it gets.
+// person is the receiver of messages: a web server that keeps what it gets.
 type person struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -92,9 +92,9 @@ func (s *scene) ask(args ...string) {
 	}
 }
 
-// TestNotify: a remote goes down and comes back, a verification finds a difference, the
-// watched directory goes away: who is named in <notify> is told of each once, over a
-// kill -9 of the program too.
+// TestNotify: a remote goes down and comes back, a verification finds a difference, the watched
+// directory goes away: the receivers of <notify> get each message once, even if the program is
+// killed meanwhile.
 func TestNotify(t *testing.T) {
 	p := newPerson(t)
 	s := newScene(t, 1)

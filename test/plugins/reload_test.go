@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
-// TestReload: SIGHUP keeps what a receiver that is down has not got and what
-// waits for a remote, also when it makes another watch (another filter does).
+// TestReload: a reload loses nothing that a receiver which is down has not got yet, or that waits
+// for a remote, also when it makes another watch, as another filter does.
 func TestReload(t *testing.T) {
 	s := newScene(t, 2)
 	s.remotes[1].Stop()

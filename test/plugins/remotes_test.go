@@ -6,8 +6,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestDeadRemote: one dead remote among three does not hold a plugin up, unless
-// it wants all; then it is told once the remote is back and has the path.
+// TestDeadRemote: one dead remote among three does not delay a plugin, unless it has when="all";
+// then it is told once the remote is back and has the path.
 func TestDeadRemote(t *testing.T) {
 	s := newScene(t, 3)
 	s.remotes[1].Stop()

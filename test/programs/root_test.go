@@ -35,7 +35,7 @@ func TestRootComesAndGoes(t *testing.T) {
 			for _, c := range test.commands {
 				s.outside(c)
 			}
-			// What the target has beyond it nobody deleted: the root is another.
+			// Nobody has deleted what only the target has: the root is another one.
 			s.compare.Extra = testkit.AnyExtra
 			s.equal(test.name)
 			s.outside("mkdir -p later; echo x > later/x; echo y > d/f")

@@ -88,8 +88,8 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// TestConnectBesideOthers: a sersync that serves the tree is told by its lock, and one that keeps its state elsewhere, as
-// 2.5.4 does, by what it watches. The running one sends no probe anywhere.
+// TestConnectBesideOthers: a sersync that serves the tree is found by its lock; one that keeps its state elsewhere, and
+// 2.5.4, by their watches. The running one sends no probe on.
 func TestConnectBesideOthers(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
@@ -125,7 +125,8 @@ func TestConnectInterrupted(t *testing.T) {
 	}
 }
 
-// TestConnectNotRoot: an ordinary user can try a site, and a daemon that may not write is told with the lines for it.
+// TestConnectNotRoot: an ordinary user can try a site; for a daemon that may not write, the report has the lines that
+// repair it.
 func TestConnectNotRoot(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can run it as somebody else")

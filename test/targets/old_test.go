@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestOldReceiver brings everything to old daemons: those that greet and refuse as
-// recorded, and those of Debian's archive. Nothing of it is an outage.
+// TestOldReceiver: everything arrives at old daemons, at those that greet and refuse as recorded
+// and at those of Debian's archive, and none of that is an outage.
 func TestOldReceiver(t *testing.T) {
 	for name, c := range map[string]struct {
 		real    *testkit.DebianRsync // nil: the rsync of this host

@@ -43,9 +43,8 @@ func (h *theHub) streams() (names []string) {
 	return names
 }
 
-// TestConnectToStream: --check --connect says of a stream what it would be at a start,
-// in English and in Chinese, and leaves nothing on the hub. Each cause has its line and
-// its remedy.
+// TestConnectToStream: --check --connect says whether a stream would work at a start, in English
+// and in Chinese, and leaves nothing on the hub. Each fault has its line and its remedy.
 func TestConnectToStream(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")

@@ -146,7 +146,7 @@ func (h *theHub) told(tree string) map[string]change.Entry {
 	return last
 }
 
-// tells waits until a path is last told of in a state.
+// tells waits until the last entry about a path has a state.
 func (h *theHub) tells(tree, path string, state change.State) change.Entry {
 	h.t.Helper()
 	var e change.Entry

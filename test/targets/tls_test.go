@@ -81,9 +81,9 @@ func TestTLSKilled(t *testing.T) {
 	s.equal("the next start")
 }
 
-// TestTLSRefused: what is wrong with a certificate is said with its remedy by
-// --check --connect, by --check and by the status, and nothing is ever sent without TLS:
-// the daemon behind the tunnel logs no connection.
+// TestTLSRefused: --check --connect, --check and the status say what is wrong with a certificate,
+// with the remedy, and nothing is ever sent without TLS: the daemon behind the tunnel logs no
+// connection.
 func TestTLSRefused(t *testing.T) {
 	ca, other := testkit.NewAuthority(t, "CA of the site"), testkit.NewAuthority(t, "CA of others")
 	for name, c := range map[string]struct {
