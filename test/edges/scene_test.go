@@ -181,9 +181,7 @@ func newSceneOn(t *testing.T, streamBytes int64, before func(base string)) *scen
 func newBareScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{T: t, base: t.TempDir(), port: testkit.FreePort(t)}
-	for dir := s.base; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-		_ = os.Chmod(dir, 0o755)
-	}
+	testkit.OpenToAll(t, s.base)
 	s.source = s.base + "/source"
 	s.rsyncd = testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "tree", Path: s.source, Options: []string{"read only = yes"}}}})
 	return s
