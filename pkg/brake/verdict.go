@@ -11,8 +11,8 @@ type Cause string
 
 // The causes.
 const (
-	Changed    Cause = "changed"    // another file system or directory stands there
-	Gone       Cause = "gone"       // nothing stands there, or nothing is mounted there any more
+	Changed    Cause = "changed"    // another file system or directory is there
+	Gone       Cause = "gone"       // nothing is there, or nothing is mounted there any more
 	Unreadable Cause = "unreadable" // it cannot be looked at; no evidence of absence
 	Empty      Cause = "empty"      // it had entries, or nothing is known of it, and it has none
 	Appeared   Cause = "appeared"   // a mount that was not there before hides what it covers

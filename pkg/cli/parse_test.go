@@ -250,7 +250,7 @@ func TestThreads(t *testing.T) {
 }
 
 // FuzzParse: whatever is typed gives usable options or an error that says
-// something, and the short options are a prefix of what stands there.
+// something, and the short options are a prefix of what is there.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"-dro\x00f", "-n\x00-5", "-dh\x00-x", "--resync=\x00--", "-\x00--\x00-x", "-o=\x00-test.x", "---\x00--=", "-\xff", "--wait=1\x00--json",

@@ -70,8 +70,8 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// TestOutputIsBounded: a long file is put aside, in the place of the one before,
-// and what is written afterwards is in a new one.
+// TestOutputIsBounded: a long file is renamed, over the earlier one, and further output goes to a
+// new file.
 func TestOutputIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")

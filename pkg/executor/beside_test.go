@@ -73,8 +73,8 @@ func slowFull(reading, may **gate) carried {
 	}
 }
 
-// What is given to a remote beside a full sync that ends first, and that sends it
-// once more because it finds that the contents differ.
+// A file is sent beside a full sync that ends first, and that sends it once more because it finds
+// that the contents differ.
 func TestAFullSyncThatEndsBeforeARunBesideIt(t *testing.T) {
 	var reading, pushed, ended *gate
 	full, first := slowFull(&reading, &pushed), once()
@@ -154,12 +154,12 @@ func TestADirectoryGoesBesideAFullSync(t *testing.T) {
 	})
 }
 
-// neverClear says of no full sync what has failed.
+// neverClear is a remote that never says which paths of a full sync have failed.
 func neverClear(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
 	return unclear, c.Batch.Kind == transport.Full
 }
 
-// A full sync that is never clear.
+// A full sync never says what it has left out: its paths arrive all the same.
 func TestAFullSyncThatIsNeverClear(t *testing.T) {
 	onBed(t, with{carry: neverClear}, func(t *testing.T, b *bed) {
 		put(t, b.src, "bad", "1")
@@ -168,7 +168,7 @@ func TestAFullSyncThatIsNeverClear(t *testing.T) {
 	})
 }
 
-// The root goes while a question is under way.
+// The watch root disappears while the remote answers a question.
 func TestTheRootGoesBesideAQuestion(t *testing.T) {
 	var asked, may *gate
 	var ask sync.Once
@@ -196,7 +196,8 @@ func TestTheRootGoesBesideAQuestion(t *testing.T) {
 	})
 }
 
-// A comparison that is never clear has not found everything equal.
+// A comparison that never says what it has left out does not count as one that has found everything
+// equal.
 func TestAComparisonThatIsNeverClearFails(t *testing.T) {
 	onBed(t, with{files: []string{"f"}, carry: neverClear}, func(t *testing.T, b *bed) {
 		if r := b.fullSync2(fullsync.Request{Verify: true}); r.Err == nil {

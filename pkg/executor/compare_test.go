@@ -62,8 +62,8 @@ func TestWhatAComparisonFindsIsKnown(t *testing.T) {
 	})
 }
 
-// What -u keeps on the remote is not among what a full sync would send: another
-// remedy helps. An older file that takes the place of one that was sent is.
+// A file that -u keeps on the remote is not among those that a full sync would send, because it
+// needs another remedy. An older file that has replaced one that was sent is among them.
 func TestAComparisonTellsWhatIsNewerThere(t *testing.T) {
 	onBed(t, with{files: []string{"theirs", "older"}}, func(t *testing.T, b *bed) {
 		must(t, b.fullSync(fullsync.Request{}).Err)
@@ -152,8 +152,8 @@ func TestAFullSyncSettlesWhatAComparisonHasFound(t *testing.T) {
 	})
 }
 
-// Who asks for a comparison gets an answer, also from a lane that cannot make
-// one now, whatever else is asked for.
+// Every request for a comparison gets an answer, also from a lane that cannot make one now,
+// whatever else is asked for.
 func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
 	ask := func(b *bed) error {
 		done := make(chan fullsync.Result, 2)
@@ -255,7 +255,7 @@ func TestAFullSyncCountsWhatItSends(t *testing.T) {
 	})
 }
 
-// A try that has nothing left to do takes no time, and not less than that.
+// An attempt that has nothing left to do takes no time, and never a negative one.
 func TestHowLongAFullSyncTook(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		run := carry.FullRun{Carrier: b.carrier}
@@ -266,7 +266,7 @@ func TestHowLongAFullSyncTook(t *testing.T) {
 	})
 }
 
-// What could not be delivered is neither counted as sent nor called done.
+// A file that could not be delivered is neither counted as sent nor reported as done.
 func TestAFullSyncThatDeliversNothing(t *testing.T) {
 	all := transport.Result{Class: transport.Partly, Failed: append(denied("a").Failed, denied("b").Failed...)}
 	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
@@ -374,8 +374,8 @@ func TestAComparisonRepairs(t *testing.T) {
 	}
 }
 
-// Whoever waits for a comparison does not get a slow one because a scheduled one
-// waits, too; and what that one is to repair is repaired.
+// A person who waits for a comparison does not get a slow one because a scheduled one waits, too;
+// and what the scheduled one is to repair is repaired.
 func TestJoinedComparisons(t *testing.T) {
 	slow := fullsync.Request{Verify: true, Manner: fullsync.Manner{Pace: transport.Pace{Gentle: true, BWLimit: 9}, Repair: true, Contents: true}}
 	for _, f := range []fullsync.Request{{Verify: true}, slow} {

@@ -23,8 +23,7 @@ func (b *bed) logged() string {
 	return strings.Join(all, "\n")
 }
 
-// A full sync that finds no remote is what the fail log lists when nothing else
-// is dirty.
+// When nothing else is dirty, the fail log lists a full sync that does not reach its remote.
 func TestTheFailLogOfAFullSync(t *testing.T) {
 	onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
 		b.away.Store(true)

@@ -128,8 +128,8 @@ func TestAFullSyncWaitsForTheEndOfBusyHours(t *testing.T) {
 	})
 }
 
-// Who asks by hand does not wait, and neither does a comparison, whatever waits before
-// them.
+// A full sync that a person asks for does not wait in busy hours, and neither does a comparison,
+// whatever waits before them.
 func TestWhoAsksByHandDoesNotWait(t *testing.T) {
 	inHours(t, busy(8, 20, waiting, waiting), transport.Terms{}, nil, func(b *bed) {
 		b.at(9, 0)
@@ -193,7 +193,7 @@ func TestAFullSyncEndsWithTheBeginningOfBusyHoursAndGoesOnAfterThem(t *testing.T
 	})
 }
 
-// What runs is slowed when the hours begin, and goes as before when they are over.
+// A run that is under way is slowed when the hours begin, and goes as before when they are over.
 func TestWhatRunsIsSlowed(t *testing.T) {
 	inHours(t, busy(8, 20, slow, busyhours.Rule{BWLimit: 70}), transport.Terms{}, tillStopped, func(b *bed) {
 		b.at(7, 0)
@@ -273,7 +273,7 @@ func TestLargeFilesWait(t *testing.T) {
 	})
 }
 
-// How fast the link is, a slowed run does not tell.
+// A run with a bandwidth limit is not used to measure the link.
 func TestALimitTellsNothingOfTheLink(t *testing.T) {
 	for limit, want := range map[int]bool{0: true, 500: false} {
 		tenSeconds := func(_ context.Context, call transport.Call) transport.Result {
@@ -297,7 +297,7 @@ func TestALimitTellsNothingOfTheLink(t *testing.T) {
 	}
 }
 
-// Half of a file would stand there until the hours are over.
+// Otherwise the remote would have half of a file until the hours are over.
 func TestWhatIsWrittenInPlaceIsNotEnded(t *testing.T) {
 	inHours(t, busy(8, 20, waiting, waiting), transport.Terms{Inplace: true}, tillStopped, func(b *bed) {
 		b.at(7, 0)
@@ -313,7 +313,7 @@ func TestWhatIsWrittenInPlaceIsNotEnded(t *testing.T) {
 	})
 }
 
-// A reload takes over what waits, with its own hours.
+// After a reload what was waiting waits by the new hours.
 func TestWhoInheritsHasItsOwnHours(t *testing.T) {
 	inHours(t, busy(8, 20, waiting, waiting), transport.Terms{}, nil, func(b *bed) {
 		b.at(9, 0)

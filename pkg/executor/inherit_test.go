@@ -38,8 +38,8 @@ func TestInheritTakesWhatIsDirty(t *testing.T) {
 	})
 }
 
-// A lane that carries something else than the one before knows what is dirty, and
-// nothing of what the target has.
+// A lane with another choice of files than the one before inherits what is dirty, and knows nothing
+// of what the target has.
 func TestInheritOfAnotherChoiceKnowsNothing(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		b.Complete()
@@ -67,8 +67,8 @@ func (b *bed) stopping(meanwhile func()) {
 	<-ended
 }
 
-// TestInheritTakesWhatWaitedForItsKind: what was claimed and had found no slot
-// when the lane was stopped is dirty in the next one.
+// TestInheritTakesWhatWaitedForItsKind: a path that was taken, and had no slot yet when the lane
+// was stopped, is dirty in the next lane.
 func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 	var may *gate
 	onBed(t, held(&may), func(t *testing.T, b *bed) {
@@ -101,8 +101,8 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 	})
 }
 
-// TestRequestsWhileStopping: what is asked for while a lane ends, and after it,
-// is carried out by the one that inherits.
+// TestRequestsWhileStopping: what is asked for while a lane ends, or after its end, is carried out
+// by the lane that inherits.
 func TestRequestsWhileStopping(t *testing.T) {
 	var may *gate
 	onBed(t, held(&may), func(t *testing.T, b *bed) {
@@ -130,8 +130,8 @@ func TestRequestsWhileStopping(t *testing.T) {
 	})
 }
 
-// TestInheritLosesNothing: what a lane has learnt, and what fails, goes over to the
-// next one; only what belongs to the configuration is new.
+// TestInheritLosesNothing: the next lane inherits what a lane has learnt and what fails; only what
+// belongs to the configuration is new.
 func TestInheritLosesNothing(t *testing.T) {
 	before := NewLane(Options{ID: "a", Transport: &transporttest.Fake{}, Logger: zap.NewNop()})
 	now := time.Now()

@@ -118,7 +118,7 @@ func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 	})
 }
 
-// The same found by a scan: what stands here now is brought over by nobody else.
+// The same found by a scan: nothing else would send what is here now.
 func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
 	onBed(t, with{
 		files: []string{"4913/f1", "skip", "d/4913/f1", "d/skip"},

@@ -30,8 +30,8 @@ func TestARefusalIsTriedAgainInTime(t *testing.T) {
 	})
 }
 
-// One path breaks every run before the remote has said a word: that is no fault of
-// the options, and the rest goes on.
+// One path breaks every run before the remote has sent anything: that is not blamed on the options,
+// and the rest goes on.
 func TestAPathThatBreaksEveryRunTeachesNothing(t *testing.T) {
 	breaks := transport.Result{Class: transport.Refused, Missing: transport.MissingAnswer, Broken: true, Reason: "connection reset"}
 	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {

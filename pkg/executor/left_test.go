@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// What only the remote has, and nobody may delete, is in the status until it has
-// come here, was deleted there, or may be deleted.
+// The status shows an entry that only the remote has and that may not be deleted, until it exists
+// here, was deleted there, or may be deleted.
 func TestWhatWasLeftAloneIsKnown(t *testing.T) {
 	onBed(t, with{files: []string{"keep", "d/keep", "e/keep"}, there: []string{"top", "d/a", "d/sub/b", "e/c"}}, func(t *testing.T, b *bed) {
 		all := []string{"d/a", "d/sub", "d/sub/b", "e/c", "top"}

@@ -88,8 +88,8 @@ func TestARemoteIsLeftAloneWhileItIsDown(t *testing.T) {
 	})
 }
 
-// A file system that does not answer holds up no request, no outcome and no status: the
-// loop waits for no disk.
+// A file system that does not answer delays no request, no outcome and no status: the loop never
+// waits for a disk.
 func TestASlowDiskDoesNotHoldUpTheLoop(t *testing.T) {
 	var root *gate // what opens the watch root waits for it
 	onBed(t, with{remote: &transporttest.Fake{}, options: func(o *Options) {
@@ -114,8 +114,8 @@ func TestASlowDiskDoesNotHoldUpTheLoop(t *testing.T) {
 	})
 }
 
-// What runs when the lane is told to stop may go on for a while, and is ended then. What
-// it was for is dirty still.
+// A run that is under way when the lane is told to stop may go on for a while, and is then ended.
+// Its paths are still dirty.
 func TestTheDrainIsBounded(t *testing.T) {
 	var began chan struct{} // of the bubble
 	remote := &transporttest.Fake{Carry: func(ctx context.Context, _ transport.Call) transport.Result {
@@ -137,8 +137,8 @@ func TestTheDrainIsBounded(t *testing.T) {
 	})
 }
 
-// A full sync may overwrite with what it has read before what is sent beside it: that
-// goes once more.
+// A full sync may overwrite a file that is sent beside it with an older content that it has read
+// before: such a file is sent once more.
 func TestWhatChangesBesideAFullSyncGoesOnceMore(t *testing.T) {
 	var reading, read chan struct{} // of the bubble
 	var mu sync.Mutex
@@ -183,7 +183,7 @@ func TestWhatChangesBesideAFullSyncGoesOnceMore(t *testing.T) {
 	})
 }
 
-// Where runs are to be had for none, a lane that is told to stop does not wait for one.
+// A lane that is told to stop does not go on waiting for a slot that it cannot get.
 func TestAStopEndsTheWaitForASlot(t *testing.T) {
 	onBed(t, with{remote: &transporttest.Fake{}, options: noRoom}, func(_ *testing.T, b *bed) {
 		b.write("a", "1")

@@ -35,7 +35,7 @@ func (b *bed) has(name, text string) {
 	}
 }
 
-// mv renames what stands at a path, and tells of it as a watcher does.
+// mv renames what is at a path, and tells of it as a watcher does.
 func (b *bed) mv(from, to string, f dirty.Flags) {
 	b.Helper()
 	must(b, os.MkdirAll(filepath.Dir(b.src+"/"+to), 0o755))
@@ -105,8 +105,8 @@ func TestWhatWasMovedIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// What comes back to the old place before that was deleted on the remote shares its files
-// with the new place, until that is sent anew.
+// If something comes back to the old place before that was deleted on the remote, its files are
+// still linked with those of the new place: then the new place is sent again.
 func TestWhatComesBackSharesNothing(t *testing.T) {
 	var back atomic.Bool
 	onBed(t, mover(func(_ context.Context, b *bed, c transport.Call) (r transport.Result, ok bool) {
@@ -131,8 +131,8 @@ func TestWhatComesBackSharesNothing(t *testing.T) {
 	})
 }
 
-// A process ends between the link and the deletion. The next one deletes the old place,
-// or has nothing shared with what stands there.
+// A process ends between the link and the deletion. The next one deletes the old place, or makes
+// sure that no file there is linked with the new place.
 func TestMovesOutliveTheProcess(t *testing.T) {
 	for name, back := range map[string]bool{"deleted": false, "something stands there": true} {
 		t.Run(name, func(t *testing.T) {
@@ -165,8 +165,8 @@ func TestMovesOutliveTheProcess(t *testing.T) {
 	}
 }
 
-// The remote refuses what a move needs, or trouble ends the run: everything arrives as
-// without it.
+// The remote refuses an option that a move needs, or the run breaks off: everything arrives as if
+// nothing had been moved.
 func TestMovesFallBack(t *testing.T) {
 	for name, result := range map[string]transport.Result{
 		"refused":    {Class: transport.Refused, Missing: transport.MissingElsewhere},
@@ -199,8 +199,8 @@ func TestMovesFallBack(t *testing.T) {
 	}
 }
 
-// Where it is not known what the remote has, or nothing may be deleted there, nothing is
-// made use of.
+// Where it is not known what the remote has, or nothing may be deleted there, old places are not
+// used for moves.
 func TestWhenNothingIsKnownMovesAreSent(t *testing.T) {
 	for name, change := range map[string]func(*with){
 		"not complete":  func(w *with) { w.lane = nil },

@@ -49,8 +49,8 @@ func TestAPathOutOfAnUnclearBatchIsNamed(t *testing.T) {
 	})
 }
 
-// Some batches take two runs. What the second was for is not done when the
-// first has failed for one of its paths.
+// Some batches take two runs. The works of the second are not done when the first has failed for
+// one of its paths.
 func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
 	for name, c := range map[string]struct {
 		with
@@ -103,7 +103,7 @@ func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
 	}
 }
 
-// A full sync of which nobody knows what it has left out is done again.
+// A full sync that does not say what it has left out is done again.
 func TestAnUnclearFullSyncIsRepeated(t *testing.T) {
 	first := once()
 	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {

@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// The remote mirrors back. What a scan finds only there may be new and on its way
-// here: only what both sides have had is deleted, and the rest is told.
+// The remote mirrors back. What a scan finds only there may be new and on its way here: only what
+// both sides have had is deleted; the status shows the rest.
 func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
 	for name, find := range map[string]func(*bed){
 		"directories": func(b *bed) { b.Mark("", dirty.Extras); b.Mark("d", dirty.Extras) },
@@ -60,8 +60,8 @@ func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
 	}
 }
 
-// What the remote is asked about may be replaced while it answers. The judgement is not
-// that of the new file, which is asked about by itself.
+// A file may be replaced while the remote is asked about it. The judgement does not hold for the
+// new file, about which the remote is asked again.
 func TestWhatIsReplacedDuringAQuestionIsAskedAboutAgain(t *testing.T) {
 	var calls []string
 	onBed(t, with{files: []string{"f"}, carry: func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {

@@ -68,7 +68,7 @@ func TestWhatIsRememberedBesideAFullSyncWidensNothing(t *testing.T) {
 	})
 }
 
-// What is known to be gone without an event goes, and nothing beside it.
+// What is known to be gone without an event is deleted on the remote, and nothing else.
 func TestKnownDeletionsGo(t *testing.T) {
 	onBed(t, with{files: []string{"d/gone", "d/keep", "gone/x", "gone/y/z"}, there: []string{"d/foreign", "foreign/x"}}, func(t *testing.T, b *bed) {
 		must(t, os.Remove(b.src+"/d/gone"))

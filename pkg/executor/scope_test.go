@@ -20,8 +20,8 @@ func scopeOf(t *testing.T, params string, expressions ...string) Scope {
 
 func rules(lines []string) func(string, bool) bool { return rsync.RulesOf(lines).Excludes }
 
-// What a mirror run was for is allowed under any later configuration; what it
-// has left alone is not.
+// What a mirror run was allowed to delete may be deleted under any later configuration; what it has
+// left in place may not.
 func TestAScopeSpares(t *testing.T) {
 	list := t.TempDir() + "/list"
 	must(t, os.WriteFile(list, []byte("*.bak\n"), 0o644))
@@ -66,7 +66,7 @@ func TestAScopeSpares(t *testing.T) {
 	}
 }
 
-// A mirror run that leaves out more takes back nothing.
+// A later mirror run that leaves out more does not take back what an earlier one has allowed.
 func TestMirrorRunsOneAfterTheOther(t *testing.T) {
 	plain, logs := scopeOf(t, "-a"), scopeOf(t, "-a", `(.*)\.log`)
 	iso := plan.Candidate{Path: "a.iso"}
@@ -116,7 +116,7 @@ func TestWhatAMirrorRunLeftAloneStays(t *testing.T) {
 	})
 }
 
-// While nothing may be deleted what is deleted here stays there on purpose.
+// While deletions are off, what is deleted here stays there on purpose.
 func TestWithoutDeleteAMirrorRunIsForgotten(t *testing.T) {
 	onBed(t, with{options: func(o *Options) { o.Mirrored, o.MirrorScope, o.MayDelete = true, Scope{}, false }}, func(t *testing.T, b *bed) {
 		if r := b.Remember(time.Now()); r.Mirrored {

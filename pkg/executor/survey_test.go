@@ -46,8 +46,7 @@ func TestWhatWasReplacedIsComparedByNothing(t *testing.T) {
 	}
 }
 
-// A question that ends in an error which names nothing has not been answered:
-// what the target has is asked for again.
+// A question that ends in an error without a name has not been answered: the target is asked again.
 func TestAnUnclearAnswerIsNone(t *testing.T) {
 	var asked atomic.Int64
 	onBed(t, with{files: []string{"d/x", "keep"}, options: func(o *Options) { o.Excluded = excludeLog },
@@ -83,8 +82,8 @@ func TestAnExpressionAboutDirectoriesKeepsNoFile(t *testing.T) {
 	}
 }
 
-// What has a name like a receiver's temporary file is let be while one could be
-// under way, and no longer.
+// An entry with a name like a receiver's temporary file is kept while a transfer could be under
+// way, and no longer.
 func TestANameLikeAReceiversTemporaryFile(t *testing.T) {
 	onBed(t, with{files: []string{"d/keep"}, there: []string{"d/.data.sqlite", "d/.plain"}, options: func(o *Options) { o.Mirrored, o.MirrorScope = true, Scope{} }}, func(t *testing.T, b *bed) {
 		b.Mark("d", dirty.Extras)
@@ -93,7 +92,7 @@ func TestANameLikeAReceiversTemporaryFile(t *testing.T) {
 	})
 }
 
-// However much a remote says, only so much of it is remembered at a time.
+// However long an answer of a remote is, only a bounded part of it is held at a time.
 func TestALongAnswerIsTakenInParts(t *testing.T) {
 	var there []string
 	for i := range 100 {

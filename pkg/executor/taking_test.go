@@ -10,7 +10,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// A watch root that cannot be opened for a moment holds up for a moment what is ready,
+// A watch root that cannot be opened for a moment delays what is ready for only that moment,
 // whether or not anything changes later.
 func TestAWatchRootThatIsAwayForAMoment(t *testing.T) {
 	var away atomic.Bool
@@ -37,7 +37,7 @@ func TestAWatchRootThatIsAwayForAMoment(t *testing.T) {
 	})
 }
 
-// A lane that gets its slot while it is paused takes nothing, and goes on later.
+// A lane that gets its slot while it is paused begins nothing with it, and goes on later.
 func TestASlotThatIsGrantedInAPause(t *testing.T) {
 	var own *slots.Slots
 	onBed(t, with{remote: &transporttest.Fake{}, options: func(opt *Options) {

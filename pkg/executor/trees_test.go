@@ -72,7 +72,7 @@ func TestAQueuedTreeAndTheBrake(t *testing.T) {
 	})
 }
 
-// What is asked for and deletes inside passes by the brake.
+// A tree that was asked about, and in which something is deleted, has to pass the brake.
 func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 	var held atomic.Bool
 	held.Store(true)

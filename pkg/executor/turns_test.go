@@ -100,7 +100,7 @@ func TestWhoseTryCostsMuchWaits(t *testing.T) {
 	}
 }
 
-// What waits is looked at again when a run becomes overdue, and not before.
+// The waiting works are considered again when a run becomes overdue, and not before.
 func TestWhenRoomIsMade(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	var turns turns

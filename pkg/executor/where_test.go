@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// TestWhereTellsWhatWaits: what waits, with what, and why it fails, comes with the
-// answer; and a lane that has ended answers, too.
+// TestWhereTellsWhatWaits: the answer says what waits, with which directory it goes, and why it
+// fails; a lane that has ended answers, too.
 func TestWhereTellsWhatWaits(t *testing.T) {
 	onBed(t, with{files: []string{"d/f"}}, func(t *testing.T, b *bed) {
 		must(t, b.Pause(t.Context(), true))

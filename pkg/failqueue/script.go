@@ -169,7 +169,7 @@ func (s *Script) write() error {
 	return nil
 }
 
-// look examines what stands at the path: our own file, nothing, something to
+// look examines what is at the path: our own file, nothing, something to
 // be replaced, or something that must not be touched.
 func (s *Script) look() (ours bool, err error) {
 	var st unix.Stat_t

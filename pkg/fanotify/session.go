@@ -333,7 +333,7 @@ func join(dir string, name []byte) string {
 // base is the last name of a path.
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// rootLost compares what stands at the root's path with what is watched.
+// rootLost compares what is at the root's path with what is watched.
 func (s *session) rootLost() bool {
 	root := s.places.points[0]
 	fd, err := unix.Open(s.w.root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -96,8 +96,8 @@ func TestArrivalsAreTold(t *testing.T) {
 	r.Want("to file d/h", 1)
 }
 
-// A program that still writes to a file which was replaced changes nothing under the
-// name: who believed it would take the file that has come for one of this host.
+// A program that still writes to a replaced file changes nothing under the name: an event for it
+// would make the file that has arrived look like a change of this host.
 func TestWritesToReplacedFilesAreNotTold(t *testing.T) {
 	root, _ := pair(t)
 	watchertest.Write(t, root, "f")

@@ -9,7 +9,7 @@ import (
 // secretsFile is the name that is proposed for a daemon's secrets.
 const secretsFile = "/etc/rsyncd.secrets"
 
-// cause says about which topic a reason of package rsync is, and which lines would mend it; nil: none.
+// cause says about which topic a reason of package rsync is, and which lines would repair it; nil: none.
 type cause struct {
 	topic Topic
 	mend  func(t rsync.Target, watch, seenAs string) []Mend

@@ -62,7 +62,7 @@ type Step struct {
 	// Said is what was found, Remedy what a person can do; Detail is what the other side said, where that is known.
 	Said, Remedy Text
 	Detail       string
-	// Mend are lines for files that would mend it.
+	// Mend are lines for files that would repair it.
 	Mend []Mend
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// guard knows what stands at the watch path: which directory is watched, whether
+// guard knows what is at the watch path: which directory is watched, whether
 // it is there, and by the brake whether it and its mounts are the ones that
 // deletions are allowed for. Safe for concurrent use.
 type guard struct {
@@ -35,8 +35,8 @@ type guard struct {
 	identity  brake.Identity // remembered; what deletions are allowed for
 	verdict   brake.Verdict
 	judged    time.Time
-	recreated bool // another directory stands there than the remembered one, as the configuration allows
-	accepted  int  // how often the operator has accepted what stands there
+	recreated bool // another directory is there than the remembered one, as the configuration allows
+	accepted  int  // how often the operator has accepted what is there
 	// unseen says that there was no watch, or that events were lost, and that nothing has shown
 	// since that the root and its mounts are still the same.
 	unseen bool

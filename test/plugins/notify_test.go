@@ -158,7 +158,7 @@ func TestNotify(t *testing.T) {
 		t.Errorf("the command has not been run for each of %q in turn; it was for:\n%s", want, told)
 	}
 
-	// Another directory stands there after a stop, and an empty one: the brake holds.
+	// Another directory is there after a stop, and an empty one: the brake holds.
 	before := p.count(notify.Brake, notify.Problem)
 	if code := s.app.Stop(); code != 0 {
 		t.Errorf("exit %d\n%s", code, s.app.Stderr())

@@ -17,7 +17,7 @@ import (
 func TestRootComesAndGoes(t *testing.T) {
 	tests := []struct {
 		name     string
-		anew     bool // another directory stands there: deletions are held
+		anew     bool // another directory is there: deletions are held
 		commands []string
 	}{
 		{"renamed away and back", false, []string{"cd ..; mv src elsewhere; echo while away > elsewhere/a; mkdir elsewhere/n; echo n > elsewhere/n/f; mv elsewhere src", "echo after > n/f"}},

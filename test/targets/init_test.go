@@ -62,7 +62,7 @@ func TestInit(t *testing.T) {
 	}
 
 	// The password file, too; and a remote that does not take it yet is said with the
-	// lines that mend it.
+	// lines that repair it.
 	s.must(os.WriteFile(password, []byte("mine\n"), 0o600))
 	out, code = initialise(t, s.scratch, nil, append([]string{"-o", filepath.Join(s.scratch, "etc", "second.xml")}, args[2:]...)...)
 	if after, _ := os.ReadFile(password); code != 1 || string(after) != "mine\n" || !strings.Contains(out, "refused the user or password") || !strings.Contains(out, "When the other side is ready: sersync --check --connect -o ") {

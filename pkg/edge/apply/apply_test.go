@@ -251,7 +251,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	if got := describe(t, outside); got != before {
 		t.Errorf("outside has changed:\n%s", got)
 	}
-	// What stands at the path itself is replaced, and not followed.
+	// What is at the path itself is replaced, and not followed.
 	if _, err := tree.Apply(file("file", "mine")); err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (t *Tree) touch(name string, at int64) error {
 	return unix.UtimesNanoAt(t.fd, name, times, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// adjust gives what stands at a name the owner, mode and time of the entry, where they
+// adjust gives what is at a name the owner, mode and time of the entry, where they
 // differ.
 func (t *Tree) adjust(name string, e change.Entry, st unix.Stat_t) (done Done, err error) {
 	if st.Uid != e.UID || st.Gid != e.GID {

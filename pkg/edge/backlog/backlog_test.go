@@ -212,7 +212,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// model is a tree of paths and what stands there: "/" for a directory, or a version.
+// model is a tree of paths and what is there: "/" for a directory, or a version.
 type model map[string]string
 
 func (m model) apply(e change.Entry, version string) {

@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Each mistake is said with its line and its remedy.
+// Each mistake is reported with its line and its remedy.
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ old, now, want string }{
 		{`name="web-1"`, ``, `edge.xml:2: <edge> name: it is missing`},

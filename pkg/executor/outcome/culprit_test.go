@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Wherever the culprits of a batch stand, next to each other or at its beginning, one
-// of the next hunts finds what does not break.
+// Wherever the culprits are in a batch, next to each other or at its beginning, one of the next
+// hunts finds paths that do not break a run.
 func TestAHuntFindsWhatDoesNotBreak(t *testing.T) {
 	for name, culprit := range map[string]func(i int) bool{
 		"the first five":  func(i int) bool { return i < 5 },

@@ -17,7 +17,7 @@ func here(mode uint32) fstree.Found {
 	return fstree.Found{State: fstree.Present, Stat: unix.Stat_t{Mode: mode}}
 }
 
-// TestVerdicts: what becomes of the work "d" of a run that has done its part.
+// TestVerdicts: the outcome of the work "d" after a run that was done in part.
 func TestVerdicts(t *testing.T) {
 	const tree = dirty.Tree
 	refused := func(path string) transport.PathError {
@@ -96,7 +96,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// A complaint of what is none of the works leaves all of them open.
+// A complaint about a path that belongs to none of the works leaves all of them open.
 func TestVerdictsOfAComplaintOfSomethingElse(t *testing.T) {
 	o := Outcome{Flight: Flight{Works: []plan.Work{namedWork("a"), namedWork("b")}}}
 	o.Result.Failed = []transport.PathError{{Path: "c", Errno: syscall.EIO}}

@@ -130,7 +130,7 @@ func TestAFileThatMayBeWrittenInPlaceWaits(t *testing.T) {
 	}
 }
 
-// A change that no event has told of yet may be an arrival, where the remote mirrors back.
+// Where the remote mirrors back, a change that has no event yet may be an arrival.
 func TestAPeersFileWaitsForItsEvent(t *testing.T) {
 	for name, c := range map[string]struct {
 		peer         bool
@@ -164,7 +164,7 @@ func TestAPathThatNoListCanHoldFails(t *testing.T) {
 	}
 }
 
-// What was moved keeps its old place only where the remote can make use of that.
+// The old place of a moved file is kept only where the remote can use it.
 func TestWhatWasMoved(t *testing.T) {
 	reuses := transport.Terms{Reuses: func(path string) bool { return path != "*" }}
 	able := lane{terms: reuses}

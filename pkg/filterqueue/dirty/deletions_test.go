@@ -20,8 +20,8 @@ func deletedOf(d *Set, it Item, names []string) (lost []string) {
 	return lost
 }
 
-// However many deletions collapse into their directory, it never counts as
-// deleted itself. Without room for more hashes the rest is forgotten.
+// However many deletions collapse into their directory, the directory itself never counts as
+// deleted. Without room for more hashes further ones are forgotten.
 func TestACollapsedDirectoryWasNotDeleted(t *testing.T) {
 	for _, c := range []struct{ hashes, known, left int }{{1000, 400, 0}, {200, 200, 30}} {
 		d := New(t0, Limits{FanOut: 10, Spare: 30, Hashes: c.hashes})

@@ -1,5 +1,5 @@
 // Package reopen keeps a watch root watched: a watch that ends because the root is
-// gone is followed by another one, once a directory stands at the path again.
+// gone is followed by another one, once a directory is at the path again.
 package reopen
 
 import (

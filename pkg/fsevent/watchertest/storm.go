@@ -155,7 +155,7 @@ func (o *onlooker) exists(rel string) bool {
 	return err == nil
 }
 
-// onDisk returns what stands at rel, with all below it if deep; nil for nothing.
+// onDisk returns what is at rel, with all below it if deep; nil for nothing.
 func (o *onlooker) onDisk(rel string, deep bool) map[string]string {
 	found := map[string]string{}
 	_ = filepath.WalkDir(filepath.Join(o.root, rel), func(full string, d fs.DirEntry, err error) error {

@@ -23,7 +23,7 @@ import (
 // Options configure a Session. They are immutable.
 type Options struct {
 	// Dir is the watch root's absolute path. Root opens it; nil while it is gone,
-	// or while something else stands at its path. The caller closes it.
+	// or while something else is at its path. The caller closes it.
 	Dir    string
 	Root   func() *fstree.Root
 	Target rsync.Target
