@@ -150,7 +150,7 @@ func (c *contender) settle() {
 	testkit.Settled(time.Second, time.Minute, c.daemon.Log)
 }
 
-// runs counts the rsync runs that the daemon has seen to their end. A standby
+// runsSeen counts the rsync runs that the daemon has seen to their end. A standby
 // counts once it has been used.
 func (c *contender) runsSeen() int {
 	n := 0

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
-// sync runs the real rsync and returns its output and status.
+// rsync runs the real rsync and returns its output and status.
 func rsync(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command("rsync", args...)

@@ -65,10 +65,10 @@ type with struct {
 // withoutUpdate are terms without -u.
 func withoutUpdate(t *transport.Terms) { t.Update = false }
 
-// carried decides what becomes of a call; not ok: the remote carries it.
+// carried decides the result of a call; not ok: the remote carries it.
 type carried func(ctx context.Context, b *bed, c transport.Call) (r transport.Result, ok bool)
 
-// inBubble runs a test of a lane, in a bubble of fake time.
+// onBed runs a test of a lane, in a bubble of fake time.
 func onBed(t *testing.T, w with, test func(*testing.T, *bed)) {
 	t.Helper()
 	src, dst, scratch, sent := t.TempDir(), t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "sent")

@@ -149,9 +149,6 @@ func TestNothingIsComputedWhileNobodyLooks(t *testing.T) {
 	}
 }
 
-// Slow clients hold every connection they can get; the socket still answers,
-// and the page does again once the header time is over.
-// Readers that never read hold their connections, and nothing else.
 func TestMetrics(t *testing.T) {
 	r := start(t, nil)
 	r.waitTCP(t)

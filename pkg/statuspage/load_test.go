@@ -75,6 +75,8 @@ func TestTenThousandRequestsAtOnce(t *testing.T) {
 	}
 }
 
+// Slow clients hold every connection they can get; the socket still answers,
+// and the page does again once the header time is over.
 func TestSlowClientsAreCutOff(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -98,6 +100,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 }
 
+// Readers that never read hold their connections, and nothing else.
 func TestSlowReadersHoldUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)

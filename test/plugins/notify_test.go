@@ -56,7 +56,7 @@ func (p *person) set(does http.HandlerFunc) {
 	p.mu.Unlock()
 }
 
-// waits for a message and returns it.
+// wait waits for a message and returns it.
 func (p *person) wait(t *testing.T, e notify.Event, st notify.Status) notify.Message {
 	t.Helper()
 	var found notify.Message

@@ -22,7 +22,7 @@ func present(mode uint32, size int64) fstree.Found {
 
 func absent(at string) fstree.Found { return fstree.Found{State: fstree.Absent, At: at} }
 
-// what a test changes in the lane that plans.
+// lane is what a test changes in the lane that plans.
 type lane struct {
 	terms    transport.Terms
 	excluded func(path string, dir bool) bool

@@ -148,7 +148,7 @@ func TestSurveysTellOnlyWhatTheTargetHas(t *testing.T) {
 	}
 }
 
-// provoked is one error made by the real rsync and its daemon.
+// TestProvokedErrors has the real rsync and its daemon make each error.
 func TestProvokedErrors(t *testing.T) {
 	path := t.TempDir()
 	must(t, os.Chmod(filepath.Dir(path), 0o755))
