@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,12 +91,12 @@ func TestWhatIsReplacedDuringAQuestionIsAskedAboutAgain(t *testing.T) {
 // came from the peer does not go back over that.
 func TestAPeersOwnVersionDoesNotGoBackOverItsNextOne(t *testing.T) {
 	second := time.Now().Truncate(time.Second).Add(-time.Minute)
-	sends := 0
+	var sends atomic.Int64
 	onBed(t, with{files: []string{"f"}, options: func(o *Options) { o.Peer = true }, carry: func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
 		if c.Batch.Kind != transport.Send || !slices.Contains(c.Names, "f") {
 			return transport.Result{}, false
 		}
-		if sends++; sends == 1 {
+		if sends.Add(1) == 1 {
 			put(b.T, b.src, "f", "theirs")
 			at(b.T, b.src+"/f", second.Add(200*time.Millisecond))
 			put(b.T, b.dst, "f", "their next")
@@ -107,7 +108,7 @@ func TestAPeersOwnVersionDoesNotGoBackOverItsNextOne(t *testing.T) {
 		at(t, b.src+"/f", second.Add(100*time.Millisecond))
 		at(t, b.dst+"/f", second.Add(-time.Hour))
 		b.Mark("f", dirty.Content)
-		b.until("it was sent", func() bool { return sends > 0 })
+		b.until("it was sent", func() bool { return sends.Load() > 0 })
 		b.Mark("f", dirty.Arrival)
 		b.idle()
 		if got := b.there("f"); got != "their next" {
@@ -144,11 +145,15 @@ func TestAnEqualFileIsNotSentToAPeer(t *testing.T) {
 		"written, with other content":         {"SAME", dirty.Content, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			judged, sent := false, false
+			var judged, sent atomic.Bool
 			onBed(t, with{files: []string{"f"}, options: func(o *Options) { o.Peer = true }, carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
 				if slices.Contains(c.Names, "f") {
-					judged = judged || c.Batch.Kind == transport.Times
-					sent = sent || judged && c.Batch.Kind == transport.Send && !c.Batch.Verify
+					if c.Batch.Kind == transport.Times {
+						judged.Store(true)
+					}
+					if judged.Load() && c.Batch.Kind == transport.Send && !c.Batch.Verify {
+						sent.Store(true)
+					}
 				}
 				return transport.Result{}, false
 			}}, func(t *testing.T, b *bed) {
@@ -157,10 +162,10 @@ func TestAnEqualFileIsNotSentToAPeer(t *testing.T) {
 				at(t, b.src+"/f", when)
 				at(t, b.dst+"/f", when)
 				b.Mark("f", c.flags)
-				b.until("the remote was asked", func() bool { return judged })
+				b.until("the remote was asked", judged.Load)
 				b.idle()
-				if sent != c.sent || b.there("f") != "same" {
-					t.Errorf("sent: %v, the remote has %q", sent, b.there("f"))
+				if sent.Load() != c.sent || b.there("f") != "same" {
+					t.Errorf("sent: %v, the remote has %q", sent.Load(), b.there("f"))
 				}
 			})
 		})
