@@ -27,7 +27,7 @@ import (
 // ten minutes, or after a little more than two hours (TCP keep-alive).
 var leftoverWaits = [...]time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 15 * time.Minute, 3 * time.Hour}
 
-const maxLeftovers = 100
+const maxLeftovers = 500
 
 // sweeper has things deleted that runs have left on the remote, and temporary files that were sent
 // there. It belongs to the loop.
@@ -61,13 +61,16 @@ func (s *sweeper) noteLeftovers(o outcome.Outcome, now time.Time) {
 	}
 }
 
-// noteSending remembers where a run that has failed was sending large files.
+// noteSending remembers where a run that has failed was sending large files, or files of any size
+// in a full sync.
 func (s *sweeper) noteSending(o outcome.Outcome, now time.Time) {
 	for _, w := range o.Works {
 		s.noteLeftover(disk.ParentOf(w.Path), now)
 	}
-	if o.Kind == plan.KindFull && o.Last != "" {
-		s.noteLeftover(disk.ParentOf(o.Last), now)
+	if o.Kind == plan.KindFull {
+		for _, dir := range o.Lately.Dirs() {
+			s.noteLeftover(dir, now)
+		}
 	}
 }
 

@@ -43,3 +43,25 @@ func TestThePartOfAFileThatBecameShorterIsRemoved(t *testing.T) {
 		})
 	}
 }
+
+// The sender is ahead of the receiver: a full sync that broke off may have left a part in any of the
+// directories of which it has begun files lately.
+func TestThePartsOfABrokenFullSyncAreRemoved(t *testing.T) {
+	const part = "d/" + transport.PartialDir + "/f"
+	var broke atomic.Bool
+	breaks := func(_ context.Context, b *bed, c transport.Call) (r transport.Result, ok bool) {
+		if c.Batch.Kind != transport.Full || broke.Swap(true) {
+			return r, false
+		}
+		for _, path := range []string{"f", "d/f", "e/f", "e/g", "f/f"} {
+			c.Changed(transport.Change{Path: path, Sent: true, Size: 1})
+		}
+		put(b.T, b.dst, part, "a part")
+		return transport.Result{Class: transport.Trouble, Reason: "killed"}, true
+	}
+	onBed(t, with{carry: breaks, files: []string{"d/f", "e/f", "e/g", "f/f"}}, func(t *testing.T, b *bed) {
+		_ = b.fullSync(fullsync.Request{}) // the first try breaks off
+		b.until("no part is left", func() bool { return broke.Load() && b.there("d/"+transport.PartialDir) == "<none>" })
+		b.equal()
+	})
+}

@@ -97,12 +97,12 @@ func (r *runner) newReader(o *outcome.Outcome) *reader { return &reader{o: o, se
 // void forgets everything that was reported so far.
 func (r *reader) void() {
 	o := r.o
-	o.Last, o.Files, o.Sent, o.Changed, o.Also = "", 0, 0, map[string]transport.Change{}, outcome.Hashes{}
+	o.Lately, o.Files, o.Sent, o.Changed, o.Also = outcome.Lately{}, 0, 0, map[string]transport.Change{}, outcome.Hashes{}
 }
 
 func (r *reader) changed(c transport.Change) {
 	if c.Sent && !c.Dir {
-		r.o.Last = c.Path
+		r.o.Lately.Begin(c.Path)
 		r.o.Files++
 		r.o.Sent += c.Size
 		r.sends.add(c.Path)

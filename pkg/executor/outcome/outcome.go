@@ -91,7 +91,7 @@ func NewOutcome(f Flight) Outcome {
 type tally struct {
 	Sent    int64 // content bytes
 	Files   int
-	Last    string // the file that was begun last
+	Lately  Lately
 	Changed map[string]transport.Change
 	Also    Hashes // names that were sent and for which Changed has no room
 	// Beyond is how many paths a comparison has found for which Changed has no room.
