@@ -11,6 +11,7 @@ import (
 
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/status"
+	"github.com/sersync/sersync/pkg/transport"
 )
 
 // forgiven are the differences that the rules allow, by name.
@@ -36,12 +37,13 @@ func (s *scene) forgive(diff []testkit.Difference) ([]testkit.Difference, forgiv
 
 // leftByReceiver takes out the temporary file, or the partial directory, that a
 // receiver leaves when it is killed, or when its sender is. Nobody can remove it
-// at that moment. Each process that was killed leaves one at most.
+// at that moment. Each process that was killed leaves one at most. Partial directories
+// are removed later by the program, as long as it runs.
 func (s *scene) leftByReceiver(diff []testkit.Difference, most int) (rest []testkit.Difference, left []string) {
 	for _, d := range diff {
 		within := len(left) > 0 && strings.HasPrefix(d.Path, left[len(left)-1]+"/")
 		switch {
-		case d.Kind != "leftover", !within && len(left) == most:
+		case d.Kind != "leftover", !within && len(left) == most, !s.crashed && ofParts(d.Path):
 			rest = append(rest, d)
 		case !within:
 			left = append(left, d.Path)
@@ -49,6 +51,9 @@ func (s *scene) leftByReceiver(diff []testkit.Difference, most int) (rest []test
 	}
 	return rest, left
 }
+
+// ofParts tells whether a path is a directory of parts, or in one.
+func ofParts(path string) bool { return strings.Contains("/"+path+"/", "/"+transport.PartialDir+"/") }
 
 // mostNewer is how many files a kill -9 may leave that are newer on the target:
 // what its last runs had sent and it had not written down, and what an older file
