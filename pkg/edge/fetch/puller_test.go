@@ -177,7 +177,8 @@ func TestNoUpstream(t *testing.T) {
 	}
 }
 
-// What the receiving rsync may not write is told from what the sending one may not read.
+// A file that the receiving rsync may not write is distinguished from one that the sending rsync
+// may not read.
 func TestWhoMayNot(t *testing.T) {
 	for line, want := range map[string]string{
 		`rsync: [receiver] rename "/t/.sersync-edge.fetch/f.x" -> "d/f": Permission denied (13)`:            `rename "/t/.sersync-edge.fetch/f.x" -> "d/f"`,

@@ -117,7 +117,8 @@ func (f *Follower) failed(i *backlog.Item, err error) {
 	f.backlog.Return(i, time.Now().Add(retry.Next(i.Attempt)))
 }
 
-// denied says who would have to own what, where that is why paths cannot be changed.
+// denied says which file or directory has the wrong owner or mode, where that keeps paths from
+// being changed.
 func denied(err error, dir string, items ...*backlog.Item) (trouble.Trouble, bool) {
 	if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
 		return trouble.Trouble{}, false

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whatever the system refuses to change below an edge's directory, the directory is named
-// in which the edge may not write, or what belongs to somebody else.
+// When the system refuses to change something below an edge's directory, the error names the
+// directory in which the edge may not write, or the file that belongs to somebody else.
 func TestDenied(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it acts as another user")

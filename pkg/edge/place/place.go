@@ -89,9 +89,9 @@ func writable(dir string, st os.FileInfo) error {
 	)
 }
 
-// Denied says who would have to own what below an edge's directory, when the system has
-// refused to change a path there; nil: that is not why. It follows links, and so is for
-// people only.
+// Denied is for a path below an edge's directory that the system has refused to change: it says
+// which file or directory has the wrong owner or mode, and what to do; nil: that is not the cause.
+// It follows links, and so is for people only.
 func Denied(dir, path string) error {
 	at := filepath.Join(dir, path)
 	parent := dir
