@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sersync/sersync/internal/testkit"
 )
 
 // When the system refuses to change something below an edge's directory, the error names the
@@ -16,11 +18,7 @@ func TestDenied(t *testing.T) {
 		t.Skip("needs root: it acts as another user")
 	}
 	base := t.TempDir()
-	for _, dir := range []string{base, base + "/..", base + "/../.."} {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	testkit.OpenToAll(t, base)
 	dir := base + "/tree"
 	const nobody = 65534
 	for name, mode := range map[string]os.FileMode{"": 0o755, "mine": 0o755, "open": 0o777, "shut": 0o755, "shut/in": 0o700, "closed": 0o700, "closed/in": 0o755} {
