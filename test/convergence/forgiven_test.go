@@ -38,12 +38,12 @@ func (s *scene) forgive(diff []testkit.Difference) ([]testkit.Difference, forgiv
 // leftByReceiver takes out the temporary file, or the partial directory, that a
 // receiver leaves when it is killed, or when its sender is. Nobody can remove it
 // at that moment. Each process that was killed leaves one at most. Partial directories
-// are removed later by the program, as long as it runs.
+// are removed later by the program, as long as it runs and may delete.
 func (s *scene) leftByReceiver(diff []testkit.Difference, most int) (rest []testkit.Difference, left []string) {
 	for _, d := range diff {
 		within := len(left) > 0 && strings.HasPrefix(d.Path, left[len(left)-1]+"/")
 		switch {
-		case d.Kind != "leftover", !within && len(left) == most, !s.crashed && ofParts(d.Path):
+		case d.Kind != "leftover", !within && len(left) == most, !s.crashed && !s.m.noDelete && ofParts(d.Path):
 			rest = append(rest, d)
 		case !within:
 			left = append(left, d.Path)
