@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Turns of the reader, milliseconds apart; a negative one has found nothing.
+// Turns of the reader, milliseconds apart; a negative one has found nothing after so many.
 func TestAStreamIsWhatComesAtOnce(t *testing.T) {
 	turns := func(n, apart int) []int {
 		all := make([]int, n)
@@ -22,15 +22,16 @@ func TestAStreamIsWhatComesAtOnce(t *testing.T) {
 		"a change":           {turns(3, 0), false},
 		"a tree":             {turns(streamReads, 1), true},
 		"one after another":  {turns(1000, 5), false},
-		"until it ends":      {append(turns(100, 1), -1), false},
-		"until it is slow":   {append(turns(100, 1), 5), false},
-		"after it was there": {append(append(turns(100, 1), -1), turns(streamReads, 1)...), true},
+		"with a pause in it": {append(turns(100, 1), -5, -5, -5, 4), true},
+		"until it ends":      {append(turns(100, 1), -5, -5, -5, -6), false},
+		"until it is slow":   {append(turns(100, 1), 21), false},
+		"after it was there": {append(append(turns(100, 1), -21), turns(streamReads, 1)...), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stream{pause: Short}
 			now := time.Now()
 			for _, apart := range c.turns {
-				now = now.Add(time.Duration(max(apart, 0)) * time.Millisecond)
+				now = now.Add(time.Duration(max(apart, -apart)) * time.Millisecond)
 				s.read(apart >= 0, now)
 			}
 			if s.on() != c.want {
