@@ -21,7 +21,7 @@ const (
 	perWorker = 16
 )
 
-// ErrSkip, returned by Enter, leaves that directory unlisted.
+// ErrSkip is what Enter returns to leave a directory unlisted.
 var ErrSkip = errors.New("skip directory")
 
 // WalkOptions configures a walk. The callbacks run in several goroutines at once;
