@@ -96,6 +96,7 @@ lint:
 # command on the PATH.
 test-deploy: test-needs
 	scripts/need.sh podman=podman podman-compose=podman-compose runc=runc /usr/lib/podman/netavark=netavark /usr/lib/podman/aardvark-dns=aardvark-dns iptables=iptables mmdebstrap=mmdebstrap promtool=prometheus ansible-playbook=ansible-core /usr/lib/python3/dist-packages/apt/__init__.py=python3-apt
+	$(GO) mod download # the image is built with the modules of this host, and may reach no other
 	$(MAKE) -C test/deploy test
 
 fuzz:
