@@ -53,12 +53,22 @@ func (c *contender) rsync(args ...string) ended {
 }
 
 // product starts the program on a tree that one remote already has.
-func product(b *testing.B) *contender {
+func product(b *testing.B) *contender { b.Helper(); return productWith(b, "sersync", nil) }
+
+func productWith(b *testing.B, name string, change func(*testkit.Options)) *contender {
 	b.Helper()
-	c := place(b, "sersync")
-	c.pid = start(b, c.src, []string{testkit.At(c.daemon.Port(), module)}, nil).PID()
+	c := place(b, name)
+	c.pid = start(b, c.src, []string{testkit.At(c.daemon.Port(), module)}, change).PID()
 	c.canary()
 	return c
+}
+
+// byFanotify names the contender that byMark makes of the program.
+const byFanotify = "sersync, fanotify"
+
+// byMark has the tree watched by one mark.
+func byMark(o *testkit.Options) {
+	o.Config = strings.Replace(o.Config, "<localpath ", `<localpath backend="fanotify" `, 1)
 }
 
 // start runs the shipped configuration with these remotes.

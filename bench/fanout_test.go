@@ -37,13 +37,15 @@ func newFarm(b *testing.B, name string, remotes int) *farm {
 }
 
 // sersync starts the program for all of them.
-func (f *farm) sersync() {
+func (f *farm) sersync() { f.b.Helper(); f.sersyncWith(nil) }
+
+func (f *farm) sersyncWith(change func(*testkit.Options)) {
 	f.b.Helper()
 	var at []string
 	for i := range f.dirs {
 		at = append(at, testkit.At(f.daemon.Port(), fmt.Sprintf("m%d", i)))
 	}
-	f.pid = start(f.b, f.src, at, nil).PID()
+	f.pid = start(f.b, f.src, at, change).PID()
 	write(f.b, filepath.Join(f.src, "canary"), []byte("1"))
 	for _, dir := range f.dirs {
 		if _, ok := arrived(dir, []string{"canary"}); !ok {

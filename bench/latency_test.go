@@ -33,9 +33,9 @@ func small(i int) string { return fmt.Sprintf("%01000d\n", i) }
 // BenchmarkLatency is one small file on an idle system.
 func BenchmarkLatency(b *testing.B) {
 	once(b)
-	ours, ref := product(b), bare(b)
+	ours, mark, ref := product(b), productWith(b, byFanotify, byMark), bare(b)
 	others := []*contender{lsyncd(b), script(b)}
-	all := append([]*contender{ours, ref}, others...)
+	all := append([]*contender{ours, mark, ref}, others...)
 	in := map[*contender]*arrivals{}
 	for _, c := range all {
 		in[c] = watch(b, c.dst)
@@ -44,7 +44,7 @@ func BenchmarkLatency(b *testing.B) {
 	for i := range scale(60) {
 		gap()
 		for _, c := range all {
-			if i >= 20 && c.pid != 0 && c != ours {
+			if i >= 20 && c.pid != 0 && c != ours && c != mark {
 				continue
 			}
 			m := c.meter()
@@ -59,18 +59,24 @@ func BenchmarkLatency(b *testing.B) {
 			m.end(took, e)
 		}
 		ours.against(&ref.series)
+		mark.against(&ours.series)
 		for _, c := range others {
 			if i < 20 {
 				c.against(&ref.series)
 			}
 		}
 	}
-	f, r := ours.figure(), ref.figure()
+	f, m, r := ours.figure(), mark.figure(), ref.figure()
 	add(b, row{
 		Work: "one small file, idle system", Goal: "p50 <= 0.5 x a bare rsync of it, p95 <= 2 x",
 		Reached: fmt.Sprintf("p50 %.1f ms = %.2f x, p95 %.1f ms = %.2f x", f.P50, f.P50/r.P50, f.P95, f.P95/r.P50),
 		OK:      f.P50 <= 0.5*r.P50 && f.P95 <= 2*r.P50,
 		Figures: []figure{f, r, whole.figure(), others[0].figure(), others[1].figure()},
+	})
+	add(b, row{
+		Work: "one small file, idle system, fanotify", Goal: "p50 <= 1.1 x that with inotify",
+		Reached: fmt.Sprintf("p50 %.1f ms, p95 %.1f ms; %.2f x", m.P50, m.P95, m.Ratio),
+		OK:      m.Ratio <= 1.1, Figures: []figure{m, f},
 	})
 }
 

@@ -46,17 +46,19 @@ func BenchmarkStart(b *testing.B) {
 	root := directories(b, n)
 	reference := filepath.Join(b.TempDir(), "walkwatch")
 	command(b, ".", "gcc", "-O2", "-o", reference, "testdata/walkwatch.c")
-	base := memory(b, b.TempDir(), 1)
-	ours, ref := series{name: "sersync"}, series{name: "walk and watch in C"}
-	var perDir []float64
+	base := memory(b, b.TempDir(), nil)
+	ours, mark, ref := series{name: "sersync"}, series{name: byFanotify}, series{name: "walk and watch in C"}
+	var perDir, atOnce []float64
 	command(b, ".", reference, root) // whoever comes first reads the disk
 	for range repeats(3) {
 		e := command(b, ".", reference, root)
 		ref.add(e.took, e.cpu, 0, 0)
 		ref.peak = max(ref.peak, e.peakMB)
-		bytes := memory(b, root, n, &ours)
+		bytes := memory(b, root, nil, &ours)
 		ours.against(&ref)
 		perDir = append(perDir, (bytes-base)/float64(n))
+		atOnce = append(atOnce, memory(b, root, byMark, &mark))
+		mark.against(&ours)
 	}
 	f := ours.figure()
 	f.Note = fmt.Sprintf("%.0f bytes resident per directory", quantile(perDir, 0.5))
@@ -65,15 +67,27 @@ func BenchmarkStart(b *testing.B) {
 		Reached: fmt.Sprintf("%.2f x, %s", f.Ratio, f.Note), OK: f.Ratio <= 1 && quantile(perDir, 0.5) <= 150,
 		Figures: []figure{f, ref.figure()},
 	})
+	m, mb := mark.figure(), quantile(atOnce, 0.5)/1e6
+	m.Note = fmt.Sprintf("%.1f MB resident, %.1f with one directory and inotify", mb, base/1e6)
+	add(b, row{
+		Work: fmt.Sprintf("start on %d directories, fanotify", n), Goal: "< 0.5 s; < 20 MB resident",
+		Reached: fmt.Sprintf("%.2f s, %s", m.P50/1000, m.Note), OK: m.P50 < 500 && mb < 20,
+		Figures: []figure{m, f},
+	})
 }
 
-// memory starts the program on a tree of n directories, notes the time until
-// they are watched, and returns what the process has resident. Its remote is
-// down, so that nothing but the watching takes memory.
-func memory(b *testing.B, root string, n int, into ...*series) float64 {
+// memory starts the program on a tree, notes the time until it is watched, and
+// returns what the process has resident. Its remote is down, so that nothing but
+// the watching takes memory. change may be nil.
+func memory(b *testing.B, root string, change func(*testkit.Options), into ...*series) float64 {
 	b.Helper()
 	began := time.Now()
-	s := start(b, root, []string{testkit.At(testkit.FreePort(b), module)}, func(o *testkit.Options) { o.NoWait = true })
+	s := start(b, root, []string{testkit.At(testkit.FreePort(b), module)}, func(o *testkit.Options) {
+		o.NoWait = true
+		if change != nil {
+			change(o)
+		}
+	})
 	if _, ok := until(func() bool { return strings.Contains(s.Stdout(), ready) || s.Exited() }); !ok || s.Exited() {
 		b.Fatalf("the program does not start: %s", s.Stderr())
 	}
@@ -88,29 +102,37 @@ func memory(b *testing.B, root string, n int, into ...*series) float64 {
 	return bytes
 }
 
-// BenchmarkIdle is what a large tree costs while nothing changes.
+// BenchmarkIdle is what a large tree costs while nothing changes, with either back end.
 func BenchmarkIdle(b *testing.B) {
 	once(b)
 	n := scale(100_000)
-	f := newFarm(b, "sersync", 8)
-	f.src = directories(b, n)
+	src := directories(b, n)
+	farms := []*farm{newFarm(b, "sersync", 8), newFarm(b, byFanotify, 8)}
 	began := time.Now()
-	f.sersync()
+	for i, f := range farms {
+		f.src = src
+		f.sersyncWith([]func(*testkit.Options){nil, byMark}[i])
+	}
 	// The first full syncs say nothing for long: they are over when the whole
-	// tree of processes has done nothing for a while.
-	testkit.Settled(15*time.Second, 10*time.Minute, func() string { return fmt.Sprintf("%.0f", 5*tree(f.pid).cpu) })
-	m := f.meter()
+	// trees of processes have done nothing for a while.
+	testkit.Settled(15*time.Second, 10*time.Minute, func() string { return fmt.Sprintf("%.0f", 5*(tree(farms[0].pid).cpu+tree(farms[1].pid).cpu)) })
+	var meters []meter
+	for _, f := range farms {
+		meters = append(meters, f.meter())
+	}
 	const window = 60 * time.Second
 	<-time.After(window)
-	m.end(time.Since(began), ended{})
-	rss := resident(b, f.pid, "VmRSS") / 1e6
-	share := 100 * f.cpu[0] / window.Seconds()
-	g := f.figure()
-	g.Note = fmt.Sprintf("%.1f MB resident, %.1f at most", rss, resident(b, f.pid, "VmHWM")/1e6)
-	add(b, row{
-		Work: fmt.Sprintf("idle, %d directories, 8 remotes", n), Goal: "<= 0.5 % of a core; < 60 MB resident",
-		Reached: fmt.Sprintf("%.2f %%, %.1f MB", share, rss), OK: share <= 0.5 && rss < 60, Figures: []figure{g},
-	})
+	for i, f := range farms {
+		meters[i].end(time.Since(began), ended{})
+		rss := resident(b, f.pid, "VmRSS") / 1e6
+		share := 100 * f.cpu[0] / window.Seconds()
+		g := f.figure()
+		g.Note = fmt.Sprintf("%.1f MB resident, %.1f at most", rss, resident(b, f.pid, "VmHWM")/1e6)
+		add(b, row{
+			Work: fmt.Sprintf("idle, %d directories, 8 remotes (%s)", n, f.name), Goal: "<= 0.5 % of a core; < 60 MB resident",
+			Reached: fmt.Sprintf("%.2f %%, %.1f MB", share, rss), OK: share <= 0.5 && rss < 60, Figures: []figure{g},
+		})
+	}
 }
 
 // margin is how far back a catch-up looks beyond the watermark; younger files
