@@ -94,7 +94,7 @@ func TestDaemons(t *testing.T) {
 		{name: "no compression", module: "m", params: "-artuz", options: []string{"refuse options = compress"}, topic: TopicOptions, verdict: Wrong, says: "take compress out of refuse options of [m]"},
 		{name: "dot-files excluded", module: "m", options: []string{"exclude = .*"}, topic: TopicWrite, verdict: Remark, says: "the remote's own configuration excludes"},
 		{name: "last directory missing", module: "m/new", topic: TopicDirectory, verdict: Doubt, says: "the first run makes it"},
-		{name: "directories missing", module: "m/new/deep", topic: TopicDirectory, verdict: Wrong, says: "neither is the directory above it"},
+		{name: "directories missing", module: "m/new/deep", topic: TopicDirectory, verdict: Wrong, says: "nor does the directory above it"},
 		{name: "a file", module: "m/file", topic: TopicDirectory, verdict: Wrong, says: "is a file"},
 		{name: "parameters that choose files", module: "m", params: "-rt --exclude=.* --max-size=1 --existing --backup --max-delete=0 --remove-source-files"},
 		{name: "no times", module: "m", params: "-r", topic: TopicTimes, verdict: Remark, says: "no -t"},

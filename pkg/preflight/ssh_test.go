@@ -28,7 +28,7 @@ func TestSSH(t *testing.T) {
 		{name: "unknown host key", spoil: write(filepath.Join(s.Dir, "known_hosts"), ""), topic: TopicHostKey, verdict: Wrong, says: "add its key to known_hosts"},
 		{name: "refused key", spoil: write(filepath.Join(s.Dir, "authorized_keys"), ""), topic: TopicKey, verdict: Wrong, says: "authorized_keys of 127.0.0.1"},
 		{name: "no rsync", params: "-a --rsync-path=/nonexistent/rsync", topic: TopicRelease, verdict: Wrong, says: "install /nonexistent/rsync on 127.0.0.1"},
-		{name: "a key for rsync alone", spoil: forced(s.Dir), topic: TopicRelease, verdict: Remark, says: "does not say which it is"},
+		{name: "a key for rsync alone", spoil: forced(s.Dir), topic: TopicRelease, verdict: Remark, says: "does not tell its version"},
 		{name: "last directory missing", place: "new", topic: TopicDirectory, verdict: Doubt, says: "the first run makes it"},
 		{name: "directories missing", place: "new/deep", topic: TopicDirectory, verdict: Wrong, says: "create it on 127.0.0.1"},
 		{name: "a file", place: "file", topic: TopicDirectory, verdict: Wrong, says: "is a file"},
