@@ -213,10 +213,7 @@ func (s *session) changed(r *record) {
 		}
 		return
 	}
-	// What happens to a file that has lost its name is reported under that name. By
-	// then another file may have it, which has had a record of its own.
-	const written = unix.FAN_MODIFY | unix.FAN_ATTRIB | unix.FAN_CLOSE_WRITE
-	if !isDir && !at.deep && r.mask&written != 0 && r.file.size > 0 && !s.places.holds(&r.at.dir, at, r.at.name, &r.file) {
+	if !isDir && !at.deep && s.nameless(r, at) {
 		r.mask &^= written
 	}
 	for _, dir := range at.dirs {
@@ -237,6 +234,20 @@ func (s *session) changed(r *record) {
 			s.event(e)
 		}
 	}
+}
+
+// written are what is told of a file's content and attributes.
+const written = unix.FAN_MODIFY | unix.FAN_ATTRIB | unix.FAN_CLOSE_WRITE
+
+// nameless tells whether a record is about something written to a file that has lost its name.
+// That is reported under the name; by then another file may have it, which has had a record of its
+// own. Where the record tells of the end of the name as well, it comes before any of that file: it
+// keeps the place in the queue of the first thing that it tells.
+func (s *session) nameless(r *record, at place) bool {
+	if r.mask&written == 0 || r.mask&unix.FAN_DELETE != 0 || r.file.size == 0 {
+		return false
+	}
+	return !s.places.holds(&r.at.dir, at, r.at.name, &r.file)
 }
 
 // operations are the events that a record can report, in the order in which they happen to a file.
