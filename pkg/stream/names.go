@@ -29,10 +29,14 @@ const (
 // The headers of a message that comes from the stream, and how the answer to a Get
 // ends. They are NATS's own.
 const (
-	HeaderSequence = "Nats-Sequence"
-	HeaderStatus   = "Status"
-	EndOfBatch     = "204"
-	NotFound       = "404"
+	HeaderSequence  = "Nats-Sequence"
+	HeaderSubject   = "Nats-Subject"
+	HeaderTime      = "Nats-Time-Stamp"  // when the server stored it, as RFC 3339
+	HeaderPending   = "Nats-Num-Pending" // how many messages are left
+	HeaderOperation = "KV-Operation"     // of a message that removes a key
+	HeaderStatus    = "Status"
+	EndOfBatch      = "204"
+	NotFound        = "404"
 )
 
 // CheckName tells whether a tree or an edge may have the name: letters, digits, "-"
@@ -92,6 +96,8 @@ type Get struct {
 	Sequence uint64 `json:"seq"`
 	Batch    int    `json:"batch"`               // how many messages at most
 	MaxBytes int    `json:"max_bytes,omitempty"` // the answer ends with the message that reaches it
+	// Subject is a pattern for the messages that are wanted; empty: all.
+	Subject string `json:"next_by_subj,omitempty"`
 }
 
 // ReportSubject is where an edge publishes its report about a tree.
@@ -99,6 +105,14 @@ func ReportSubject(edge, tree string) string { return bucket(Reports) + edge + "
 
 // ReportsOf are the reports of all edges about a tree, as a NATS pattern.
 func ReportsOf(tree string) string { return bucket(Reports) + "*." + tree }
+
+// Reporter is the edge whose report about a tree has this subject.
+func Reporter(subject, tree string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(subject, bucket(Reports)), "."+tree)
+}
+
+// GetReports is where a Get for reports is sent.
+func GetReports() string { return "$JS.API.DIRECT.GET." + BucketStream(Reports) }
 
 // MirrorSubject is where an edge announces that it is a mirror of a tree.
 func MirrorSubject(edge, tree string) string { return bucket(Mirrors) + tree + "." + edge }

@@ -3,13 +3,11 @@ package stream
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 
 	"github.com/sersync/sersync/pkg/stream"
 )
@@ -44,66 +42,61 @@ type edges struct {
 	mu      sync.Mutex
 	known   map[string]Edge
 	refused uint64
-	watcher jetstream.KeyWatcher
-	over    chan struct{} // closed when the follower has ended
+	newest  time.Time          // of the reports that were taken
+	end     context.CancelFunc // of the follower; nil: there is none
+	over    chan struct{}      // closed when it has ended
 }
 
 func newEdges(tree string) *edges { return &edges{tree: tree, known: map[string]Edge{}} }
 
 // start begins to follow the reports over a connection, unless it does already.
-func (e *edges) start(ctx context.Context, js jetstream.JetStream, _ jetstream.KeyValue) error {
+func (e *edges) start(ctx context.Context, conn *nats.Conn) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.watcher != nil {
-		return nil
+	if e.end != nil {
+		return
 	}
-	reports, err := js.KeyValue(ctx, stream.Reports)
-	if err != nil {
-		return fmt.Errorf("bucket %s: %w", stream.Reports, err)
-	}
-	w, err := reports.Watch(context.WithoutCancel(ctx), "*."+e.tree)
-	if err != nil {
-		return fmt.Errorf("follow the reports of edges: %w", err)
-	}
+	ctx, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	over := make(chan struct{})
-	e.watcher, e.over = w, over
+	e.over = over
+	r := &reports{conn: conn, tree: e.tree, take: e.take}
 	go func() {
 		defer close(over)
-		for entry := range w.Updates() {
-			if entry != nil { // nil: all reports that were stored have come
-				e.take(entry)
-			}
-		}
+		r.run(ctx)
 	}()
-	return nil
 }
 
-func (e *edges) take(entry jetstream.KeyValueEntry) {
-	name, tree, _ := strings.Cut(entry.Key(), ".")
+func (e *edges) take(one report) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if entry.Operation() != jetstream.KeyValuePut {
-		delete(e.known, name)
+	again := !one.at.After(e.newest) // all are read again from time to time
+	if !again {
+		e.newest = one.at
+	}
+	if one.gone {
+		delete(e.known, one.edge)
 		return
 	}
-	r, err := stream.DecodeReport(name, tree, entry.Value())
-	if err != nil || stream.CheckName(name) != nil {
-		e.refused++
+	r, err := stream.DecodeReport(one.edge, e.tree, one.data)
+	if err != nil || stream.CheckName(one.edge) != nil {
+		if !again {
+			e.refused++
+		}
 		return
 	}
-	if _, ok := e.known[name]; ok || len(e.known) < mostEdges {
-		e.known[name] = Edge{Report: r, Heard: entry.Created()}
+	if _, ok := e.known[one.edge]; ok || len(e.known) < mostEdges {
+		e.known[one.edge] = Edge{Report: r, Heard: one.at}
 	}
 }
 
 // stop ends the following; what is known stays.
 func (e *edges) stop() {
 	e.mu.Lock()
-	w, over := e.watcher, e.over
-	e.watcher, e.over = nil, nil
+	end, over := e.end, e.over
+	e.end, e.over = nil, nil
 	e.mu.Unlock()
-	if w != nil {
-		_ = w.Stop() // the connection is about to be closed
+	if end != nil {
+		end()
 		<-over
 	}
 }

@@ -146,9 +146,7 @@ func (k *link) prepare(ctx context.Context) (*line, error) {
 			return nil, err
 		}
 	}
-	if err := k.edges.start(ctx, js, claims); err != nil {
-		return nil, err
-	}
+	k.edges.start(ctx, k.conn)
 	return l, nil
 }
 
