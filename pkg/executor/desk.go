@@ -59,6 +59,7 @@ type learnt struct {
 	topSince  time.Time
 	litter    litter
 	leftovers leftovers
+	recheck   recheck
 	tight     map[string]bool // big files that have not fitted on the target
 	guarded   guarded
 	// unanswered counts, by path, the questions whose answer told nothing.

@@ -234,6 +234,9 @@ func (s *settler) done(w plan.Work, o outcome.Outcome, now time.Time) {
 	if op == status.Deleted && disk.Partial(w.Path) || s.excludedThere.has(w.Path) {
 		return // nothing that was here before, and nothing that has come to the remote
 	}
+	if op == status.Sent && o.Judged[w.Path] && !o.WasSent(w.Path) {
+		return // the remote was only asked about the file
+	}
 	s.recorder.Transfer(status.Transfer{
 		Time: now, Path: w.Path, Operation: op, Bytes: o.Changed[w.Path].Size, Duration: status.Seconds(now.Sub(w.Since)),
 	})

@@ -160,6 +160,7 @@ func (l *loop) nextWake(now time.Time) time.Time {
 		earlier(l.quiet.until)
 		earlier(l.litter.next)
 		earlier(l.leftovers.next)
+		earlier(l.recheck.next)
 	}
 	if len(l.queue[plan.KindBig]) > 0 {
 		earlier(l.turns.changes())
@@ -196,6 +197,7 @@ func (l *loop) dispatch(ctx context.Context, now time.Time) {
 	l.startFull(ctx, now)
 	l.suspectRebuilt(ctx)
 	l.lookForLitter(ctx, now)
+	l.recheckNewer(ctx, now)
 	l.sweeper.removeLeftovers(now)
 	if l.busy[plan.KindSend] < l.limits[plan.KindSend] && !l.taking && !now.Before(l.rootAgain) && l.due(now) {
 		if l.opt.Transport.Waits() {

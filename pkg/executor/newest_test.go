@@ -3,6 +3,7 @@ package executor
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -253,5 +254,57 @@ func TestWhatWasTakenForGoneReplacesNothingNewer(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The remote is asked again about a file that is newer there: it may become equal without an event
+// on this host. What is gone here is not deleted there because of such a question.
+func TestAFileThatIsNewerThereIsAskedAboutAgain(t *testing.T) {
+	onBed(t, with{files: []string{"f", "gone"}, options: func(o *Options) { o.MayDelete = true }}, func(t *testing.T, b *bed) {
+		theirs := time.Now().Truncate(time.Second)
+		for _, file := range []string{"f", "gone"} {
+			put(t, b.src, file, "old")
+			at(t, b.src+"/"+file, theirs.Add(-time.Hour))
+			at(t, b.dst+"/"+file, theirs)
+			b.Mark(file, dirty.Unsure)
+		}
+		b.until("both are told to be newer there", func() bool { return b.newerTold() == 2 })
+		b.idle()
+		at(t, b.src+"/f", theirs)
+		must(t, os.Remove(b.src+"/gone"))
+		b.until("one is equal by now", func() bool { return b.newerTold() == 1 })
+		b.idle()
+		if b.there("gone") != "old" {
+			t.Errorf("on the remote there is %q", b.there("gone"))
+		}
+	})
+}
+
+func TestTheRemoteIsAskedAgainAtGrowingIntervals(t *testing.T) {
+	var r recheck
+	start := time.Now()
+	var asked []time.Duration
+	files := func(at time.Duration) int {
+		switch {
+		case at < time.Second, at > 3*time.Hour:
+			return 0
+		case at < 2*time.Minute:
+			return 1
+		default:
+			return 2
+		}
+	}
+	for at := time.Duration(0); at < 4*time.Hour; at += time.Second {
+		if r.due(files(at), start.Add(at)) {
+			asked = append(asked, at)
+		}
+	}
+	want := []time.Duration{
+		16 * time.Second, 46 * time.Second, 106 * time.Second,
+		135 * time.Second, 165 * time.Second, 225 * time.Second, 345 * time.Second, 585 * time.Second, 1065 * time.Second,
+		2025 * time.Second, 3945 * time.Second, 7545 * time.Second,
+	}
+	if !slices.Equal(asked, want) || r != (recheck{}) {
+		t.Errorf("asked after %v, and then %+v", asked, r)
 	}
 }
