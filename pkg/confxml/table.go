@@ -37,8 +37,8 @@ func headDefinitions() []definition {
 
 func switchDefinitions() []definition {
 	return []definition{
-		{"inotify", "", kindNone, "", required, false, "Which changes are synced.", "同步哪些变化。"},
-		{"inotify", "selfcheck", kindDuration, "24h", optional, true, "Interval of the scan for changes that inotify cannot see; 0 turns it off.", "扫描 inotify 看不到的变化的间隔；0 表示关闭。"},
+		{"inotify", "", kindNone, "", required, false, "Which changes are synced.", "同步哪些变更。"},
+		{"inotify", "selfcheck", kindDuration, "24h", optional, true, "Interval of the scan for changes that inotify cannot see; 0 turns it off.", "扫描 inotify 看不到的变更的间隔；0 表示关闭。"},
 		{"inotify/delete", "", kindNone, "", required, false, "Deletions.", "删除。"},
 		{"inotify/delete", "start", kindBoolean, "true", required, false, "Delete on the remote what is deleted or moved away here; also the only switch for deletion in full syncs.", "本机删除或移走的，远端也删除；也是全量同步时删除的唯一开关。"},
 		{"inotify/createFolder", "", kindNone, "", required, false, "New directories.", "新建目录。"},
@@ -52,7 +52,7 @@ func switchDefinitions() []definition {
 		{"inotify/moveTo", "", kindNone, "", required, false, "Moves into a directory.", "移入目录。"},
 		{"inotify/moveTo", "start", kindBoolean, "true", required, false, "Send what is moved in.", "发送移入的文件。"},
 		{"inotify/attrib", "", kindNone, "", required, false, "Attributes.", "属性。"},
-		{"inotify/attrib", "start", kindBoolean, "false", required, false, "Send changes of mode, owner and times.", "发送权限、属主和时间的变化。"},
+		{"inotify/attrib", "start", kindBoolean, "false", required, false, "Send changes of mode, owner and times.", "发送权限、属主和时间的变更。"},
 		{"inotify/modify", "", kindNone, "", required, false, "Writes.", "写入。"},
 		{"inotify/modify", "start", kindBoolean, "false", required, false, "Send a file with every write, not only when it is closed.", "每次写入都发送，不只在关闭时发送。"},
 	}
@@ -66,7 +66,7 @@ func localpathDefinitions() []definition {
 		{"sersync/localpath", "dotfiles", kindBoolean, "false", optional, true, "Sync files whose names begin with a dot in events too.", "事件同步也包括以点开头的文件。"},
 		{"sersync/localpath", "allowroot", kindBoolean, "false", optional, true, "Permit watch=\"/\".", "允许 watch=\"/\"。"},
 		{"sersync/localpath", "recreated", kindBoolean, "false", optional, true, "A program removes the directory and makes it anew, as a build does: a new one on the same file system is the same watch root, and deletions go on without --accept-empty.", "该目录会被程序删除并重新创建（例如每次构建）：同一文件系统上的新目录视为同一个监控目录，无需 --accept-empty 即可继续删除。"},
-		{"sersync/localpath", "backend", kindText, "inotify", optional, true, "What watches the directory: inotify, a watch for each directory below it; fanotify, one mark for the file system, ready at once and without memory whatever the size of the tree (root, Linux 5.17 or newer, ext4, xfs, tmpfs or btrfs without subvolumes, createFolder on); auto, fanotify where it sees everything and either the directory is the root of its file system or the tree is large, else inotify.", "用什么监控该目录：inotify 为其下每个目录各设一个监视；fanotify 只在文件系统上设一个标记，立即就绪，内存占用与目录树大小无关（需要 root、Linux 5.17 及以上，文件系统为 ext4、xfs、tmpfs 或不含子卷的 btrfs，且 createFolder 开启）；auto 在 fanotify 能看到全部变化、并且该目录是其文件系统的根或目录树很大时用 fanotify，否则用 inotify。"},
+		{"sersync/localpath", "backend", kindText, "inotify", optional, true, "What watches the directory: inotify, a watch for each directory below it; fanotify, one mark for the file system, ready at once and without memory whatever the size of the tree (root, Linux 5.17 or newer, ext4, xfs, tmpfs or btrfs without subvolumes, createFolder on); auto, fanotify where it sees everything and either the directory is the root of its file system or the tree is large, else inotify.", "用什么监控该目录：inotify 为其下每个目录各设一个监视；fanotify 只在文件系统上设一个标记，立即就绪，内存占用与目录树大小无关（需要 root、Linux 5.17 及以上，文件系统为 ext4、xfs、tmpfs 或不含子卷的 btrfs，且 createFolder 开启）；auto 在 fanotify 能看到全部变更、并且该目录是其文件系统的根或目录树很大时用 fanotify，否则用 inotify。"},
 		{"sersync/localpath/remote", "", kindNone, "", essential, false, "A target; any number.", "目标，可以有任意多个。"},
 		{"sersync/localpath/remote", "ip", kindText, "", essential, false, "Host name or address.", "主机名或地址。"},
 		{"sersync/localpath/remote", "name", kindText, "", essential, false, "rsync module, with a path in it if wanted; the path when ssh is on.", "rsync 模块名，可带子路径；启用 ssh 时为路径。"},
@@ -83,15 +83,15 @@ func localpathDefinitions() []definition {
 		{"sersync/localpath/remote", "servername", kindText, "", optional, true, "tls: the name in the remote's certificate; empty: that of ip.", "tls：远端证书中的名称；空表示与 ip 相同。"},
 		{"sersync/localpath/remote/backup", "", kindNone, "", optional, true, "Keep on the remote what is replaced or deleted there.", "在远端保留被替换或删除的内容。"},
 		{"sersync/localpath/remote/backup", "dir", kindText, "", requiredOn, true, "A name right below the destination. It is neither sent nor deleted.", "目标目录下的一个名称，既不发送也不删除。"},
-		{"sersync/localpath/remote/backup", "keep", kindNumber, "30", optional, true, "For how many days with changes versions are kept; older days are deleted.", "保留多少个有变化的日期的版本；更早的删除。"},
-		{"sersync/localpath/stream", "", kindNone, "", optional, true, "Publish what changes to a sersync-hub or a NATS cluster, for any number of edges; beside <remote> or instead of it.", "把变化发布到 sersync-hub 或 NATS 集群，供任意多个边缘节点接收；可与 <remote> 并用，也可代替它。"},
+		{"sersync/localpath/remote/backup", "keep", kindNumber, "30", optional, true, "For how many days with changes versions are kept; older days are deleted.", "保留多少个有变更的日期的版本；更早的删除。"},
+		{"sersync/localpath/stream", "", kindNone, "", optional, true, "Publish what changes to a sersync-hub or a NATS cluster, for any number of edges; beside <remote> or instead of it.", "把变更发布到 sersync-hub 或 NATS 集群，供任意多个边缘节点接收；可与 <remote> 并用，也可代替它。"},
 		{"sersync/localpath/stream", "name", kindText, "", requiredOn, true, "The tree's name, by which edges follow it: letters, digits, - and _. Each tree has one source.", "目录树的名称，边缘节点按此名称接收：字母、数字、- 和 _。每棵树只有一个源。"},
 		{"sersync/localpath/stream", "url", kindText, "nats://127.0.0.1:4222", optional, true, "The hub, or the servers of a cluster with commas between them.", "hub 的地址；集群则用逗号分隔多台服务器。"},
 		{"sersync/localpath/stream", "creds", kindText, "", requiredOn, true, "File with the source's key, not readable by others: source.nk of the hub, or a .creds file.", "源的密钥文件，其他用户不可读：hub 的 source.nk，或 .creds 文件。"},
 		{"sersync/localpath/stream", "ca", kindText, "", optional, true, "File with the certificate of the authority that signs the hub's: the hub's ca.pem. With it nothing is sent without TLS; empty: the system's authorities.", "签发 hub 证书的机构证书文件（hub 的 ca.pem）。设置后不使用 TLS 就不发送；空表示系统的机构。"},
-		{"sersync/localpath/stream", "keep", kindNumber, "168", optional, true, "Hours for which changes are kept. An edge that was away for longer compares its whole tree.", "变化保留的小时数。离线更久的边缘节点会比对整棵树。"},
-		{"sersync/localpath/stream", "size", kindNumber, "1024", optional, true, "How many MiB of changes are kept at most; the oldest are removed first.", "最多保留多少 MiB 的变化；最旧的先删除。"},
-		{"sersync/localpath/stream", "replicas", kindNumber, "1", optional, true, "Servers of a cluster that keep each change: 1, 3 or 5.", "集群中保存每个变化的服务器数：1、3 或 5。"},
+		{"sersync/localpath/stream", "keep", kindNumber, "168", optional, true, "Hours for which changes are kept. An edge that was away for longer compares its whole tree.", "变更保留的小时数。离线更久的边缘节点会比对整棵树。"},
+		{"sersync/localpath/stream", "size", kindNumber, "1024", optional, true, "How many MiB of changes are kept at most; the oldest are removed first.", "最多保留多少 MiB 的变更；最旧的先删除。"},
+		{"sersync/localpath/stream", "replicas", kindNumber, "1", optional, true, "Servers of a cluster that keep each change: 1, 3 or 5.", "集群中保存每个变更的服务器数：1、3 或 5。"},
 	}
 	t = append(t, busyDefinitions("sersync/localpath/remote", "Hours for this remote, instead of those of the localpath; any number.", "该远端的时段，代替 localpath 的时段；可以有任意多个。")...)
 	return append(t, busyDefinitions("sersync/localpath", "Hours at which full syncs and large files wait or go slowly; any number. They hold for the remotes that have none of their own, and for no <stream>.",
@@ -115,7 +115,7 @@ func rsyncDefinitions() []definition {
 	return []definition{
 		{"sersync/rsync", "", kindNone, "", required, false, "How rsync is run.", "如何运行 rsync。"},
 		{"sersync/rsync", "path", kindText, "rsync", optional, true, "The rsync program.", "rsync 程序。"},
-		{"sersync/rsync", "standby", kindBoolean, "true", optional, true, "Keep a connected rsync ready for each lane, so that a change arrives in milliseconds.", "为每条通道预先连接一个 rsync，使变化在毫秒内到达。"},
+		{"sersync/rsync", "standby", kindBoolean, "true", optional, true, "Keep a connected rsync ready for each lane, so that a change arrives in milliseconds.", "为每条通道预先连接一个 rsync，使变更在毫秒内到达。"},
 		{"sersync/rsync", "total", kindNumber, "64", optional, true, "How many rsync processes the whole program runs at most.", "整个程序最多的 rsync 进程数。"},
 		{"sersync/rsync/commonParams", "", kindNone, "", required, false, "Parameters of every rsync.", "所有 rsync 的参数。"},
 		{"sersync/rsync/commonParams", "params", kindText, "-artuz", required, false, "Split like a shell does, quotes and $VAR included; never executed.", "按 shell 规则拆分（引号和 $VAR 有效），但不会执行。"},

@@ -17,7 +17,7 @@ const actFailed = 1
 var done = map[status.Verb][2]string{
 	status.Resync:      {"full sync has begun; --wait returns when it is done", "已开始全量同步；--wait 在完成后返回"},
 	status.AcceptEmpty: {"accepted as it is now; what is missing is deleted on the remote", "按现状接受；缺少的内容将从远端删除"},
-	status.Pause:       {"paused; changes are collected until --resume", "已暂停；变化继续被记录，直到 --resume"},
+	status.Pause:       {"paused; changes are collected until --resume", "已暂停；变更继续被记录，直到 --resume"},
 	status.Resume:      {"sends again", "已恢复发送"},
 }
 

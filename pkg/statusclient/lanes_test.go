@@ -10,7 +10,7 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// fiveLanes are two watch roots; the name of one has a space.
+// fiveLanes are the lanes of two watch roots; the name of one root has a space.
 func fiveLanes() []status.Lane {
 	var list []status.Lane
 	for _, l := range [][2]string{{"/data/www", "web1::www"}, {"/data/www", "web2::www"}, {"/data/www", "10.0.0.3::www"}, {"/data/my pics", "web1::pics"}, {"/data/2", "web1::two"}} {
@@ -23,7 +23,7 @@ func TestPick(t *testing.T) {
 	tests := []struct {
 		words []string
 		want  []int
-		err   string // a part of it
+		err   string // a part of the error
 	}{
 		{[]string{""}, []int{1, 2, 3, 4, 5}, ""},
 		{[]string{"2"}, []int{2}, ""},
@@ -54,7 +54,7 @@ func TestPick(t *testing.T) {
 	}
 }
 
-// TestManyCandidates: an error stays readable with hundreds of lanes.
+// TestManyCandidates: with hundreds of lanes an error can still be read.
 func TestManyCandidates(t *testing.T) {
 	var lanes []status.Lane
 	for i := range 200 {
@@ -66,8 +66,8 @@ func TestManyCandidates(t *testing.T) {
 	}
 }
 
-// TestActSaysWhatItDid: one line for each lane, and a lane that refuses does not
-// hold up the next one.
+// TestActSaysWhatItDid: the output has one line for each lane, and a lane that refuses does not
+// keep the next one from being asked.
 func TestActSaysWhatItDid(t *testing.T) {
 	p := &program{snap: status.Snapshot{Lanes: fiveLanes()}}
 	p.snap.Lanes[1].ID = "busy"
@@ -79,7 +79,7 @@ func TestActSaysWhatItDid(t *testing.T) {
 		out, errs string
 	}{
 		{[]string{"4"}, status.English, 0, "lane 4, /data/my pics#web1::pics: paused; changes are collected until --resume\n", ""},
-		{[]string{"pics"}, status.Chinese, 0, "lane 4, /data/my pics#web1::pics: 已暂停；变化继续被记录，直到 --resume\n", ""},
+		{[]string{"pics"}, status.Chinese, 0, "lane 4, /data/my pics#web1::pics: 已暂停；变更继续被记录，直到 --resume\n", ""},
 		{[]string{"busy", "two"}, status.English, 1, "lane 5, /data/2#web1::two: paused; changes are collected until --resume\n",
 			"sersync: lane 2, busy: refused: a full sync runs already\n"},
 		{[]string{"web"}, status.English, 1, "", "sersync: \"web\" is a part of the names of 4 lanes; give a number, or a longer part; the lanes are:\n  1  /data/www#web1::www\n"},

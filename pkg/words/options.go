@@ -34,7 +34,7 @@ var options = [][2]string{
 	{"{1} cannot be read ({2}), and rsync sends nothing without it", "无法读取 {1}（{2}），没有它 rsync 不会发送任何内容"},
 	{"create the file or correct its name", "创建该文件，或更正文件名"},
 	// single options
-	{"what changes behind a link that leads out of the watch root is not noticed until a full sync", "链接指向被监控目录之外时，其后的变化要到全量同步时才会被发现"},
+	{"what changes behind a link that leads out of the watch root is not noticed until a full sync", "链接指向被监控目录之外时，其后的变更要到全量同步时才会被发现"},
 	{"give the directory behind it a <localpath> of its own, or switch <crontab> on", "为链接指向的目录单独设置 <localpath>，或启用 <crontab>"},
 	{"a file that was rewritten, and not only grew, stays wrong on the remote", "被重写（而不只是增长）的文件，在远端会一直是错的"},
 	{"use --append-verify, or --inplace", "使用 --append-verify 或 --inplace"},
