@@ -10,15 +10,15 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue"
 )
 
-// start is when each case begins; steps count seconds from it.
+// start is the moment at which each case begins; the seconds of its steps count from it.
 var start = time.Unix(1_700_000_000, 0)
 
 func at(second int) time.Time { return start.Add(time.Duration(second) * time.Second) }
 
-// play carries out one step per word: "+PATH@S" changed, "-PATH@S" deleted,
-// "?PATH@S" changed and not marked, "LANE:PATH@S" settled, "LANE!PATH@S"
-// failed, "LANE*PATH@S" settled as a tree, "LANE v" and "LANE ^" as "v:LANE"
-// (down) and "^:LANE" (up).
+// play carries out steps, one per word. At second S, "+PATH@S" tells the gate of a change,
+// "-PATH@S" of a deletion and "?PATH@S" of a change that lanes did not mark; "LANE:PATH@S" says
+// that a lane has settled a path, "LANE!PATH@S" that it has failed, "LANE*PATH@S" that it has
+// settled a tree. "v:LANE" and "^:LANE" say that a lane is in trouble, and out of it.
 func play(g *Gate, steps string) {
 	for step := range strings.FieldsSeq(steps) {
 		text, when, _ := strings.Cut(step, "@")
@@ -40,7 +40,7 @@ func TestGate(t *testing.T) {
 	for _, c := range []struct {
 		name, steps string
 		all         bool
-		want        string // delivered, in order
+		want        string // what is delivered, in this order
 		waiting     int
 	}{
 		{name: "told once every lane has it", steps: "+f@1 a:f@2 b:f@3", want: "f"},
@@ -75,7 +75,7 @@ func TestGate(t *testing.T) {
 				got = append(got, n.Path)
 			}})
 			play(g, c.steps)
-			slices.Sort(got) // a tree settles in no order
+			slices.Sort(got) // the paths of a tree are settled in no fixed order
 			if text := strings.Join(got, " "); text != c.want || g.Waiting() != c.waiting {
 				t.Errorf("told %q, %d waiting; want %q, %d", text, g.Waiting(), c.want, c.waiting)
 			}
@@ -87,7 +87,7 @@ func TestFullGateDoesNotGrow(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		var told []string
 		g := New(Options{Lanes: []string{"a"}, All: all, Max: 2, Deliver: func(n filterqueue.Notice) { told = append(told, n.Path) }})
-		play(g, "+f@1 +g@1 +h@1 +f@2") // f is known: it needs no room
+		play(g, "+f@1 +g@1 +h@1 +f@2") // the gate holds f already: the second change needs no room
 		if g.Waiting() != 2 {
 			t.Errorf("all=%v: %d wait, want 2", all, g.Waiting())
 		}
@@ -105,7 +105,7 @@ func TestFullGateDoesNotGrow(t *testing.T) {
 	}
 }
 
-// Deliver may ask the gate, as a log line or a status does.
+// Deliver may call the gate, for example to write a log line or a status.
 func TestDeliverIsCalledWithoutTheLock(t *testing.T) {
 	var g *Gate
 	waiting := -1

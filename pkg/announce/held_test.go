@@ -25,18 +25,18 @@ func TestTakeEmptiesTheGate(t *testing.T) {
 	}
 }
 
-// TestInherit: what one gate was holding back waits in the next one for the
-// lanes that had not settled it, and for no others.
+// TestInherit: a path that the first gate was holding back waits in the next one for those lanes
+// that had not settled it, and for no others.
 func TestInherit(t *testing.T) {
 	for _, c := range []struct {
 		name           string
-		before         string // what the first gate, of a and b, has seen
-		lanes          string // those of the second
-		first          string // what that one had seen before it inherited
+		before         string // the steps of the first gate, whose lanes are a and b
+		lanes          string // the lanes of the second gate
+		first          string // the steps of the second gate before it inherits
 		after          string
 		all            bool
-		soon, want     string // told by Inherit itself, and in the end
-		waiting, waits int    // after Inherit, and in the end
+		soon, want     string // what Inherit itself delivers, and what is delivered in the end
+		waiting, waits int    // how many paths wait after Inherit, and in the end
 	}{
 		{name: "nothing is settled", before: "+f@1", lanes: "a b", after: "a:f@2 b:f@2", want: "f", waiting: 1},
 		{name: "one lane has it", before: "+f@1 a:f@2", lanes: "a b", after: "b:f@3", want: "f", waiting: 1},
@@ -75,8 +75,8 @@ func TestInherit(t *testing.T) {
 	}
 }
 
-// TestInheritKeepsTheBound: what does not fit is told at once, or with All
-// dropped and reported.
+// TestInheritKeepsTheBound: a path for which the next gate has no room is told at once; with All it
+// is dropped and reported.
 func TestInheritKeepsTheBound(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		var told, full []string

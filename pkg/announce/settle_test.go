@@ -12,7 +12,7 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue"
 )
 
-// TestDropsAreReported: none vanishes without a word.
+// TestDropsAreReported: each path that is dropped is reported.
 func TestDropsAreReported(t *testing.T) {
 	var full []string
 	g := New(Options{Lanes: []string{"a"}, All: true, Max: 1, Deliver: func(filterqueue.Notice) {},
@@ -23,8 +23,8 @@ func TestDropsAreReported(t *testing.T) {
 	}
 }
 
-// TestOrder: while lanes and events race, the newest notice of a path is the
-// last one that is handed on.
+// TestOrder: while lanes and events race, the last notice of a path that is delivered is its newest
+// one.
 func TestOrder(t *testing.T) {
 	const changes = 3000
 	var last int64
@@ -61,7 +61,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestTreeModel holds the tree against a map.
+// TestTreeModel compares the tree of paths with a map that gets the same calls.
 func TestTreeModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var tr tree
@@ -98,7 +98,7 @@ func TestTreeModel(t *testing.T) {
 	}
 }
 
-// BenchmarkSettledTrees: lanes settle directories while many paths wait.
+// BenchmarkSettledTrees settles directories while many paths wait.
 func BenchmarkSettledTrees(b *testing.B) {
 	g := New(Options{Lanes: []string{"a"}, All: true, Deliver: func(filterqueue.Notice) {}})
 	now := time.Now()

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// TestCheckInChinese: where the locale is Chinese, no sentence of the report is left
-// in English, whatever is wrong with the file.
+// TestCheckInChinese: in a Chinese locale no sentence of the report is left in English, whatever is
+// wrong with the file.
 func TestCheckInChinese(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "confxml.xml")

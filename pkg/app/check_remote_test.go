@@ -11,7 +11,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// The rsync of each remote is named, and one that does not answer is no error.
+// --check names the release of each remote's rsync; a remote that does not answer is no error.
 func TestCheckNamesTheReleases(t *testing.T) {
 	real := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: t.TempDir()}}})
 	old := testkit.NewOldRsyncd(t, testkit.Rsync309, real)

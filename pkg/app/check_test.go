@@ -21,9 +21,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // probes is how many configurations were recorded with 2.5.4.
 const probes = 51
 
-// TestCheckOfEachProbe compares what --check says about the recorded
-// configurations. They name directories of a host; here these lie below a
-// directory of the test, and the output names them as the file does.
+// TestCheckOfEachProbe compares what --check says about each recorded configuration. The
+// configurations name directories of a host; here these directories are made below a directory of
+// the test, and the output is compared with the names of the file.
 func TestCheckOfEachProbe(t *testing.T) {
 	files, err := filepath.Glob("../confxml/testdata/probes/9*.xml")
 	if err != nil || len(files) != probes {
@@ -55,7 +55,7 @@ func TestCheckOfEachProbe(t *testing.T) {
 	}
 }
 
-// Where only a plugin runs, too, whoever can write the file runs commands.
+// Also where only a plugin runs, whoever can write to the file can have commands run.
 func TestCheckOfAPluginNamesAnOpenFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "c.xml")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -83,8 +83,8 @@ func rendered(t *testing.T, report checkreport.Report) (text string, ok bool) {
 	return b.String(), report.OK()
 }
 
-// TestCheckInJSON runs --check --json on files with one problem of each kind, and
-// on one that is no configuration.
+// TestCheckInJSON runs --check --json on files with one problem of each kind, and on a file that is
+// no configuration.
 func TestCheckInJSON(t *testing.T) {
 	host := fakeHost(t)
 	data, err := os.ReadFile("../confxml/testdata/probes/901_syn-crlf.xml")
@@ -147,8 +147,8 @@ func TestCheckInJSON(t *testing.T) {
 	}
 }
 
-// program runs the program with a command line, and returns its standard output
-// and exit status.
+// program runs the program with a command line, and returns its standard output and its exit
+// status.
 func program(t *testing.T, args ...string) ([]byte, int) {
 	t.Helper()
 	stdout, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
@@ -165,7 +165,7 @@ func program(t *testing.T, args ...string) ([]byte, int) {
 	return out, status
 }
 
-// fakeHost has what the shipped configuration names.
+// fakeHost makes the files and directories that the shipped configuration names.
 func fakeHost(t *testing.T) string {
 	t.Helper()
 	host := t.TempDir()

@@ -8,8 +8,9 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// TestLinksThroughWhatIsLeftOut: --check and the start warn of a mounted
-// ConfigMap, with line and remedy, until its names are mirrored.
+// TestLinksThroughWhatIsLeftOut: --check and the start warn of a mounted ConfigMap, whose links
+// lead through names that are not mirrored, with the line and a remedy. Once these names are
+// mirrored there is no warning.
 func TestLinksThroughWhatIsLeftOut(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(dir+"/config/..2026", 0o700); err != nil {

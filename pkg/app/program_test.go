@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/cli"
 )
 
-// TestExitStatuses: what is asked for and cannot be done has the status that
-// scripts know, and a line that says why.
+// TestExitStatuses: a request that cannot be fulfilled ends with the exit status that scripts know,
+// and with a line that says why.
 func TestExitStatuses(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -60,8 +60,8 @@ func TestExitStatuses(t *testing.T) {
 	}
 }
 
-// TestLoad: a file that is no configuration has 2.5.4's status, everything else
-// that keeps a start from working has 1. A plugin alone needs no localpath.
+// TestLoad: for a file that is no configuration the exit status is that of 2.5.4, for everything
+// else that prevents a start it is 1. A plugin alone needs no localpath.
 func TestLoad(t *testing.T) {
 	host := fakeHost(t)
 	probe, err := os.ReadFile("../confxml/testdata/probes/901_syn-crlf.xml")
@@ -111,7 +111,7 @@ func TestHangups(t *testing.T) {
 	}
 }
 
-// TestSignals: SIGTERM ends what runs in the foreground, and so does SIGINT.
+// TestSignals: SIGTERM ends a program that runs in the foreground, and so does SIGINT.
 func TestSignals(t *testing.T) {
 	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGINT} {
 		ctx, stop := signals(nil)
@@ -123,8 +123,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestRsyncEnvironment: rsync alone gets its password, and nobody gets what is for
-// this process.
+// TestRsyncEnvironment: only rsync gets the password for rsync, and no child gets the variables
+// that are meant for this process.
 func TestRsyncEnvironment(t *testing.T) {
 	t.Setenv("RSYNC_PASSWORD", "secret")
 	t.Setenv("NOTIFY_SOCKET", "/run/notify")

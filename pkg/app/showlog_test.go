@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/instance"
 )
 
-// started is the pid of a child with that standard error.
+// started starts a child with this standard error and returns its pid.
 func started(t *testing.T, stderr *os.File, env ...string) int {
 	t.Helper()
 	cmd := exec.Command("cat") // waits for its input
@@ -31,7 +31,7 @@ func started(t *testing.T, stderr *os.File, env ...string) int {
 	return cmd.Process.Pid
 }
 
-// TestWhereTheLogIs follows the standard error of a process.
+// TestWhereTheLogIs finds out where the standard error of a process goes.
 func TestWhereTheLogIs(t *testing.T) {
 	create := func() *os.File {
 		t.Helper()
@@ -79,11 +79,11 @@ func TestWhereTheLogIs(t *testing.T) {
 	}
 }
 
-// TestLeftLog: a daemon that has ended has left its output.
+// TestLeftLog: the output of a daemon is found after the daemon has ended.
 func TestLeftLog(t *testing.T) {
 	conf, opts := confxml.Config{State: confxml.State{Dir: t.TempDir()}}, cli.Options{Config: "/c.xml", Module: "socket"}
 	if left := leftLog(conf, opts); left != "" {
-		t.Errorf("nothing has run: %s", left)
+		t.Errorf("no daemon has run: %s", left)
 	}
 	path := instance.Output(conf.State.Dir, opts.Config, opts.Module)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {

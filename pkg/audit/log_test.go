@@ -40,15 +40,15 @@ func TestAuditLine(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	must(t, a.Record())
-	b := openLog(t, dir) // a restart appends
+	b := openLog(t, dir) // after a restart the log appends to the file
 	must(t, b.Record(Deletion{Path: "later"}))
 	if got := content(t, path); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "path=\"later\"\n") {
 		t.Errorf("after a restart %q", got)
 	}
 }
 
-// Two logs on one file, as of two processes: nothing of either is lost but
-// what a rotation drops, and the size is bounded.
+// Two logs write to one file, as two processes would: only the lines that a rotation drops are
+// lost, and the size stays bounded.
 func TestAuditRotates(t *testing.T) {
 	dir := t.TempDir()
 	a, b := openLog(t, dir), openLog(t, dir)

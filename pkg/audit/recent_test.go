@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestRecent: the newest deletions of one lane come back as they were recorded,
-// from the old file, too, after a rotation.
+// TestRecent: the newest deletions of one lane come back as they were recorded, after a rotation
+// also those in the old file.
 func TestRecent(t *testing.T) {
 	dir := t.TempDir()
 	a := openLog(t, dir)

@@ -51,7 +51,7 @@ func TestWaitsStayWithinItsBounds(t *testing.T) {
 	}
 }
 
-// Those who have failed for long must not all come at the same moment.
+// Lanes that have failed for a long time must not all try again at the same moment.
 func TestWaitsSpreadAtTheCap(t *testing.T) {
 	b := Exponential{Min: 500 * time.Millisecond, Max: 8 * time.Second}
 	seen := make(map[time.Duration]bool)

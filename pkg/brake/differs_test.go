@@ -18,7 +18,7 @@ func TestDiffers(t *testing.T) {
 		name   string
 		old    Place
 		change func(*Place)
-		want   string // part of the message; empty: the same place
+		want   string // part of the message; empty: no difference is found
 	}{
 		{"nothing", ext4, func(*Place) {}, ""},
 		{"number of entries", ext4, func(p *Place) { p.Entries = 1 }, ""},
@@ -77,7 +77,8 @@ func created(p Place) Place {
 	return p
 }
 
-// What is held over a reboot must compare with the boot it was seen in.
+// A mount that is held when the host reboots has to be compared with the place as it was seen in
+// the boot before.
 func TestHeldPlaceComesBackAfterReboot(t *testing.T) {
 	disk := Place{Boot: "b1", Type: "vfat", FSID: "dev10", Dev: 10, Ino: 1, Entries: 3}
 	root := Place{Boot: "b1", Type: "ext4", FSID: "f", Ino: 2, Entries: 9}

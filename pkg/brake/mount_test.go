@@ -18,8 +18,8 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// mount mounts for the duration of the test. Without the right to mount there
-// is nothing to test.
+// mount mounts a file system for the duration of the test. A process without the right to mount
+// skips the test.
 func mount(t *testing.T, source, target, fsType string, flags uintptr, data string) {
 	t.Helper()
 	err := unix.Mount(source, target, fsType, flags, data)
@@ -28,7 +28,7 @@ func mount(t *testing.T, source, target, fsType string, flags uintptr, data stri
 	}
 	must(t, err)
 	t.Cleanup(func() {
-		// Most tests have unmounted it already.
+		// Most tests have unmounted the file system already.
 		if err := unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 			t.Errorf("unmount %q: %v", target, err)
 		}
@@ -43,7 +43,7 @@ func write(t *testing.T, path string) { t.Helper(); must(t, os.WriteFile(path, [
 
 func mkdir(t *testing.T, path string) { t.Helper(); must(t, os.MkdirAll(path, 0o755)) }
 
-// take looks at root and passes the result through JSON, as a restart would.
+// take returns the identity of root, passed through JSON as a restart would.
 func take(t *testing.T, root string) Identity {
 	t.Helper()
 	id, err := Take(root)
@@ -58,7 +58,7 @@ func take(t *testing.T, root string) Identity {
 	return id
 }
 
-// wantHeld checks causes by path; nil wants nothing held.
+// wantHeld compares the causes that hold deletions, by path; nil: nothing is held.
 func wantHeld(t *testing.T, v Verdict, want map[string]Cause) {
 	t.Helper()
 	got := make(map[string]Cause)
@@ -93,7 +93,7 @@ func TestDiskNotMounted(t *testing.T) {
 	write(t, root+"/written-to-the-bare-mount-point")
 	wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"": Changed})
 
-	// Another disk of the same kind is not the one that was there.
+	// Another file system of the same kind is not taken for the one that was there.
 	tmpfs(t, root)
 	write(t, root+"/f")
 	wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"": Changed})
@@ -126,7 +126,7 @@ func TestDiskBelowTheRoot(t *testing.T) {
 			t.Errorf("Holds(%q) = %v, %v; want %v", path, v.Holds(path), v.HoldsEvent(path), want)
 		}
 	}
-	// What was learnt of the missing disk stays, whatever else is followed.
+	// The identity of the missing disk is kept, even if everything else is learnt anew.
 	kept := Follow(old, take(t, root), true)
 	wantHeld(t, Compare(kept, take(t, root)), map[string]Cause{hostile: Gone})
 
@@ -154,7 +154,7 @@ func TestBindMountComesBack(t *testing.T) {
 	umount(t, root+"/sub")
 	mount(t, other, root+"/sub", "", unix.MS_BIND, "")
 	wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"sub": Changed})
-	// A mount over another one: the upper one counts.
+	// Two file systems are mounted at one directory: the upper one counts.
 	mount(t, disk, root+"/sub", "", unix.MS_BIND, "")
 	wantHeld(t, Compare(old, take(t, root)), nil)
 }
@@ -182,7 +182,7 @@ func TestMountAppears(t *testing.T) {
 	v := Compare(old, take(t, root))
 	wantHeld(t, v, map[string]Cause{"sub": Appeared})
 	if !v.Holds("sub/f") || v.HoldsEvent("sub/f") {
-		t.Error("what the mount covers is not held, or what happens in it is")
+		t.Error("deletions below the mount point are not held, or events in the mount are")
 	}
 	wantHeld(t, Compare(Follow(old, take(t, root), true), take(t, root)), map[string]Cause{"sub": Appeared})
 	wantHeld(t, Compare(Accept(take(t, root)), take(t, root)), nil)
@@ -194,7 +194,7 @@ func TestMountsThatCannotBeReachedDoNotCount(t *testing.T) {
 	tmpfs(t, root+"/a/b")
 	write(t, root+"/a/b/f")
 	old := take(t, root)
-	tmpfs(t, root+"/a") // hides a/b, and offers a directory of the same name
+	tmpfs(t, root+"/a") // hides a/b; the file system has a directory of the same name
 	mkdir(t, root+"/a/b")
 	now := take(t, root)
 	if len(now.Mounts) != 1 || now.Mounts[0].Path != "a" {
@@ -217,7 +217,7 @@ func TestLostAndFoundAloneIsEmpty(t *testing.T) {
 	must(t, os.Remove(root+"/disk/f"))
 	now := take(t, root)
 	v := Compare(old, now)
-	wantHeld(t, v, map[string]Cause{"disk": Empty}) // disk2 was empty before
+	wantHeld(t, v, map[string]Cause{"disk": Empty}) // disk2 was empty before the restart, too
 	if !v.Holds("disk/f") || v.HoldsEvent("disk/f") {
 		t.Error("a deletion found by a scan is not held, or one seen as an event is")
 	}

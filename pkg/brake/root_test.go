@@ -30,7 +30,7 @@ func TestRootGone(t *testing.T) {
 	if got := Follow(old, now, true); Compare(got, now).OK() {
 		t.Error("a root that is gone was followed")
 	}
-	write(t, root) // a file
+	write(t, root) // a file where the root was
 	wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"": Gone})
 	must(t, os.Remove(root), os.Rename(root+".away", root))
 	wantHeld(t, Compare(old, take(t, root)), nil)
@@ -41,11 +41,11 @@ func TestRootCreatedAnewStaysHeld(t *testing.T) {
 	mkdir(t, root)
 	write(t, root+"/f")
 	old := take(t, root)
-	must(t, os.Rename(root, root+".old")) // keeps the inode from being used again
+	must(t, os.Rename(root, root+".old")) // while the old directory exists, its inode number is not used again
 	mkdir(t, root)
 	wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"": Changed})
 	if old = take(t, root); old.Root.Born != 0 {
-		must(t, os.RemoveAll(root)) // ext4 hands the inode out again at once
+		must(t, os.RemoveAll(root)) // ext4 gives the same inode number to the next directory
 		mkdir(t, root)
 		write(t, root+"/f")
 		wantHeld(t, Compare(old, take(t, root)), map[string]Cause{"": Changed})
@@ -57,7 +57,8 @@ func TestRootCreatedAnewStaysHeld(t *testing.T) {
 	wantHeld(t, Compare(Accept(now), now), nil)
 }
 
-// A root that is said to be made anew is held for nothing but being empty.
+// A root of which the configuration says that it may be created anew is held only while it is
+// empty.
 func TestRootMadeAnewOnTheSameFileSystem(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "root")
 	mkdir(t, root)
@@ -68,13 +69,13 @@ func TestRootMadeAnewOnTheSameFileSystem(t *testing.T) {
 	}
 	must(t, os.Rename(root, root+".old"))
 	if _, again := Recreated(old, take(t, root)); again {
-		t.Error("nothing was made anew")
+		t.Error("a root that is gone counts as made anew")
 	}
 	mkdir(t, root)
 	now := take(t, root)
 	renewed, again := Recreated(old, now)
 	if !again {
-		t.Error("it was made anew")
+		t.Error("a root that was made anew does not count as such")
 	}
 	wantHeld(t, Compare(renewed, now), map[string]Cause{"": Empty})
 	write(t, root+"/g")
@@ -112,14 +113,14 @@ func TestRootFoundEmpty(t *testing.T) {
 	wantHeld(t, Compare(Follow(full, empty, false), empty), map[string]Cause{"": Empty})
 }
 
-// Whoever may read everything cannot be shut out by modes; an unprivileged
-// thread of ours takes the look instead.
+// A user who may read everything cannot be kept out by a mode; so a thread without that right takes
+// the look.
 func TestUnreadableIsNotEmpty(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "root")
 	mkdir(t, root)
 	write(t, root+"/f")
 	for dir := root; dir != "/"; dir = filepath.Dir(dir) {
-		// The other user has to get as far as the root.
+		// The other user has to be able to reach the root.
 		if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
 			must(t, os.Chmod(dir, info.Mode().Perm()|0o011))
 		}
@@ -129,7 +130,7 @@ func TestUnreadableIsNotEmpty(t *testing.T) {
 	now := asNobody(t, root)
 	must(t, os.Chmod(root, 0o755))
 	if now.Root.Problem == "" {
-		t.Fatalf("it was read: %+v", now.Root)
+		t.Fatalf("the unreadable root was read: %+v", now.Root)
 	}
 	wantHeld(t, Compare(old, now), map[string]Cause{"": Unreadable})
 	wantHeld(t, Compare(Identity{}, now), map[string]Cause{"": Unreadable})
@@ -167,14 +168,14 @@ func TestTakeLeavesNothingOpen(t *testing.T) {
 	}
 }
 
-// asNobody runs Take in a thread with another file system user (setfsuid(2)
-// is per thread and drops the right to read everything).
+// asNobody runs Take in a thread with another file system user. setfsuid(2) applies to the thread
+// alone and takes the right to read everything away from it.
 func asNobody(t *testing.T, root string) Identity {
 	t.Helper()
 	done := make(chan Identity)
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread() // the thread is never unlocked, so that it ends with the goroutine
 		if os.Geteuid() == 0 {
 			if err := setfsuid(65534); err != nil {
 				t.Error(err)
@@ -217,7 +218,7 @@ func TestLinkedUUID(t *testing.T) {
 	}
 }
 
-// A symbolic link to the root is the root, with the mounts that are below it.
+// A symbolic link that leads to the root has the identity of the root and of the mounts below it.
 func TestRootThroughALink(t *testing.T) {
 	base := t.TempDir()
 	mkdir(t, base+"/root/sub")

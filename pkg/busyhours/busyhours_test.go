@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// zone is a location of the host's database of time zones.
+// zone is a time zone of the host's database.
 func zone(t *testing.T, name string) *time.Location {
 	t.Helper()
 	loc, err := time.LoadLocation(name)
@@ -16,7 +16,7 @@ func zone(t *testing.T, name string) *time.Location {
 	return loc
 }
 
-// hours reads hours in which full syncs wait.
+// hours are Hours in which full syncs wait.
 func hours(t *testing.T, span, days string) Hours {
 	t.Helper()
 	s, err := ParseSpan(span)
@@ -34,14 +34,14 @@ func waits(s Schedule) bool { return s.Full().Wait }
 
 const layout = "2006-01-02 15:04:05 -0700"
 
-// TestEnd names moments, and until when a full sync waits that is wanted then: until
-// that moment itself where it need not wait.
+// TestEnd has a full sync wanted at a moment, and says until when it waits. Where it does not wait,
+// that is the moment itself.
 func TestEnd(t *testing.T) {
 	day := []string{"08:00-20:00", "mon-fri"}
 	night := []string{"22:00-06:00", "fri"}
 	for _, c := range []struct {
 		zone  string
-		hours []string // span and days in turn
+		hours []string // spans and days by turns
 		at    string
 		want  string // "": the moment itself
 	}{
@@ -49,32 +49,33 @@ func TestEnd(t *testing.T) {
 		{"UTC", day, "2026-11-27 08:00:00 +0000", "2026-11-27 20:00:00 +0000"},
 		{"UTC", day, "2026-11-27 19:59:59 +0000", "2026-11-27 20:00:00 +0000"},
 		{"UTC", day, "2026-11-27 20:00:00 +0000", ""},
-		{"UTC", day, "2026-11-28 12:00:00 +0000", ""}, // Saturday
-		// Past midnight: the hours belong to the day on which they begin.
+		{"UTC", day, "2026-11-28 12:00:00 +0000", ""}, // a Saturday
+		// Hours that go past midnight belong to the day on which they begin.
 		{"UTC", night, "2026-11-27 21:59:59 +0000", ""},
 		{"UTC", night, "2026-11-27 22:00:00 +0000", "2026-11-28 06:00:00 +0000"},
 		{"UTC", night, "2026-11-28 05:59:00 +0000", "2026-11-28 06:00:00 +0000"},
-		{"UTC", night, "2026-11-27 05:59:00 +0000", ""}, // those of Thursday are none
+		{"UTC", night, "2026-11-27 05:59:00 +0000", ""}, // the hours of Friday have not begun
 		{"UTC", night, "2026-11-28 22:30:00 +0000", ""},
-		// To the end of the day, and on from there.
+		// Hours end at the end of the day, or are continued by others.
 		{"UTC", []string{"00:00-24:00", "sat,sun"}, "2026-11-28 00:00:00 +0000", "2026-11-30 00:00:00 +0000"},
 		{"UTC", []string{"18:00-24:00", "", "00:00-06:00", ""}, "2026-11-27 19:00:00 +0000", "2026-11-28 06:00:00 +0000"},
 		{"UTC", []string{"08:00-12:00", "", "11:00-14:00", ""}, "2026-11-27 09:00:00 +0000", "2026-11-27 14:00:00 +0000"},
-		// Spring forward on 29 March 2026: the clock goes from 02:00 to 03:00.
+		// The clock is put forward on 29 March 2026, from 02:00 to 03:00.
 		{"Europe/Berlin", []string{"02:30-05:00", ""}, "2026-03-29 01:59:59 +0100", ""},
 		{"Europe/Berlin", []string{"02:30-05:00", ""}, "2026-03-29 03:00:00 +0200", "2026-03-29 05:00:00 +0200"},
 		{"Europe/Berlin", []string{"01:00-02:30", ""}, "2026-03-29 01:30:00 +0100", "2026-03-29 03:00:00 +0200"},
 		{"Europe/Berlin", []string{"22:00-06:00", ""}, "2026-03-28 23:00:00 +0100", "2026-03-29 06:00:00 +0200"},
-		// Fall back on 25 October 2026: 02:00 to 03:00 comes twice.
+		// The clock is put back on 25 October 2026: the time from 02:00 to 03:00 comes twice.
 		{"Europe/Berlin", []string{"02:30-05:00", ""}, "2026-10-25 02:30:00 +0200", "2026-10-25 02:00:00 +0100"},
 		{"Europe/Berlin", []string{"02:30-05:00", ""}, "2026-10-25 02:00:00 +0100", ""},
 		{"Europe/Berlin", []string{"02:30-05:00", ""}, "2026-10-25 02:30:00 +0100", "2026-10-25 05:00:00 +0100"},
 		{"Europe/Berlin", []string{"22:00-06:00", ""}, "2026-10-24 23:00:00 +0200", "2026-10-25 06:00:00 +0100"},
-		// By half an hour, and at midnight: the day begins at 01:00.
+		// The clock is put forward by half an hour, or at midnight, so that the day begins at
+		// 01:00.
 		{"Australia/Lord_Howe", []string{"01:00-02:15", ""}, "2026-10-04 01:30:00 +1030", "2026-10-04 02:30:00 +1100"},
 		{"Asia/Beirut", []string{"00:00-03:00", "sun"}, "2026-03-29 01:00:00 +0300", "2026-03-29 03:00:00 +0300"},
 		{"Asia/Shanghai", day, "2026-11-27 12:00:00 +0800", "2026-11-27 20:00:00 +0800"},
-		{"UTC", []string{"00:00-24:00", ""}, "2026-11-27 12:00:00 +0000", "0001-01-01 00:00:00 +0000"}, // never
+		{"UTC", []string{"00:00-24:00", ""}, "2026-11-27 12:00:00 +0000", "0001-01-01 00:00:00 +0000"}, // the hours never end
 	} {
 		loc := zone(t, c.zone)
 		at, err := time.ParseInLocation(layout, c.at, loc)
@@ -97,8 +98,8 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestChangeIsTheNextMinuteThatDiffers goes through the days around both changes of the
-// clocks minute by minute.
+// TestChangeIsTheNextMinuteThatDiffers goes minute by minute through the days around both clock
+// changes.
 func TestChangeIsTheNextMinuteThatDiffers(t *testing.T) {
 	s := Schedule{hours(t, "02:30-05:00", "sun"), hours(t, "22:15-02:10", "sat,mon"), hours(t, "09:00-17:00", "mon-fri"), hours(t, "00:00-24:00", "thu")}
 	for _, name := range []string{"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Beirut", "America/Santiago"} {

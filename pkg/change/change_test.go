@@ -82,7 +82,7 @@ func TestPathsThatLeadOutAreRefused(t *testing.T) {
 	}
 }
 
-// bodyOf is a body with entries that Encode may refuse.
+// bodyOf is a body with entries that Encode would refuse.
 func bodyOf(entries ...Entry) []byte {
 	body := make([]byte, len(Epoch{}), 100)
 	body = append(body, 0, 0)
@@ -182,11 +182,11 @@ func TestTheLimitHoldsForBothEnds(t *testing.T) {
 		m.Entries = append(m.Entries, e)
 	}
 	if _, err := Decode(encoded(t, m)); err != nil {
-		t.Errorf("what fits is refused: %v", err)
+		t.Errorf("a message that fits is refused: %v", err)
 	}
 	m.Entries = append(m.Entries, m.Entries[0])
 	if _, err := m.Encode(); !errors.Is(err, ErrLimit) {
-		t.Errorf("what does not fit is written: %v", err)
+		t.Errorf("a message that does not fit is written: %v", err)
 	}
 }
 
@@ -196,14 +196,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("ssc\x01\x01\x05"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		held(t, b)
-		held(t, seal(b)) // the checksum keeps nothing away
+		held(t, seal(b)) // with a right checksum the message is decoded, whatever else it holds
 		if len(b) > 0 {
 			held(t, seal(append(make([]byte, len(Epoch{}), len(Epoch{})+2+len(b)), b...)))
 		}
 	})
 }
 
-// held checks what every message that is read must be.
+// held checks what must be true of every message that can be decoded.
 func held(t *testing.T, b []byte) {
 	t.Helper()
 	m, err := Decode(b)
@@ -222,7 +222,7 @@ func held(t *testing.T, b []byte) {
 	}
 	again, err := m.Encode()
 	if err != nil {
-		t.Fatalf("what was read cannot be written: %v", err)
+		t.Fatalf("a message that was decoded cannot be encoded: %v", err)
 	}
 	if back, err := Decode(again); err != nil || !reflect.DeepEqual(m, back) {
 		t.Errorf("%v: read again it is\n%+v, not\n%+v", err, back, m)

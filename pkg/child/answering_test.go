@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// TestAFrozenRemoteIsFoundByAsking: a silent child is given up when its remote does
-// not answer several times, and never while it answers now and then.
+// TestAFrozenRemoteIsFoundByAsking: a silent child is given up when its remote has left several
+// questions in a row unanswered, and never while the remote answers now and then.
 func TestAFrozenRemoteIsFoundByAsking(t *testing.T) {
 	const step = time.Second
 	for name, c := range map[string]struct {
-		answers []bool // then no more
+		answers []bool // the answers in turn; after the last one there are no more
 		moves   bool   // the child moves a byte every few seconds
 		frozen  bool
 	}{

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lines that come one by one, in bursts, or faster than they are taken: each
-// arrives once and in order, and the last one as soon as the child has ended.
+// Lines may come one by one, in bursts, or faster than they are read: each line arrives once and in
+// order, and the last one as soon as the child has ended.
 func TestEachLineOfALongOutputArrives(t *testing.T) {
 	for name, c := range map[string]struct {
 		script string
@@ -42,7 +42,7 @@ func TestEachLineOfALongOutputArrives(t *testing.T) {
 	}
 }
 
-// Someone else may hold the pipe when the child has ended.
+// A process that the child has left behind holds the pipe open after the child has ended.
 func TestALongOutputWithAnEscapedGrandchild(t *testing.T) {
 	lines := 0
 	pid := make(chan int, 1)
@@ -65,8 +65,8 @@ func TestALongOutputWithAnEscapedGrandchild(t *testing.T) {
 	}
 }
 
-// A child whose output is only looked at from time to time does not keep its
-// descriptor.
+// The reader that looks at a child's output from time to time has closed its descriptor when the
+// child has ended.
 func TestALongOutputLeavesNoDescriptor(t *testing.T) {
 	for range 40 {
 		c := sh("i=0; while [ $i -lt 500 ]; do echo $i; i=$((i+1)); done")
@@ -89,8 +89,7 @@ func TestALongOutputLeavesNoDescriptor(t *testing.T) {
 	}
 }
 
-// No descriptor is to be had when the reader wants one of its own: each line
-// arrives all the same.
+// The reader finds no free descriptor for itself: each line arrives all the same.
 func TestALongOutputWithoutAFreeDescriptor(t *testing.T) {
 	var before unix.Rlimit
 	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))

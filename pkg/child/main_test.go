@@ -10,13 +10,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-// helperEnv makes the test binary a parent that is to be killed.
+// helperEnv makes the test binary a parent that the test kills; its value is the script of the
+// parent's child.
 const helperEnv = "RSYNC_TEST_PARENT"
 
-// plainEnv makes the test binary a program that starts one enclosed child and says what became of it.
+// plainEnv makes the test binary a program that starts one enclosed child and prints what the child
+// writes.
 const plainEnv = "RSYNC_TEST_PLAIN"
 
-// listEnv is the length of that parent's list for its child; 0: none.
+// listEnv is the length of the list that the parent gives to its child; 0: there is no list.
 const listEnv = "RSYNC_TEST_LIST"
 
 func TestMain(m *testing.M) {
@@ -29,7 +31,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// runEnclosed starts an enclosed child, and says what it has written.
+// runEnclosed starts an enclosed child, and prints what the child has written.
 func runEnclosed() {
 	l := NewLauncher([]string{"PATH=/usr/bin:/bin"}, nil)
 	go l.Run(context.Background())
@@ -43,7 +45,7 @@ func runEnclosed() {
 	os.Exit(p.Wait().Exit)
 }
 
-// parent starts a child that would never end, says its pid, and hangs.
+// parent starts a child that would never end, prints the child's pid, and hangs.
 func parent(script string) {
 	l := NewLauncher([]string{"PATH=/usr/bin:/bin"}, nil)
 	go l.Run(context.Background())
@@ -61,7 +63,7 @@ func parent(script string) {
 	os.Exit(0)
 }
 
-// launcher runs a launcher for the test.
+// launcher starts a launcher that runs until the test ends.
 func launcher(t *testing.T, env ...string) *Launcher {
 	t.Helper()
 	return serve(t, NewLauncher(append([]string{"PATH=" + os.Getenv("PATH")}, env...), nil))

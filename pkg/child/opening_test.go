@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Each step is a look at the child, so long after the one before.
+// Each step is a look at the child, the given time after the look before.
 func TestWhenAnOpenIsInterrupted(t *testing.T) {
 	type step struct {
 		after time.Duration
@@ -34,8 +34,8 @@ func TestWhenAnOpenIsInterrupted(t *testing.T) {
 	}
 }
 
-// A thousand names that hang cost little more than the first ones, and a run
-// that works again is given its time.
+// A thousand names that hang take little longer than the first ones, and a run that opens files
+// again gets its patience back.
 func TestPatienceFallsAndGrows(t *testing.T) {
 	o, start := newOpening(0), time.Unix(1000, 0)
 	now := start

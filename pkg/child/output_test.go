@@ -9,8 +9,8 @@ import (
 	"testing/iotest"
 )
 
-// Lines of progress end in a carriage return and come without a newline for as
-// long as nothing is sent.
+// A line of progress ends with a carriage return. rsync prints several of them before it prints a
+// newline.
 func TestEndOfLine(t *testing.T) {
 	long := strings.Repeat("x", 3*maxLine/2)
 	in := "a\n\r one\r two\n" + long + "\nlast"
@@ -33,8 +33,8 @@ func TestEndOfLine(t *testing.T) {
 	}
 }
 
-// What is taken out of the complaints is not kept, a line longer than the reader's
-// buffer stays whole, and the last line needs no end.
+// A complaint that the caller takes is not kept, a line longer than the reader's buffer stays in
+// one piece, and the last line needs no newline.
 func TestComplaintsThatAreTaken(t *testing.T) {
 	long := strings.Repeat("x", 40<<10)
 	var taken []string

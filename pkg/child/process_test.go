@@ -38,7 +38,7 @@ func TestChildrenDieWithAKilledParent(t *testing.T) {
 	testkit.Eventually(t, 10*time.Second, "the child has died", func() bool { return !alive(pid) })
 }
 
-// A receiving rsync is two processes.
+// A receiving rsync consists of two processes: the second one is a grandchild, and has to end, too.
 func TestGrandchildrenDieWithAKilledParent(t *testing.T) {
 	dir, pid := killedParent(t, "while :; do date > beat; sleep 0.05; done & wait", 0, "beat")
 	testkit.Eventually(t, 10*time.Second, "the child has died", func() bool { return !alive(pid) })
@@ -50,14 +50,14 @@ func TestGrandchildrenDieWithAKilledParent(t *testing.T) {
 	var last time.Time
 	testkit.Eventually(t, 10*time.Second, "its own child is quiet", func() bool {
 		was := last
-		time.Sleep(500 * time.Millisecond) // ten beats
+		time.Sleep(500 * time.Millisecond) // the time of ten beats
 		last = beat()
 		return last.Equal(was)
 	})
 }
 
-// In a container a child gets no namespace, whatever it was to have: it runs without. The
-// first of those in a namespace of pids has the number 1.
+// Inside a container the kernel may refuse a namespace: then a child runs without the one that was
+// asked for. A child that has a pid namespace has the pid 1 there.
 func TestAChildWithoutANamespace(t *testing.T) {
 	self, err := os.Executable()
 	must(t, err)
@@ -84,7 +84,7 @@ func TestAChildWithoutANamespace(t *testing.T) {
 // A child must not take its parent's death for the end of its list.
 func TestAKilledParentCutsNoListShort(t *testing.T) {
 	cut := ""
-	for range 20 { // who is first, the end of the list or the signal, is chance
+	for range 20 { // chance decides whether the child sees the end of the list or the signal first
 		dir, pid := killedParent(t, "cat > all; mv all read", 500_000, "")
 		testkit.Eventually(t, 10*time.Second, "the child has ended", func() bool { return !alive(pid) })
 		if got, err := os.ReadFile(filepath.Join(dir, "read")); err == nil && len(got) != 500_000 {
@@ -96,8 +96,8 @@ func TestAKilledParentCutsNoListShort(t *testing.T) {
 	}
 }
 
-// killedParent starts a parent with a child that runs script in dir, and kills
-// the parent as soon as the child is there, and the file it makes, if any.
+// killedParent starts a parent with a child that runs script in dir. It kills the parent as soon as
+// the child exists and has made the file, if one is named.
 func killedParent(t *testing.T, script string, list int, file string) (dir string, pid int) {
 	t.Helper()
 	self, err := os.Executable()
@@ -171,8 +171,8 @@ func TestAHangingChildIsEndedByInactivity(t *testing.T) {
 	}
 }
 
-// A list longer than a pipe holds, and nobody reads it: a frozen daemon makes an
-// rsync do that.
+// The list is longer than a pipe can hold, and the child does not read it: that is what an rsync
+// does whose daemon is frozen.
 func TestAChildThatDoesNotTakeItsListIsEndedToo(t *testing.T) {
 	c := sh("exec sleep 1000")
 	c.Inactivity = 200 * time.Millisecond
@@ -197,7 +197,7 @@ func TestAWorkingChildIsNot(t *testing.T) {
 	}
 }
 
-// A waiting child is not inactive: it has no list yet.
+// A child that waits for its list is not taken for inactive.
 func TestAStandbyIsNotInactive(t *testing.T) {
 	c := sh("cat")
 	c.Inactivity = time.Second
@@ -217,17 +217,17 @@ func TestAStandbyIsNotInactive(t *testing.T) {
 	}
 }
 
-// TestADiscardedChildIsNotAskedToEnd: a child that has been given nothing to do
-// ends at once. rsync takes 0.4 s for SIGTERM, and with it every stop would.
+// TestADiscardedChildIsNotAskedToEnd: a child that has got nothing to do ends at once. With SIGTERM
+// an rsync would take 0.4 s to end, and so would every stop of the program.
 func TestADiscardedChildIsNotAskedToEnd(t *testing.T) {
 	p, err := launcher(t).Start(t.Context(), sh("trap '' TERM; read line"))
 	must(t, err)
 	p.Discard()
 	if e := p.Wait(); syscall.WaitStatus(e.WaitStatus).Signal() != syscall.SIGKILL {
-		t.Errorf("it ended with %+v", e)
+		t.Errorf("the child ended with %+v", e)
 	}
 	if !p.Stopped() {
-		t.Error("it does not count as stopped by us")
+		t.Error("the child does not count as stopped by this program")
 	}
 }
 
@@ -270,7 +270,7 @@ func TestTheWholeGroupIsEnded(t *testing.T) {
 	}
 }
 
-// What left the group and holds the output must not hold Wait.
+// A process that has left the child's group and holds its output open does not delay Wait.
 func TestAnEscapedGrandchildDoesNotHoldWait(t *testing.T) {
 	pids := make(chan int, 1)
 	c := sh("setsid sleep 1000 & echo $!; exit 0")
@@ -297,10 +297,10 @@ func TestStderrIsBounded(t *testing.T) {
 	}
 }
 
-// What is started after Renew has returned is started from the new thread, also
-// when children are being started all the time.
+// Every child that is started after Renew has returned is started from the new thread, even while
+// other children are being started all the time.
 func TestRenewHoldsForTheNextChild(t *testing.T) {
-	threads := 0 // each gets a umask of its own to tell it by
+	threads := 0 // each thread gets a umask of its own, by which the test recognises it
 	l := NewLauncher([]string{"PATH=" + os.Getenv("PATH")}, func() error {
 		threads++
 		if err := unix.Unshare(unix.CLONE_FS); err != nil {

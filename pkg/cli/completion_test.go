@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestCompletionIsComplete: the shells complete the options that Parse knows, and
+// TestCompletionIsComplete: the completion files for shells name every option that Parse knows, and
 // no others.
 func TestCompletionIsComplete(t *testing.T) {
 	var want []string

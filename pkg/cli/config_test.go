@@ -11,7 +11,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// start is an element whose only attribute of interest is start="true".
+// start is an element of which only the attribute start matters.
 type start struct {
 	On string `xml:"start,attr"`
 }
@@ -20,8 +20,8 @@ type exclude struct {
 	Expression string `xml:"expression,attr"`
 }
 
-// rawConfig is as much of a configuration file as the start-up lines show.
-// Reading real files is pkg/confxml's work; here only recorded ones are read.
+// rawConfig holds the part of a configuration file that the start-up lines show. It reads only
+// recorded files; pkg/confxml reads real ones.
 type rawConfig struct {
 	Host struct {
 		IP   string `xml:"hostip,attr"`
@@ -84,7 +84,7 @@ func readRaw(t *testing.T, text string) rawConfig {
 }
 
 func (raw rawConfig) config() confxml.Config {
-	port, _ := strconv.Atoi(raw.Host.Port) // text gives 0, as in 2.5.4
+	port, _ := strconv.Atoi(raw.Host.Port) // a text gives 0, as in 2.5.4
 	minutes, _ := strconv.Atoi(raw.Sersync.Crontab.Schedule)
 	if minutes <= 0 {
 		minutes = 600

@@ -21,7 +21,7 @@ func given(pairs ...string) (list []Given) {
 	return list
 }
 
-// parsed is the default command line after edit.
+// parsed is the default command line with one edit.
 func parsed(edit func(*Options)) Options {
 	o := Options{Program: "sersync2", Config: "confxml.xml", Threads: 10, DefaultedThreads: true}
 	edit(&o)
@@ -173,7 +173,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// TestDistance: two neighbours that changed places are one error.
+// TestDistance: two neighbouring letters that changed places count as one error.
 func TestDistance(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string
@@ -185,8 +185,8 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// TestFindConfig: a file in the directory goes before that of the system, and
-// one that was named before both.
+// TestFindConfig: a file in the working directory is preferred to that of the system, and a file
+// named on the command line to both.
 func TestFindConfig(t *testing.T) {
 	tests := []struct {
 		args  []string
@@ -222,7 +222,7 @@ func TestThreads(t *testing.T) {
 		warned  bool
 	}{
 		{"3", 3, "3", false},
-		{" +4x", 4, "4", false}, // as atoi reads it
+		{" +4x", 4, "4", false}, // atoi reads it so
 		{"auto", 2*runtime.NumCPU() + 2, "", false},
 		{"0", 10, "0", true},
 		{"abc", 10, "0", true},
@@ -249,8 +249,8 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever is typed gives usable options or an error that says
-// something, and the short options are a prefix of what is there.
+// FuzzParse: every command line gives either options that can be used or an error with a text. The
+// short options that were read are a prefix of those on the line.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"-dro\x00f", "-n\x00-5", "-dh\x00-x", "--resync=\x00--", "-\x00--\x00-x", "-o=\x00-test.x", "---\x00--=", "-\xff", "--wait=1\x00--json",

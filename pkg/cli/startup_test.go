@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// recordedCases is the number of recorded starts; none may get lost.
+// recordedCases is the number of recorded starts; the test fails if one is missing.
 const recordedCases = 52
 
 type recorded struct {
@@ -17,25 +17,25 @@ type recorded struct {
 	Flags                        []string
 }
 
-// differences are the recorded starts whose lines would not be true for us:
-// pairs of old and new text.
+// differences are the recorded starts whose lines would not be true for this program, each with
+// pairs of the old and the new text.
 var differences = map[string][]string{
-	// Both localpaths are synced, each with its remote.
+	// Both localpaths are synced, each one with its remote.
 	"028_two_localpaths": {
 		"Max threads numbers is: 22 = 12(Thread pool nums) + 10(Sub threads)", "Max threads numbers is: 32 = 12(Thread pool nums) + 20(Sub threads)",
 		"watch path is: @ROOT@/src\n", "watch path is: @ROOT@/src\nwatch path is: @ROOT@/out\n",
 	},
 	"030b_auth_empty_users": {"use rsync password-file :\nuser is\t\npasswordfile is \t\n", ""},
-	// The interval that a useless schedule falls back to is named.
+	// A schedule that cannot be used is replaced by an interval, which the new line names.
 	"223_crontab_schedule_neg":  {"Start the crontab \t", "Start the crontab \tEvery 600 minutes rsync all the files to the remote servers entirely\n"},
 	"224_crontab_schedule_text": {"Start the crontab \t", "Start the crontab \tEvery 600 minutes rsync all the files to the remote servers entirely\n"},
-	// The plugin's watch path does not replace the synced one.
+	// The watch path of the plugin does not replace the one that is synced.
 	"524_plugin_socket_own_watch": {"watch path is: @ROOT@/out", "watch path is: @ROOT@/src"},
 	"524c_plugin_socket_with_r":   {"watch path is: @ROOT@/out", "watch path is: @ROOT@/src"},
-	// http exists.
+	// The module http exists.
 	"014_m_http":    {"模块名称错误\n", "start http interface\n"},
 	"014b_d_m_http": {"模块名称错误\n", "start http interface\n"},
-	// The crontab goes on, and -r and the filter work together.
+	// The crontab goes on, and -r works together with the filter.
 	"983_crontab_filter_without_crontabfilter": {
 		"************************WARNING***********************************\n" +
 			"您设置了文件过滤器但没有设置crontab过滤器，所以crontab会将您已经过滤的\n" +
@@ -75,7 +75,7 @@ func TestStartupLinesAsRecorded(t *testing.T) {
 			}
 			out, stderr := startUp(t, c)
 			if slices.Contains(c.Flags, "-dh") {
-				// Our options follow 2.5.4's help.
+				// The help of 2.5.4 is followed by the options that it did not have.
 				if extra, ok := strings.CutPrefix(out, want); !ok || !strings.Contains(extra, "--help") {
 					t.Errorf("help:\n%s\nwant it to begin with\n%s", out, want)
 				}
@@ -96,9 +96,9 @@ func TestStartupLinesAsRecorded(t *testing.T) {
 	}
 }
 
-// startUp drives the lines in the order in which the program does. What other
-// packages supply, rsync's command lines and the reasons of bad expressions, is
-// taken from the record.
+// startUp prints the start-up lines in the order in which the program does. The parts that come
+// from other packages, which are rsync's command lines and the reasons why an expression is bad,
+// are taken from the record.
 func startUp(t *testing.T, c recorded) (stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder

@@ -109,7 +109,7 @@ func TestHelpLanguage(t *testing.T) {
 	}
 }
 
-// TestHelpIsComplete: each help names every option that Parse knows.
+// TestHelpIsComplete: the help in each language names every option that Parse knows.
 func TestHelpIsComplete(t *testing.T) {
 	var names []string
 	(&parser{}).flags().VisitAll(func(f *pflag.Flag) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// onThread runs f on a confined thread and returns its result.
+// onThread runs f on a confined thread and returns the result of f.
 func onThread(t *testing.T, root string, f func() (string, error)) (string, error) {
 	t.Helper()
 	type answer struct {

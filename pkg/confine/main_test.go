@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestMain keeps the main thread for itself: no test may confine it.
+// TestMain occupies the main thread, so that no test confines it.
 func TestMain(m *testing.M) {
 	runtime.LockOSThread()
 	os.Exit(m.Run())

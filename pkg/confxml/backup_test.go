@@ -12,7 +12,7 @@ func TestBackup(t *testing.T) {
 		in   string
 		want confxml.Backup
 		said string
-		ends bool // the program does not start
+		ends bool // whether the mistake keeps the program from starting
 	}{
 		"defaults":  {`dir=".old"`, confxml.Backup{Line: 2, Dir: ".old", Keep: 30}, "", false},
 		"both":      {`dir="a b" keep="7"`, confxml.Backup{Line: 2, Dir: "a b", Keep: 7}, "", false},

@@ -23,7 +23,7 @@ func TestBusy(t *testing.T) {
 	for name, tt := range map[string]struct {
 		local, remote string
 		want          busyhours.Schedule
-		said          string // the beginning of what is said
+		said          string // the beginning of the message
 	}{
 		"missing":        {"", "", nil, ""},
 		"defaults":       {`<busy hours="08:00-20:00"/>`, "", busyhours.Schedule{day}, ""},

@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// recorded is one run of 2.5.4 on a configuration file.
+// recorded is a run of 2.5.4 with one configuration file.
 type recorded struct {
 	Config   string   `json:"config"`
 	Status   string   `json:"status"`
@@ -32,15 +32,14 @@ type recorded struct {
 	} `json:"rsync_calls"`
 }
 
-// TestProbes holds every probe against what 2.5.4 did with it.
+// TestProbes compares how each probe is read with what 2.5.4 did with it.
 func TestProbes(t *testing.T) {
 	if n := runCorpus(t, "testdata/probes", "testdata/probes"); n != 51 {
 		t.Errorf("%d probes were run, want 51", n)
 	}
 }
 
-// TestRealFiles does the same for the files of real people, which are not part
-// of this repository.
+// TestRealFiles does the same with files of real users, which are not part of this repository.
 func TestRealFiles(t *testing.T) {
 	dir := "../../../shared/corpus"
 	if _, err := os.Stat(dir); err != nil {
@@ -89,10 +88,10 @@ func runCorpus(t *testing.T, dir, golden string) int {
 	return n
 }
 
-// checkRefused wants the same words and the same place.
+// checkRefused expects the words and the place that 2.5.4 reported.
 func checkRefused(t *testing.T, rec recorded, err error) {
 	t.Helper()
-	parse, ok := err.(*confxml.ParseError) //nolint:errorlint // the type is promised
+	parse, ok := err.(*confxml.ParseError) //nolint:errorlint // Parse promises this type
 	if !ok || confxml.ExitCode(err) != 255 {
 		t.Fatalf("2.5.4 ended with exit 255, we say %v", err)
 	}
@@ -102,7 +101,8 @@ func checkRefused(t *testing.T, rec recorded, err error) {
 	}
 }
 
-// nothingPossible are the crashes for which there is no default.
+// nothingPossible are files with which 2.5.4 crashed because of a value for which there is no
+// default.
 var nothingPossible = map[string]bool{
 	"047_no-sersync-element.xml":      true,
 	"052_plus-no-sersync-element.xml": true,
@@ -141,7 +141,7 @@ func checkSame(t *testing.T, rec recorded, c confxml.Config) {
 	if want := watched(rec); c.LocalPaths[0].Watch != want {
 		t.Errorf("watch is %q, want %q", c.LocalPaths[0].Watch, want)
 	}
-	if rec.Config == "906_syn-params-quot-entity.xml" { // the & ended the shell's command
+	if rec.Config == "906_syn-params-quot-entity.xml" { // the shell took the & for the end of the command
 		if want := `-artuz --exclude="a b" --exclude=x&y`; c.LocalPaths[0].Remotes[0].Params != want {
 			t.Errorf("params are %q, want %q", c.LocalPaths[0].Remotes[0].Params, want)
 		}
@@ -150,20 +150,19 @@ func checkSame(t *testing.T, rec recorded, c confxml.Config) {
 	checkCalls(t, rec, c)
 }
 
-// deserved are files that 2.5.4 ran with, and could not have sent anything with.
+// deserved are files with which 2.5.4 ran, but could not have sent anything.
 var deserved = map[string]bool{
-	"002_default-target-placeholder.xml":         true, // templates that nobody filled in
+	"002_default-target-placeholder.xml":         true, // templates whose values nobody has filled in
 	"005_utf8-comments-target-host-template.xml": true,
 	"012_jinja-no-stray-close.xml":               true,
 	"013_jinja-unquoted-attribute.xml":           true,
 	"025_shell-heredoc-vars.xml":                 true,
-	"017_hash-lines-between-elements.xml":        true, // paths without ssh
+	"017_hash-lines-between-elements.xml":        true, // directories as targets, without ssh
 	"018_hash-after-elements.xml":                true,
-	"906_syn-params-quot-entity.xml":             true, // & ends a command
+	"906_syn-params-quot-entity.xml":             true, // the & ends the command
 }
 
-// checkNotRefused wants no error about the remotes and parameters of a file with
-// which 2.5.4 worked.
+// checkNotRefused expects no error about remotes and parameters of a file with which 2.5.4 worked.
 func checkNotRefused(t *testing.T, rec recorded, c confxml.Config) {
 	t.Helper()
 	for _, p := range append(c.Warnings, c.CheckHost()...) {
@@ -174,8 +173,8 @@ func checkNotRefused(t *testing.T, rec recorded, c confxml.Config) {
 	}
 }
 
-// watched is the watch attribute of the file, which was replaced by a directory
-// that exists before 2.5.4 was run on it.
+// watched is the watch attribute of the file. Before 2.5.4 ran, the recording replaced it with a
+// directory that existed.
 func watched(rec recorded) string {
 	for _, line := range rec.Stdout {
 		path, ok := strings.CutPrefix(line, "watch path is: ")
@@ -191,7 +190,7 @@ func watched(rec recorded) string {
 	return "@MISSING@"
 }
 
-// checkLines derives the start-up lines of 2.5.4 from the configuration.
+// checkLines compares the start-up lines of 2.5.4 with those that follow from the configuration.
 func checkLines(t *testing.T, rec recorded, c confxml.Config) {
 	t.Helper()
 	out := "\n" + strings.Join(rec.Stdout, "\n") + "\n"
@@ -227,8 +226,8 @@ func checkLines(t *testing.T, rec recorded, c confxml.Config) {
 	}
 }
 
-// checkCalls builds the command lines of 2.5.4 from the configuration: the
-// upload of one file and the full sync, one per remote.
+// checkCalls compares the command lines of 2.5.4 with those that follow from the configuration: for
+// each remote the upload of one file and the full sync.
 func checkCalls(t *testing.T, rec recorded, c confxml.Config) {
 	t.Helper()
 	var upload, full []string
@@ -242,7 +241,7 @@ func checkCalls(t *testing.T, rec recorded, c confxml.Config) {
 		}
 	}
 	if len(rec.Calls) == 0 {
-		return // no such watch directory, or no event switched on
+		return // there is no such watch directory, or no event is switched on
 	}
 	for _, m := range c.LocalPaths[0].Remotes {
 		if line := command(t, c, m, false); !contains(upload, line) {
@@ -290,8 +289,8 @@ func command(t *testing.T, c confxml.Config, m confxml.Remote, full bool) string
 	return squeeze(words)
 }
 
-// squeeze joins words without blanks: 2.5.4 left it to the shell to split a
-// name with blanks around it.
+// squeeze joins words and drops their blanks: 2.5.4 had the shell split a name that has blanks
+// around it.
 func squeeze(words []string) string {
 	return strings.ReplaceAll(strings.Join(words, ""), " ", "")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// TestExampleIsTheShippedFile: installers edit it with sed by text and by line
-// number, so not one byte may move.
+// TestExampleIsTheShippedFile: installers edit the shipped file with sed, by its text and by line
+// numbers. So each byte has to stay where it is.
 func TestExampleIsTheShippedFile(t *testing.T) {
 	sum := sha256.Sum256(shipped(t))
 	if got := hex.EncodeToString(sum[:]); got != shippedSum {
@@ -20,7 +20,7 @@ func TestExampleIsTheShippedFile(t *testing.T) {
 	}
 }
 
-// TestSedEdits runs the edits that installers do with the real sed.
+// TestSedEdits runs, with the real sed, the edits that installers make.
 func TestSedEdits(t *testing.T) {
 	sed := func(t *testing.T, args ...string) confxml.Config {
 		t.Helper()

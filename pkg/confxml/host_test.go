@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// hostConfig is a configuration whose parts exist below dir.
+// hostConfig is a configuration whose files and directories exist below dir.
 func hostConfig(t *testing.T, dir string) confxml.Config {
 	t.Helper()
 	for _, d := range []string{"src", "log"} {
@@ -37,8 +37,8 @@ func write(t *testing.T, name, text string, mode os.FileMode) {
 	}
 }
 
-// TestCheckHost: one change of a sound configuration, one problem. All run in
-// their own directory, which is also the working directory.
+// TestCheckHost makes one change to a sound configuration and expects one problem. Each case runs
+// in a directory of its own, which is also the working directory.
 func TestCheckHost(t *testing.T) {
 	type config = confxml.Config
 	second := func(c *config, watch string, m ...confxml.Remote) {
@@ -47,7 +47,7 @@ func TestCheckHost(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(t *testing.T, c *config)
-		words  []string // of the problem; empty: none
+		words  []string // the words of the problem; empty: there is none
 		fatal  bool
 	}{
 		{"sound", func(*testing.T, *config) {}, nil, false},
@@ -134,7 +134,7 @@ func TestCheckHost(t *testing.T) {
 	}
 }
 
-// TestForeignPasswordFile: rsync run by root trusts only root's.
+// TestForeignPasswordFile: an rsync that root runs trusts only a password file of root's.
 func TestForeignPasswordFile(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a file away")
@@ -149,8 +149,8 @@ func TestForeignPasswordFile(t *testing.T) {
 	}
 }
 
-// TestForeignConfiguration: who owns the file can run commands, also where only
-// a plugin runs.
+// TestForeignConfiguration: the owner of the file can have commands run, also where only a plugin
+// runs.
 func TestForeignConfiguration(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a file away")
@@ -167,8 +167,8 @@ func TestForeignConfiguration(t *testing.T) {
 	}
 }
 
-// TestFailLogInStateDir: the state directory is made at the start, so that the fail
-// script may be in it; any other directory has to be there.
+// TestFailLogInStateDir: the program makes the state directory when it starts, so the fail script
+// may be in it. Any other directory has to exist.
 func TestFailLogInStateDir(t *testing.T) {
 	dir := t.TempDir()
 	c := hostConfig(t, dir)
@@ -183,7 +183,7 @@ func TestFailLogInStateDir(t *testing.T) {
 	}
 }
 
-// TestManyLocalPaths: overlaps are not found by comparing all with all.
+// TestManyLocalPaths: overlaps are found without comparing each localpath with each other one.
 func TestManyLocalPaths(t *testing.T) {
 	dir := t.TempDir()
 	c := hostConfig(t, dir)
@@ -191,7 +191,7 @@ func TestManyLocalPaths(t *testing.T) {
 		c.LocalPaths = append(c.LocalPaths, confxml.LocalPath{Watch: dir, Line: i, Remotes: []confxml.Remote{{IP: "h", Name: fmt.Sprint(i)}}})
 	}
 	c.FailLog.Path = ""
-	// All but the first are one directory, which the first is inside of.
+	// All localpaths but the first watch one directory, which contains that of the first.
 	if got := c.CheckHost(); len(got) != 5_000 {
 		t.Errorf("%d problems", len(got))
 	}

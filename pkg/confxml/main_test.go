@@ -23,8 +23,8 @@ func shipped(t testing.TB) []byte {
 	return data
 }
 
-// edited is the default configuration with replacements, each of which must
-// apply: old, new, old, new.
+// edited is the default configuration with replacements (old, new, old, new), each of which must
+// apply.
 func edited(t testing.TB, pairs ...string) []byte {
 	t.Helper()
 	data := shipped(t)
@@ -37,7 +37,7 @@ func edited(t testing.TB, pairs ...string) []byte {
 	return data
 }
 
-// parse is Parse for input that must be readable.
+// parse calls Parse and fails the test if the input cannot be read.
 func parse(t testing.TB, data []byte) confxml.Config {
 	t.Helper()
 	c, err := confxml.Parse("c.xml", data)
@@ -47,7 +47,7 @@ func parse(t testing.TB, data []byte) confxml.Config {
 	return c
 }
 
-// said tells whether a problem's line contains all of the words.
+// said tells whether one line of the problems contains all of the words.
 func said(problems []confxml.Problem, words ...string) bool {
 	for _, p := range problems {
 		line, all := p.String(), true

@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// refused wants a *ParseError with that wording and place.
+// refused expects a *ParseError with this text and at this place.
 func refused(t *testing.T, err error, text string, line, column int) *confxml.ParseError {
 	t.Helper()
 	var parse *confxml.ParseError
@@ -32,7 +32,7 @@ func refused(t *testing.T, err error, text string, line, column int) *confxml.Pa
 	return parse
 }
 
-// TestMalformed: wording and places were taken from 2.5.4 where it has them.
+// TestMalformed expects the wording and the place that 2.5.4 reported, where it reported any.
 func TestMalformed(t *testing.T) {
 	for _, tt := range []struct {
 		name, in, text string
@@ -69,7 +69,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestTolerated: what is no XML and was read all the same.
+// TestTolerated reads files that are not XML and that 2.5.4 read all the same.
 func TestTolerated(t *testing.T) {
 	body := `<sersync><localpath watch="/a"><remote ip="h" name="m"/></localpath></sersync>`
 	for name, in := range map[string]string{
@@ -115,7 +115,7 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestHugeFile: 100 MB are refused after reading one.
+// TestHugeFile: a file of 100 MB is refused after 1 MB of it has been read.
 func TestHugeFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "huge.xml")
 	f, err := os.Create(name)
@@ -138,7 +138,7 @@ func TestHugeFile(t *testing.T) {
 	}
 }
 
-// TestHostileSizes: inputs of one megabyte that are all depth or all breadth.
+// TestHostileSizes reads inputs of one megabyte that are very deep or very broad.
 func TestHostileSizes(t *testing.T) {
 	_, err := confxml.Parse("c.xml", []byte("<head>"+strings.Repeat("<a>", 100_000)+strings.Repeat("</a>", 100_000)+"</head>"))
 	refused(t, err, "Error: Elements nested too deeply", 1, 774)
@@ -158,7 +158,7 @@ func TestHostileSizes(t *testing.T) {
 	}
 }
 
-// TestLoadErrors: files that cannot be read.
+// TestLoadErrors loads files that cannot be read.
 func TestLoadErrors(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "none.xml")
@@ -177,8 +177,8 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
-// FuzzParse: never a panic, and no byte that is neither in the input nor in
-// the defaults reaches a path, a name or a parameter.
+// FuzzParse: no input causes a panic, and every byte of a path, a name or a parameter stands in the
+// input or in the defaults.
 func FuzzParse(f *testing.F) {
 	f.Add(shipped(f))
 	for _, remote := range []string{
@@ -211,7 +211,7 @@ func FuzzParse(f *testing.F) {
 			allowed[b] = true
 		}
 		if bytes.Contains(data, []byte("&#")) || bytes.ContainsAny(data, "${") {
-			return // a number makes any byte, and so does a variable, and {1..9}
+			return // the text of a number can hold any digit; a variable or {1..9} can give any byte
 		}
 		for _, s := range texts(c) {
 			for i := range len(s) {
@@ -226,7 +226,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		if err := c.ValidateSync(); err == nil && len(c.LocalPaths) == 0 {
-			t.Fatal("nothing to watch is accepted")
+			t.Fatal("a configuration without a directory to watch is accepted")
 		}
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// notified reads a file with these lines below <head>, from the second line on.
+// notified reads a file that has these lines in <head>, from line 2 on.
 func notified(t *testing.T, elements string) (confxml.Config, string) {
 	t.Helper()
 	conf, err := confxml.Parse("c.xml", []byte("<head>\n"+elements+"\n</head>"))

@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// TestShippedDefault reads the default configuration in full.
+// TestShippedDefault compares every value that is read from the default configuration.
 func TestShippedDefault(t *testing.T) {
 	got := parse(t, shipped(t))
 	plugins := got.Plugins
@@ -46,7 +46,7 @@ func TestShippedDefault(t *testing.T) {
 	}
 }
 
-// TestValues: one edit of the default configuration, one value.
+// TestValues makes one edit to the default configuration and compares one value.
 func TestValues(t *testing.T) {
 	const (
 		remote  = `<remote ip="127.0.0.1" name="tongbu1"/>`
@@ -60,7 +60,7 @@ func TestValues(t *testing.T) {
 		edits []string
 		get   func(confxml.Config) any
 		want  any
-		warn  string // part of a warning, empty: none at all
+		warn  string // a part of a warning; empty: there is no warning
 	}{
 		{"atoi", []string{`port="8008"`, `port=" 12x"`}, func(c confxml.Config) any { return c.Host.Port }, 12, ""},
 		{"atoi text", []string{`port="8008"`, `port="abc"`}, func(c confxml.Config) any { return c.Host.Port }, 0, ""},
@@ -136,7 +136,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestSeveralLocalPaths: 2.5.4 took only the first.
+// TestSeveralLocalPaths: all localpaths are read; 2.5.4 read only the first one.
 func TestSeveralLocalPaths(t *testing.T) {
 	c := parse(t, edited(t, `<rsync>`, `<localpath watch="/b/"><remote ip="h" name="m"/><remote ip="i" name="n" port="1"/></localpath><rsync>`))
 	if len(c.LocalPaths) != 2 || len(c.LocalPaths[1].Remotes) != 2 || c.LocalPaths[1].Watch != "/b/" || c.LocalPaths[1].Remotes[1].Port != 1 {
@@ -144,7 +144,7 @@ func TestSeveralLocalPaths(t *testing.T) {
 	}
 }
 
-// TestNothingButHead: every default of the table is that of the shipped file.
+// TestNothingButHead: every default of the table is the value of the shipped file.
 func TestNothingButHead(t *testing.T) {
 	got, want := parse(t, []byte("<head/>")), parse(t, shipped(t))
 	for name, pair := range map[string][2]any{
@@ -175,7 +175,7 @@ func TestNothingButHead(t *testing.T) {
 	}
 }
 
-// TestValidateSync names every problem with its line, and nothing for -m.
+// TestValidateSync names every problem with its line; with -m there is none.
 func TestValidateSync(t *testing.T) {
 	c := parse(t, []byte("<head><sersync>\n<localpath watch=''>\n<remote name='m'/>\n<remote ip='h' name=' '/></localpath>\n<localpath watch='/a'/>\n</sersync></head>"))
 	err := c.ValidateSync()

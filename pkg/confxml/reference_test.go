@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// TestReference: both languages list every element and attribute of the
-// shipped file, in tables of one shape.
+// TestReference: the reference lists, in both languages, every element and attribute of the shipped
+// file, in tables with the same rows.
 func TestReference(t *testing.T) {
 	en, zh := confxml.Reference("en"), confxml.Reference("zh")
 	lines, other := strings.Split(en, "\n"), strings.Split(zh, "\n")

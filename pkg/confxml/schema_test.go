@@ -10,8 +10,8 @@ import (
 	"github.com/beevik/etree"
 )
 
-// TestRepeated: of which elements there may be several is what the reader says
-// about a second one.
+// TestRepeated gives each element twice: the reader warns of the second one exactly where the
+// schema allows only one.
 func TestRepeated(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "confxml.xml"))
 	if err != nil {
@@ -24,13 +24,13 @@ func TestRepeated(t *testing.T) {
 		if err := doc.ReadFromString(body); err != nil {
 			t.Fatal(err)
 		}
-		inPlugin := strings.HasPrefix(d.path, "plugin/") && !repeated[d.path] // their own affair
+		inPlugin := strings.HasPrefix(d.path, "plugin/") && !repeated[d.path] // each plugin reads its own elements
 		if d.attr != "" || d.path == rootName || inPlugin {
 			continue
 		}
 		seen++
 		el := doc.Root()
-		for name := range strings.SplitSeq(d.path, "/") { // the shipped file has no extensions
+		for name := range strings.SplitSeq(d.path, "/") { // an element that the shipped file lacks is added to it
 			below := el.SelectElement(name)
 			if below == nil {
 				below = el.CreateElement(name)
@@ -59,8 +59,8 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
-// TestChoices: what is offered is an attribute of the table, whose default is one
-// of the words.
+// TestChoices: each attribute for which words are offered is in the table, and its default is one
+// of these words.
 func TestChoices(t *testing.T) {
 	for name, words := range choices {
 		path, attr, _ := strings.Cut(name, "@")

@@ -7,16 +7,16 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// slip is something written wrongly in an otherwise sound configuration.
+// slip is a mistake in a configuration that is sound otherwise.
 type slip struct {
-	// edit are pairs of old and new text in slipBase.
+	// edit are pairs of an old and a new text in slipBase.
 	edit     []string
 	severity confxml.Severity
 	line     int
-	says     []string // parts of the one problem; empty: none
+	says     []string // parts of the text of the only problem; empty: there is none
 }
 
-// slipBase stands on lines of its own: the remote on line 4, commonParams on 7.
+// slipBase is a configuration with the remote on line 4 and commonParams on line 7.
 const slipBase = `<head><host hostip="localhost" port="8008"/><debug start="false"/><fileSystem xfs="false"/><filter start="false"/>
 <inotify><delete start="true"/><createFolder start="true"/><createFile start="false"/><closeWrite start="true"/><moveFrom start="true"/><moveTo start="true"/><attrib start="false"/><modify start="false"/></inotify>
 <sersync><localpath watch="@ROOT@">
@@ -27,7 +27,7 @@ const slipBase = `<head><host hostip="localhost" port="8008"/><debug start="fals
 <auth start="false" users="root" passwordfile="/etc/rsync.pas"/><userDefinedPort start="false" port="874"/><timeout start="false" time="100"/><ssh start="false"/></rsync>
 <failLog path="/tmp/rsync_fail_log.sh" timeToExecute="60"/><crontab start="false" schedule="600"><crontabfilter start="false"/></crontab><plugin start="false" name="command"/></sersync></head>`
 
-// problems parses slipBase with an edit, and returns all that is wrong with it.
+// problems parses slipBase with an edit, and returns every problem that is found.
 func (s slip) problems(t *testing.T) (confxml.Config, []confxml.Problem) {
 	t.Helper()
 	text := strings.Replace(slipBase, "@ROOT@", t.TempDir(), 1)
@@ -57,8 +57,8 @@ func (s slip) check(t *testing.T) confxml.Remote {
 	return c.LocalPaths[0].Remotes[0]
 }
 
-// TestSlipsInParams: the verdicts on rsync's options have a table of their own in
-// package rsyncopts; here they get their line, their element and what they depend on.
+// TestSlipsInParams: package rsyncopts tests which options are judged how. This test is about the
+// line and the element of a problem, and about the parts of the configuration on which it depends.
 func TestSlipsInParams(t *testing.T) {
 	params := func(p string) []string { return []string{`params="-artuz"`, `params="` + p + `"`} }
 	off := []string{`<delete start="true"/>`, `<delete start="false"/>`}
@@ -91,9 +91,8 @@ func TestSlipsInParams(t *testing.T) {
 	}
 }
 
-// TestSlipsInRemotes: what people write into ip=, name= and users= besides a host,
-// a module and a user. want is what the remote is then; zero where it does not
-// matter.
+// TestSlipsInRemotes has what people write into ip=, name= and users= although it is no host, no
+// module or no user. want is the remote that is read; a zero value means that it does not matter.
 func TestSlipsInRemotes(t *testing.T) {
 	t.Setenv("SERSYNC_TEST_HOST", "10.9.9.9")
 	t.Setenv("SERSYNC_TEST_MODULE", "data")

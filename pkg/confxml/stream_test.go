@@ -17,7 +17,7 @@ func TestStream(t *testing.T) {
 		in   string
 		want confxml.Stream
 		said string
-		ends bool // the program does not start
+		ends bool // whether the mistake keeps the program from starting
 	}{
 		"defaults":   {`name="web" creds="k"`, defaults, "", false},
 		"all":        {`name="web" creds="k" url="nats://a,b" ca="c" keep="1" size="5" replicas="3"`, all, "", false},

@@ -7,11 +7,11 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// TestTLS: whoever has written tls= never gets a connection without it.
+// TestTLS: a remote with tls= never gets a connection without TLS.
 func TestTLS(t *testing.T) {
 	for attributes, c := range map[string]struct {
 		want    *confxml.TLS
-		refused string // a part of what is said; empty: nothing is
+		refused string // a part of the problem; empty: there is none
 	}{
 		``:                   {nil, ""},
 		`tls="false"`:        {nil, ""},

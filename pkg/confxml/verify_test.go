@@ -13,7 +13,7 @@ func TestVerify(t *testing.T) {
 	for name, tt := range map[string]struct {
 		in   string
 		want confxml.Verify
-		said string // the beginning of what is said about line 3
+		said string // the beginning of the message about line 3
 	}{
 		"missing":  {"", confxml.Verify{}, ""},
 		"defaults": {`<verify/>`, def, ""},

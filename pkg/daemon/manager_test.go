@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// deaf is a service manager's socket of which nothing is read.
+// deaf is the socket of a service manager that reads nothing.
 func deaf(t *testing.T) *net.UnixConn {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "n") // short: a socket is in it
+	dir, err := os.MkdirTemp("", "n") // short, because the path of a socket is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,13 +27,12 @@ func deaf(t *testing.T) *net.UnixConn {
 	return conn
 }
 
-// TestAManagerThatDoesNotRead blocks nobody; what is said arrives in its order
-// once it reads, the newest of it at least.
+// TestAManagerThatDoesNotRead: a service manager that does not read blocks nobody. Once it reads,
+// it gets at least the newest messages, in their order.
 func TestAManagerThatDoesNotRead(t *testing.T) {
 	conn := deaf(t)
 	m := newManager(conn.LocalAddr().String())
-	// The kernel takes some messages (net.unix.max_dgram_qlen) before it makes the
-	// sender wait.
+	// The kernel accepts some messages (net.unix.max_dgram_qlen) before it makes the sender wait.
 	var err error
 	for i := 0; err == nil && i < 10_000; i++ {
 		m.say("FILL=1")

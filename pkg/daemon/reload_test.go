@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// quiet is a daemon of which nothing runs.
+// quiet is a daemon none of whose parts run.
 func quiet(t *testing.T, o Options) *Daemon {
 	t.Helper()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -31,8 +31,8 @@ func quiet(t *testing.T, o Options) *Daemon {
 	return New(o)
 }
 
-// TestReload: whoever asks is told whether the file can be used, and only what can
-// be used reaches the running site. A refusal is shown until a reload works.
+// TestReload: whoever asks for a reload is told whether the file can be used, and only a usable
+// configuration reaches the running site. A refusal is shown until a reload succeeds.
 func TestReload(t *testing.T) {
 	hangups := make(chan os.Signal)
 	var refused error
@@ -51,7 +51,7 @@ func TestReload(t *testing.T) {
 	if err := d.Do(t.Context(), status.Reload, ""); !errors.Is(err, refused) {
 		t.Errorf("asked: %v", err)
 	}
-	hangups <- unix.SIGHUP // taken only once the request is done with
+	hangups <- unix.SIGHUP // received only after the request has been answered
 	hangups <- unix.SIGHUP
 	notes := d.notes.All()
 	if len(notes) != 1 || notes[0].Subject != unusableConfig || !strings.Contains(notes[0].Remedy, "/etc/c.xml") {
@@ -64,7 +64,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestReloadTakesEffect is about a file that can be used, and about the end.
+// TestReloadTakesEffect reloads a file that can be used, and ends the daemon.
 func TestReloadTakesEffect(t *testing.T) {
 	d := quiet(t, Options{Read: func() (confxml.Config, error) { return confxml.Config{File: "new.xml"}, nil }})
 	d.notes.Refused(unusableConfig, errors.New("before"), "")

@@ -17,8 +17,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// TestOldVersionsAreLookedForEveryHour: what is deleted stands in the audit log, a
-// failure is tried again an hour later, and one lane is not in the way of another.
+// TestOldVersionsAreLookedForEveryHour: the audit log names what is deleted, a lane that failed is
+// tried again an hour later, and delays no other lane.
 func TestOldVersionsAreLookedForEveryHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.InfoLevel)
@@ -26,7 +26,7 @@ func TestOldVersionsAreLookedForEveryHour(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		began := time.Now()
-		asked := map[string][]time.Duration{} // since the beginning, by lane
+		asked := map[string][]time.Duration{} // how long after the beginning each lane was asked
 		var deleted []string
 		for id, fails := range map[string]bool{"sound": false, "broken": true} {
 			lane := executor.NewLane(executor.Options{

@@ -19,7 +19,7 @@ import (
 
 const self = "/proc/self/exe"
 
-// readPID reads the first line, the daemon's pid, and sees to its end.
+// readPID reads the first line, which is the daemon's pid, and has the daemon ended after the test.
 func (p *program) readPID(t *testing.T, out *bufio.Reader) int {
 	t.Helper()
 	line, err := out.ReadString('\n')
@@ -76,7 +76,7 @@ func TestReadyDaemon(t *testing.T) {
 		t.Errorf("cwd %q, stdin %q", f.Cwd, f.Stdin)
 	}
 	ignored, err := strconv.ParseUint(f.SigIgn, 16, 64)
-	// What the test itself was started with may be ignored besides.
+	// The daemon may ignore further signals that the test program itself was started with.
 	const ours, never = 1<<(unix.SIGINT-1) | 1<<(unix.SIGHUP-1), 1<<(unix.SIGTERM-1) | 1<<(unix.SIGPIPE-1) | 1<<(unix.SIGCHLD-1)
 	if err != nil || ignored&ours != ours || ignored&never != 0 {
 		t.Errorf("ignored signals %s, %v; want SIGINT and SIGHUP, and neither SIGTERM, SIGPIPE nor SIGCHLD", f.SigIgn, err)
@@ -101,7 +101,7 @@ func TestReadyDaemon(t *testing.T) {
 	}
 }
 
-// TestUmask: files of the daemon and its plugins must not be writable for all.
+// TestUmask: the files of the daemon and of its plugins must not be writable for everyone.
 func TestUmask(t *testing.T) {
 	for inherited, want := range map[int]int{0: 0o022, 0o027: 0o027, 0o002: 0o002} {
 		old := unix.Umask(inherited)
@@ -122,7 +122,8 @@ func TestUmask(t *testing.T) {
 	}
 }
 
-// TestReaderGone: "sersync -d | head -1" leaves a daemon that cannot print.
+// TestReaderGone: after "sersync -d | head -1" the daemon goes on, although it cannot print any
+// more.
 func TestReaderGone(t *testing.T) {
 	p := start(t, self, []string{"sersync", "chatty"}, nil)
 	pid := p.readPID(t, bufio.NewReader(p.out))
@@ -177,7 +178,7 @@ func TestBinaryDeleted(t *testing.T) {
 	}
 }
 
-// TestInterrupt: Ctrl-C before the daemon is ready ends both.
+// TestInterrupt: Ctrl-C before the daemon is ready ends parent and daemon.
 func TestInterrupt(t *testing.T) {
 	tests := []struct {
 		scenario string
@@ -199,11 +200,11 @@ func TestInterrupt(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// Of two signals at once the kernel may deliver either first.
+			// When two signals come at once the kernel may deliver either one first.
 			if code := exitCode(p.cmd.Wait()); code != tt.code && (len(tt.signals) == 1 || code != 143) {
 				t.Errorf("exit %d, want %d", code, tt.code)
 			}
-			rest, err := io.ReadAll(out) // ends when the daemon has ended
+			rest, err := io.ReadAll(out) // the pipe ends when the daemon has ended
 			if err != nil || string(rest) != tt.rest {
 				t.Errorf("daemon said %q, %v; want %q", rest, err, tt.rest)
 			}

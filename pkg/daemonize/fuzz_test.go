@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzPIDFile: whatever an old pid file holds, it is either replaced by ours
-// or names a process that runs.
+// FuzzPIDFile: whatever an old pid file holds, either this process replaces it or it names a
+// process that runs.
 func FuzzPIDFile(f *testing.F) {
 	for _, seed := range []string{"", "0", "-1", "1\n", "99999999999999999999", " 7 \n", "x", "4194305"} {
 		f.Add(seed)

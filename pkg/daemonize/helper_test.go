@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperEnv makes the test binary behave as a program with -d whose first
-// argument is the scenario.
+// helperEnv makes the test binary behave as a program that is started with -d; its first argument
+// is the scenario.
 const helperEnv = "DAEMONIZE_TEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// facts is what a daemon finds out about itself.
+// facts are what a daemon reports about itself.
 type facts struct {
 	PID, Session, Group, Umask int
 	Comm, Cmdline, Cwd, Stdin  string
 	SigIgn                     string
 	Password                   string
-	ChildEnv                   string // environment of a process it starts
+	ChildEnv                   string // the environment of a process that the daemon starts
 	ChildFDs                   string
 }
 
@@ -49,7 +49,7 @@ func helper() int {
 	scenario := os.Args[1]
 	if !child.Detached() {
 		if scenario == "deleted" {
-			// An upgrade removes the binary of the running program.
+			// An upgrade removes the binary of the program while it runs.
 			if err := os.Remove(os.Args[2]); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 2
@@ -60,8 +60,8 @@ func helper() int {
 	return daemon(child, scenario)
 }
 
-// daemon says its pid on standard output first: the tests end it by that, and
-// see its end as the end of the pipe.
+// daemon prints its pid to standard output first. The tests use it to end the daemon, and know from
+// the end of the pipe that it has ended.
 func daemon(child *Child, scenario string) int {
 	terminate := make(chan os.Signal, 1)
 	if scenario == "deaf" {
@@ -102,7 +102,7 @@ func daemon(child *Child, scenario string) int {
 		return 7
 	case "panic":
 		var nothing []int
-		return nothing[len(os.Args)] //nolint:govet // it is to panic
+		return nothing[len(os.Args)] //nolint:govet // the panic is the purpose
 	case "hang":
 		<-terminate
 		fmt.Println("drained")
@@ -148,15 +148,15 @@ func selfFacts() facts {
 	return f
 }
 
-// program is a started test program; out is read from its standard output,
-// which the daemon shares.
+// program is a test program that was started; out is read from its standard output, which it shares
+// with its daemon.
 type program struct {
 	cmd *exec.Cmd
 	out *os.File
 }
 
-// start runs path (the test binary or a copy) with the scenario. A daemon that
-// the test leaves behind is killed at its end.
+// start runs path (the test binary or a copy of it) with a scenario. A daemon that is still running
+// when the test ends is killed.
 func start(t *testing.T, path string, argv []string, attr *syscall.SysProcAttr) *program {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -176,7 +176,7 @@ func start(t *testing.T, path string, argv []string, attr *syscall.SysProcAttr) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = r.Close() // some tests have closed it
+		_ = r.Close() // some tests have closed it already
 		if err := errFile.Close(); err != nil {
 			t.Error(err)
 		}

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// heldEnv makes the test binary write what Held says to descriptor 3.
+// heldEnv makes the test binary write the result of Held to descriptor 3.
 const heldEnv = "DAEMONIZE_TEST_HELD"
 
-// TestHeld: what somebody reads is held; a file that was chosen, and the journal,
+// TestHeld: an output that somebody reads is held; a file that the user has chosen and the journal
 // are not.
 func TestHeld(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
@@ -70,8 +70,8 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// TestOutputIsBounded: a long file is renamed, over the earlier one, and further output goes to a
-// new file.
+// TestOutputIsBounded: a file that has grown long is renamed and replaces the earlier one; further
+// output goes to a new file.
 func TestOutputIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")

@@ -40,22 +40,22 @@ func TestPIDFileReplacesStale(t *testing.T) {
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)
 	}
-	other := exec.Command("sleep", "1000") // alive, but not this program
+	other := exec.Command("sleep", "1000") // a process that runs and is not this program
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
-	binary, err := os.Executable() // so that it has our name
+	binary, err := os.Executable() // a copy of this binary has the program's name
 	if err != nil {
 		t.Fatal(err)
 	}
 	zombie := exec.Command(binary)
-	zombie.Env = append(os.Environ(), helperEnv+"=1", marker+"=x") // ends at once
+	zombie.Env = append(os.Environ(), helperEnv+"=1", marker+"=x") // the process ends at once
 	if err := zombie.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = zombie.Wait() })
-	// Wait for its end, but leave it unreaped.
+	// Wait until the process has ended, but do not reap it.
 	if err := unix.Waitid(unix.P_PID, zombie.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/unixsock"
 )
 
-// listenEnv makes the test binary a process that listens on the socket it names.
+// listenEnv makes the test binary a process that listens on the socket that the variable names.
 const listenEnv = "DISCOVER_TEST_LISTEN"
 
 func TestMain(m *testing.M) {
@@ -27,13 +27,13 @@ func TestMain(m *testing.M) {
 		}
 		defer l.Close()
 		os.Stdout.WriteString("up\n")
-		bufio.NewReader(os.Stdin).ReadString('\n') // until the test ends
+		bufio.NewReader(os.Stdin).ReadString('\n') // the process runs until the test ends
 		return
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// process starts a program of that name that listens on path.
+// process starts a program of this name that listens on path.
 func process(t *testing.T, name, path string) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
@@ -56,9 +56,8 @@ func process(t *testing.T, name, path string) {
 	}
 }
 
-// TestSockets: a program is found by its name wherever its socket lies, also
-// where the path has spaces or is longer than an address, and once only; other
-// programs are not asked.
+// TestSockets: a program is found once, by its name, wherever its socket is, even if the path has
+// spaces or is longer than an address. Other programs are not asked.
 func TestSockets(t *testing.T) {
 	base := t.TempDir()
 	state := filepath.Join(base, "state[1]")
@@ -86,11 +85,11 @@ func TestSockets(t *testing.T) {
 		}
 	}
 	if count(found, base, "another.sock") > 0 || count(found, base, "status-no.sock") > 0 {
-		t.Errorf("what is no sersync is found: %q", found)
+		t.Errorf("sockets of other programs are found: %q", found)
 	}
 }
 
-// count is how many of the paths have that end and lead below base.
+// count counts the paths that have this end and lead below base.
 func count(paths []string, base, end string) (n int) {
 	for _, p := range paths {
 		dir, err := filepath.EvalSymlinks(filepath.Dir(p))

@@ -28,9 +28,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// bed is a lane between two directories, with a clock that only the test moves. Files have
-// the times of the host's clock, from which that of the bubble begins: a test that lets
-// seconds pass sets the times that matter.
+// bed is a lane between two directories, with a clock that only the test moves. Files get their
+// times from the host's clock, so the fake clock begins at the host's time; a test that lets
+// seconds pass sets the times that matter itself.
 type bed struct {
 	*testing.T
 	*Lane
@@ -38,34 +38,34 @@ type bed struct {
 	remote   *transporttest.Fake
 	tree     *transporttest.Tree
 	logs     *observer.ObservedLogs
-	stop     func() // ends the lane and waits
+	stop     func() // ends the lane and waits until it has ended
 
 	mu      sync.Mutex
 	deleted map[audit.Cause][]string
 	failLog []failqueue.Entry
 	settled map[string]bool
-	gone    atomic.Bool // the watch root
-	away    atomic.Bool // the remote
-	broken  atomic.Bool // what carries batches cannot be started
+	gone    atomic.Bool // whether the watch root is gone
+	away    atomic.Bool // whether the remote is away
+	broken  atomic.Bool // whether no run can be started
 	asked   atomic.Int64
 }
 
-// with changes how a bed is made.
+// with says how a bed is made.
 type with struct {
-	remote  *transporttest.Fake    // nil: one with a directory, and the next two
-	terms   func(*transport.Terms) // those of -artuz otherwise
-	carry   carried                // before the remote gets a batch; may be nil
-	epoch   bool                   // the clock begins as that of any bubble, and files are of its future
+	remote  *transporttest.Fake    // nil: a remote that mirrors into dst, with terms and carry
+	terms   func(*transport.Terms) // changes the terms, which otherwise are those of -artuz
+	carry   carried                // is called before the remote gets a batch; may be nil
+	epoch   bool                   // the fake clock begins where that of every bubble does; then files have times in its future
 	options func(*Options)
-	lane    func(*Lane) // before it runs
-	files   []string    // in both directories from the start; "/": a directory
-	there   []string    // only on the remote
+	lane    func(*Lane) // is called before the lane runs
+	files   []string    // in both directories from the start; a name that ends in "/" is a directory
+	there   []string    // on the remote only
 }
 
-// withoutUpdate are terms without -u.
+// withoutUpdate changes terms to those without -u.
 func withoutUpdate(t *transport.Terms) { t.Update = false }
 
-// carried decides the result of a call; not ok: the remote carries it.
+// carried decides the result of a call; unless it says ok the remote carries the call.
 type carried func(ctx context.Context, b *bed, c transport.Call) (r transport.Result, ok bool)
 
 // onBed runs a test of a lane, in a bubble of fake time.
@@ -109,7 +109,7 @@ func onBed(t *testing.T, w with, test func(*testing.T, *bed)) {
 	})
 }
 
-// hostTime is the time that files get now.
+// hostTime is the time that a file would get now.
 func hostTime(t *testing.T, dir string) time.Time {
 	t.Helper()
 	put(t, dir, "clock", "")
@@ -118,7 +118,7 @@ func hostTime(t *testing.T, dir string) time.Time {
 	return info.ModTime()
 }
 
-// again are the options of one more lane to the same remote.
+// again returns the options for another lane to the same remote.
 func (b *bed) again() Options { return *b.opt }
 
 func (b *bed) options(w with) Options {
@@ -153,7 +153,7 @@ func (b *bed) options(w with) Options {
 	}
 }
 
-// mirror makes the remote one with a directory.
+// mirror gives the bed a remote that mirrors into a directory.
 func (b *bed) mirror(w with) {
 	terms := transport.Terms{Update: true, Times: true, Links: true, Sends: 1}
 	if w.terms != nil {
@@ -186,15 +186,15 @@ func (b *bed) mirror(w with) {
 	}
 }
 
-// refusing answers with a result to whatever names the path.
+// refusing answers every batch that names the path with this result.
 func refusing(path string, r transport.Result) carried {
 	return func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
 		return r, slices.Contains(c.Names, path)
 	}
 }
 
-// heldUp holds up batches until the gate opens or they are ended; those for which held
-// is false go at once.
+// heldUp makes the batches for which held is true wait until the gate opens or until they are
+// ended; all others go at once.
 func heldUp(g **gate, held func(transport.Call) bool) carried {
 	return func(ctx context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
 		if held(c) {
@@ -210,17 +210,17 @@ func heldUp(g **gate, held func(transport.Call) bool) carried {
 	}
 }
 
-// runTakes is how long each run takes. Where none took any time, what is repeated at once
-// would leave none for what waits.
+// runTakes is how long each run takes. If runs took no time, a run that is repeated at once would
+// leave no time for the work that waits.
 const runTakes = 60 * time.Millisecond
 
-// refused is a result of a remote that is away.
+// refused is the result of a remote that is away.
 var refused = transport.Result{Class: transport.Trouble, Reason: "the remote refuses the connection", Remedy: "start it", WaitStatus: 10 << 8, Exit: 10}
 
-// unclear is a result that names no path although something has failed.
+// unclear is a result that says that something has failed, but names no path.
 var unclear = transport.Result{Class: transport.Partly, Unclear: true, Reason: "strange"}
 
-// denied is a result of a remote that may not write one path.
+// denied is the result of a remote that is not allowed to write one path.
 func denied(path string) transport.Result {
 	return transport.Result{Class: transport.Partly, Reason: "denied", Failed: []transport.PathError{{Path: path, Remote: true, Errno: 13, Text: "denied"}}}
 }
@@ -236,7 +236,7 @@ func put(t testing.TB, dir, name, text string) {
 	must(t, os.WriteFile(file, []byte(text), 0o644))
 }
 
-// write changes a file here and marks it as its events would.
+// write changes a file in the watch root and marks it as its events would.
 func (b *bed) write(name, text string) {
 	b.Helper()
 	put(b.T, b.src, name, text)
@@ -269,8 +269,8 @@ func (b *bed) arrives(name, text string) {
 	b.until(name+" is "+text, func() bool { return b.there(name) == text })
 }
 
-// until lets time pass until something holds. It looks when the lane has come to rest,
-// and ever more rarely.
+// until lets time pass until holds returns true. It asks each time the lane has nothing to do, and
+// ever more rarely.
 func (b *bed) until(what string, holds func() bool) {
 	b.Helper()
 	began := time.Now()
@@ -294,7 +294,7 @@ func (b *bed) idle() {
 	})
 }
 
-// after lets time pass, and all that comes to rest.
+// after lets time pass, and then waits until nothing has anything to do.
 func (b *bed) after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -316,7 +316,7 @@ func (b *bed) fullSync(f fullsync.Request) fullsync.Result {
 	return r
 }
 
-// ran counts the batches of the kinds so far; of none: all.
+// ran counts the batches of these kinds so far; without a kind it counts all.
 func (b *bed) ran(kinds ...transport.Kind) (n int) {
 	for _, c := range b.remote.Calls() {
 		if len(kinds) == 0 || slices.Contains(kinds, c.Batch.Kind) {

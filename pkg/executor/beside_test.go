@@ -14,13 +14,13 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// once is true the first time.
+// once returns a function that is true only the first time it is called.
 func once() func() bool {
 	var done atomic.Bool
 	return func() bool { return done.CompareAndSwap(false, true) }
 }
 
-// gate is something that a test of a bubble and its remote wait for.
+// gate is opened once; a test and its remote wait for that.
 type gate struct{ opened chan struct{} }
 
 func newGate() *gate        { return &gate{make(chan struct{})} }
@@ -28,7 +28,7 @@ func (g *gate) open()       { close(g.opened) }
 func (g *gate) wait()       { <-g.opened }
 func (b *bed) begin() *gate { b.Helper(); return b.wantFull(fullsync.Request{}) }
 
-// wantFull asks for a full sync; the gate opens at its end.
+// wantFull requests a full sync and returns a gate that opens at its end.
 func (b *bed) wantFull(f fullsync.Request) *gate {
 	b.Helper()
 	g := newGate()
@@ -37,7 +37,7 @@ func (b *bed) wantFull(f fullsync.Request) *gate {
 	return g
 }
 
-// A full sync fails for one path in its first half, and as a whole in its second.
+// A full sync fails for one path in its first half, and breaks off in its second half.
 func TestAFullSyncThatBreaksOffAtItsQuestion(t *testing.T) {
 	first := once()
 	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
@@ -50,12 +50,12 @@ func TestAFullSyncThatBreaksOffAtItsQuestion(t *testing.T) {
 	}}, func(t *testing.T, b *bed) {
 		put(t, b.src, "bad", "1")
 		b.fullSync(fullsync.Request{Mirror: true})
-		b.arrives("bad", "1") // by its name, in a run of its own
+		b.arrives("bad", "1") // the path is sent by its name, in a run of its own
 	})
 }
 
-// slowFull is a remote to which a full sync reads f, and writes what it has read only
-// when it may.
+// slowFull is a remote whose full sync reads f, and writes what it has read only when the gate may
+// opens.
 func slowFull(reading, may **gate) carried {
 	return func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
 		if c.Batch.Kind != transport.Full || c.Batch.Verify {
@@ -73,8 +73,8 @@ func slowFull(reading, may **gate) carried {
 	}
 }
 
-// A file is sent beside a full sync that ends first, and that sends it once more because it finds
-// that the contents differ.
+// A file is sent beside a full sync. The full sync ends first, and sends the file once more because
+// the contents differ.
 func TestAFullSyncThatEndsBeforeARunBesideIt(t *testing.T) {
 	var reading, pushed, ended *gate
 	full, first := slowFull(&reading, &pushed), once()
@@ -100,7 +100,7 @@ func TestAFullSyncThatEndsBeforeARunBesideIt(t *testing.T) {
 	})
 }
 
-// The same content length and time, beside a full sync.
+// A file is replaced, beside a full sync, by one of the same size and time.
 func TestAFullSyncOverATwin(t *testing.T) {
 	var reading, pushed *gate
 	onBed(t, with{files: []string{"f"}, carry: slowFull(&reading, &pushed), options: func(*Options) { reading, pushed = newGate(), newGate() }}, func(t *testing.T, b *bed) {
@@ -124,7 +124,7 @@ func TestAFullSyncOverATwin(t *testing.T) {
 	})
 }
 
-// With a filter, a directory goes while a full sync is about to make it.
+// A directory disappears while a full sync of a lane with a filter is about to make it.
 func TestADirectoryGoesBesideAFullSync(t *testing.T) {
 	var reading, may *gate
 	first := once()
@@ -159,7 +159,7 @@ func neverClear(_ context.Context, _ *bed, c transport.Call) (transport.Result, 
 	return unclear, c.Batch.Kind == transport.Full
 }
 
-// A full sync never says what it has left out: its paths arrive all the same.
+// A full sync never says which paths it has left out: all of them arrive all the same.
 func TestAFullSyncThatIsNeverClear(t *testing.T) {
 	onBed(t, with{carry: neverClear}, func(t *testing.T, b *bed) {
 		put(t, b.src, "bad", "1")
@@ -196,8 +196,8 @@ func TestTheRootGoesBesideAQuestion(t *testing.T) {
 	})
 }
 
-// A comparison that never says what it has left out does not count as one that has found everything
-// equal.
+// A comparison that never says which paths it has left out does not count as one that has found
+// everything equal.
 func TestAComparisonThatIsNeverClearFails(t *testing.T) {
 	onBed(t, with{files: []string{"f"}, carry: neverClear}, func(t *testing.T, b *bed) {
 		if r := b.fullSync2(fullsync.Request{Verify: true}); r.Err == nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// differing is what the lane's status says of one kind of known differences.
+// differing returns how many differences of one kind the lane's status counts, and their names.
 func (b *bed) differing(kind status.DifferenceKind) (n int, names []string) {
 	for _, d := range b.Snapshot(time.Now()).Differences {
 		if d.Kind == kind {
@@ -29,8 +29,8 @@ func (b *bed) differing(kind status.DifferenceKind) (n int, names []string) {
 	return 0, nil
 }
 
-// What a comparison has found shows until it is settled, path by path or by a
-// full sync, and over a restart.
+// The status shows what a comparison has found until it is settled, by its path or by a full sync,
+// and shows it also after a restart.
 func TestWhatAComparisonFindsIsKnown(t *testing.T) {
 	onBed(t, with{files: []string{"a", "d/b", "d/c"}, there: []string{"only/x"}}, func(t *testing.T, b *bed) {
 		must(t, b.fullSync(fullsync.Request{}).Err)
@@ -62,7 +62,7 @@ func TestWhatAComparisonFindsIsKnown(t *testing.T) {
 	})
 }
 
-// A file that -u keeps on the remote is not among those that a full sync would send, because it
+// A file that -u keeps on the remote is not among the files that a full sync would send, because it
 // needs another remedy. An older file that has replaced one that was sent is among them.
 func TestAComparisonTellsWhatIsNewerThere(t *testing.T) {
 	onBed(t, with{files: []string{"theirs", "older"}}, func(t *testing.T, b *bed) {
@@ -90,8 +90,8 @@ func TestAComparisonTellsWhatIsNewerThere(t *testing.T) {
 	})
 }
 
-// A scan names a file that was sent long ago; with -u the run says nothing of the
-// copy that was made newer on the remote since then.
+// A scan names a file that was sent long ago and of which the remote has a newer copy by now: with
+// -u the run leaves that copy alone and does not report it.
 func TestARunThatDidNotAskLeavesWhatIsNewerThere(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		must(t, b.fullSync(fullsync.Request{}).Err)
@@ -120,8 +120,8 @@ func TestARunThatDidNotAskLeavesWhatIsNewerThere(t *testing.T) {
 	})
 }
 
-// Where nothing is to be deleted, what only the remote has is no difference that
-// anybody has to act upon.
+// Where nothing is to be deleted, entries that only the remote has are no difference that a person
+// has to settle.
 func TestExtrasOfALaneThatDeletesNothing(t *testing.T) {
 	onBed(t, with{there: []string{"only"}, options: func(o *Options) {
 		o.MayDelete = false
@@ -152,8 +152,8 @@ func TestAFullSyncSettlesWhatAComparisonHasFound(t *testing.T) {
 	})
 }
 
-// Every request for a comparison gets an answer, also from a lane that cannot make one now,
-// whatever else is asked for.
+// Every request for a comparison gets an answer, also from a lane that cannot compare at the
+// moment, and whatever else is requested.
 func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
 	ask := func(b *bed) error {
 		done := make(chan fullsync.Result, 2)
@@ -173,7 +173,7 @@ func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
 			if err := ask(b); err == nil || !strings.Contains(err.Error(), "refuses the connection; start it") {
 				t.Errorf("err = %v", err)
 			}
-			must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true})) // stays wanted
+			must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true})) // stays wanted until the end of the pause
 			if err := ask(b); err == nil {
 				t.Error("compared with a remote that is down")
 			}
@@ -212,7 +212,7 @@ func TestAComparisonThatCannotBeMadeEnds(t *testing.T) {
 	})
 }
 
-// A full sync that was asked for is owed to the remote until it is done.
+// A lane with a full sync that was requested and has not been done is not in sync.
 func TestAWantedFullSyncIsNotInSync(t *testing.T) {
 	onBed(t, with{files: []string{"f"}}, func(t *testing.T, b *bed) {
 		must(t, b.fullSync(fullsync.Request{}).Err)
@@ -255,7 +255,7 @@ func TestAFullSyncCountsWhatItSends(t *testing.T) {
 	})
 }
 
-// An attempt that has nothing left to do takes no time, and never a negative one.
+// A full sync whose last attempt has nothing left to do took no time, and never a negative one.
 func TestHowLongAFullSyncTook(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		run := carry.FullRun{Carrier: b.carrier}
@@ -266,7 +266,7 @@ func TestHowLongAFullSyncTook(t *testing.T) {
 	})
 }
 
-// A file that could not be delivered is neither counted as sent nor reported as done.
+// A file that could not be sent is neither counted as sent nor reported as settled.
 func TestAFullSyncThatDeliversNothing(t *testing.T) {
 	all := transport.Result{Class: transport.Partly, Failed: append(denied("a").Failed, denied("b").Failed...)}
 	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {
@@ -292,7 +292,7 @@ func TestAFullSyncThatDeliversNothing(t *testing.T) {
 	})
 }
 
-// With -u a path that is only looked at again still differs.
+// With -u a path that a run leaves alone when it is looked at again still differs.
 func TestWhatMinusULeavesStillDiffers(t *testing.T) {
 	onBed(t, with{files: []string{"a", "d/b"}}, func(t *testing.T, b *bed) {
 		must(t, b.fullSync(fullsync.Request{}).Err)
@@ -313,8 +313,8 @@ func TestWhatMinusULeavesStillDiffers(t *testing.T) {
 	})
 }
 
-// A directory here that an expression for directories excludes would be made there:
-// nothing has said that the remote has something of its name.
+// The watch root has a directory that an expression for directories excludes. A run would make it
+// on the remote, since nothing has said whether the remote has an entry of that name.
 func TestAnExcludedDirectoryIsNoDifference(t *testing.T) {
 	onBed(t, with{files: []string{"a"}, options: func(o *Options) {
 		o.Excluded = func(path string, dir bool) bool { return dir && path == "skip" }
@@ -330,8 +330,8 @@ func TestAnExcludedDirectoryIsNoDifference(t *testing.T) {
 	})
 }
 
-// A comparison that repairs brings over what differs, deletes what an automatic full
-// sync would delete, and leaves alone what -u does.
+// A comparison that repairs sends what differs, deletes what an automatic full sync would delete,
+// and leaves alone what -u leaves alone.
 func TestAComparisonRepairs(t *testing.T) {
 	for _, mirrored := range []bool{false, true} {
 		onBed(t, with{files: []string{"size", "same", "newer", "fine"}}, func(t *testing.T, b *bed) {
@@ -342,7 +342,7 @@ func TestAComparisonRepairs(t *testing.T) {
 				at(t, dir+"/fine", past)
 			}
 			put(t, b.dst, "size", "longer than here")
-			put(t, b.dst, "same", "OLD") // of one size and time
+			put(t, b.dst, "same", "OLD") // the same size and time as in the watch root
 			at(t, b.dst+"/size", past)
 			at(t, b.dst+"/same", past)
 			put(t, b.dst, "newer", "theirs")
@@ -359,7 +359,7 @@ func TestAComparisonRepairs(t *testing.T) {
 			b.arrives("size", "old")
 			b.arrives("same", "old")
 			if b.there("newer") != "theirs" {
-				t.Errorf("what is newer there was replaced: %q", b.there("newer"))
+				t.Errorf("the newer copy was replaced: %q", b.there("newer"))
 			}
 			if mirrored {
 				b.arrives("theirs/x", "<none>")
@@ -375,7 +375,7 @@ func TestAComparisonRepairs(t *testing.T) {
 }
 
 // A person who waits for a comparison does not get a slow one because a scheduled one waits, too;
-// and what the scheduled one is to repair is repaired.
+// and the repairs of the scheduled one are made.
 func TestJoinedComparisons(t *testing.T) {
 	slow := fullsync.Request{Verify: true, Manner: fullsync.Manner{Pace: transport.Pace{Gentle: true, BWLimit: 9}, Repair: true, Contents: true}}
 	for _, f := range []fullsync.Request{{Verify: true}, slow} {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// clocked plays a row of deletions, some milliseconds apart, to the pace of a
-// lane that looks at it every millisecond, and returns when runs began.
+// clocked plays a row of deletions that are some milliseconds apart. It has them looked at every
+// millisecond, as a lane would, and returns when the runs began.
 func clocked(apart ...int) (runs []time.Duration) {
 	var d deletions
 	begin := time.Now()
-	var due []time.Duration // second looks
+	var due []time.Duration // when each deletion is looked at a second time
 	at := time.Duration(0)
 	for ms := range time.Duration(60_000) {
 		now := ms * time.Millisecond
@@ -38,7 +38,7 @@ func clocked(apart ...int) (runs []time.Duration) {
 		}
 	}
 	if len(due) > 0 {
-		return nil // never to be deleted
+		return nil // the rest would never be deleted
 	}
 	return runs
 }
@@ -54,8 +54,8 @@ func row(n, apart int) []int {
 func TestDeletionsGather(t *testing.T) {
 	for name, c := range map[string]struct {
 		apart       []int
-		least, most int           // runs
-		last        time.Duration // the latest of them, at most
+		least, most int           // how many runs there are
+		last        time.Duration // when the last run begins, at the latest
 	}{
 		"one":                {row(1, 0), 1, 1, secondLook},
 		"two at once":        {row(2, 0), 1, 1, secondLook + time.Millisecond},

@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// asNobody runs do with the file access of an ordinary user.
+// asNobody runs do with the file access of an unprivileged user.
 func asNobody(t *testing.T, do func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -32,15 +32,15 @@ func asNobody(t *testing.T, do func()) {
 	must(t, err)
 }
 
-// With a filter every entry is named. A directory that cannot be listed must not
-// pass for an empty one: it fails by its name.
+// In a lane with a filter every entry is named. A directory that cannot be listed must not be taken
+// for an empty one: it fails by its name.
 func TestWhatCannotBeListedIsNotEmpty(t *testing.T) {
 	onBed(t, with{options: func(o *Options) { o.Excluded = excludeLog }}, func(t *testing.T, b *bed) {
 		must(t, b.Pause(t.Context(), true))
 		put(t, b.src, "d/f", "1")
 		put(t, b.src, "d/closed/f", "1")
 		must(t, os.Chmod(b.src+"/d/closed", 0))
-		opened := func() *disk.Disk { // what is above the watch root is not for nobody to pass
+		opened := func() *disk.Disk { // opened beforehand, since nobody may not enter the directories above the watch root
 			root, err := fstree.Open(b.src)
 			must(t, err)
 			d := *b.disk
@@ -68,8 +68,8 @@ func TestWhatCannotBeListedIsNotEmpty(t *testing.T) {
 	})
 }
 
-// A directory that a scan could not list, for want of descriptors here, has not
-// been scanned.
+// A directory that a scan could not list, because this process had no free descriptor, does not
+// count as scanned.
 func TestWhatAScanCouldNotListIsDirty(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		must(t, b.Pause(t.Context(), true))
@@ -82,7 +82,7 @@ func TestWhatAScanCouldNotListIsDirty(t *testing.T) {
 		for fd, err := unix.Dup(0); err == nil; fd, err = unix.Dup(0) {
 			taken = append(taken, fd)
 		}
-		left := len(taken) - 3 // the root, a directory in it, and no more
+		left := len(taken) - 3 // room for the root and one directory in it
 		for _, fd := range taken[left:] {
 			must(t, unix.Close(fd))
 		}
@@ -97,8 +97,8 @@ func TestWhatAScanCouldNotListIsDirty(t *testing.T) {
 	})
 }
 
-// Naming every entry of an empty root must not become naming the root, from
-// where rsync would send everything.
+// When every entry of an empty root is named, the list is empty. That must not turn into a list
+// that names the root, because rsync would send everything below it.
 func TestAnEmptyRootIsNotSentAsAWhole(t *testing.T) {
 	onBed(t, with{options: func(o *Options) { o.Excluded = excludeLog }}, func(t *testing.T, b *bed) {
 		b.Mark("", dirty.Tree)

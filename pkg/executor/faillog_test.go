@@ -12,7 +12,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// logged are the commands that the fail log holds.
+// logged returns the commands that the fail log holds.
 func (b *bed) logged() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,8 +44,8 @@ func TestTheFailLogIsBoundedDuringAnOutage(t *testing.T) {
 	})
 }
 
-// Many paths that fail of one cause are one line, then a counted one a minute,
-// and one when it is over.
+// When many paths fail of one cause, the log has one line, then one line a minute with their
+// number, and one when all of them are settled.
 func TestManyFailingPathsAreFewLines(t *testing.T) {
 	var locked atomic.Bool
 	locked.Store(true)

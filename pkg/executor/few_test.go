@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// A new directory with a few entries takes no run of its own; a larger one, one
-// with a big file in it or with what rsync has to look at itself, does.
+// A new directory with a few entries gets no run of its own. It gets one if it has many entries, a
+// large file, or an entry that only rsync can judge.
 func TestASmallTreeGoesWithTheFiles(t *testing.T) {
 	onBed(t, with{files: []string{"keep"}}, func(t *testing.T, b *bed) {
 		b.idle()

@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// byName matches patterns with the last parts of paths.
+// byName matches patterns with the last elements of paths.
 func byName(t *transport.Terms) {
 	t.Matcher = func(patterns []string) func(string, bool) bool {
 		return func(name string, _ bool) bool {
@@ -18,8 +18,8 @@ func byName(t *transport.Terms) {
 	}
 }
 
-// A directory that is gone here, and holds what the patterns of a full sync keep, loses
-// the rest, and is not remembered for that any longer.
+// A directory is gone here, and holds files on the remote that the patterns of a full sync keep:
+// its other files are deleted, and then the lane forgets the directory.
 func TestWhatPatternsKeepIsForgotten(t *testing.T) {
 	onBed(t, with{files: []string{"f"}, there: []string{"gone/only", "gone/only.php", "gone/deep/x", "gone/deep/y.php"}, terms: byName}, func(t *testing.T, b *bed) {
 		must(t, b.fullSync(fullsync.Request{Mirror: true, Excludes: []string{"*.php"}}).Err)

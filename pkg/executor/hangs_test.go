@@ -79,7 +79,7 @@ func TestNoFifoGoesBesideAFullSync(t *testing.T) {
 		b.arrives("other", "1")
 		b.after(time.Second)
 		if sent() {
-			t.Error("it was sent beside the full sync")
+			t.Error("the fifo was sent beside the full sync")
 		}
 		may.open()
 		done.wait()

@@ -16,8 +16,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// inHours runs a test with a lane that has busy hours, from midnight of a Saturday on.
-// carry decides what becomes of a batch; nil: it arrives.
+// inHours runs a test with a lane that has busy hours; it begins at midnight of a Saturday. carry
+// decides the result of a batch; nil: every batch arrives.
 func inHours(t *testing.T, s busyhours.Schedule, asks transport.Terms, carry func(context.Context, transport.Call) transport.Result, do func(*bed)) {
 	t.Helper()
 	remote := &transporttest.Fake{Asks: asks, Carry: carry}
@@ -27,16 +27,16 @@ func inHours(t *testing.T, s busyhours.Schedule, asks transport.Terms, carry fun
 	})
 }
 
-// clock is a time of the first day, by the clock of this host.
+// clock is a time of the first day, by this host's clock.
 func clock(hour, minute int) time.Time { return time.Date(2000, 1, 2, hour, minute, 0, 0, time.Local) }
 
-// at lets the time come, and the lane do what it does then.
+// at lets time pass until that hour, and the lane do its work.
 func (b *bed) at(hour, minute int) {
 	time.Sleep(time.Until(clock(hour, minute)))
 	synctest.Wait()
 }
 
-// put makes a file of that size and marks it as its events would.
+// put writes a file of this size and marks it as its events would.
 func (b *bed) put(name string, size int64) {
 	b.Helper()
 	put(b.T, b.src, name, "")
@@ -44,7 +44,7 @@ func (b *bed) put(name string, size int64) {
 	b.Mark(name, dirty.Content)
 }
 
-// want asks for a full sync; the channel has its result.
+// want requests a full sync; the channel receives its result.
 func (b *bed) want(f fullsync.Request) <-chan fullsync.Result {
 	b.Helper()
 	done := make(chan fullsync.Result, 1)
@@ -54,7 +54,8 @@ func (b *bed) want(f fullsync.Request) <-chan fullsync.Result {
 	return done
 }
 
-// limits are the limits of the batches of a kind so far, in KiB per second.
+// limits returns the bandwidth limits of the batches of a kind that named a path, in KiB per
+// second.
 func (b *bed) limits(kind transport.Kind, name string) (limits []int) {
 	for _, call := range b.remote.Calls() {
 		if call.Batch.Kind == kind && !call.Batch.Verify && (name == "" || slices.Contains(call.Names, name)) {
@@ -64,8 +65,7 @@ func (b *bed) limits(kind transport.Kind, name string) (limits []int) {
 	return limits
 }
 
-// holds says what the status has to say about what is held; reason is empty where
-// nothing is.
+// holds checks what the status says about held work; without held work reason is empty.
 func (b *bed) holds(reason string, until time.Time) {
 	b.Helper()
 	s := b.Snapshot(time.Now())
@@ -86,7 +86,7 @@ var (
 	slow    = busyhours.Rule{BWLimit: 500}
 )
 
-// tillStopped is a batch that ends only when it is ended.
+// tillStopped is the result of a batch that ends only when it is told to.
 func tillStopped(ctx context.Context, c transport.Call) transport.Result {
 	if c.Batch.Verify || c.Batch.Kind != transport.Full && c.Batch.Kind != transport.Send {
 		return transport.Result{}
@@ -101,7 +101,7 @@ func TestAFullSyncWaitsForTheEndOfBusyHours(t *testing.T) {
 		done := b.want(fullsync.Request{Mirror: true})
 		b.at(19, 59)
 		if got := b.limits(transport.Full, ""); got != nil {
-			b.Fatalf("it has begun: %v", got)
+			b.Fatalf("the full sync has begun: %v", got)
 		}
 		b.holds(fullWaits, clock(20, 0))
 		waits, total := b.Pending(10)
@@ -128,8 +128,8 @@ func TestAFullSyncWaitsForTheEndOfBusyHours(t *testing.T) {
 	})
 }
 
-// A full sync that a person asks for does not wait in busy hours, and neither does a comparison,
-// whatever waits before them.
+// A full sync that a person requests does not wait in busy hours, and neither does a comparison,
+// whatever waits in the queue before them.
 func TestWhoAsksByHandDoesNotWait(t *testing.T) {
 	inHours(t, busy(8, 20, waiting, waiting), transport.Terms{}, nil, func(b *bed) {
 		b.at(9, 0)
@@ -151,7 +151,7 @@ func TestWhoAsksByHandDoesNotWait(t *testing.T) {
 		if !b.remote.Has("large") {
 			b.Error("a large file waits although somebody has asked by hand")
 		}
-		b.holds(fullWaits, clock(20, 0)) // that of the crontab, which leaves out something else
+		b.holds(fullWaits, clock(20, 0)) // the full sync of the crontab still waits, because it has patterns of its own
 		select {
 		case <-crontab:
 			b.Error("the full sync of the clock has not waited")
@@ -161,13 +161,13 @@ func TestWhoAsksByHandDoesNotWait(t *testing.T) {
 		<-crontab
 		b.at(20, 2)
 		b.put("later", 2<<20)
-		time.Sleep(12 * time.Hour) // the next day
+		time.Sleep(12 * time.Hour) // to the next day
 		synctest.Wait()
 		b.put("next", 2<<20)
 		synctest.Wait()
 		b.holds(filesWait, clock(20, 0).AddDate(0, 0, 1))
 		if b.remote.Has("next") {
-			b.Error("what was asked for by hand holds for ever")
+			b.Error("a request by hand lets later files through for ever")
 		}
 	})
 }
@@ -193,7 +193,7 @@ func TestAFullSyncEndsWithTheBeginningOfBusyHoursAndGoesOnAfterThem(t *testing.T
 	})
 }
 
-// A run that is under way is slowed when the hours begin, and goes as before when they are over.
+// A run that is under way is slowed down when busy hours begin, and speeded up when they end.
 func TestWhatRunsIsSlowed(t *testing.T) {
 	inHours(t, busy(8, 20, slow, busyhours.Rule{BWLimit: 70}), transport.Terms{}, tillStopped, func(b *bed) {
 		b.at(7, 0)
@@ -209,13 +209,14 @@ func TestWhatRunsIsSlowed(t *testing.T) {
 		}
 		for _, call := range b.remote.Calls() {
 			if slices.Contains(call.Names, "large") && !call.Batch.Resume {
-				b.Error("what has arrived of the large file is not kept")
+				b.Error("the part of the large file that has arrived is not kept")
 			}
 		}
 	})
 }
 
-// What has arrived of a large file stays there for its next run, however long that is.
+// The part of a large file that has arrived stays on the remote for the next run, however long that
+// takes.
 func TestThePartOfALargeFileStaysInBusyHours(t *testing.T) {
 	inHours(t, busy(8, 20, busyhours.Rule{}, waiting), transport.Terms{}, tillStopped, func(b *bed) {
 		b.at(7, 0)
@@ -238,7 +239,7 @@ func TestThePartOfALargeFileStaysInBusyHours(t *testing.T) {
 func TestLargeFilesWait(t *testing.T) {
 	inHours(t, busy(8, 20, busyhours.Rule{}, waiting), transport.Terms{}, nil, func(b *bed) {
 		b.at(9, 0)
-		b.put("d/large", 1<<20) // from that size on
+		b.put("d/large", 1<<20) // files from this size on wait
 		b.put("d/gone", 9<<20)
 		b.put("d/small", 1<<20-1)
 		b.Mark("d", dirty.Tree)
@@ -263,17 +264,17 @@ func TestLargeFilesWait(t *testing.T) {
 		must(b.T, os.Remove(b.src+"/d/large"))
 		b.Mark("d/large", dirty.Gone)
 		b.at(9, 3)
-		b.holds("", time.Time{}) // nothing that waits is left
+		b.holds("", time.Time{}) // nothing that could wait is left
 		b.put("other", 2<<20)
 		b.at(20, 1)
 		if !b.remote.Has("other") {
-			b.Error("it has not come after the hours")
+			b.Error("the large file has not arrived after the hours")
 		}
 		b.holds("", time.Time{})
 	})
 }
 
-// A run with a bandwidth limit is not used to measure the link.
+// The speed of a run with a bandwidth limit says nothing about the link.
 func TestALimitTellsNothingOfTheLink(t *testing.T) {
 	for limit, want := range map[int]bool{0: true, 500: false} {
 		tenSeconds := func(_ context.Context, call transport.Call) transport.Result {
@@ -297,7 +298,8 @@ func TestALimitTellsNothingOfTheLink(t *testing.T) {
 	}
 }
 
-// Otherwise the remote would have half of a file until the hours are over.
+// A run that writes in place is not ended when busy hours begin: the remote would have half of a
+// file until they end.
 func TestWhatIsWrittenInPlaceIsNotEnded(t *testing.T) {
 	inHours(t, busy(8, 20, waiting, waiting), transport.Terms{Inplace: true}, tillStopped, func(b *bed) {
 		b.at(7, 0)
@@ -313,7 +315,7 @@ func TestWhatIsWrittenInPlaceIsNotEnded(t *testing.T) {
 	})
 }
 
-// After a reload what was waiting waits by the new hours.
+// After a reload, work that was waiting obeys the new busy hours.
 func TestWhoInheritsHasItsOwnHours(t *testing.T) {
 	inHours(t, busy(8, 20, waiting, waiting), transport.Terms{}, nil, func(b *bed) {
 		b.at(9, 0)

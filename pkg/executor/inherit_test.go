@@ -38,26 +38,26 @@ func TestInheritTakesWhatIsDirty(t *testing.T) {
 	})
 }
 
-// A lane with another choice of files than the one before inherits what is dirty, and knows nothing
-// of what the target has.
+// A lane that chooses other files than the lane before it inherits what is dirty, but does not know
+// what the target has.
 func TestInheritOfAnotherChoiceKnowsNothing(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		b.Complete()
 		b.stop()
 		next := NewLane(b.again())
 		if next.Inherit(b.Lane, false); !next.Remember(time.Now()).Watermark.IsZero() {
-			t.Error("it has a watermark before everything was compared")
+			t.Error("the next lane has a watermark before everything was compared")
 		}
 	})
 }
 
-// held makes every batch of a bed wait at its beginning until the gate opens.
+// held makes every batch of a bed wait until the gate opens.
 func held(may **gate) with {
 	return with{options: func(*Options) { *may = newGate() }, carry: heldUp(may, func(transport.Call) bool { return true })}
 }
 
-// stopping ends the lane as a reload does, and calls meanwhile once it takes no
-// new work any more; it returns when nothing of the lane runs.
+// stopping ends the lane as a reload does. It calls meanwhile when the lane takes no new work any
+// more, and returns when nothing of the lane runs.
 func (b *bed) stopping(meanwhile func()) {
 	b.Helper()
 	ended := make(chan struct{})
@@ -67,8 +67,8 @@ func (b *bed) stopping(meanwhile func()) {
 	<-ended
 }
 
-// TestInheritTakesWhatWaitedForItsKind: a path that was taken, and had no slot yet when the lane
-// was stopped, is dirty in the next lane.
+// TestInheritTakesWhatWaitedForItsKind: a path that was taken and still waited for a slot when the
+// lane was stopped is dirty in the next lane.
 func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 	var may *gate
 	onBed(t, held(&may), func(t *testing.T, b *bed) {
@@ -86,7 +86,7 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 		b.stopping(may.open)
 		b.loop.sweeper.noteLeftover("dir", time.Now())
 		if b.there("big0") == "<none>" {
-			t.Error("what ran was not let finish")
+			t.Error("the run that was under way was not allowed to finish")
 		}
 		next := NewLane(b.again())
 		if !next.Inherit(b.Lane, true) {
@@ -101,8 +101,8 @@ func TestInheritTakesWhatWaitedForItsKind(t *testing.T) {
 	})
 }
 
-// TestRequestsWhileStopping: what is asked for while a lane ends, or after its end, is carried out
-// by the lane that inherits.
+// TestRequestsWhileStopping: a request that comes while a lane ends, or after its end, is carried
+// out by the lane that inherits from it.
 func TestRequestsWhileStopping(t *testing.T) {
 	var may *gate
 	onBed(t, held(&may), func(t *testing.T, b *bed) {
@@ -131,7 +131,7 @@ func TestRequestsWhileStopping(t *testing.T) {
 }
 
 // TestInheritLosesNothing: the next lane inherits what a lane has learnt and what fails; only what
-// belongs to the configuration is new.
+// follows from the configuration is new.
 func TestInheritLosesNothing(t *testing.T) {
 	before := NewLane(Options{ID: "a", Transport: &transporttest.Fake{}, Logger: zap.NewNop()})
 	now := time.Now()
@@ -150,7 +150,7 @@ func TestInheritLosesNothing(t *testing.T) {
 
 	var down []bool
 	next := NewLane(Options{ID: "a", Transport: &transporttest.Fake{}, Logger: zap.NewNop(), Trouble: func(d bool) { down = append(down, d) }})
-	next.Suspect(now) // a scan that the next watch root has asked for
+	next.Suspect(now) // the next watch root has requested a scan
 	next.Inherit(before, true)
 	if !reflect.DeepEqual(next.learnt, before.learnt) {
 		t.Errorf("learnt: %+v, before %+v", next.learnt, before.learnt)
@@ -160,7 +160,7 @@ func TestInheritLosesNothing(t *testing.T) {
 		t.Errorf("the remote is not tried at once: %+v", got.health)
 	}
 	if got.holds != 1 || got.progress != nil {
-		t.Errorf("what belonged to the Run that has ended: %d holds, progress %v", got.holds, got.progress)
+		t.Errorf("the next lane inherits from the Run that has ended: %d holds, progress %v", got.holds, got.progress)
 	}
 	got.health.Next, got.health.Phase = st.health.Next, st.health.Phase
 	got.holds, got.holdSince, got.progress = st.holds, st.holdSince, st.progress

@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// What is known to differ is known by name after each restart, however many they
-// are, so that it can be settled.
+// The known differences keep their names over each restart, however many there are, so that each of
+// them can be settled.
 func TestKnownNamesOutliveRestarts(t *testing.T) {
 	var paths []string
 	for i := range 3 * status.ComparisonNames {
@@ -17,7 +17,7 @@ func TestKnownNamesOutliveRestarts(t *testing.T) {
 	}
 	k := &known{}
 	for range 3 {
-		for _, p := range paths { // each start finds the same
+		for _, p := range paths { // after each start the same differences are found
 			k.add(status.Newer, p)
 		}
 		k.tell(time.Now())

@@ -18,7 +18,7 @@ func TestOnlyTheTopmostMissingIsDeleted(t *testing.T) {
 	onBed(t, with{files: []string{"a/b/c/d", "a/b/e", "a/f"}}, func(t *testing.T, b *bed) {
 		must(t, os.RemoveAll(b.src+"/a/b"))
 		for _, p := range []string{"a/b/c/d", "a/b/c", "a/b/e"} {
-			b.Mark(p, dirty.Gone) // the event of a/b itself is late
+			b.Mark(p, dirty.Gone) // the event of a/b itself comes later
 		}
 		b.equal()
 	})
@@ -38,7 +38,7 @@ func TestADeletionIsLookedAtTwice(t *testing.T) {
 	})
 }
 
-// mv d e; mkdir d gives no event for what was in d.
+// mv d e; mkdir d causes no events for the entries of d.
 func TestAReplacedDirectoryLosesItsOldEntries(t *testing.T) {
 	onBed(t, with{files: []string{"d/old", "d/sub/old"}}, func(t *testing.T, b *bed) {
 		must(t, os.Rename(b.src+"/d", b.src+"/e"))
@@ -94,7 +94,7 @@ func TestAFilterKeepsItsOwnOnTheTarget(t *testing.T) {
 	})
 }
 
-// An expression with a slash at its end is about directories alone.
+// An expression with a slash at its end matches only directories.
 func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 	onBed(t, with{
 		files: []string{"a/skip", "skip", "b/skip/in"},
@@ -118,7 +118,8 @@ func TestAnExcludedDirectoryTakesTheNameOfAFile(t *testing.T) {
 	})
 }
 
-// The same found by a scan: nothing else would send what is here now.
+// A scan finds that an excluded entry has taken the name of one that was sent. No event would say
+// so.
 func TestAScanFindsWhatHidesBehindANewName(t *testing.T) {
 	onBed(t, with{
 		files: []string{"4913/f1", "skip", "d/4913/f1", "d/skip"},
@@ -192,7 +193,7 @@ func TestChangesDuringAFullSyncSurvive(t *testing.T) {
 		must(t, b.FullSync(t.Context(), fullsync.Request{Mirror: true, Done: func(r fullsync.Result) { done <- r }}))
 		reading.wait()
 		if b.Snapshot(time.Now()).Progress == nil {
-			t.Error("it does not show")
+			t.Error("the status does not show it")
 		}
 		for _, f := range []string{"early", "new", "zz/late", "zz/new"} {
 			b.write(f, "during it")
@@ -229,7 +230,7 @@ func TestTheNewestActionWins(t *testing.T) {
 					t.Error("chmod lifted -u")
 				}
 				if b.there("theirs") != "old" && caps.Takes(transport.Nanoseconds) {
-					t.Error("what is newer on the target was overwritten")
+					t.Error("a newer file on the target was overwritten")
 				}
 			})
 		})
@@ -251,8 +252,8 @@ func TestTwoWritesWithinASecond(t *testing.T) {
 	}
 }
 
-// Two files of one archive have one time, and two writes within a tick of the
-// kernel's clock as well: equal size and time say nothing about the content.
+// Two files of one archive may have one time, and so may two writes within one tick of the kernel's
+// clock: equal size and time say nothing about the content.
 func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
 	onBed(t, with{files: []string{"f", "d/f", "other"}}, func(t *testing.T, b *bed) {
 		at := time.Now().Add(-time.Hour)
@@ -262,7 +263,7 @@ func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
 		}
 		b.equal()
 		same := func(path string) {
-			put(t, b.src, path, "new") // as long as "old"
+			put(t, b.src, path, "new") // the same size as "old"
 			must(t, os.Chtimes(filepath.Join(b.src, path), at, at))
 		}
 		same("f")
@@ -277,7 +278,8 @@ func TestWhatTookAPlaceIsSentWhateverItsTimeIs(t *testing.T) {
 	})
 }
 
-// fullSync2 is fullSync on a lane that may have failing paths for ever.
+// fullSync2 is fullSync for a lane some of whose paths fail for ever: it does not wait until the
+// lane is idle.
 func (b *bed) fullSync2(f fullsync.Request) fullsync.Result {
 	b.Helper()
 	done := make(chan fullsync.Result, 1)

@@ -11,7 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Behind inetd or an sshd no outage shows that there is another release now.
+// inetd or sshd starts another release of rsync without an outage that would show it. So refused
+// options are tried again after some time.
 func TestARefusalIsTriedAgainInTime(t *testing.T) {
 	onBed(t, with{terms: withoutUpdate, options: func(o *Options) { o.Caps = o.Caps.Lacking(transport.Nanoseconds) }}, func(t *testing.T, b *bed) {
 		b.write("f", "1")
@@ -30,8 +31,8 @@ func TestARefusalIsTriedAgainInTime(t *testing.T) {
 	})
 }
 
-// One path breaks every run before the remote has sent anything: that is not blamed on the options,
-// and the rest goes on.
+// One path breaks every run before the remote has sent anything: no option is blamed for it, and
+// the other paths arrive.
 func TestAPathThatBreaksEveryRunTeachesNothing(t *testing.T) {
 	breaks := transport.Result{Class: transport.Refused, Missing: transport.MissingAnswer, Broken: true, Reason: "connection reset"}
 	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {

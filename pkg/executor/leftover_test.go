@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// A file became shorter while it was sent, and was gone before rsync sent it once more.
-// What the receiver has kept of it is removed.
+// A file becomes shorter while it is sent, and is gone before rsync sends it once more: the part
+// that the receiver has kept is removed.
 func TestThePartOfAFileThatBecameShorterIsRemoved(t *testing.T) {
 	for name, kind := range map[string]transport.Kind{"alone": transport.Send, "in a full sync": transport.Full} {
 		t.Run(name, func(t *testing.T) {
@@ -44,8 +44,8 @@ func TestThePartOfAFileThatBecameShorterIsRemoved(t *testing.T) {
 	}
 }
 
-// The sender is ahead of the receiver: a full sync that broke off may have left a part in any of the
-// directories of which it has begun files lately.
+// The sender is ahead of the receiver. So a full sync that broke off may have left a part in each
+// directory of which it has begun a file lately.
 func TestThePartsOfABrokenFullSyncAreRemoved(t *testing.T) {
 	const part = "d/" + transport.PartialDir + "/f"
 	var broke atomic.Bool
@@ -60,7 +60,7 @@ func TestThePartsOfABrokenFullSyncAreRemoved(t *testing.T) {
 		return transport.Result{Class: transport.Trouble, Reason: "killed"}, true
 	}
 	onBed(t, with{carry: breaks, files: []string{"d/f", "e/f", "e/g", "f/f"}}, func(t *testing.T, b *bed) {
-		_ = b.fullSync(fullsync.Request{}) // the first try breaks off
+		_ = b.fullSync(fullsync.Request{}) // the first attempt breaks off
 		b.until("no part is left", func() bool { return broke.Load() && b.there("d/"+transport.PartialDir) == "<none>" })
 		b.equal()
 	})

@@ -23,17 +23,17 @@ func (b *bed) waiting() int {
 	return s.Pending + s.InFlight
 }
 
-// noRoom leaves no slot for any run.
+// noRoom leaves no slot free for any run.
 func noRoom(o *Options) {
 	o.Slots = slots.NewSlots(1, slots.NewTotal(1))
 	o.Slots.TryAcquire()
 }
 
-// broken is a result of a remote that does not serve.
+// broken is the result of a remote that breaks the connection off.
 var broken = transport.Result{Class: transport.Trouble, Broken: true, Reason: "connection reset"}
 
-// A remote that does not answer is asked ever more rarely, and gets nothing meanwhile. It
-// has everything within 10 s of its first answer.
+// A remote that does not answer is probed ever more rarely, and gets no runs meanwhile. It has
+// everything within 10 s of its first answer.
 func TestARemoteIsLeftAloneWhileItIsDown(t *testing.T) {
 	var down atomic.Bool
 	var mu sync.Mutex
@@ -73,7 +73,7 @@ func TestARemoteIsLeftAloneWhileItIsDown(t *testing.T) {
 		mu.Lock()
 		for i := 2; i < len(probes); i++ {
 			if wait := probes[i].Sub(probes[i-1]); wait > 8*time.Second {
-				b.Errorf("it was left alone for %v", wait)
+				b.Errorf("the remote was left alone for %v", wait)
 			}
 		}
 		if n := len(probes); n < 450 || n > 1000 {
@@ -88,10 +88,10 @@ func TestARemoteIsLeftAloneWhileItIsDown(t *testing.T) {
 	})
 }
 
-// A file system that does not answer delays no request, no outcome and no status: the loop never
-// waits for a disk.
+// A file system that does not answer delays no request, no outcome and no status, because the loop
+// never waits for a disk.
 func TestASlowDiskDoesNotHoldUpTheLoop(t *testing.T) {
-	var root *gate // what opens the watch root waits for it
+	var root *gate // the function that opens the watch root waits for this gate
 	onBed(t, with{remote: &transporttest.Fake{}, options: func(o *Options) {
 		root = newGate()
 		open := o.Root
@@ -115,9 +115,9 @@ func TestASlowDiskDoesNotHoldUpTheLoop(t *testing.T) {
 }
 
 // A run that is under way when the lane is told to stop may go on for a while, and is then ended.
-// Its paths are still dirty.
+// Its paths stay dirty.
 func TestTheDrainIsBounded(t *testing.T) {
-	var began chan struct{} // of the bubble
+	var began chan struct{} // belongs to the bubble
 	remote := &transporttest.Fake{Carry: func(ctx context.Context, _ transport.Call) transport.Result {
 		close(began)
 		<-ctx.Done()
@@ -140,7 +140,7 @@ func TestTheDrainIsBounded(t *testing.T) {
 // A full sync may overwrite a file that is sent beside it with an older content that it has read
 // before: such a file is sent once more.
 func TestWhatChangesBesideAFullSyncGoesOnceMore(t *testing.T) {
-	var reading, read chan struct{} // of the bubble
+	var reading, read chan struct{} // belong to the bubble
 	var mu sync.Mutex
 	sent := 0
 	remote := &transporttest.Fake{Carry: func(_ context.Context, c transport.Call) transport.Result {
@@ -183,7 +183,7 @@ func TestWhatChangesBesideAFullSyncGoesOnceMore(t *testing.T) {
 	})
 }
 
-// A lane that is told to stop does not go on waiting for a slot that it cannot get.
+// A lane that is told to stop gives up waiting for a slot that it cannot get.
 func TestAStopEndsTheWaitForASlot(t *testing.T) {
 	onBed(t, with{remote: &transporttest.Fake{}, options: noRoom}, func(_ *testing.T, b *bed) {
 		b.write("a", "1")
@@ -192,13 +192,13 @@ func TestAStopEndsTheWaitForASlot(t *testing.T) {
 		told := time.Now()
 		b.stop()
 		if took := time.Since(told); took != 0 {
-			b.Errorf("it took %v", took)
+			b.Errorf("the stop took %v", took)
 		}
 	})
 }
 
-// A path that waits for its time costs nothing meanwhile: neither the loop nor the disk
-// is busy with it.
+// A path that waits until it may be tried again costs nothing meanwhile: neither the loop nor the
+// disk works for it.
 func TestWhatWaitsCostsNothing(t *testing.T) {
 	var opened atomic.Int64
 	onBed(t, with{remote: &transporttest.Fake{}, options: func(o *Options) {
@@ -211,13 +211,13 @@ func TestWhatWaitsCostsNothing(t *testing.T) {
 		if s := b.dirty.Stats(); s.Pending != 1 {
 			b.Errorf("%+v, want one that waits", s)
 		}
-		if n := opened.Load(); n < 100 || n > 1000 { // each 8 s
+		if n := opened.Load(); n < 100 || n > 1000 { // about one every 8 s
 			b.Errorf("the watch root was opened %d times in an hour", n)
 		}
 	})
 }
 
-// A stop does not wait for a remote that does not say which release it has.
+// A lane stops without waiting for a remote that has not answered which release it has.
 func TestAStopDoesNotWaitForTheRelease(t *testing.T) {
 	var asked *gate
 	remote := &transporttest.Fake{Named: func(ctx context.Context) transport.Release {
@@ -230,12 +230,12 @@ func TestAStopDoesNotWaitForTheRelease(t *testing.T) {
 		told := time.Now()
 		b.stop()
 		if took := time.Since(told); took != 0 {
-			b.Errorf("it took %v", took)
+			b.Errorf("the stop took %v", took)
 		}
 	})
 }
 
-// An idle lane has nothing to wait for when it is told to stop.
+// An idle lane stops at once.
 func TestAnIdleLaneStopsAtOnce(t *testing.T) {
 	onBed(t, with{files: []string{"f"}}, func(_ *testing.T, b *bed) {
 		b.write("f", "new")
@@ -245,7 +245,7 @@ func TestAnIdleLaneStopsAtOnce(t *testing.T) {
 		told := time.Now()
 		b.stop()
 		if took := time.Since(told); took != 0 {
-			b.Errorf("it took %v", took)
+			b.Errorf("the stop took %v", took)
 		}
 	})
 }

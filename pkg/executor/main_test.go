@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain fails when anything is left running, and when a test has started a process:
-// what a real rsync does is for test/lanes.
+// TestMain fails when a goroutine is left, and when a test has started a process: tests with a real
+// rsync belong in test/lanes.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		var children unix.Rusage
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// patient is how much time of its bubble a test lets pass.
+// patient is how much time on the fake clock a test lets pass before it fails.
 const patient = 2 * time.Minute
 
 func must(t testing.TB, err error) {

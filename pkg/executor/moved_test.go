@@ -13,10 +13,10 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// large is what a file has that is worth to be moved rather than sent.
+// large is a content that is worth moving instead of sending.
 var large = strings.Repeat("0123456789abcdef", 1<<17)
 
-// mover is a lane that knows what the remote has, over a remote that makes use of it.
+// mover is a bed whose lane knows what the remote has, and whose remote can link moved files.
 func mover(carry carried) with {
 	return with{
 		terms: func(t *transport.Terms) { t.Reuses = func(path string) bool { return !strings.Contains(path, "*") } },
@@ -25,7 +25,7 @@ func mover(carry carried) with {
 	}
 }
 
-// has puts a file on both sides, with one time.
+// has writes a file on both sides, with the same time.
 func (b *bed) has(name, text string) {
 	b.Helper()
 	at := time.Now().Add(-time.Hour)
@@ -35,7 +35,7 @@ func (b *bed) has(name, text string) {
 	}
 }
 
-// mv renames what is at a path, and tells of it as a watcher does.
+// mv renames an entry and marks the move as a watcher does.
 func (b *bed) mv(from, to string, f dirty.Flags) {
 	b.Helper()
 	must(b, os.MkdirAll(filepath.Dir(b.src+"/"+to), 0o755))
@@ -44,14 +44,14 @@ func (b *bed) mv(from, to string, f dirty.Flags) {
 	b.MarkMoved(to, from, f|dirty.Content)
 }
 
-// shares tells whether two names on the remote are of one file.
+// shares tells whether two names on the remote belong to one file.
 func (b *bed) shares(a, c string) bool {
 	x, err := os.Stat(filepath.Join(b.dst, a))
 	y, err2 := os.Stat(filepath.Join(b.dst, c))
 	return err == nil && err2 == nil && os.SameFile(x, y)
 }
 
-// inode is the file that the remote has under a name.
+// inode identifies the file that the remote has under a name.
 func (b *bed) inode(name string) os.FileInfo {
 	b.Helper()
 	info, err := os.Stat(filepath.Join(b.dst, name))
@@ -63,7 +63,7 @@ func TestWhatWasMovedIsNotSentAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, from, to string
 		flags            dirty.Flags
-		file             string // to be linked, below from; empty: from itself
+		file             string // the file that the remote links, below from; empty: from itself
 		change           func(b *bed)
 		sent             bool
 	}{
@@ -76,7 +76,7 @@ func TestWhatWasMovedIsNotSentAgain(t *testing.T) {
 			put(b, b.src, "new/f", large+"more")
 			b.Mark("new/f", dirty.Content)
 		}},
-		// Two versions of one size and time: the contents are compared.
+		// Two versions have the same size and time: their contents are compared.
 		"written to since, at the same time": {before: "old/f", from: "old", to: "new", flags: dirty.Tree, file: "/f", sent: true, change: func(b *bed) {
 			at := b.inode("old/f").ModTime()
 			put(b, b.src, "new/f", strings.ToUpper(large))
@@ -105,8 +105,8 @@ func TestWhatWasMovedIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// If something comes back to the old place before that was deleted on the remote, its files are
-// still linked with those of the new place: then the new place is sent again.
+// An entry comes back to the old place before the old place was deleted on the remote. Its files
+// there are still linked with those of the new place, so the new place is sent again.
 func TestWhatComesBackSharesNothing(t *testing.T) {
 	var back atomic.Bool
 	onBed(t, mover(func(_ context.Context, b *bed, c transport.Call) (r transport.Result, ok bool) {
@@ -131,8 +131,8 @@ func TestWhatComesBackSharesNothing(t *testing.T) {
 	})
 }
 
-// A process ends between the link and the deletion. The next one deletes the old place, or makes
-// sure that no file there is linked with the new place.
+// The process ends between the link and the deletion. The next process deletes the old place, or
+// makes sure that no file there is linked with the new place.
 func TestMovesOutliveTheProcess(t *testing.T) {
 	for name, back := range map[string]bool{"deleted": false, "something stands there": true} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestMovesOutliveTheProcess(t *testing.T) {
 				b.idle()
 				b.equal()
 				if b.shares("old/f", "new/f") {
-					t.Error("they share a file")
+					t.Error("both places share a file")
 				}
 				if moves := b.Remember(time.Now()).Moved; len(moves) > 0 {
 					t.Errorf("still taken for sharing files: %v", moves)
@@ -181,7 +181,7 @@ func TestMovesFallBack(t *testing.T) {
 			onBed(t, mover(func(_ context.Context, _ *bed, c transport.Call) (r transport.Result, ok bool) {
 				if c.Batch.Linked {
 					times.Add(1)
-					return result, true // however often
+					return result, true // every time
 				}
 				return r, false
 			}), func(t *testing.T, b *bed) {
@@ -199,8 +199,8 @@ func TestMovesFallBack(t *testing.T) {
 	}
 }
 
-// Where it is not known what the remote has, or nothing may be deleted there, old places are not
-// used for moves.
+// Where the lane does not know what the remote has, or may delete nothing there, moved files are
+// sent.
 func TestWhenNothingIsKnownMovesAreSent(t *testing.T) {
 	for name, change := range map[string]func(*with){
 		"not complete":  func(w *with) { w.lane = nil },

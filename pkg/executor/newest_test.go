@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// at gives a file a time, to the nanosecond.
+// at sets a file's time, to the nanosecond.
 func at(t *testing.T, file string, when time.Time) {
 	t.Helper()
 	must(t, os.Chtimes(file, when, when))
@@ -29,8 +29,8 @@ func (b *bed) newerTold() (n int) {
 	return n
 }
 
-// An event that changed nothing, and a file that was written again with what it
-// had: the remote's copy is not written.
+// After an event that changed nothing, or when a file was written again with the same content, the
+// remote's copy is not written.
 func TestAnEqualFileIsNotSent(t *testing.T) {
 	onBed(t, with{files: []string{"same", "rewritten"}}, func(t *testing.T, b *bed) {
 		when := time.Now().Add(-time.Hour)
@@ -50,8 +50,8 @@ func TestAnEqualFileIsNotSent(t *testing.T) {
 	})
 }
 
-// Another host's receiver has put a version here; the remote, maybe that host,
-// has a newer one of the same second.
+// A receiver has put a version of another host here. The remote, which may be that host, has a
+// newer version of the same second: it stays.
 func TestAnArrivalReplacesNothingNewer(t *testing.T) {
 	onBed(t, with{files: []string{"newer", "older", "ahead"}}, func(t *testing.T, b *bed) {
 		now := time.Now().Truncate(time.Second)
@@ -87,7 +87,7 @@ func TestAnArrivalReplacesNothingNewer(t *testing.T) {
 	})
 }
 
-// Two versions of one second pass through a host in the middle of a chain.
+// A host in the middle of a chain passes on two versions of one second.
 func TestArrivalsOfOneSecondGoOn(t *testing.T) {
 	testkit.Long(t)
 	onBed(t, with{}, func(t *testing.T, b *bed) {
@@ -130,9 +130,9 @@ func TestAnOlderFileThatAScanFinds(t *testing.T) {
 	}
 }
 
-// Nobody has seen that a file was written again, in the same second and with the
-// same size, and nothing is known of what was sent: whole seconds, which is all
-// that -u compares, do not tell the two versions apart.
+// Nobody saw that a file was written again, in the same second and with the same size, and the lane
+// does not know what it has sent. Whole seconds, which is all that -u compares, do not tell the two
+// versions apart.
 func TestARewriteOfOneSecondThatNobodySaw(t *testing.T) {
 	for name, c := range map[string]struct {
 		find func(*bed)
@@ -162,8 +162,8 @@ func TestARewriteOfOneSecondThatNobodySaw(t *testing.T) {
 	}
 }
 
-// Nobody has seen how a file came here: it may have arrived from the remote, where a
-// newer version of the same second is standing by now. The later one stays.
+// Nobody saw how a file came here: it may have arrived from the remote, which may have a newer
+// version of the same second by now. The later version stays.
 func TestNothingUnseenReplacesWhatIsNewerThere(t *testing.T) {
 	for name, c := range map[string]struct {
 		find func(*bed)
@@ -203,8 +203,8 @@ func TestNothingUnseenReplacesWhatIsNewerThere(t *testing.T) {
 	}
 }
 
-// chmod together with an older time. The copy is what was sent from here, or what has
-// come here from the remote: this host acted last.
+// A file gets another mode together with an older time. The remote's copy was sent from here, or
+// came here from the remote, so this host changed the file last.
 func TestAttributesWithAnOlderTimeArrive(t *testing.T) {
 	onBed(t, with{files: []string{"arrived", "theirs"}}, func(t *testing.T, b *bed) {
 		b.write("sent", "old")
@@ -230,14 +230,14 @@ func TestAttributesWithAnOlderTimeArrive(t *testing.T) {
 	})
 }
 
-// hardLinks has the names of one file go together.
+// hardLinks has all names of a file sent together.
 func hardLinks(t *transport.Terms) { t.HardLinks = true }
 
-// filtered has a lane name every entry of a tree.
+// filtered gives a lane a filter, so that it names every entry of a tree.
 func filtered(o *Options) { o.Excluded = func(path string, _ bool) bool { return path == "x" } }
 
-// What a survey takes for gone here, because it stood only on the remote, may have arrived
-// meanwhile. That it stands here is no reason to put it over what is newer there.
+// A survey finds that an entry exists only on the remote. By now the file may have arrived here.
+// That is no reason to send it over the newer copy on the remote.
 func TestWhatWasTakenForGoneReplacesNothingNewer(t *testing.T) {
 	for name, more := range map[string]dirty.Flags{"arrived": dirty.Arrival, "unseen": 0, "found by a scan": dirty.Unsure} {
 		t.Run(name, func(t *testing.T) {

@@ -21,8 +21,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// looks counts how often the loop asks whether the root is gone, which it does
-// a few times each time around.
+// looks counts how often the loop asks whether the root is gone during a time. It asks a few times
+// in each of its rounds.
 func (b *bed) looks(d time.Duration) int64 {
 	before := b.asked.Load()
 	<-time.After(d)
@@ -58,7 +58,7 @@ func TestALostRootSendsAndDeletesNothing(t *testing.T) {
 			b.Mark(p, dirty.Gone|dirty.Tree)
 		}
 		if !testkit.Settled(300*time.Millisecond, patient, func() string { return fmt.Sprint(b.ran()) }) {
-			t.Error("it does not rest")
+			t.Error("the loop does not rest")
 		}
 		must(t, os.Rename(away, b.src))
 		put(t, b.src, "g", "1")

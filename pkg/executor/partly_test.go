@@ -22,8 +22,8 @@ func (b *bed) named(path string) (n int) {
 	return n
 }
 
-// A path that failed first in a batch that failed as a whole is named when it
-// is found, once.
+// A path first failed within a batch that failed as a whole. Once the path itself is found, the log
+// names it, once.
 func TestAPathOutOfAnUnclearBatchIsNamed(t *testing.T) {
 	onBed(t, with{carry: refusing("bad", unclear)}, func(t *testing.T, b *bed) {
 		must(t, b.Pause(t.Context(), true))
@@ -49,8 +49,8 @@ func TestAPathOutOfAnUnclearBatchIsNamed(t *testing.T) {
 	})
 }
 
-// Some batches take two runs. The works of the second are not done when the first has failed for
-// one of its paths.
+// Some batches take two runs. When the first run has failed for a path, the works of the second run
+// do not count as done.
 func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
 	for name, c := range map[string]struct {
 		with
@@ -103,7 +103,7 @@ func TestAFailureInTheFirstOfTwoRuns(t *testing.T) {
 	}
 }
 
-// A full sync that does not say what it has left out is done again.
+// A full sync that does not say which paths it has left out is repeated.
 func TestAnUnclearFullSyncIsRepeated(t *testing.T) {
 	first := once()
 	onBed(t, with{carry: func(_ context.Context, _ *bed, c transport.Call) (transport.Result, bool) {

@@ -14,8 +14,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// The remote mirrors back. What a scan finds only there may be new and on its way here: only what
-// both sides have had is deleted; the status shows the rest.
+// The remote mirrors back. A path that a scan finds only there may be new and on its way here: only
+// what both sides have had is deleted, and the status shows the rest.
 func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
 	for name, find := range map[string]func(*bed){
 		"directories": func(b *bed) { b.Mark("", dirty.Extras); b.Mark("d", dirty.Extras) },
@@ -61,8 +61,8 @@ func TestAScanDeletesNothingThatIsNewOnAPeer(t *testing.T) {
 	}
 }
 
-// A file may be replaced while the remote is asked about it. The judgement does not hold for the
-// new file, about which the remote is asked again.
+// A file may be replaced while the remote is asked about it. The answer does not hold for the new
+// file, so the remote is asked again.
 func TestWhatIsReplacedDuringAQuestionIsAskedAboutAgain(t *testing.T) {
 	var calls []string
 	onBed(t, with{files: []string{"f"}, carry: func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
@@ -86,9 +86,9 @@ func TestWhatIsReplacedDuringAQuestionIsAskedAboutAgain(t *testing.T) {
 	})
 }
 
-// Between the look at a file that was changed here and rsync's reading of it the peer's
-// version takes its place, while people write there once more, in the same second. What
-// came from the peer does not go back over that.
+// A file is changed here and looked at. Before rsync reads it, the peer's version takes its place
+// here, and in the same second people write to the file on the peer again. The version that came
+// from the peer must not go back and overwrite the newer one.
 func TestAPeersOwnVersionDoesNotGoBackOverItsNextOne(t *testing.T) {
 	second := time.Now().Truncate(time.Second).Add(-time.Minute)
 	var sends atomic.Int64
@@ -117,7 +117,7 @@ func TestAPeersOwnVersionDoesNotGoBackOverItsNextOne(t *testing.T) {
 	})
 }
 
-// What is written here again and again within one second arrives at a peer, too.
+// A file that is written here again and again within one second arrives at a peer, too.
 func TestRewritesOfOneSecondArriveAtAPeer(t *testing.T) {
 	second := time.Now().Truncate(time.Second).Add(-time.Minute)
 	onBed(t, with{files: []string{"f"}, options: func(o *Options) { o.Peer = true }}, func(t *testing.T, b *bed) {
@@ -130,8 +130,8 @@ func TestRewritesOfOneSecondArriveAtAPeer(t *testing.T) {
 	})
 }
 
-// A file that is equal on a peer, to the nanosecond, is compared and not sent, and one that
-// has other contents all the same is sent.
+// A file that is equal on a peer, with a time that is equal to the nanosecond, is compared and not
+// sent. If the contents differ all the same, it is sent.
 func TestAnEqualFileIsNotSentToAPeer(t *testing.T) {
 	when := time.Now().Add(-time.Hour)
 	for name, c := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/sersync/sersync/pkg/nameset"
 )
 
-// narrow gives a lane a dirty set that keeps few names.
+// narrow gives a lane a dirty set that remembers few names.
 func narrow(l *Lane) {
 	l.dirty = dirty.New(time.Now(), dirty.Limits{FanOut: manyGone, Spare: manyGone})
 }
@@ -22,8 +22,8 @@ func manyFiles(dir string, n int) (names []string) {
 	return names
 }
 
-// While the remote is down more is deleted in a directory than is kept by name.
-// What another source has put there stays, what was here goes.
+// While the remote is down, more entries of a directory are deleted than the dirty set keeps by
+// name. Entries that another source has put there stay, those that were here are deleted.
 func TestCollapsedDeletionsTakeNothingOfOthers(t *testing.T) {
 	gone := append(manyFiles("d", manyGone+200), "d/sub")
 	onBed(t, with{files: []string{"d/keep"}, there: append(manyFiles("d", manyGone+200), "d/sub/x", "d/foreign", "d/other/foreign"), lane: narrow}, func(t *testing.T, b *bed) {
@@ -45,7 +45,8 @@ func TestCollapsedDeletionsTakeNothingOfOthers(t *testing.T) {
 	})
 }
 
-// The same beside a full sync, which remembers what is pushed meanwhile.
+// A full sync remembers which paths are sent beside it: when deletions among them collapse into
+// their directory, the directory does not count as deleted.
 func TestWhatIsRememberedBesideAFullSyncWidensNothing(t *testing.T) {
 	onBed(t, with{files: append(manyFiles("d", 60), "d/keep"), there: []string{"d/foreign"}}, func(t *testing.T, b *bed) {
 		must(t, b.Pause(t.Context(), true))
@@ -68,7 +69,8 @@ func TestWhatIsRememberedBesideAFullSyncWidensNothing(t *testing.T) {
 	})
 }
 
-// What is known to be gone without an event is deleted on the remote, and nothing else.
+// Paths that are known to be deleted, although no event said so, are deleted on the remote, and
+// nothing else is.
 func TestKnownDeletionsGo(t *testing.T) {
 	onBed(t, with{files: []string{"d/gone", "d/keep", "gone/x", "gone/y/z"}, there: []string{"d/foreign", "foreign/x"}}, func(t *testing.T, b *bed) {
 		must(t, os.Remove(b.src+"/d/gone"))

@@ -20,8 +20,8 @@ func scopeOf(t *testing.T, params string, expressions ...string) Scope {
 
 func rules(lines []string) func(string, bool) bool { return rsync.RulesOf(lines).Excludes }
 
-// What a mirror run was allowed to delete may be deleted under any later configuration; what it has
-// left in place may not.
+// What a mirror run was allowed to delete may be deleted under any later configuration; what it had
+// to leave in place may not.
 func TestAScopeSpares(t *testing.T) {
 	list := t.TempDir() + "/list"
 	must(t, os.WriteFile(list, []byte("*.bak\n"), 0o644))
@@ -56,7 +56,7 @@ func TestAScopeSpares(t *testing.T) {
 		}
 	}
 	if _, ok := scopeOf(t, "-aC").spares(scopeOf(t, "-a"), rules); ok {
-		t.Error("what rsync alone can read is known")
+		t.Error("a scope that only rsync can read counts as known")
 	}
 	if _, ok := scopeOf(t, "-aC").spares(scopeOf(t, "-aC"), rules); !ok {
 		t.Error("the same opaque patterns are not the same")
@@ -66,17 +66,18 @@ func TestAScopeSpares(t *testing.T) {
 	}
 }
 
-// A later mirror run that leaves out more does not take back what an earlier one has allowed.
+// A later mirror run that leaves more files out does not withdraw what an earlier one was allowed
+// to delete.
 func TestMirrorRunsOneAfterTheOther(t *testing.T) {
 	plain, logs := scopeOf(t, "-a"), scopeOf(t, "-a", `(.*)\.log`)
 	iso := plan.Candidate{Path: "a.iso"}
 	may := func(m mirror) bool { return permission{all: m.done, spares: m.spares}.delete(iso) }
 	m := mirror{}.completed(plain, []string{"*.iso"}, rules)
 	if !m.done || may(m) {
-		t.Error("what crontabfilter leaves out may go after crontab has run")
+		t.Error("files that crontabfilter leaves out may be deleted after crontab has run")
 	}
 	if m = m.completed(plain, nil, rules); !may(m) {
-		t.Error("what --resync has mirrored may not go")
+		t.Error("files that --resync has mirrored may not be deleted")
 	}
 	if m = m.completed(plain, []string{"*.iso"}, rules); !may(m) {
 		t.Error("crontab takes back what --resync has done")
@@ -86,8 +87,8 @@ func TestMirrorRunsOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// The configuration was edited since the mirror run: what it had left alone
-// stays, also inside of a directory that is gone here, and is counted.
+// The configuration was changed after the mirror run. What the mirror run had left alone stays and
+// is counted, also inside of a directory that is gone here.
 func TestWhatAMirrorRunLeftAloneStays(t *testing.T) {
 	onBed(t, with{
 		files: []string{"keep", "d/keep"},
@@ -102,7 +103,7 @@ func TestWhatAMirrorRunLeftAloneStays(t *testing.T) {
 		}
 		b.idle()
 		if b.there("d/theirs.log") != "there" || b.there("gone/sub/theirs.log") != "there" {
-			t.Error("what the filter of the mirror run matched was deleted")
+			t.Error("files that the filter of the mirror run matched were deleted")
 		}
 		if r := b.Remember(time.Now()); !r.Mirrored || len(r.MirrorScope) != 1 {
 			t.Errorf("remembered %+v", r)
@@ -116,7 +117,8 @@ func TestWhatAMirrorRunLeftAloneStays(t *testing.T) {
 	})
 }
 
-// While deletions are off, what is deleted here stays there on purpose.
+// While deletions are off, entries that are deleted here stay on the remote on purpose. So the
+// mirror run is forgotten.
 func TestWithoutDeleteAMirrorRunIsForgotten(t *testing.T) {
 	onBed(t, with{options: func(o *Options) { o.Mirrored, o.MirrorScope, o.MayDelete = true, Scope{}, false }}, func(t *testing.T, b *bed) {
 		if r := b.Remember(time.Now()); r.Mirrored {

@@ -11,7 +11,7 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// ran is a run as a speed learns of it.
+// ran is a run of which a speed learns.
 type ran struct {
 	files int
 	bytes int64
@@ -66,7 +66,7 @@ func TestWhatIsBigOnALink(t *testing.T) {
 	}
 }
 
-// fileWork is a work about a file of that size and owner.
+// fileWork is a work for a file of this size and owner.
 func fileWork(path string, size int64, owner uint32) plan.Work {
 	return plan.Work{Item: plan.Item{Path: path}, Found: fstree.Found{State: fstree.Present, Stat: unix.Stat_t{Mode: unix.S_IFREG, Size: size, Uid: owner}}}
 }

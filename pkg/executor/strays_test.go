@@ -12,10 +12,10 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// TestStrayDirectoryGoes: a file becomes a directory that the filter excludes,
-// between the look and the run, which so makes that directory on the remote. It
-// keeps nothing alive there once it, or the directory above it, is gone here.
-// What somebody else has there under such a name stays.
+// TestStrayDirectoryGoes: between the look and the run a file becomes a directory that the filter
+// excludes. So the run makes that directory on the remote. Once the directory, or its parent, is
+// gone here, it is deleted on the remote as well. A directory of such a name that somebody else has
+// made there stays.
 func TestStrayDirectoryGoes(t *testing.T) {
 	for name, gone := range map[string]string{"it goes": "p/cache", "its parent goes": "p"} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestStrayDirectoryGoes(t *testing.T) {
 				b.remove("q")
 				b.arrives("q/x", "<none>")
 				if b.there("q/cache/theirs") != "there" {
-					t.Error("what the filter keeps was deleted")
+					t.Error("a directory that the filter keeps was deleted")
 				}
 			})
 		})

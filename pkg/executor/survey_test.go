@@ -14,8 +14,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Two directories change places (RENAME_EXCHANGE), and what is in them has one
-// size and one time: the content has to follow, whatever else holds the run back.
+// Two directories change places (RENAME_EXCHANGE), and their files have the same size and time. The
+// contents have to follow, even if the brake or a setting holds back deletions.
 func TestWhatWasReplacedIsComparedByNothing(t *testing.T) {
 	for name, option := range map[string]func(*Options){
 		"plain":             func(*Options) {},
@@ -46,7 +46,8 @@ func TestWhatWasReplacedIsComparedByNothing(t *testing.T) {
 	}
 }
 
-// A question that ends in an error without a name has not been answered: the target is asked again.
+// A survey that ends in an error without naming a path has given no answer: the target is asked
+// again.
 func TestAnUnclearAnswerIsNone(t *testing.T) {
 	var asked atomic.Int64
 	onBed(t, with{files: []string{"d/x", "keep"}, options: func(o *Options) { o.Excluded = excludeLog },
@@ -62,8 +63,8 @@ func TestAnUnclearAnswerIsNone(t *testing.T) {
 	})
 }
 
-// An expression about directories lets a file of that name through: when it is
-// gone it goes on the target, whatever stood here in between; a directory stays.
+// An expression for directories does not exclude a file of that name. When the file is gone here it
+// is deleted on the target, whatever was here in between; a directory of that name stays.
 func TestAnExpressionAboutDirectoriesKeepsNoFile(t *testing.T) {
 	skip := func(path string, dir bool) bool { return dir && path == "skip" || strings.HasPrefix(path, "skip/") }
 	for _, flags := range []dirty.Flags{dirty.Gone, dirty.Gone | dirty.Tree} {
@@ -82,8 +83,8 @@ func TestAnExpressionAboutDirectoriesKeepsNoFile(t *testing.T) {
 	}
 }
 
-// An entry with a name like a receiver's temporary file is kept while a transfer could be under
-// way, and no longer.
+// An entry whose name looks like a receiver's temporary file is kept while a transfer could be
+// under way, and no longer.
 func TestANameLikeAReceiversTemporaryFile(t *testing.T) {
 	onBed(t, with{files: []string{"d/keep"}, there: []string{"d/.data.sqlite", "d/.plain"}, options: func(o *Options) { o.Mirrored, o.MirrorScope = true, Scope{} }}, func(t *testing.T, b *bed) {
 		b.Mark("d", dirty.Extras)
@@ -92,7 +93,7 @@ func TestANameLikeAReceiversTemporaryFile(t *testing.T) {
 	})
 }
 
-// However long an answer of a remote is, only a bounded part of it is held at a time.
+// However long the remote's answer is, the lane holds only a bounded part of it at a time.
 func TestALongAnswerIsTakenInParts(t *testing.T) {
 	var there []string
 	for i := range 100 {
@@ -120,7 +121,7 @@ func TestALongAnswerIsTakenInParts(t *testing.T) {
 	})
 }
 
-// What -u may have held back is looked for in a tree without what is excluded.
+// When a tree is searched for files that -u may have held back, excluded files are not among them.
 func TestNothingExcludedIsSentAgain(t *testing.T) {
 	onBed(t, with{files: []string{"d/x.log", "d/f"}, options: func(o *Options) { o.Excluded = excludeLog }}, func(t *testing.T, b *bed) {
 		old := time.Now().Add(-time.Hour)

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// A watch root that cannot be opened for a moment delays what is ready for only that moment,
-// whether or not anything changes later.
+// When a watch root cannot be opened for a moment, the paths that are ready wait for that moment
+// only, whether or not anything changes later.
 func TestAWatchRootThatIsAwayForAMoment(t *testing.T) {
 	var away atomic.Bool
 	away.Store(true)
@@ -37,7 +37,7 @@ func TestAWatchRootThatIsAwayForAMoment(t *testing.T) {
 	})
 }
 
-// A lane that gets its slot while it is paused begins nothing with it, and goes on later.
+// A lane that gets a slot while it is paused starts no run with it, and does so after the pause.
 func TestASlotThatIsGrantedInAPause(t *testing.T) {
 	var own *slots.Slots
 	onBed(t, with{remote: &transporttest.Fake{}, options: func(opt *Options) {

@@ -22,7 +22,7 @@ func (b *bed) paused(do func()) {
 	b.idle()
 }
 
-// A new directory in which something came and went.
+// A new directory in which a file was made and removed again.
 func TestANewDirectoryInWhichAFileCameAndWent(t *testing.T) {
 	onBed(t, with{there: []string{"day/other"}}, func(t *testing.T, b *bed) {
 		b.paused(func() {
@@ -38,7 +38,7 @@ func TestANewDirectoryInWhichAFileCameAndWent(t *testing.T) {
 	})
 }
 
-// A tree that waits for its turn behind another, while a mount goes.
+// While a tree waits for its turn, the mount that it is in goes away.
 func TestAQueuedTreeAndTheBrake(t *testing.T) {
 	var may *gate
 	var held atomic.Bool
@@ -72,7 +72,8 @@ func TestAQueuedTreeAndTheBrake(t *testing.T) {
 	})
 }
 
-// A tree that was asked about, and in which something is deleted, has to pass the brake.
+// The remote was asked about a tree, and entries in it are to be deleted: these deletions have to
+// pass the brake.
 func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 	var held atomic.Bool
 	held.Store(true)
@@ -92,7 +93,7 @@ func TestTheBrakeAndATreeThatWasAskedAbout(t *testing.T) {
 	})
 }
 
-// A file of a large dirty tree is replaced by a twin.
+// A file of a large dirty tree is replaced by a file of the same size and time.
 func TestATwinInATree(t *testing.T) {
 	var files []string
 	for i := range 300 {
@@ -114,8 +115,9 @@ func TestATwinInATree(t *testing.T) {
 	})
 }
 
-// A file is replaced by a twin while nobody looks, in a directory that is new to
-// the scan as well: its tree is compared, and equal size and time are no answer.
+// While nobody watches, a file is replaced by one of the same size and time, in a directory that is
+// new to the scan as well. Its tree is compared by content, since equal size and time prove
+// nothing.
 func TestATwinThatAScanFindsInATree(t *testing.T) {
 	var files []string
 	for i := range 300 {
@@ -138,7 +140,7 @@ func TestATwinThatAScanFindsInATree(t *testing.T) {
 			f := outcome.Flight{Oldest: b.oldestFoundLocked()}
 			b.Lane.mu.Unlock()
 			if got := f.StandsFor(plan.Work{Item: plan.Item{Since: time.Now()}}); !got.Equal(since) {
-				t.Errorf("what the scan has found may have changed since %v, not %v", since, got)
+				t.Errorf("files that the scan has found may have changed since %v, not since %v", since, got)
 			}
 		})
 		if got := b.there("d/7"); got != "new" {

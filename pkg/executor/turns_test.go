@@ -48,7 +48,7 @@ func TestBigFilesTakeTurns(t *testing.T) {
 	for name, c := range map[string]struct {
 		running, ended []begun
 		waiting        []plan.Work
-		want           string // "": none
+		want           string // "": none is chosen
 	}{
 		"nothing runs":                        {nil, nil, []plan.Work{fileWork("a", aMinute, 1), fileWork("b", aMinute, 1)}, "a"},
 		"one of a class":                      {[]begun{{"x", aMinute, 1, 0}}, nil, []plan.Work{fileWork("a", aMinute, 2)}, ""},
@@ -100,16 +100,16 @@ func TestWhoseTryCostsMuchWaits(t *testing.T) {
 	}
 }
 
-// The waiting works are considered again when a run becomes overdue, and not before.
+// The waiting works are considered again when a run becomes overdue, and not before that.
 func TestWhenRoomIsMade(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	var turns turns
 	if at := turns.changes(); !at.IsZero() {
-		t.Errorf("nothing runs: %s", at)
+		t.Errorf("no run is under way: %s", at)
 	}
 	turns.begin(fileWork("x", aMinute, 1), bigRun{class: minutes, stop: func() {}}, now)
 	if at := turns.changes(); !at.Equal(now.Add(2 * time.Minute)) {
-		t.Errorf("one runs: %s", at)
+		t.Errorf("one run is under way: %s", at)
 	}
 	turns.begin(fileWork("y", anHour, 1), bigRun{class: hours, stop: func() {}}, now)
 	if at := turns.changes(); !at.Equal(now.Add(2 * time.Hour)) {

@@ -7,7 +7,7 @@ import (
 	"github.com/sersync/sersync/pkg/executor/health"
 )
 
-// The promise: all of it arrives within 10 s of the remote's answering again.
+// Everything has to arrive within 10 s of the remote's first answer, so no wait may be longer.
 func TestLongestWaits(t *testing.T) {
 	for name, c := range map[string]struct {
 		wait func() time.Duration
@@ -20,7 +20,7 @@ func TestLongestWaits(t *testing.T) {
 		"a lasting failure": {func() time.Duration { return lastingWait(100) }, time.Minute},
 	} {
 		var longest time.Duration
-		for range 100 { // half of them reach the bound
+		for range 100 { // half of the waits reach the bound
 			longest = max(longest, c.wait())
 		}
 		if longest != c.most {

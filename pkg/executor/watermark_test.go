@@ -11,9 +11,9 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// What a scan has found is older than its mark. Until it is on the remote the
-// watermark stays where the scan began: a program that is killed during an
-// outage, twice, would lose it otherwise.
+// A file that a scan has found was changed before it was marked. Until it is on the remote the
+// watermark stays where the scan began: otherwise the file would be lost when the program is killed
+// twice during an outage.
 func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		b.away.Store(true)
@@ -32,7 +32,7 @@ func TestTheWatermarkWaitsForWhatAScanHasFound(t *testing.T) {
 	})
 }
 
-// What only the target has may have been deleted here at any time.
+// An entry that only the target has may have been deleted here at any time.
 func TestTheWatermarkWaitsForTheDeletionsOfAFullSync(t *testing.T) {
 	var released atomic.Bool
 	onBed(t, with{files: []string{"keep"}, there: []string{"only/a"}, options: func(o *Options) {

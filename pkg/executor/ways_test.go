@@ -31,14 +31,14 @@ func TestAnUnclearFailureIsSplitDownToItsPath(t *testing.T) {
 	})
 }
 
-// A path changes while the run for it is under way: it stays dirty.
+// A path that changes during its run stays dirty.
 func TestAChangeDuringTheRunIsSentAgain(t *testing.T) {
 	var may *gate
 	onBed(t, with{options: func(*Options) { may = newGate() }, carry: heldUp(&may, func(transport.Call) bool { return true })}, func(t *testing.T, b *bed) {
 		b.write("f", "1")
 		b.until("the run waits", func() bool { return b.ran() == 1 })
 		b.write("f", "22")
-		b.write("g", "1") // no second run beside it
+		b.write("g", "1") // a second run would not go beside the first one
 		if s := b.dirty.Stats(); s.InFlight != 1 || s.Pending != 2 {
 			t.Errorf("%+v", s)
 		}
@@ -81,7 +81,7 @@ func TestCatchUpWithoutARoot(t *testing.T) {
 	})
 }
 
-// A deletion that the brake holds waits; what is sent does not.
+// The brake holds a deletion back, and nothing else.
 func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 	held := true
 	onBed(t, with{files: []string{"f", "d/x"}, options: func(o *Options) {
@@ -108,7 +108,7 @@ func TestTheBrakeHoldsDeletionsOnly(t *testing.T) {
 	})
 }
 
-// What was deleted in a tree that is dirty as a whole waits for the brake, too.
+// A deletion inside of a tree that is dirty as a whole waits for the brake, too.
 func TestTheBrakeForgetsNoDeletionInATree(t *testing.T) {
 	var held atomic.Bool
 	held.Store(true)

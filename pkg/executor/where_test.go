@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// TestWhereTellsWhatWaits: the answer says what waits, with which directory it goes, and why it
-// fails; a lane that has ended answers, too.
+// TestWhereTellsWhatWaits: the answer says which paths wait, with which directory they go, and why
+// they fail; a lane that has ended answers, too.
 func TestWhereTellsWhatWaits(t *testing.T) {
 	onBed(t, with{files: []string{"d/f"}}, func(t *testing.T, b *bed) {
 		must(t, b.Pause(t.Context(), true))
@@ -39,8 +39,8 @@ func TestWhereTellsWhatWaits(t *testing.T) {
 	})
 }
 
-// TestWhereOfARemoteInTrouble: a remote that does not serve is not asked, and the
-// reason is that of the lane.
+// TestWhereOfARemoteInTrouble: a remote that does not serve is not asked, and the answer gives the
+// lane's reason.
 func TestWhereOfARemoteInTrouble(t *testing.T) {
 	onBed(t, with{}, func(t *testing.T, b *bed) {
 		b.away.Store(true)

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// recorder stands in for rsync: it writes its working directory and its
-// arguments, each ended by NUL, which no argument can hold.
+// recorder takes the place of rsync: it writes its working directory and its arguments, each
+// followed by NUL, which no argument can contain.
 const recorder = "#!/bin/sh\nprintf '%s\\0' \"$PWD\" \"$@\" >>\"$RECORD\"\n"
 
-// runScript really runs script in the given shell and returns what rsync was
-// called with. The script must not leave anything else in its directory.
+// runScript runs script in the given shell and returns the arguments that rsync was called with.
+// The script must leave nothing else in its directory.
 func runScript(t testing.TB, shell, dir, script string) []string {
 	t.Helper()
 	bin := t.TempDir()
@@ -46,14 +46,14 @@ func TestScriptQuotingInEveryShellHere(t *testing.T) {
 	shells := []string{"sh", "bash"}
 	for _, shell := range shells {
 		if _, err := exec.LookPath(shell); err != nil {
-			continue // sh is there or the next test fails
+			continue // the next test fails where there is no sh
 		}
 		t.Run(shell, func(t *testing.T) { checkQuoting(t, shell, "dir with 'quotes' and\nnewline", hostile) })
 	}
 }
 
-// FuzzScriptQuoting runs what is written in sh and compares bytes. The two
-// arguments are what strangers choose: the directory and a file's name.
+// FuzzScriptQuoting runs a script with sh and compares the bytes that arrive. Strangers choose the
+// two arguments: the directory and the name of a file.
 func FuzzScriptQuoting(f *testing.F) {
 	for _, s := range hostile {
 		f.Add("d", s)
@@ -61,7 +61,7 @@ func FuzzScriptQuoting(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, dir, arg string) {
 		if strings.ContainsAny(dir, "\x00/") || len(dir) > 200 || strings.Contains(arg, "\x00") || len(arg) > 4096 {
-			return // not a name of a directory, not an argument
+			return // neither a name of a directory nor an argument can be like this
 		}
 		if dir == "" || dir == "." || dir == ".." {
 			dir = "d"
@@ -89,7 +89,7 @@ func checkQuoting(t *testing.T, shell, dir string, args []string) {
 	}()
 	argv := append([]string{"rsync"}, args...)
 	want := append([]string{watch}, args...)
-	for _, named := range []string{watch, dir} { // absolute, and relative to base
+	for _, named := range []string{watch, dir} { // an absolute name, and one relative to base
 		if err := s.Update([]Entry{{Dir: named, Argv: argv}}); err != nil {
 			t.Fatal(err)
 		}

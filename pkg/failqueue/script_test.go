@@ -53,7 +53,7 @@ func TestScriptHasTheFormOf254(t *testing.T) {
 	}
 	want := "#errno 3072\ncd /src && rsync -artuz -R ./a h::m\n\n#errno 3072\ncd /src && rsync -artuz -R './b c' h::m\n\n"
 	if got := content(t, path); got != want {
-		t.Errorf("it holds\n%s\nwant\n%s", got, want)
+		t.Errorf("the script holds\n%s\nwant\n%s", got, want)
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != 0o700 {
@@ -95,7 +95,7 @@ func TestScriptMergesLanes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := content(t, path); strings.Contains(got, "l2n9") || !strings.Contains(got, "l3n9") {
-		t.Errorf("one lane through, it holds\n%s", got)
+		t.Errorf("after one lane is done the script holds\n%s", got)
 	}
 }
 
@@ -115,7 +115,7 @@ func TestScriptIsBounded(t *testing.T) {
 		t.Errorf("%d blocks", n)
 	}
 	if want := "# 7 more failing paths of \"h::m\\nrm -rf x\" are not listed; they are retried like the others\n"; !strings.HasSuffix(got, want) {
-		t.Errorf("it ends with %q", got[len(got)-120:])
+		t.Errorf("the script ends with %q", got[len(got)-120:])
 	}
 
 	long := make([]Entry, 3000)
@@ -130,7 +130,8 @@ func TestScriptIsBounded(t *testing.T) {
 	}
 }
 
-// A fail log in the watched tree must not keep changing itself.
+// A fail log inside of the watched tree must not change unless its content does: it would cause
+// events for ever.
 func TestScriptIsNotTouchedWithoutChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fail.sh")
 	s := newScript(t, path)
@@ -171,7 +172,7 @@ func TestScriptLeftBehindBy254(t *testing.T) {
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != 0o700 || info.Size() != 0 {
-		t.Errorf("it is %v, %d bytes, %v", info.Mode(), info.Size(), err)
+		t.Errorf("the file has mode %v, %d bytes, %v", info.Mode(), info.Size(), err)
 	}
 	if s := newScript(t, filepath.Join(t.TempDir(), "fail.sh")); s.Note() != "" {
 		t.Errorf("note without reason: %q", s.Note())
@@ -181,7 +182,7 @@ func TestScriptLeftBehindBy254(t *testing.T) {
 func TestScriptRefusesUnsafePlaces(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		setup func(t *testing.T, dir string) // path is dir/fail.sh
+		setup func(t *testing.T, dir string) // the script's path is dir/fail.sh
 		word  string
 	}{
 		{"symbolic link", func(t *testing.T, dir string) {
@@ -223,7 +224,7 @@ func TestScriptRefusesUnsafePlaces(t *testing.T) {
 	}
 }
 
-// list describes a directory so that any change to it shows.
+// list describes the files of a directory, so that each change to them shows.
 func list(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -252,7 +253,7 @@ func TestScriptInStickyDirectory(t *testing.T) {
 	newScript(t, dir+"/fail.sh")
 }
 
-// flock(2) knows open files, not processes, so a second Script in this process
+// A lock of flock(2) belongs to an open file, not to a process. So a second Script in this process
 // sees what another process would see.
 func TestScriptSharedWithAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fail.sh")

@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/nameset"
 )
 
-// discard is a Handler that only notices that the mark stands.
+// discard is a Handler that only notices when the mark is set.
 type discard struct {
 	events int
 	stood  chan struct{}
@@ -49,7 +49,8 @@ func watch(b *testing.B, root string) (*Watcher, func()) {
 	}
 }
 
-// BenchmarkStart is the time until the mark stands, whatever the size of the tree.
+// BenchmarkStart measures the time until the mark is set, which does not depend on the size of the
+// tree.
 func BenchmarkStart(b *testing.B) {
 	root := b.TempDir()
 	for b.Loop() {
@@ -58,8 +59,8 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// BenchmarkHandle is the reader's work for a record, without the system call that reads
-// it: inside of the root, for files that are there, and outside.
+// BenchmarkHandle measures the reader's work for one record, without the system call that reads it:
+// for a file inside of the root that exists, and for one outside.
 func BenchmarkHandle(b *testing.B) {
 	base := b.TempDir()
 	const dirs, files = 20, 100
@@ -105,7 +106,7 @@ func BenchmarkHandle(b *testing.B) {
 	}
 }
 
-// infoOf is the information record of a file, with a name in it unless that is empty.
+// infoOf is the information record of a file; it contains a name unless that is empty.
 func infoOf(b *testing.B, path, name string) []byte {
 	b.Helper()
 	fd, err := unix.Open(path, unix.O_PATH, 0)
@@ -123,8 +124,8 @@ func infoOf(b *testing.B, path, name string) []byte {
 	return rawInfo(unix.FAN_EVENT_INFO_TYPE_DFID_NAME, d.fsid, d.handle[:d.size], []byte(name))
 }
 
-// BenchmarkNeighbour is what a neighbour costs that makes, closes and removes some
-// 17,000 files a second outside of the root: in percent of a processor.
+// BenchmarkNeighbour measures what a neighbour costs that makes, closes and removes some 17,000
+// files a second outside of the root, in percent of a processor.
 func BenchmarkNeighbour(b *testing.B) {
 	base := b.TempDir()
 	root := filepath.Join(base, "root")
@@ -156,7 +157,7 @@ while True:
   d=t+n/17000-time.time()
   if d>0: time.sleep(d)
 `
-	_ = exec.CommandContext(ctx, "python3", "-c", script, base).Run() // its end is that of ctx
+	_ = exec.CommandContext(ctx, "python3", "-c", script, base).Run() // the process ends with ctx
 }
 
 // cpu is the processor time of this process in seconds.

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawInfo is an information record with a handle and, unless it is nil, a name.
+// rawInfo is an information record with a handle and, unless name is nil, a name.
 func rawInfo(kind byte, fsid uint64, handle, name []byte) []byte {
 	b := append([]byte(nil), make([]byte, fidHeader)...)
 	b[0] = kind
@@ -91,7 +91,7 @@ func TestMalformedRecordsAreErrors(t *testing.T) {
 	}
 }
 
-// FuzzRecord: whatever comes is an error or a record, and the rest is shorter.
+// FuzzRecord: any bytes give either an error or a record, and leave fewer bytes to read.
 func FuzzRecord(f *testing.F) {
 	f.Add(rawRecord(unix.FAN_CREATE, rawInfo(unix.FAN_EVENT_INFO_TYPE_DFID_NAME, 1, []byte("dir!"), []byte("n"))))
 	f.Add(rawRecord(unix.FAN_RENAME, rawInfo(unix.FAN_EVENT_INFO_TYPE_OLD_DFID_NAME, 1, []byte("dir!"), []byte("n")),

@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
-// pair makes a root and a directory beside it.
+// pair makes a root and another directory beside it.
 func pair(t *testing.T) (root, outside string) {
 	t.Helper()
 	base := t.TempDir()
@@ -34,8 +34,8 @@ func start(t *testing.T, root string) *watchertest.Running {
 	return backend().Start(t, root, watchertest.Options{CloseWrite: true})
 }
 
-// That a directory is outside is remembered; one that comes in is seen again, with all
-// below it.
+// The watcher remembers that a directory is outside of the root. Once the directory moves into the
+// root it is watched, with everything below it.
 func TestWhatComesInIsSeen(t *testing.T) {
 	root, outside := pair(t)
 	r := start(t, root)
@@ -60,8 +60,8 @@ func TestWhatComesInIsSeen(t *testing.T) {
 	}
 }
 
-// While a directory above the root has another name, the paths of directories inside
-// are not below the root's.
+// While a directory above the root has another name for a moment, the paths of the directories
+// inside of the root do not begin with the root's path.
 func TestADirectoryAboveIsRenamedForAMoment(t *testing.T) {
 	base := t.TempDir()
 	root := watchertest.Mkdir(t, base, "above/root")
@@ -79,7 +79,7 @@ func TestADirectoryAboveIsRenamedForAMoment(t *testing.T) {
 	r.Want("close file d/g", 1)
 }
 
-// A receiver of rsync renames a file from its temporary name.
+// A receiving rsync renames each file from a temporary name; such a move is reported as an arrival.
 func TestArrivalsAreTold(t *testing.T) {
 	root, outside := pair(t)
 	watchertest.Mkdir(t, root, "d")
@@ -90,14 +90,14 @@ func TestArrivalsAreTold(t *testing.T) {
 	watchertest.Write(t, root, "d/other")
 	watchertest.Rename(t, filepath.Join(root, "d/other"), filepath.Join(root, "d/g"))
 	r.Want("to file d/g", 1)
-	// From outside nobody knows.
+	// A file that comes from outside may be no arrival.
 	watchertest.Write(t, outside, ".h.AbC1yz")
 	watchertest.Rename(t, filepath.Join(outside, ".h.AbC1yz"), filepath.Join(root, "d/h"))
 	r.Want("to file d/h", 1)
 }
 
-// A program that still writes to a replaced file changes nothing under the name: an event for it
-// would make the file that has arrived look like a change of this host.
+// A program that still writes to a replaced file changes nothing under the name. An event for that
+// write would make the file that has arrived look like a change of this host.
 func TestWritesToReplacedFilesAreNotTold(t *testing.T) {
 	root, _ := pair(t)
 	watchertest.Write(t, root, "f")
@@ -118,8 +118,8 @@ func TestWritesToReplacedFilesAreNotTold(t *testing.T) {
 	r.Want("close file f", 1)
 }
 
-// A directory that is mounted below the root from elsewhere is seen there, wherever it
-// is written.
+// A directory from elsewhere is mounted below the root: its changes are seen there, by whichever
+// path they are made.
 func TestBindMounts(t *testing.T) {
 	root, outside := pair(t)
 	watchertest.Mkdir(t, root, "real/d")
@@ -157,8 +157,8 @@ func TestBindMounts(t *testing.T) {
 	}
 }
 
-// The root may be mounted from inside of a file system: what lies outside of that has
-// no path.
+// The root may be a mount of a directory inside of a file system: entries outside of that directory
+// have no path.
 func TestRootIsBindMount(t *testing.T) {
 	root, outside := pair(t)
 	watchertest.Mkdir(t, outside, "in/d")
@@ -175,7 +175,7 @@ func TestRootIsBindMount(t *testing.T) {
 	}
 }
 
-// A file system of which the kernel does not tell everything is rescanned.
+// A file system of which fanotify does not report every change is scanned again.
 func TestStrangeFileSystemBelowTheRoot(t *testing.T) {
 	root, _ := pair(t)
 	mnt := watchertest.Mkdir(t, root, "mnt")
@@ -191,8 +191,8 @@ func TestStrangeFileSystemBelowTheRoot(t *testing.T) {
 	r.Want("close file mnt/f", 1)
 }
 
-// Of a path that is longer than the kernel tells, the nearest directory above is
-// reported with all below it.
+// Where a path is longer than the kernel reports, the nearest directory above it is reported with
+// everything below.
 func TestLongPaths(t *testing.T) {
 	root, _ := pair(t)
 	fd, err := unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -220,8 +220,8 @@ func TestLongPaths(t *testing.T) {
 	}
 }
 
-// Records that come while the root's path leads to something else are dropped; when it
-// leads to the root again, a scan finds what they would have told.
+// While the root's path leads to another directory, records are dropped. When the path leads to the
+// root again, a scan finds the changes that they would have reported.
 func TestTheRootIsAwayForAMoment(t *testing.T) {
 	root, _ := pair(t)
 	watchertest.Mkdir(t, root, "d")
@@ -246,8 +246,8 @@ func TestTheRootIsAwayForAMoment(t *testing.T) {
 	}
 }
 
-// While the kernel makes a file of the number that a deleted directory had, it says that
-// there is no memory for that directory: nothing is lost.
+// The kernel may use the inode number of a deleted directory for a new file, and then says of the
+// directory that there is no memory for it. No event is lost by that.
 func TestNumbersThatAreUsedAgain(t *testing.T) {
 	root, _ := pair(t)
 	r := start(t, root)

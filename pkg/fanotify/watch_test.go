@@ -36,8 +36,8 @@ func backend() watchertest.Backend {
 
 const queueLimit = "/proc/sys/fs/fanotify/max_queued_events"
 
-// shortQueue returns kernel calls which make instances with a queue of n events. The
-// limit counts at fanotify_init only and is put back at once.
+// shortQueue returns kernel calls that make instances with a queue of n events. The kernel reads
+// the limit only at fanotify_init, so the limit is put back at once.
 func shortQueue(t testing.TB, n int) *kernel {
 	k := realKernel()
 	k.init = func(flags, eventFlags uint) (int, error) {

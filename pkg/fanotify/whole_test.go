@@ -17,7 +17,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("%s: %v", dir, err)
 	}
 	if err := Check(filepath.Join(dir, "none")); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("nothing is there: %v", err)
+		t.Errorf("there is no such directory: %v", err)
 	}
 	for name, want := range map[string]string{"proc": "", "overlay": "overlayfs"} {
 		mnt := watchertest.Mkdir(t, dir, name)
@@ -35,7 +35,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What the kernel refuses has a cause and a remedy, and keeps the watcher from starting.
+// What the kernel refuses is an error with a cause and a remedy, and keeps the watcher from
+// starting.
 func TestRefusals(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {

@@ -18,10 +18,10 @@ func compile(t testing.TB, exprs ...string) (*Filter, []Problem) {
 	return Compile(list)
 }
 
-// recorded is one run of 2.5.4: the directories test, test/sub, a and a/test
-// existed at its start, then seven files were written; sent holds those that
-// reached the target. more holds those which 2.5.4 sent only because a form
-// of the path was not the one it happened to try, and which one rule for all
+// recorded is one run of 2.5.4. The directories test, test/sub, a and a/test existed at its start,
+// then seven files were written; sent holds those that reached the target. 2.5.4 matched one form
+// of a path at some times and another form at other times; more holds the files that it sent only
+// because of that. Our rule excludes each form of a path.
 // forms excludes.
 type recorded struct {
 	expr string
@@ -72,8 +72,8 @@ func TestFilterExcluded(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		exprs []string
-		in    string // excluded; a trailing slash says directory
-		out   string // not excluded
+		in    string // paths that are excluded; a trailing slash marks a directory
+		out   string // paths that are not excluded
 	}{
 		{
 			"shipped expressions", defaults,
@@ -105,7 +105,7 @@ func TestFilterExcluded(t *testing.T) {
 			check := func(list string, want bool) {
 				for p := range strings.SplitSeq(list, " ") {
 					path := strings.TrimSuffix(p, "/")
-					for range 2 { // the second time from the cache
+					for range 2 { // the second time the answer comes from the cache
 						if got := f.Excluded(path, path != p); got != want {
 							t.Errorf("%q excluded: %v, want %v", p, got, want)
 						}

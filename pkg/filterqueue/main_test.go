@@ -9,8 +9,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The engine's clock, which runs on for a moment after a match with a
-	// timeout, is none of ours.
+	// After a match with a timeout the clock of the engine runs on for a moment. It is no goroutine
+	// that a test has left.
 	regexp2.SetTimeoutCheckPeriod(10 * time.Millisecond)
 	goleak.VerifyTestMain(clockStopper{m})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent"
 )
 
-// record is a sink and a plugin that write down what they are told.
+// record is a sink and a plugin that write down every mark and every notice.
 type record struct{ marks, notes []string }
 
 func (r *record) Mark(path string, f dirty.Flags) {
@@ -38,8 +38,8 @@ func flagNames(f dirty.Flags) string {
 	return out
 }
 
-// TestRulesForEverySwitchCombination holds the whole table against the rules
-// as one sentence each, for all 256 settings of the switches.
+// TestRulesForEverySwitchCombination compares the whole table with one sentence for each rule, for
+// all 256 settings of the switches.
 func TestRulesForEverySwitchCombination(t *testing.T) {
 	for bits := range 256 {
 		on := func(i int) bool { return bits&(1<<i) != 0 }
@@ -235,8 +235,8 @@ func (l lane) MarkMoved(path, from string, f dirty.Flags) {
 	l.d.Moves().Mark(path, from, f, time.Now())
 }
 
-// TestWhatIsToldOfAMove: lanes are told where something stood before when its deletion
-// there was marked, too.
+// TestWhatIsToldOfAMove: a lane is told the old place of a moved entry if the deletion at that
+// place was marked, too.
 func TestWhatIsToldOfAMove(t *testing.T) {
 	all, keeps := defaults, defaults
 	keeps.Delete = false

@@ -19,7 +19,7 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent"
 )
 
-// site is a watched directory with a queue behind the real kernel's events.
+// site is a watched directory with a queue that gets the real kernel's events.
 type site struct {
 	t    *testing.T
 	dir  string
@@ -63,7 +63,7 @@ func newSiteWith(t *testing.T, opt Options) *site {
 	return s
 }
 
-// read hands over the kernel's events of the one directory.
+// read hands the kernel's events of the one directory to the queue.
 func (s *site) read(events *os.File) {
 	ops := map[uint32]fsevent.Op{
 		unix.IN_CREATE: fsevent.Create, unix.IN_CLOSE_WRITE: fsevent.CloseWrite, unix.IN_DELETE: fsevent.Delete,
@@ -180,7 +180,7 @@ func TestSettleWhatHasNoClose(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			sw := defaults
-			sw.CloseWrite = false // so that nothing else can mark it
+			sw.CloseWrite = false // so that only the settler can mark the file
 			s := newSite(t, sw)
 			s.do(c.make(s))
 			s.want("new C")
@@ -198,7 +198,7 @@ func TestSettleLeavesAFileBeingWrittenToItsClose(t *testing.T) {
 	s.do(err)
 	_, err = f.WriteString("half")
 	s.do(err)
-	s.waitStep("slow", 3) // looked at after one second and after two
+	s.waitStep("slow", 3) // two looks have been taken, after one second and after two more
 	if len(s.mark) > 0 {
 		t.Fatalf("marked %q while it was open for writing", <-s.mark)
 	}
@@ -212,13 +212,12 @@ func TestSettleLeavesAFileBeingWrittenToItsClose(t *testing.T) {
 	}
 }
 
-// TestSettleLinkIsNotHeldBack: a link to a file that a program holds open for
-// writing is passed on after some seconds, and again once the file is closed by
-// its other name.
+// TestSettleLinkIsNotHeldBack: a link to a file that a program holds open for writing is passed on
+// after some seconds, and once more when the file is closed under its other name.
 func TestSettleLinkIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, defaults)
-	outside := filepath.Join(t.TempDir(), "held") // no event will tell of its close
+	outside := filepath.Join(t.TempDir(), "held") // no event reports when this file is closed
 	f, err := os.Create(outside)
 	s.do(err)
 	s.do(os.Link(outside, s.path("new")))
@@ -232,9 +231,8 @@ func TestSettleLinkIsNotHeldBack(t *testing.T) {
 	s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
 }
 
-// TestSettleTellsOfSeveralNames: a link is told of before it is passed on,
-// whatever the switches make of its creation; a file that is written is not
-// looked at.
+// TestSettleTellsOfSeveralNames: Several is called for a new link before the link is passed on,
+// whatever the switches say of its creation. It is not called for a file that is being written.
 func TestSettleTellsOfSeveralNames(t *testing.T) {
 	t.Parallel()
 	atOnce := defaults
@@ -254,7 +252,7 @@ func TestSettleTellsOfSeveralNames(t *testing.T) {
 					t.Errorf("told of %q", got)
 				}
 			case <-time.After(20 * time.Second):
-				t.Error("nobody was told")
+				t.Error("Several was not called")
 			}
 			s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
 		})
@@ -266,7 +264,7 @@ func TestSettleOrdinaryFileIsMarkedOnceByItsClose(t *testing.T) {
 	s := newSite(t, defaults)
 	s.do(os.WriteFile(s.path("a"), []byte("x"), 0o600))
 	s.want("a C")
-	s.do(os.Symlink("a", s.path("b"))) // settled later than a would be
+	s.do(os.Symlink("a", s.path("b"))) // b would settle later than a
 	s.want("b C")
 	if n := s.unsettled(); n != 0 {
 		t.Errorf("%d files are still waited for", n)
@@ -280,7 +278,7 @@ func TestSettleForgetsWhatIsGone(t *testing.T) {
 	s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
 	s.do(os.Symlink(".", s.path("link")))
 	s.want("link C")
-	s.q.Event(fsevent.Event{Path: "link/link", Op: fsevent.Create}) // behind a link
+	s.q.Event(fsevent.Event{Path: "link/link", Op: fsevent.Create}) // the path leads through a link
 	s.until("nothing to wait for", func() bool { return s.unsettled() == 0 })
 	if len(s.mark) > 0 {
 		t.Fatalf("marked %q", <-s.mark)
@@ -317,8 +315,8 @@ func TestSettleTicketsAreBounded(t *testing.T) {
 	}
 }
 
-// TestSettleWithoutLease takes the way of those who may not lease a file: a
-// file that stays the same from one look to the next is complete.
+// TestSettleWithoutLease tests a program that may not take a lease on a file: a file that is the
+// same at two looks in a row is complete.
 func TestSettleWithoutLease(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "theirs")
@@ -345,7 +343,7 @@ func TestSettleWithoutLease(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and let the thread end with what it lost
+		runtime.LockOSThread() // the thread ends and takes its lost right with it
 		dropLease()
 		answers[0] = look(root, name, 1, fingerprint{})
 		answers[1] = look(root, name, 1, answers[0].print)

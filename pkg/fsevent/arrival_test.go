@@ -13,12 +13,12 @@ func TestWhichNamesAReceiverWritesFirst(t *testing.T) {
 	}{
 		{"d", ".f.AbC1yz", "f", true},
 		{"d", ".a.tar.gz.AbC1yz", "a.tar.gz", true},
-		{"d", ".bashrc.AbC1yz", ".bashrc", true}, // no second dot
+		{"d", ".bashrc.AbC1yz", ".bashrc", true}, // the temporary name needs a second dot
 		{"d", "." + long[:240] + ".AbC1yz", long, true},
 		{".sersync-partial", "f", "f", true},
 		{".~tmp~", "f", "f", true},
 		{"d", ".f.AbC1yz", "g", false},
-		{"d", "f.AbC1yz", "f", false}, // many programs write so
+		{"d", "f.AbC1yz", "f", false}, // many programs write files with such names
 		{"d", ".f.AbC1y", "f", false},
 		{"d", ".f.AbC-yz", "f", false},
 		{"d", ".f", "f", false},

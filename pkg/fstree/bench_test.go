@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// BenchmarkChanged compares the catch-up scan of 200,000 files in memory with
-// find -newer over them, run by turns.
+// BenchmarkChanged compares the catch-up scan of 200,000 files in memory with find -newer over the
+// same files, by turns.
 func BenchmarkChanged(b *testing.B) {
 	find, err := exec.LookPath("find")
 	if err != nil {
@@ -34,7 +34,7 @@ func BenchmarkChanged(b *testing.B) {
 		b.Fatal(err)
 	}
 	changed := touch(b, root, "d1", "new")
-	later := st.ModTime().Add(time.Minute) // find looks at mtime
+	later := st.ModTime().Add(time.Minute) // find compares the mtime
 	if err := os.Chtimes(changed, later, later); err != nil {
 		b.Fatal(err)
 	}

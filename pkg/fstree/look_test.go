@@ -51,7 +51,7 @@ func open(t testing.TB, dir string) *Root {
 	return r
 }
 
-// tree is a root beside what must never be seen from it.
+// tree makes a root, and outside of it files that must never be seen through the root.
 func tree(t testing.TB) (root, outside string) {
 	t.Helper()
 	base := t.TempDir()
@@ -73,8 +73,8 @@ func tree(t testing.TB) (root, outside string) {
 	return root, outside
 }
 
-// ways are the two ways to resolve a path: the kernel's, and ours where the
-// kernel or a seccomp profile does not know openat2.
+// ways runs a test with both ways to resolve a path: the kernel's openat2, and that of this
+// package, for a kernel that does not have openat2 and a seccomp profile that forbids it.
 func ways(t *testing.T, test func(t *testing.T, r *Root, outside string)) {
 	t.Helper()
 	for name, errno := range map[string]error{"openat2": nil, "ENOSYS": unix.ENOSYS, "EPERM": unix.EPERM} {
@@ -106,7 +106,7 @@ func TestLook(t *testing.T) {
 			{"magic/etc/passwd", Obstructed, "magic"}, {"f/x", Obstructed, "f"}, {"d/f/x/y", Obstructed, "d/f"}, {"fifo/x", Obstructed, "fifo"},
 			{strings.Repeat("n", 300), Unknown, ""},
 		} {
-			// Twice: the looker keeps the last parent.
+			// Each path is looked at twice, because the looker keeps the last parent open.
 			for range 2 {
 				if f := l.Look(c.path); f.State != c.state || f.At != c.at && c.state != Present || (f.Err == nil) == (c.state == Unknown) {
 					t.Errorf("%q: %+v, want %v at %q", c.path, f, c.state, c.at)
@@ -191,7 +191,7 @@ func TestAKeptParentThatMoved(t *testing.T) {
 		if f := l.Look("d/e/f"); f.State != Present {
 			t.Fatal(f)
 		}
-		// The looker holds the old d/e; a new one with other names replaces it.
+		// The looker holds the old d/e open; a new directory with other names replaces it.
 		must(t, os.Rename(dir+"/d/e", dir+"/moved"))
 		must(t, os.Mkdir(dir+"/d/e", 0o755))
 		must(t, os.WriteFile(dir+"/d/e/new", nil, 0o644))
@@ -209,8 +209,8 @@ func TestAKeptParentThatMoved(t *testing.T) {
 	})
 }
 
-// While a parent is swapped for a link to a directory outside at full speed,
-// nothing from there is ever seen.
+// While a parent is replaced with a link to a directory outside and back, as fast as possible, no
+// look sees anything of the outside.
 func TestRacingLinksShowNothingOutside(t *testing.T) {
 	ways(t, func(t *testing.T, r *Root, outside string) {
 		dir := r.Dir()
@@ -230,7 +230,7 @@ func TestRacingLinksShowNothingOutside(t *testing.T) {
 		})
 		seen := map[State]int{}
 		for range 5_000 {
-			l := r.Looker() // a fresh one, so that every look resolves
+			l := r.Looker() // a new looker, so that each look resolves the whole path
 			f := l.Look("real/secret")
 			seen[f.State]++
 			if f.State == Present {

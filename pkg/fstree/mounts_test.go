@@ -90,7 +90,7 @@ func FuzzParseMounts(f *testing.F) {
 	})
 }
 
-// Escaping as the kernel does it, and back.
+// FuzzUnescape escapes a path as the kernel does, and expects the path back.
 func FuzzUnescape(f *testing.F) {
 	for _, s := range []string{"a b", "\t\n\\#", `\040`, "\xff", "", `\`, `a\04`} {
 		f.Add(s)

@@ -15,9 +15,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestChdirStandsInEachDirectory: where Here is set "." is the directory that
-// is entered, everything is entered once as ever, and afterwards nothing of the
-// program stands in the tree: it could not be unmounted.
+// TestChdirStandsInEachDirectory: where Here is set "." is the directory that has been entered.
+// Each directory is entered once. After the walk no thread of the program stands in the tree,
+// because that would keep the tree from being unmounted.
 func TestChdirStandsInEachDirectory(t *testing.T) {
 	root := t.TempDir()
 	for i := range 40 {
@@ -60,7 +60,7 @@ func TestChdirStandsInEachDirectory(t *testing.T) {
 	if after, err := os.Getwd(); err != nil || after != before {
 		t.Errorf("the working directory became %q (%v), was %q", after, err, before)
 	}
-	// The kernel ends threads in its own time.
+	// The kernel ends threads some time later.
 	testkit.Eventually(t, 10*time.Second, "no thread stands in the tree", func() bool { return !standsIn(t, root) })
 }
 
@@ -79,8 +79,8 @@ func standsIn(t *testing.T, root string) bool {
 	return false
 }
 
-// TestOnOwnThreadLeavesTheMainThread: its directory is what others see as the
-// program's, and it never ends.
+// TestOnOwnThreadLeavesTheMainThread: others take the directory of the main thread for that of the
+// program, and the main thread never ends. So the main thread gets no working directory of its own.
 func TestOnOwnThreadLeavesTheMainThread(t *testing.T) {
 	for range 50 {
 		done := make(chan struct{})

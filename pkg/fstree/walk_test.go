@@ -43,7 +43,7 @@ func touch(t testing.TB, elem ...string) string {
 	return p
 }
 
-// record collects what a walk names.
+// record collects the paths that a walk reports.
 type record struct {
 	mu      sync.Mutex
 	dirs    []string
@@ -110,8 +110,8 @@ func TestWalkNamesEverythingOnce(t *testing.T) {
 	}
 }
 
-// deepComb makes a chain of directories, each with one more beside the next
-// link, whose path is far longer than PATH_MAX, and returns its depth.
+// deepComb makes a chain of directories whose path is far longer than PATH_MAX, with one more
+// directory beside each link of the chain, and returns its depth.
 func deepComb(t *testing.T, root string) int {
 	t.Helper()
 	fd := openDir(t, root)
@@ -281,7 +281,7 @@ func TestChanged(t *testing.T) {
 		touch(t, root, d, "f")
 	}
 	touch(t, root, "rewritten")
-	// ctime advances in steps of the kernel's tick: wait for a later one.
+	// ctime advances with the ticks of the kernel, so the test waits for the next tick.
 	since := nextTick(t, root)
 	if err := os.WriteFile(filepath.Join(root, "rewritten"), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
@@ -292,7 +292,7 @@ func TestChanged(t *testing.T) {
 	if err := os.Rename(filepath.Join(root, "from/moved"), filepath.Join(root, "to/moved")); err != nil {
 		t.Fatal(err)
 	}
-	touch(t, root, "to/moved/deep", "new") // below what was moved
+	touch(t, root, "to/moved/deep", "new") // below the directory that was moved
 	for _, each := range []bool{false, true} {
 		var mu sync.Mutex
 		got := map[string]string{}
@@ -319,8 +319,8 @@ func TestChanged(t *testing.T) {
 	}
 }
 
-// nextTick returns a time after every ctime in the tree so far, not after any
-// from now on, by changing a file outside it until its ctime moves.
+// nextTick returns a time that is later than every ctime in the tree so far, and not later than any
+// from now on. It changes a file outside of the tree until the file's ctime moves on.
 func nextTick(t *testing.T, root string) time.Time {
 	t.Helper()
 	probe := filepath.Join(t.TempDir(), "probe")

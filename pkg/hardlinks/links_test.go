@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var shipped = confxml.Switches{Delete: true, CreateFolder: true, CloseWrite: true, MoveFrom: true, MoveTo: true}
 
-// tree is a directory with its Links; d/a and b in it are one file.
+// tree is a directory with its Links; d/a and b in it are two names of one file.
 type tree struct {
 	t     *testing.T
 	dir   string
@@ -127,10 +127,10 @@ func (r *tree) atRest() {
 	})
 }
 
-// learn has the tree looked at, as after a start, and waits for it.
+// learn has the tree looked at, as after a start, and waits until that is done.
 func (r *tree) learn() {
 	r.t.Helper()
-	r.links.Arrived("", time.Now().Add(time.Minute)) // what was written before is none of this
+	r.links.Arrived("", time.Now().Add(time.Minute)) // everything that was written so far is older than this and is not marked
 	r.until("the file is watched", func() bool { return r.known() == 1 })
 	r.atRest()
 }
@@ -151,8 +151,8 @@ func (r *tree) want(mark string) {
 	}
 }
 
-// TestOtherNameIsMarked: whatever becomes of the name through which a file is
-// written, and when, its other name is marked.
+// TestOtherNameIsMarked: a file is written through one of its names. Whatever becomes of that name,
+// and when, the other name is marked.
 func TestOtherNameIsMarked(t *testing.T) {
 	goes := map[string]func(r *tree) error{
 		"stays":    func(*tree) error { return nil },
@@ -173,7 +173,7 @@ func TestOtherNameIsMarked(t *testing.T) {
 				r.do(err)
 				if !closed {
 					r.do(drop(r))
-					r.atRest() // what the going itself asks for is not what is tested
+					r.atRest() // marks that the removal itself causes are not the subject of this test
 				}
 				_, err = f.WriteString(" and new")
 				r.do(err)
@@ -187,13 +187,13 @@ func TestOtherNameIsMarked(t *testing.T) {
 	}
 }
 
-// TestNewsOfSeveralNames: each way on which a file with several names is met has
-// it watched, and what was written before it was watched is marked.
+// TestNewsOfSeveralNames: there are several ways to learn of a file with several names. After each
+// of them the file is watched, and what was written before is marked.
 func TestNewsOfSeveralNames(t *testing.T) {
 	long := time.Now().Add(-time.Hour)
 	for name, c := range map[string]struct {
 		news func(r *tree)
-		mark string // "": only what is written from now on
+		mark string // "": only writes from now on are marked
 	}{
 		"a look":                   {func(r *tree) { r.links.Met("b", r.id("b"), time.Now(), true) }, "d/a false"},
 		"a look at other news":     {func(r *tree) { r.links.Met("b", r.id("b"), time.Now().Add(time.Minute), false) }, ""},
@@ -226,8 +226,8 @@ func TestNewsOfSeveralNames(t *testing.T) {
 	}
 }
 
-// TestFilesOfOneNameCostNothing: they are not watched, and a file that has lost
-// its other name is so no longer, unless somebody still writes through that.
+// TestFilesOfOneNameCostNothing: a file with one name is not watched. A file that has lost its
+// other name is not watched any more, unless a program still writes to it through that name.
 func TestFilesOfOneNameCostNothing(t *testing.T) {
 	for name, other := range map[string]func(r *tree) string{
 		"the name it was met by": func(r *tree) string { return r.links.known[r.id("b")].path },
@@ -267,7 +267,7 @@ func TestFilesOfOneNameCostNothing(t *testing.T) {
 	}
 }
 
-// TestSwitchesDecide: what does not count is not marked.
+// TestSwitchesDecide: a change that the switches ignore is not marked.
 func TestSwitchesDecide(t *testing.T) {
 	attrib, modify := shipped, shipped
 	attrib.Attrib, modify.Modify = true, true
@@ -287,7 +287,7 @@ func TestSwitchesDecide(t *testing.T) {
 			r := newTree(t, c.sw)
 			r.learn()
 			r.do(c.do(r))
-			if c.mark == "" { // the write comes after it
+			if c.mark == "" { // any mark of that change would come before that of this write
 				r.write("b", "end")
 				if got := <-r.marks; got != "b true" && got != "d/a true" {
 					t.Errorf("marked %s", got)
@@ -299,7 +299,7 @@ func TestSwitchesDecide(t *testing.T) {
 	}
 }
 
-// TestInheritedWatches: a reload of the configuration loses nothing.
+// TestInheritedWatches: no write is lost when the configuration is reloaded.
 func TestInheritedWatches(t *testing.T) {
 	for name, modify := range map[string]bool{"same events": false, "other events": true} {
 		t.Run(name, func(t *testing.T) {
@@ -317,7 +317,7 @@ func TestInheritedWatches(t *testing.T) {
 			r.links.Inherit(old)
 			old.Close()
 			if got := r.links.Oldest(); got.IsZero() || got.After(since) {
-				t.Error("what was being looked for is forgotten")
+				t.Error("the names that were being looked for are forgotten")
 			}
 			r.run()
 			if !modify {
@@ -331,7 +331,7 @@ func TestInheritedWatches(t *testing.T) {
 	}
 }
 
-// TestLostEvents: every watched file may have changed.
+// TestLostEvents: after lost events every watched file may have changed, and is marked.
 func TestLostEvents(t *testing.T) {
 	r := newTree(t, shipped)
 	r.learn()
@@ -339,7 +339,7 @@ func TestLostEvents(t *testing.T) {
 	r.want("b false")
 }
 
-// TestInterruptedLook: what a stop cut short is still to be done.
+// TestInterruptedLook: a look that a stop has interrupted is still to be done.
 func TestInterruptedLook(t *testing.T) {
 	r := newTree(t, shipped)
 	r.stop()
@@ -360,7 +360,7 @@ func TestInterruptedLook(t *testing.T) {
 	r.want("d/a false")
 }
 
-// TestPlacesAreBounded: too many become one look at the whole tree.
+// TestPlacesAreBounded: too many places to be looked at become one look at the whole tree.
 func TestPlacesAreBounded(t *testing.T) {
 	r := newTree(t, shipped)
 	r.stop()

@@ -22,7 +22,7 @@ import (
 	publish "github.com/sersync/sersync/pkg/transport/stream"
 )
 
-// bed is a hub on loopback in a directory of its own.
+// bed is a hub on loopback, in a directory of its own.
 type bed struct {
 	*testing.T
 	dir, url string
@@ -36,7 +36,7 @@ func newBed(t *testing.T) *bed {
 	return newBedOf(t, 1<<30)
 }
 
-// newBedOf is newBed with a bound for all streams together.
+// newBedOf makes a bed whose streams together may hold maxStore bytes.
 func newBedOf(t *testing.T, maxStore int64) *bed {
 	t.Helper()
 	b := &bed{T: t, dir: filepath.Join(t.TempDir(), "hub"), maxStore: maxStore}
@@ -45,7 +45,7 @@ func newBedOf(t *testing.T, maxStore int64) *bed {
 	return b
 }
 
-// start runs the hub; after a stop, at the address that it had.
+// start runs the hub; after a stop it listens at the same address as before.
 func (b *bed) start(listen string) {
 	b.Helper()
 	h, err := New(Options{Dir: b.dir, Listen: listen, MaxStore: b.maxStore, Tidy: b.tidy, Logger: zap.NewNop()})
@@ -73,14 +73,14 @@ func (b *bed) start(listen string) {
 	}
 }
 
-// way is how the owner of a key connects.
+// way is how the owner of a key connects to the hub.
 func (b *bed) way(keyFile, inbox string) dial.Way {
 	return dial.Way{URL: b.url, Creds: keyFile, CA: filepath.Join(b.dir, identity.CA), Client: b.Name(), Inbox: inbox}
 }
 
 func (b *bed) sourceWay() dial.Way { return b.way(filepath.Join(b.dir, identity.SourceKey), "") }
 
-// edge adds an edge, and returns how it connects.
+// edge adds an edge to the roster, and returns how the edge connects.
 func (b *bed) edge(name string, trees ...string) dial.Way {
 	b.Helper()
 	seed, public, err := identity.NewKey()
@@ -109,8 +109,8 @@ func (b *bed) edge(name string, trees ...string) dial.Way {
 	return w
 }
 
-// connect connects. While the hub takes a roster over it may refuse a key, or end a
-// connection that is being made: sources and edges try again, and so does this.
+// connect connects to the hub. While the hub takes over a changed roster it may refuse a key, or
+// end a connection that is being made. Sources and edges try again then, and so does connect.
 func (b *bed) connect(w dial.Way, more ...nats.Option) *nats.Conn {
 	b.Helper()
 	var c *nats.Conn
@@ -125,8 +125,8 @@ func (b *bed) connect(w dial.Way, more ...nats.Option) *nats.Conn {
 	return c
 }
 
-// notLetIn expects that no connection is made, for the reason. On a busy machine the end of
-// a connection may overtake its reason: who is refused without one asks again.
+// notLetIn expects that the hub refuses a connection with this reason. On a busy machine the end of
+// a connection may overtake its reason; then connect is called again.
 func (b *bed) notLetIn(reason string, connect func() (*nats.Conn, error)) {
 	b.Helper()
 	b.await("refused: "+reason, func() bool {
@@ -143,8 +143,8 @@ func (b *bed) notLetIn(reason string, connect func() (*nats.Conn, error)) {
 	})
 }
 
-// ask sends a request until somebody answers: a hub that takes a roster over has nobody
-// for a moment, and may end the connection.
+// ask sends a request until it is answered: while the hub takes over a changed roster nobody
+// answers for a moment, and connections may end.
 func (b *bed) ask(c *nats.Conn, m *nats.Msg) (answer *nats.Msg) {
 	b.Helper()
 	b.await("an answer at "+m.Subject, func() bool {
@@ -162,7 +162,7 @@ func (b *bed) await(what string, is func() bool) {
 	testkit.Eventually(b, time.Minute, what, is)
 }
 
-// source is a publisher of a directory of its own.
+// source is a publisher for a directory of its own.
 type source struct {
 	*publish.Publisher
 	dir string
@@ -190,7 +190,7 @@ func (b *bed) source(tree string, change func(*publish.Options)) source {
 	return source{p, dir}
 }
 
-// messages are all that the stream of a tree holds, as the source's key reads them.
+// messages are all messages of a tree's stream, read with the source's key.
 func (b *bed) messages(tree string) (list []change.Message) {
 	b.Helper()
 	for seq := uint64(1); ; seq++ {
@@ -209,7 +209,7 @@ func (b *bed) messages(tree string) (list []change.Message) {
 	}
 }
 
-// entries are all entries of the stream, in their order.
+// entries are all entries of a tree's stream, in their order.
 func (b *bed) entries(tree string) (list []change.Entry) {
 	for _, m := range b.messages(tree) {
 		list = append(list, m.Entries...)
@@ -217,7 +217,7 @@ func (b *bed) entries(tree string) (list []change.Entry) {
 	return list
 }
 
-// has tells whether the last entry about a path leaves it there.
+// has tells whether, by the last entry about a path, the path exists.
 func (b *bed) has(tree, path string) bool {
 	entries := b.entries(tree)
 	slices.Reverse(entries)

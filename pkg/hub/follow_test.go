@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// get reads messages as edges do. status is how the answer has ended; empty: nothing has
-// answered.
+// get reads messages as an edge does. status tells how the answer ended; it is empty if there was
+// no answer.
 func (b *bed) get(c *nats.Conn, tree string, from uint64, batch int) (list []*nats.Msg, status string) {
 	b.Helper()
 	ask, err := json.Marshal(stream.Get{Sequence: from, Batch: batch})
@@ -43,7 +43,7 @@ func (b *bed) get(c *nats.Conn, tree string, from uint64, batch int) (list []*na
 	}
 }
 
-// patience is how long an answer is waited for that must not come.
+// patience is how long a test waits for an answer that must not come.
 const patience = 2 * time.Second
 
 func sequence(m *nats.Msg) uint64 {
@@ -51,7 +51,7 @@ func sequence(m *nats.Msg) uint64 {
 	return n
 }
 
-// lastOf is the last sequence of a stream.
+// lastOf is the last sequence number of a stream.
 func lastOf(b *bed, c *nats.Conn, name string) uint64 {
 	b.Helper()
 	m := b.ask(c, &nats.Msg{Subject: "$JS.API.STREAM.INFO." + name})

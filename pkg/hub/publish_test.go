@@ -62,10 +62,10 @@ func TestWhatStandsOnTheDiskIsPublished(t *testing.T) {
 		t.Fatalf("%v: %s %s", r.Class, r.Reason, r.Detail)
 	}
 	if r := carry(t, s, transport.Send, "out/secret", "none"); r.Class != transport.Again || len(r.Races) != 2 {
-		t.Errorf("what is not below the root: %+v", r)
+		t.Errorf("a path that is not below the root: %+v", r)
 	}
 	if r := carry(t, s, transport.Delete, "none", "d"); len(r.Races) != 1 || r.Races[0].Path != "d" {
-		t.Errorf("what is there is not said to be gone: %+v", r)
+		t.Errorf("a deletion of a path that exists: %+v", r)
 	}
 	found := map[string]change.Entry{}
 	for _, e := range b.entries("web") {
@@ -99,7 +99,8 @@ func TestWhatStandsOnTheDiskIsPublished(t *testing.T) {
 	}
 }
 
-// Edges remove what the source has not only where that was asked for.
+// A comparison has edges remove what the source lacks only where the source may delete and nobody
+// holds deletions.
 func TestAComparisonRemovesOnlyWhatItMay(t *testing.T) {
 	b := newBed(t)
 	held := ""
@@ -171,7 +172,7 @@ func TestATreeHasOneSource(t *testing.T) {
 		t.Errorf("%v: %s; %s (%s)", r.Class, r.Reason, r.Remedy, r.Detail)
 	}
 	if b.has("web", "g") {
-		t.Error("it has published")
+		t.Error("the second source has published")
 	}
 	desk, err := publish.OpenDesk(t.Context(), b.sourceWay())
 	if err != nil {
@@ -181,7 +182,8 @@ func TestATreeHasOneSource(t *testing.T) {
 	if err := desk.Release(t.Context(), "spare"); err != nil {
 		t.Error(err)
 	}
-	// The same directory of the same host, whose state was lost, goes on.
+	// The same directory of the same host publishes again after its state was lost, and the stream
+	// goes on.
 	again := b.source("web", func(o *publish.Options) { o.Dir, o.Source = first.dir, "new" })
 	write(t, again.dir, "h", "1")
 	send(t, again, "h")

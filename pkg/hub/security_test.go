@@ -31,7 +31,8 @@ func send(t *testing.T, s source, names ...string) {
 	}
 }
 
-// An edge follows its tree with the rights that it has: live, and what it has missed.
+// An edge follows its tree with the rights that it has: it gets messages live, and those that it
+// has missed.
 func TestAnEdgeFollowsItsTree(t *testing.T) {
 	b := newBed(t)
 	s := b.source("web", nil)
@@ -53,7 +54,7 @@ func TestAnEdgeFollowsItsTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sequence(m) != 3 { // the first one has begun the stream
+	if sequence(m) != 3 { // the first message has begun the stream
 		t.Errorf("the live message has the sequence %d", sequence(m))
 	}
 	got, status := b.get(c, "web", 1, 10)
@@ -61,7 +62,7 @@ func TestAnEdgeFollowsItsTree(t *testing.T) {
 		t.Errorf("%d messages, then %q", len(got), status)
 	}
 	if _, status = b.get(c, "web", 4, 10); status != stream.NotFound {
-		t.Errorf("what is not there yet: %q", status)
+		t.Errorf("a message that does not exist yet: %q", status)
 	}
 	b.ask(c, &nats.Msg{Subject: stream.InfoSubject("web")})
 
@@ -148,8 +149,8 @@ func TestAnEdgesKeyHarmsNobody(t *testing.T) {
 		b.refused(c, refused, subject)
 		_ = sub.Unsubscribe()
 	}
-	// The server sends answers with rights of its own: it must not be talked into
-	// sending them to where the edge may not publish.
+	// The server sends its answers with rights of its own. An edge must not be able to have an
+	// answer sent to a subject to which the edge itself may not publish.
 	for _, victim := range victims {
 		for _, ask := range []string{stream.GetSubject("web"), stream.InfoSubject("web"), stream.ReportSubject("e1", "web"), stream.GetMirror("e2", "web")} {
 			if err := c.PublishRequest(ask, victim, []byte(`{"seq":1,"batch":10}`)); err != nil {
@@ -177,14 +178,14 @@ func TestAnEdgesKeyHarmsNobody(t *testing.T) {
 	}
 }
 
-// An edge writes its own report and nothing else: it cannot have the hub remove those of
-// others, and neither large reports nor many of them fill the hub's disk. It has a few
-// connections at a time.
+// An edge can write its own report and nothing else. It cannot have the hub remove the reports of
+// other edges, and can fill the hub's disk neither with large reports nor with many. It may have a
+// few connections at a time.
 func TestAnEdgeDoesNotFillTheHub(t *testing.T) {
 	b := newBed(t)
 	s := b.source("web", nil)
 	write(t, s.dir, "f", "1")
-	// A bucket of before the limits gets them when a source connects.
+	// A bucket that was made without limits gets them when a source connects.
 	c := b.connect(b.sourceWay())
 	js, err := jetstream.New(c)
 	if err != nil {
@@ -259,7 +260,7 @@ func TestAnEdgeDoesNotFillTheHub(t *testing.T) {
 	})
 }
 
-// refused waits until the server has refused what was sent last.
+// refused waits until the server has refused the message that was sent last.
 func (b *bed) refused(c *nats.Conn, said <-chan error, what string) {
 	b.Helper()
 	if err := c.Flush(); err != nil {
@@ -306,8 +307,8 @@ func TestARemovedEdgeIsCutOff(t *testing.T) {
 	}
 }
 
-// A hub that has chosen itself how much it stores lets edges in and cuts them off after
-// its disk has less free than at its start.
+// A hub that chose itself how much it stores has less disk space free than at its start: it still
+// lets edges in and cuts them off.
 func TestARosterIsTakenOverWithLessSpace(t *testing.T) {
 	b := newBedOf(t, 0)
 	s := b.source("web", nil)
@@ -328,8 +329,8 @@ func TestARosterIsTakenOverWithLessSpace(t *testing.T) {
 	b.await("the connection is cut", c.IsClosed)
 }
 
-// What an edge has reported is forgotten once the roster has it no more: after its
-// connection was cut, and again when that has failed.
+// The reports of an edge are forgotten once the roster no longer names the edge: after its
+// connection was cut, and again if that attempt has failed.
 func TestARemovedEdgeIsForgotten(t *testing.T) {
 	b := newBed(t)
 	b.stop()

@@ -17,7 +17,7 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
-// discard is a Handler that only notices that the watches are set.
+// discard is a Handler that only notices when the watches are set.
 type discard struct {
 	events int
 	stood  chan struct{}
@@ -31,7 +31,7 @@ func (d *discard) Root(fsevent.RootState)        { close(d.stood) }
 func (d *discard) Mount(string, bool)            {}
 func (d *discard) Uncovered(string, error)       {}
 
-// BenchmarkDecode is the reader's work per event, without the system call.
+// BenchmarkDecode measures the reader's work for an event, without the system call.
 func BenchmarkDecode(b *testing.B) {
 	w, err := New("/", Options{CloseWrite: true})
 	if err != nil {
@@ -59,7 +59,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkStart compares the walk and watch at the start with a minimal
+// BenchmarkStart compares the walk that sets the watches at the start with a minimal,
 // single-threaded one, on 100,000 directories in memory.
 func BenchmarkStart(b *testing.B) {
 	root, err := os.MkdirTemp("/dev/shm", "start")
@@ -80,7 +80,8 @@ func BenchmarkStart(b *testing.B) {
 	var ours, reference time.Duration
 	var perDir float64
 	for b.Loop() {
-		// Closing 100,000 watches takes the kernel a while after the call.
+		// After the call that closes an instance, the kernel still takes a while to remove its
+		// 100,000 watches.
 		reference += minimalWatch(b, root)
 		before := heap()
 		w, err := New(root, Options{CloseWrite: true})
@@ -115,7 +116,7 @@ func heap() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// raiseForBench makes room for n watches and puts the limit back.
+// raiseForBench raises the limit so that n watches fit, and puts it back afterwards.
 func raiseForBench(b *testing.B, n int64) {
 	const path = "/proc/sys/fs/inotify/max_user_watches"
 	old, err := readLimit(path)
@@ -128,7 +129,7 @@ func raiseForBench(b *testing.B, n int64) {
 	b.Cleanup(func() { _ = writeLimit(path, old) })
 }
 
-// minimalWatch is the reference: one thread, paths, no table.
+// minimalWatch is the reference: one thread, which uses paths and keeps no table.
 func minimalWatch(b *testing.B, root string) time.Duration {
 	begin := time.Now()
 	ifd, err := unix.InotifyInit1(unix.IN_CLOEXEC)

@@ -19,8 +19,8 @@ import (
 
 const queueLimit = "/proc/sys/fs/inotify/max_queued_events"
 
-// shortQueue returns kernel calls which make instances with a queue of n
-// events. The limit counts at inotify_init only and is put back at once.
+// shortQueue returns kernel calls that make instances with a queue of n events. The kernel reads
+// the limit only at inotify_init, so the limit is put back at once.
 func shortQueue(t testing.TB, n int) *kernel {
 	k := realKernel()
 	k.init = func(flags int) (int, error) {
@@ -51,7 +51,7 @@ func TestOverflowIsRepaired(t *testing.T) {
 	r := start(t, root, Options{CloseWrite: true, kernel: shortQueue(t, 32)})
 	r.Audit(nil)
 
-	// The handler blocks, so the reader does not read, and the queue fills.
+	// While the handler blocks the reader does not read, so the queue fills.
 	release := r.Told.Hold()
 	watchertest.Write(t, root, "first")
 	r.Want("create file first", 1)
@@ -80,8 +80,8 @@ func TestOverflowIsRepaired(t *testing.T) {
 	}
 }
 
-// A walk asks whether a path is to be skipped; the directory is renamed before it
-// gets to say so.
+// A walk asks whether a path is to be skipped, and the directory is renamed before the answer
+// comes.
 func TestAVerdictAboutAnotherPathRemovesNoWatch(t *testing.T) {
 	root := t.TempDir()
 	watchertest.Mkdir(t, root, "a", "b")
@@ -138,7 +138,7 @@ func TestRootCannotBeWatched(t *testing.T) {
 	}
 }
 
-// limited makes adding a watch fail while more than allow stand.
+// limited makes the kernel refuse a watch while there are more than allow.
 func limited(allow *atomic.Int64, w *atomic.Pointer[Watcher], errno error) *kernel {
 	k := realKernel()
 	k.addWatch = func(ifd int, path string, mask uint32) (int, error) {
@@ -167,7 +167,7 @@ func TestWatchLimitIsReportedAndRetried(t *testing.T) {
 	r.Want("root watched", 1)
 	for i := range 5 {
 		r.Want(fmt.Sprintf("uncovered d%d ENOSPC", i), 1)
-		// Each round has it scanned again.
+		// In each round the directory is scanned again.
 		r.Want(fmt.Sprintf("create covered d%d", i), 2)
 	}
 	if n := r.Stats().Uncovered; n != 5 {

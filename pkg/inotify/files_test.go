@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
-// watchedFile is one file of two names, "a" and "b", watched by its inode.
+// watchedFile is a file with two names, "a" and "b", that is watched by its inode.
 type watchedFile struct {
 	t      *testing.T
 	dir    string
@@ -75,7 +75,7 @@ func (w *watchedFile) watch(name string) bool {
 	return fresh
 }
 
-// want waits for an event of that kind.
+// want waits for an event of this kind.
 func (w *watchedFile) want(op fsevent.Op) {
 	w.t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -94,8 +94,8 @@ func (w *watchedFile) want(op fsevent.Op) {
 	}
 }
 
-// TestFileIsWatchedWhateverItsNames: a write arrives by each of the ways on which
-// the watch of a directory loses it.
+// TestFileIsWatchedWhateverItsNames: the watch of a directory loses a file in several ways. After
+// each of them a write to the file is still reported.
 func TestFileIsWatchedWhateverItsNames(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -139,7 +139,7 @@ func TestFileWatchEndsWithTheFile(t *testing.T) {
 func TestForgottenFileIsSilent(t *testing.T) {
 	w := watchFile(t)
 	w.files.Forget(w.id)
-	w.want(fsevent.Delete) // all that happened before has been read
+	w.want(fsevent.Delete) // every event from before has been read
 	w.do(os.WriteFile(w.path("a"), []byte("unseen"), 0o600))
 	if !w.watch("a") {
 		t.Error("a forgotten file is not fresh")
@@ -150,8 +150,8 @@ func TestForgottenFileIsSilent(t *testing.T) {
 	}
 }
 
-// TestFileLeavesARootWithoutDirectories: no directory has given the table of
-// names anything to hold yet.
+// TestFileLeavesARootWithoutDirectories: the root has no directories, so the table of names has not
+// stored anything yet.
 func TestFileLeavesARootWithoutDirectories(t *testing.T) {
 	base := t.TempDir()
 	root := watchertest.Mkdir(t, base, "root")

@@ -73,17 +73,17 @@ func TestInventory(t *testing.T) {
 		}
 	}
 	list("a", "b", "c", "d")
-	lost() // nothing was lost without an overflow
+	lost() // without an overflow nothing counts as lost
 	event("b", fsevent.Delete)
 	v.overflow()
 	event("new", fsevent.Create)
 	event("c", fsevent.MovedFrom)
-	list("a", "c") // c was listed before it went
+	list("a", "c") // c was listed before it was moved away
 	lost("d")
 	v.calm()
 	v.overflow()
 	event("e", fsevent.MovedTo)
-	v.overflow() // before the first one is made up for: e has to be seen again
+	v.overflow() // a second overflow while the first one is being repaired: e has to be seen again
 	list("a")
 	lost("e", "new")
 	v.overflow()
@@ -96,12 +96,12 @@ func TestInventory(t *testing.T) {
 	none.forget(1)
 	none.calm()
 	if none.lost() != nil {
-		t.Error("nothing has lost something")
+		t.Error("an inventory that is nil has lost something")
 	}
 }
 
-// What was there before an overflow, whatever came and went before it, and is
-// not there after it, is told; nothing else is.
+// An entry that existed before an overflow and is gone after it is reported, whatever came and went
+// before the overflow. Nothing else is reported.
 func TestWhatVanishesInAnOverflowIsTold(t *testing.T) {
 	base := t.TempDir()
 	root, outside := watchertest.Mkdir(t, base, "root"), watchertest.Mkdir(t, base, "out")
@@ -171,7 +171,7 @@ func TestWhatVanishesInAnOverflowIsTold(t *testing.T) {
 	}
 }
 
-// BenchmarkInventoryMemory reports the bytes that one entry costs.
+// BenchmarkInventoryMemory reports how many bytes one entry costs.
 func BenchmarkInventoryMemory(b *testing.B) {
 	const n = 1_000_000
 	for _, size := range []int{10, 100, 10_000} {

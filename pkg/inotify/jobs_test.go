@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/fsevent/watchertest"
 )
 
-// TestTooManyJobs: once jobs are refused, the walk over everything that stands for
-// them is queued although the queue is full.
+// TestTooManyJobs: once jobs are refused, one walk over everything, which stands for all of them,
+// is queued although the queue is full.
 func TestTooManyJobs(t *testing.T) {
 	w, err := New("/", Options{})
 	if err != nil {
@@ -34,8 +34,8 @@ func TestTooManyJobs(t *testing.T) {
 	}
 }
 
-// TestJobsMerge: two jobs for one name become one with the purposes of both, and a
-// sweep counts each name once.
+// TestJobsMerge: two jobs for one name become one job with the purposes of both, and a sweep counts
+// each name once.
 func TestJobsMerge(t *testing.T) {
 	key := jobKey{1, "d"}
 	q := newJobs()
@@ -58,7 +58,7 @@ func TestJobsMerge(t *testing.T) {
 	}
 }
 
-// TestRepairPhases has what may begin a walk over everything, and when.
+// TestRepairPhases: after which events a walk over everything may begin, and when.
 func TestRepairPhases(t *testing.T) {
 	for name, c := range map[string]struct {
 		r      repair

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// BenchmarkNames compares the store of names with a string for each of them: bytes for
-// a name of twelve, and the time of a collection that has to look at them. The figures
-// stand in docs/architecture.md.
+// BenchmarkNames compares the store of names with one string for each name: the bytes that a name
+// of twelve letters costs, and how long a garbage collection takes that has to look at the names.
+// docs/architecture.md has the figures.
 func BenchmarkNames(b *testing.B) {
 	const count = 1_000_000
 	name := func(i int) []byte { return fmt.Appendf(nil, "dir-%08d", i) }

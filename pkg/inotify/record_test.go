@@ -59,8 +59,8 @@ func FuzzNextRecord(f *testing.F) {
 	})
 }
 
-// FuzzHandle feeds whole streams of records to a session: whatever comes, the
-// table stays a tree in which every node can be found.
+// FuzzHandle feeds whole streams of records to a session: whatever they hold, the table stays a
+// tree in which every node can be found.
 func FuzzHandle(f *testing.F) {
 	dir := uint32(unix.IN_ISDIR)
 	f.Add(append(rawRecord(2, unix.IN_MOVED_FROM|dir, 5, "a"), rawRecord(3, unix.IN_MOVED_TO|dir, 5, "b")...))

@@ -38,7 +38,7 @@ func backend() watchertest.Backend {
 
 func TestSuite(t *testing.T) { backend().Suite(t) }
 
-// createFolder=false: new directories are not watched, moved-in ones are.
+// With createFolder=false a new directory is not watched, and a directory that was moved in is.
 func TestSkipOfWhatAppears(t *testing.T) {
 	text, err := os.ReadFile("testdata/skip-created.txt")
 	if err != nil {
@@ -51,13 +51,13 @@ func TestSkipOfWhatAppears(t *testing.T) {
 	b.Script(t, string(text), watchertest.Options{})
 }
 
-// running is a watcher under test.
+// running is a watcher that runs for a test.
 type running struct {
 	*watchertest.Running
 	*Watcher
 }
 
-// Stats are the watcher's.
+// Stats returns those of the watcher.
 func (r *running) Stats() fsevent.Stats { return r.Watcher.Stats() }
 
 // start runs a watcher and waits until its watches are set.
@@ -94,7 +94,7 @@ func settled(w fsevent.Watcher) bool {
 		len(s.t.limbo)+len(s.t.doomed)+len(s.out) == 0 && s.t.epoch-s.t.placed >= 2 && watchertest.Queued(s.inst.FD) == 0
 }
 
-// differs compares the watch table with the disk.
+// differs returns the differences between the watch table and the disk.
 func differs(watcher fsevent.Watcher, root string, skip func(rel string) bool) []string {
 	s := watcher.(*Watcher).cur.Load()
 	if s == nil {
@@ -159,7 +159,7 @@ func differs(watcher fsevent.Watcher, root string, skip func(rel string) bool) [
 	return diff
 }
 
-// How many entries there are is known as soon as the watches are set.
+// The number of entries is known as soon as the watches are set.
 func TestEntriesAreCounted(t *testing.T) {
 	root := t.TempDir()
 	for _, dir := range []string{"a", "a/b", "c"} {

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/safefile"
 )
 
-// TestEachInstanceHasItsFiles: one per configuration file and plugin alone, however
-// the file's path is written.
+// TestEachInstanceHasItsFiles: a configuration file has files of its own, and so has each plugin
+// that runs alone with it, in whichever form the path of the configuration is written.
 func TestEachInstanceHasItsFiles(t *testing.T) {
 	for _, of := range []func(stateDir, file, module string) string{Socket, Output} {
 		seen := map[string]bool{}

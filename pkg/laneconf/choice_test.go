@@ -6,8 +6,8 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// What a reload brings into the mirror that was left out before has to be
-// compared: the digest of the choice tells.
+// A reload may bring paths into the mirror that were left out before. These have to be compared,
+// and the digest of the choice tells when.
 func TestChoiceHoldsTheSwitches(t *testing.T) {
 	var conf confxml.Config
 	conf.Inotify = confxml.Switches{CreateFolder: true, CloseWrite: true, MoveTo: true}

@@ -63,6 +63,6 @@ func TestAll(t *testing.T) {
 		t.Errorf("%q, want %q", ids, want)
 	}
 	for range All(conf) {
-		break // must not go on
+		break // the iterator must not go on after the break
 	}
 }

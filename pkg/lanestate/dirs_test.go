@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/safefile"
 )
 
-// TestStateDirs: the wanted directory is the configured one or the user's own,
-// and the others are places that hold until the machine is started again.
+// TestStateDirs: the wanted directory is the configured one or the user's own; the other
+// directories exist only until the machine is restarted.
 func TestStateDirs(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/x/run")
 	t.Setenv("XDG_STATE_HOME", "/x/state")

@@ -21,7 +21,7 @@ func clockAt(now time.Time, boot string, offset time.Duration) func() (Clock, er
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 5, time.UTC)
 
-// booted is wall time at the beginning of boot b1, as Clock.Offset has it.
+// booted is the wall time at the beginning of boot b1, in the form of Clock.Offset.
 var booted = time.Duration(noon.Add(-time.Hour).UnixNano())
 
 func sampleState() State {
@@ -78,7 +78,7 @@ func TestStateSurvives(t *testing.T) {
 	}
 }
 
-// A power loss can leave any part of a file, or zeros.
+// After a power loss a file may hold any part of its content, or zeros.
 func TestStateLostWithThePower(t *testing.T) {
 	s := openStore(t)
 	must(t, s.Save(sampleState()))
@@ -270,8 +270,8 @@ func TestUserStateDir(t *testing.T) {
 	}
 }
 
-// FuzzLoadState: whatever stands in the file, no panic, and what is accepted
-// is of this lane, bears its checksum, and never dates T ahead.
+// FuzzLoadState: no content of the file causes a panic, and a state that is accepted belongs to
+// this lane, has the right checksum, and has no T in the future.
 func FuzzLoadState(f *testing.F) {
 	good, err := encode(func() State {
 		s := sampleState()

@@ -15,14 +15,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// add writes versions down at once.
+// add records versions and writes them at once.
 func add(t *testing.T, l *Ledger, versions []Version) {
 	t.Helper()
 	l.Add(versions)
 	must(t, l.Write())
 }
 
-// sent asks a ledger opened anew, as after a restart.
+// sent opens a ledger again, as after a restart, and asks it.
 func sent(t *testing.T, l *Ledger, versions ...Version) []bool {
 	t.Helper()
 	got, err := New(l.path, nil).Sent(versions)
@@ -80,7 +80,7 @@ func TestItsSizeIsBounded(t *testing.T) {
 	}
 }
 
-// While the file system of the state hangs, what was sent is known all the same.
+// While the file system of the state hangs, the versions that were sent are known all the same.
 func TestWhatIsNotWrittenYetIsKnown(t *testing.T) {
 	asked := 0
 	l := New(filepath.Join(t.TempDir(), "sent"), func() { asked++ })

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// dots leaves out what has a dot in front, but for directories, and all of
-// "excluded".
+// dots leaves out files whose names begin with a dot, and everything in "excluded".
 func dots(rel string, dir bool) bool {
 	return !dir && strings.HasPrefix(filepath.Base(rel), ".") || rel == "excluded" || strings.HasPrefix(rel, "excluded/")
 }
@@ -61,7 +60,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindIsBounded: of a large tree the upper part is looked at.
+// TestFindIsBounded: in a large tree only the upper part is searched.
 func TestFindIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(dir+"/many/deep", 0o700); err != nil {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A directory that was there before the watch above it has no event of its own,
-// also when somebody works in it afterwards.
+// A directory that existed before its parent was watched has had no event of its own, even if
+// somebody works in it afterwards.
 func TestADirectoryIsAsOldAsItsBirth(t *testing.T) {
 	top := t.TempDir()
 	early := filepath.Join(top, "early")
@@ -18,7 +18,7 @@ func TestADirectoryIsAsOldAsItsBirth(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := find{seen: time.Now()}
-	<-time.After(3 * clockGrain) // the next change is clearly later
+	<-time.After(3 * clockGrain) // so that the next change is clearly later
 	for _, name := range []string{"early/in", "late"} {
 		if err := os.WriteFile(filepath.Join(top, name), nil, 0o600); err != nil {
 			t.Fatal(err)

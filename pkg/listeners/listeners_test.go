@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// receiver is a plugin that notes what it is told.
+// receiver is a plugin that notes the paths that it is told of.
 type receiver struct {
 	mu  sync.Mutex
 	got []string
@@ -49,7 +49,7 @@ func (l *receiver) told() []string {
 	return slices.Sorted(slices.Values(l.got))
 }
 
-// fakeRoot is a watch root that leaves out what is called "skip".
+// fakeRoot is a watch root that leaves out entries with the name "skip".
 type fakeRoot struct{ dir string }
 
 func (r *fakeRoot) Dir() string                      { return r.dir }
@@ -59,8 +59,7 @@ func (r *fakeRoot) OpenBelow(path string) (int, error) {
 	return unix.Open(filepath.Join(r.dir, path), unix.O_RDONLY|unix.O_DIRECTORY, 0)
 }
 
-// setOf is plugins of these names that want all remotes, for roots with the lanes
-// "a" and "b".
+// setOf makes plugins of these names, which want all remotes, for roots with the lanes "a" and "b".
 func setOf(log *zap.Logger, dirs []string, names ...string) *Set {
 	s := &Set{log: log, gates: map[Root][]*announce.Gate{}, seq: &atomic.Uint64{}, finder: newFinder(log)}
 	for _, name := range names {
@@ -72,7 +71,7 @@ func setOf(log *zap.Logger, dirs []string, names ...string) *Set {
 	return s
 }
 
-// undelivered are the paths that a plugin has not been told of.
+// undelivered are the paths of which a plugin has not been told.
 func undelivered(x *listener) (out []string) {
 	x.runner.Leave()
 	for _, ev := range x.runner.Take() {
@@ -82,10 +81,10 @@ func undelivered(x *listener) (out []string) {
 	return out
 }
 
-// TestInheritPlugins: what a plugin had not got, what waited for its remotes,
-// and what was to be listed for it goes to the plugin of its name; what waited
-// for a localpath that is gone is told; what a plugin that is gone had not got
-// is logged.
+// TestInheritPlugins: after a reload the plugin of the same name gets the paths that the old one
+// had not delivered, those that were waiting for remotes, and the directories that were to be
+// listed. Paths that waited for a localpath that is gone are told at once. Paths that a removed
+// plugin had not delivered are logged.
 func TestInheritPlugins(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	log := zap.New(core)
@@ -141,8 +140,8 @@ func TestInheritPlugins(t *testing.T) {
 	}
 }
 
-// started is a set of one plugin that runs until the test's end or until end is
-// called, and the plugin.
+// started makes a set of one plugin, which runs until the test ends or end is called, and returns
+// both.
 func started(t *testing.T, r Root, all bool) (s *Set, got *receiver, end func()) {
 	t.Helper()
 	got = &receiver{}
@@ -161,8 +160,8 @@ func started(t *testing.T, r Root, all bool) (s *Set, got *receiver, end func())
 	return s, got, end
 }
 
-// TestWhatWasSyncedLastIsTold: a plugin hears at the end of what a lane has settled,
-// and not of what no lane has.
+// TestWhatWasSyncedLastIsTold: at the end a plugin is told of the paths that a lane has settled,
+// and not of those that no lane has settled.
 func TestWhatWasSyncedLastIsTold(t *testing.T) {
 	r := &fakeRoot{t.TempDir()}
 	s, got, end := started(t, r, false)
@@ -179,7 +178,8 @@ func TestWhatWasSyncedLastIsTold(t *testing.T) {
 	}
 }
 
-// TestARemoteThatIsDown holds nothing back, unless the plugin wants all remotes.
+// TestARemoteThatIsDown: a remote that is down holds nothing back, unless the plugin wants all
+// remotes.
 func TestARemoteThatIsDown(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		r := &fakeRoot{t.TempDir()}
@@ -198,8 +198,8 @@ func TestARemoteThatIsDown(t *testing.T) {
 	}
 }
 
-// TestANewDirectoryIsListed: what it held before it was watched is told, too, but
-// for what is left out.
+// TestANewDirectoryIsListed: the plugins are also told of the entries that a directory had before
+// it was watched, except for those that are left out.
 func TestANewDirectoryIsListed(t *testing.T) {
 	s := setOf(zap.NewNop(), []string{t.TempDir()}, "x")
 	r := &fakeRoot{s.roots[0].Dir()}
@@ -226,7 +226,7 @@ func TestANewDirectoryIsListed(t *testing.T) {
 	}
 }
 
-// TestNoPlugins: without any nobody is to be told.
+// TestNoPlugins: a set without plugins tells nobody.
 func TestNoPlugins(t *testing.T) {
 	s, err := New(Options{Logger: zap.NewNop()})
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ample is far longer than anything here takes.
+// ample is far longer than anything in these tests takes.
 const ample = time.Minute
 
-// TestAwaitRefusesWhoStays: a holder that does not end is an error, at once
-// where no notice is given.
+// TestAwaitRefusesWhoStays: while the holder of the lock does not say that it ends, Await returns
+// an error, at once if Patience has no time for such a notice.
 func TestAwaitRefusesWhoStays(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Acquire(dir, "k")
@@ -21,15 +21,15 @@ func TestAwaitRefusesWhoStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Release()
-	_, err = Await(t.Context(), dir, "k", Patience{Ending: ample}, func(*HeldError) { t.Error("it is not ending") })
+	_, err = Await(t.Context(), dir, "k", Patience{Ending: ample}, func(*HeldError) { t.Error("a holder that is not ending counts as ending") })
 	var held *HeldError
 	if !errors.As(err, &held) || held.Ending {
 		t.Errorf("error %v", err)
 	}
 }
 
-// TestAwaitEnding: the wait is told once, and ends with the holder's lock, or
-// with the limit or the context.
+// TestAwaitEnding: the wait is reported once, and ends when the holder releases the lock, when the
+// time is over, or when the context ends.
 func TestAwaitEnding(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Acquire(dir, "k")
@@ -64,8 +64,8 @@ func TestAwaitEnding(t *testing.T) {
 	}
 }
 
-// TestAwaitBetweenSignAndLock: a process that ends loses the sign of its end a moment
-// before the lock; it is waited for all the same.
+// TestAwaitBetweenSignAndLock: a process that ends loses its sign of that a moment before it loses
+// the lock. Await waits for the lock all the same.
 func TestAwaitBetweenSignAndLock(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Acquire(dir, "k")
@@ -92,7 +92,7 @@ func TestAwaitBetweenSignAndLock(t *testing.T) {
 	}
 }
 
-// TestAwaitNotice: a holder that says only now that it ends is waited for.
+// TestAwaitNotice: Await waits for a holder that says only during the wait that it ends.
 func TestAwaitNotice(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Acquire(dir, "k")

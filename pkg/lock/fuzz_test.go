@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzHolderIn: the pid comes from a line of the table that names the file.
+// FuzzHolderIn: the pid is taken from a line of the table that names the file.
 func FuzzHolderIn(f *testing.F) {
 	f.Add("1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF\n", "08:01:5678")
 	f.Add("1: FLOCK\n\n\x00", "")

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestHolder: a holder is told without a lock being taken, and without a file being made for one that nobody holds.
+// TestHolder: Holder finds the holder without taking the lock, and makes no file for a lock that
+// nobody holds.
 func TestHolder(t *testing.T) {
 	dir := t.TempDir()
 	if pid := Holder(dir, "lane"); pid != 0 {

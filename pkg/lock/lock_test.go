@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// hold takes the lock, starts a child that outlives it, says so with the
-// child's pid and waits until its input ends.
+// hold takes the lock, starts a child that outlives this process, prints the child's pid, and waits
+// until its own input ends.
 func hold(spec string) int {
 	dir, key, _ := strings.Cut(spec, "|")
 	l, err := Acquire(dir, key)
@@ -95,7 +95,7 @@ func TestSecondProcessNamesTheFirst(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	_ = in.Close()
-	// The child of the killed holder still lives and must not hold the lock.
+	// The child of the killed holder is still alive, and must not hold the lock.
 	l, err := Acquire(dir, key)
 	if err != nil {
 		t.Errorf("after the holder was killed: %v", err)

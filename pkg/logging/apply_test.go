@@ -13,7 +13,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// opened is a log to a file of a scratch directory, and the two names.
+// opened is a log that writes to a file of a scratch directory; first and second are two paths
+// there.
 func opened(t *testing.T, conf confxml.Log) (log *Log, first, second string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,7 +41,7 @@ func lines(t *testing.T, name string) string {
 	return string(b)
 }
 
-// TestApplyLevel: loggers that exist already follow, with debug on, too.
+// TestApplyLevel: loggers that already exist follow a change of the level, also with debug on.
 func TestApplyLevel(t *testing.T) {
 	log, first, _ := opened(t, confxml.Log{})
 	lane := log.Logger().Named("lane").With(zap.String("root", "/data"))
@@ -66,12 +67,12 @@ func TestApplyLevel(t *testing.T) {
 	}
 	lane.Info("still here")
 	if !strings.Contains(lines(t, first), "still here") {
-		t.Error("what cannot be applied has changed something")
+		t.Error("settings that cannot be applied have changed something")
 	}
 }
 
-// TestApplyMoves: place and form change, and nothing is written to the old
-// place any more. The old one says where it goes on.
+// TestApplyMoves: the log changes its place and its form. From then on nothing is written to the
+// old file, whose last line says where the log continues.
 func TestApplyMoves(t *testing.T) {
 	log, first, second := opened(t, confxml.Log{})
 	lane := log.Logger().Named("lane").With(zap.String("root", "/data"))
@@ -89,8 +90,8 @@ func TestApplyMoves(t *testing.T) {
 	}
 }
 
-// TestApplyUnusable: entries stay where they are, the level changes all the
-// same, and once the place can be used they go there.
+// TestApplyUnusable: while the new place cannot be used the log stays in the old file. The level
+// changes all the same, and once the new place can be used the entries go there.
 func TestApplyUnusable(t *testing.T) {
 	log, first, second := opened(t, confxml.Log{})
 	if err := os.Mkdir(second, 0o700); err != nil {
@@ -116,8 +117,8 @@ func TestApplyUnusable(t *testing.T) {
 	}
 }
 
-// TestApplyOpensAgain: a file that was moved away is made anew, as a log
-// rotation by others wants it.
+// TestApplyOpensAgain: a log file that another program has moved away, as log rotation does, is
+// created anew.
 func TestApplyOpensAgain(t *testing.T) {
 	log, first, second := opened(t, confxml.Log{})
 	log.Logger().Info("one")
@@ -133,7 +134,7 @@ func TestApplyOpensAgain(t *testing.T) {
 	}
 }
 
-// TestApplyWhileLogging: no entry is lost while the place changes.
+// TestApplyWhileLogging: no entry is lost while the log changes its place.
 func TestApplyWhileLogging(t *testing.T) {
 	const writers, each = 4, 500
 	log, first, second := opened(t, confxml.Log{})

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// planted are things that another user can put where the log is to be written.
-// Each gets the path of a file that must not change.
+// planted are things that another user can put at the path of the log. Each function gets the path
+// of a file that must not change.
 var planted = map[string]func(victim, path string) error{
 	"link":          func(victim, path string) error { return os.Symlink(victim, path) },
 	"dangling link": func(victim, path string) error { return os.Symlink(victim+"-new", path) },
@@ -26,9 +26,9 @@ var planted = map[string]func(victim, path string) error{
 	},
 }
 
-// TestPlantedFileIsLeftAlone: what others have put in the log's place is
-// neither followed nor written to nor waited for, in any directory that they
-// can write to; the entries go to standard error.
+// TestPlantedFileIsLeftAlone: what others have put at the path of the log is not followed, not
+// written to and not waited for, in each directory that they can write to. The entries go to
+// standard error.
 func TestPlantedFileIsLeftAlone(t *testing.T) {
 	for kind, plant := range planted {
 		for _, mode := range []os.FileMode{0o755, 0o777, 0o777 | os.ModeSticky} {
@@ -58,8 +58,8 @@ func wantUntouched(t *testing.T, victim string) {
 	}
 }
 
-// TestPlantedFileWhileOpen: the rule holds whenever the file is opened again,
-// and the log returns to the file once it may.
+// TestPlantedFileWhileOpen: the same holds each time the file is opened again, and once the file
+// may be used the log returns to it.
 func TestPlantedFileWhileOpen(t *testing.T) {
 	dir, victim := t.TempDir(), filepath.Join(t.TempDir(), "victim")
 	path := filepath.Join(dir, "log")
@@ -99,8 +99,8 @@ func TestPlantedFileWhileOpen(t *testing.T) {
 	}
 }
 
-// TestRotatedFilesAreBounded: as many as wanted stay, with the mode of the log,
-// and what only looks like one of them is left alone.
+// TestRotatedFilesAreBounded: the configured number of rotated files stays, with the mode of the
+// log. A file that only looks like one of them is left alone.
 func TestRotatedFilesAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sersync.log")
@@ -120,7 +120,7 @@ func TestRotatedFilesAreBounded(t *testing.T) {
 	}
 	f.max = 10
 	for range 6 {
-		// Two rotations within a millisecond have one name.
+		// Two rotations within one millisecond would use the same name.
 		for before := list(t, dir); maps.Equal(before, list(t, dir)); {
 			if _, err := f.Write([]byte("eight by")); err != nil {
 				t.Fatal(err)

@@ -32,7 +32,7 @@ func hostile() []string {
 	}
 }
 
-// logged runs f with a logger that writes to a file and returns what it wrote.
+// logged runs f with a logger that writes to a file, and returns the content of the file.
 func logged(t *testing.T, cfg confxml.Log, debug bool, f func(*zap.Logger)) string {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
@@ -269,7 +269,7 @@ func TestJournalFields(t *testing.T) {
 
 func TestJournalFallsBack(t *testing.T) {
 	if journal.Enabled() {
-		return // a journal is here, and takes the entries
+		return // this host has a journal, which takes the entries
 	}
 	got := logged(t, confxml.Log{Format: FormatJournal}, false, func(l *zap.Logger) { l.Info("sync goes on") })
 	if !strings.Contains(got, "the journal is not reachable") || !strings.Contains(got, "sync goes on") {

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// said is what was logged: level, message, exit status, times and span.
+// said lists what was logged: level, message, exit status, number and time span.
 func said(logs *observer.ObservedLogs) string {
 	var got []string
 	for _, e := range logs.All() {
@@ -34,7 +34,7 @@ func TestRepeat(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		r.Failed("other", "refused", "run failed", zap.Int("exit", 11))
-		r.Failed("lane", "disk full", "run failed", zap.Int("exit", 12)) // another cause is news
+		r.Failed("lane", "disk full", "run failed", zap.Int("exit", 12)) // another cause is logged at once
 		r.Recovered("lane", "lane works again", zap.String("remote", "h::m"))
 		r.Recovered("lane", "lane works again")
 		want := strings.Join([]string{
@@ -47,7 +47,7 @@ func TestRepeat(t *testing.T) {
 	})
 }
 
-// A burst is counted a minute later, although nothing fails then.
+// The lines of a burst are counted a minute later, even if nothing fails at that time.
 func TestRepeatCountsABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.DebugLevel)

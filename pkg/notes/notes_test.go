@@ -25,8 +25,8 @@ func TestWriteRemedies(t *testing.T) {
 	}
 }
 
-// TestNotes: the list has the newest reason and the time of the first; the log has
-// the beginning and the end, and each answer to a person.
+// TestNotes: the list shows the newest reason and the time of the first one. The log shows the
+// beginning and the end, and each answer to a person.
 func TestNotes(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	n := New(zap.New(core))
@@ -59,7 +59,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// TestWritten: a write that fails is noted until one succeeds.
+// TestWritten: a write that has failed is noted until a write succeeds.
 func TestWritten(t *testing.T) {
 	n := New(zap.NewNop())
 	tell := n.Written("state not saved", "/state", "<state dir>")

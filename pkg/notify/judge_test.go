@@ -17,7 +17,7 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func every() map[Event]bool { return map[Event]bool{Lane: true, Brake: true, Verify: true} }
 
-// lane is a lane at a level, at now.
+// lane is a lane with this level at the time now.
 func lane(level status.Level, now time.Time) status.Lane {
 	l := status.Lane{ID: "/d#r::m", Root: "/d", Remote: "r::m", State: status.LaneInSync}
 	switch level {
@@ -33,8 +33,8 @@ func snapshot(after time.Duration, lanes ...status.Lane) status.Snapshot {
 	return status.Snapshot{Ready: true, Host: "h", ConfigFile: "c.xml", Now: start.Add(after), Lanes: lanes}
 }
 
-// TestLaneRules plays levels, one letter a second (i in sync, l lagging, f failing), and
-// compares what is told: the second, the status and the level.
+// TestLaneRules plays levels, one letter a second (i in sync, l lagging, f failing), and compares
+// the messages: their second, status and level.
 func TestLaneRules(t *testing.T) {
 	tests := []struct {
 		name          string
@@ -119,7 +119,7 @@ func TestVerification(t *testing.T) {
 	look := func(i int, v status.Comparison) {
 		v.Time = start.Add(time.Duration(i) * time.Second)
 		l.Verify = &v
-		for range 3 { // told once, however often it is looked at
+		for range 3 { // the same trouble is reported once, however often it is seen
 			for _, m := range j.Look(snapshot(time.Duration(i)*time.Second, l)) {
 				got = append(got, fmt.Sprintf("%d %s %s", i, m.Status, m.Text))
 			}
@@ -164,7 +164,7 @@ func TestNothingBeforeTheProgramIsReady(t *testing.T) {
 	}
 }
 
-// A clock that was set back neither silences a trouble nor tells it early.
+// A clock that was set back neither keeps a trouble from being reported nor has it reported early.
 func TestClockSetBack(t *testing.T) {
 	j := NewJudge(Rules{Level: status.Failing, After: 2 * time.Second, Events: every()})
 	var got []string
@@ -178,7 +178,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// What was told is known after a restart: it is not told again, its end is.
+// After a restart a trouble that was reported is still known: it is not reported again, but its end
+// is.
 func TestRestart(t *testing.T) {
 	rules := Rules{Level: status.Failing, Events: every()}
 	old := NewJudge(rules)
@@ -209,7 +210,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// BenchmarkLook is one look at 200 lanes of which nothing is to be told.
+// BenchmarkLook looks at 200 lanes about which there is nothing to report.
 func BenchmarkLook(b *testing.B) {
 	s := snapshot(0)
 	for i := range 200 {

@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/webhook"
 )
 
-// recorder is a receiver that does what it is told.
+// recorder is a receiver that answers as does decides.
 type recorder struct {
 	mu     sync.Mutex
 	does   func(ctx context.Context, m Message) error
@@ -49,7 +49,7 @@ func (r *recorder) has() string {
 	return strings.Join(r.got, " ")
 }
 
-// bench is a notifier with a lane whose level the test sets.
+// bench is a notifier with one lane, whose level the test sets.
 type bench struct {
 	*Notifier
 	receiver *recorder
@@ -77,11 +77,11 @@ func (b *bench) set(l status.Level) {
 	b.mu.Lock()
 	b.level = l
 	b.mu.Unlock()
-	time.Sleep(time.Minute) // of the test's own clock
+	time.Sleep(time.Minute) // on the fake clock
 	synctest.Wait()
 }
 
-// start runs the notifier and returns what ends it.
+// start runs the notifier and returns the function that ends it.
 func (b *bench) start(t *testing.T) func() {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -112,7 +112,7 @@ func TestDelivery(t *testing.T) {
 	})
 }
 
-// A receiver that is down for a night gets all in order, in time.
+// A receiver that is down for a night gets all messages afterwards, in their order and in time.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
@@ -147,7 +147,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// A receiver that hangs delays neither the looks nor the end.
+// A receiver that hangs delays neither the looks at the lanes nor the end of the program.
 func TestHanging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(Rules{}, func(ctx context.Context, _ Message) error { <-ctx.Done(); return ctx.Err() })
@@ -162,7 +162,7 @@ func TestHanging(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The next process delivers what this one could not.
+		// The next process delivers the messages that this one could not deliver.
 		next := newBench(Rules{}, nil)
 		if err := next.Recall(state); err != nil {
 			t.Fatal(err)
@@ -176,8 +176,8 @@ func TestHanging(t *testing.T) {
 	})
 }
 
-// A message that is rejected for ever does not hold up those behind it, and is only
-// given up when the receiver takes others.
+// A message that is always rejected does not hold up the messages behind it, and is given up only
+// when the receiver accepts others.
 func TestRejection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all atomic.Bool

@@ -19,7 +19,7 @@ import (
 	"github.com/sersync/sersync/pkg/webhook"
 )
 
-// receiver makes the receiver of a configuration; its files lie in dir.
+// receiver makes the receiver that a configuration describes; its files are in dir.
 func receiver(t *testing.T, dir string, conf confxml.Notify) Receiver {
 	t.Helper()
 	r, problems := NewReceiver(conf, "c.xml", dir)
@@ -95,8 +95,8 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-// A server that takes the connection and says nothing holds a delivery no longer than
-// its timeout.
+// A server that accepts the connection and does not answer holds up a delivery no longer than its
+// timeout.
 func TestWebhookHangs(t *testing.T) {
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
@@ -146,7 +146,7 @@ func TestCommandFails(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if name == "bad" && !strings.Contains(err.Error(), "no mail server") {
-			t.Errorf("what the command said is missing: %v", err)
+			t.Errorf("the error lacks the output of the command: %v", err)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// FuzzJSON: whatever a text holds, it is one JSON string.
+// FuzzJSON: whatever a text contains, it becomes one JSON string.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{"", "a\"b\\", "\x00\xff\u2028</script>", "中文\n"} {
 		f.Add(seed)
@@ -225,7 +225,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// The forms that the receivers of the examples document.
+// These are the forms that the receivers of the examples document.
 type (
 	slackText struct {
 		Type string `json:"type"`
@@ -251,7 +251,7 @@ type (
 			} `json:"post"`
 		} `json:"content"`
 	}
-	robot struct { // DingTalk and WeCom
+	robot struct { // the form of DingTalk and WeCom
 		Type string `json:"msgtype"`
 		Text struct {
 			Content string `json:"content"`
@@ -268,7 +268,7 @@ type (
 	}
 )
 
-// strict reads a body that may hold nothing but what v has.
+// strict decodes a body that must not contain anything but what v has.
 func strict(t *testing.T, body []byte, v any) {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(string(body)))
@@ -278,8 +278,8 @@ func strict(t *testing.T, body []byte, v any) {
 	}
 }
 
-// TestExamples renders each template of examples/notify with plain and with hostile
-// texts, and holds the bodies against the forms that their receivers document.
+// TestExamples renders each template of examples/notify with plain and with hostile texts, and
+// compares the bodies with the forms that their receivers document.
 func TestExamples(t *testing.T) {
 	hostile := sample()
 	hostile.Text = "</at>\"\\\n<!channel> <at user_id=\"all\"> " + strings.Repeat("长", 9000)
@@ -294,7 +294,7 @@ func TestExamples(t *testing.T) {
 			if len(v.Text) > 3000 || !strings.HasPrefix(v.Text, "sersync: ") || len(v.Blocks) < 3 {
 				t.Errorf("%s", body)
 			}
-			for _, b := range v.Blocks { // limits of Block Kit
+			for _, b := range v.Blocks { // the limits of Block Kit
 				if b.Text != nil && (b.Text.Type != "plain_text" || len(b.Text.Text) > 3000 || b.Text.Text == "" || b.Type == "header" && len(b.Text.Text) > 150) {
 					t.Errorf("%+v", b)
 				}

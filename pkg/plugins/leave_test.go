@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/plugins"
 )
 
-// TestLeave: a runner that is left hands all that it had to the next one: what
-// was pending, what was in flight, what came afterwards.
+// TestLeave: a runner that was told to leave hands over everything it had to the next one: events
+// that were pending, in flight, or added afterwards.
 func TestLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hanging := &fake{deliver: func(ctx context.Context, _ []plugins.Event) (int, error) {
@@ -23,14 +23,14 @@ func TestLeave(t *testing.T) {
 			old.Add(ev(path, uint64(i+1)))
 		}
 		synctest.Wait()
-		old.Add(ev("a", 4)) // while in flight
+		old.Add(ev("a", 4)) // while a is in flight
 		old.Leave()
 		stop()
 		old.Add(ev("d", 5))
 
 		good := &fake{limits: plugins.Limits{Batch: 10}}
 		next := plugins.NewRunner(good, plugins.RunnerConfig{}, nil)
-		next.Add(ev("b", 9)) // newer than what the old one knows
+		next.Add(ev("b", 9)) // a newer state than the one that the old runner has
 		for _, e := range old.Take() {
 			next.Add(e)
 		}
@@ -50,7 +50,8 @@ func TestLeave(t *testing.T) {
 	})
 }
 
-// TestOlderStateLosesAgainstNewer: whatever the order they come in.
+// TestOlderStateLosesAgainstNewer: the newest state of a path is delivered, in whichever order the
+// states come.
 func TestOlderStateLosesAgainstNewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
@@ -66,7 +67,7 @@ func TestOlderStateLosesAgainstNewer(t *testing.T) {
 		r.Add(ev("y", 7))
 		r.Add(ev("y", 6))
 		stop := run(t, r)
-		synctest.Wait() // x is in flight
+		synctest.Wait() // now x is in flight
 		r.Add(ev("x", 5))
 		r.Add(ev("x", 4))
 		close(release)

@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/plugins"
 )
 
-// fake is a plugin whose receiver a test decides about.
+// fake is a plugin whose receiver behaves as a test decides.
 type fake struct {
 	limits  plugins.Limits
 	deliver func(ctx context.Context, batch []plugins.Event) (int, error)
@@ -43,7 +43,7 @@ func (f *fake) Deliver(ctx context.Context, batch []plugins.Event) (int, error) 
 
 func (f *fake) Close() error { f.closed++; return nil }
 
-// paths lists what was delivered or tried, in order.
+// paths lists the events that were delivered or tried, in their order.
 func (f *fake) paths() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,7 +62,7 @@ func ev(path string, seq uint64) plugins.Event {
 	return plugins.Event{Root: "/r", Path: path, Seq: seq, Op: plugins.Changed}
 }
 
-// run starts a runner in the bubble and returns what ends it.
+// run starts a runner in the bubble and returns the function that ends it.
 func run(t *testing.T, r *plugins.Runner) func() {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -87,10 +87,10 @@ func TestCoalescing(t *testing.T) {
 		r := plugins.NewRunner(f, plugins.RunnerConfig{}, nil)
 		r.Add(ev("a", 1))
 		r.Add(ev("b", 2))
-		r.Add(ev("a", 3)) // keeps its place, latest state wins
+		r.Add(ev("a", 3)) // the event keeps its place in the queue, with the latest state
 		stop := run(t, r)
 		synctest.Wait()
-		r.Add(ev("a", 4)) // while in flight: once more, with the last state
+		r.Add(ev("a", 4)) // the event is in flight: it is delivered once more, with the last state
 		r.Add(ev("a", 5))
 		if st := r.Stats(); st.Pending != 2 || st.InFlight != 1 {
 			t.Errorf("in flight: %+v", st)
@@ -109,8 +109,8 @@ func TestCoalescing(t *testing.T) {
 	})
 }
 
-// After an outage of six hours everything arrives within ten seconds, and the
-// receiver was left alone meanwhile.
+// After an outage of six hours everything arrives within ten seconds, and the receiver was rarely
+// asked meanwhile.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up bool
@@ -131,7 +131,7 @@ func TestOutage(t *testing.T) {
 			r.Add(ev(fmt.Sprint("p", i), uint64(i)))
 		}
 		const outage = 6 * time.Hour
-		time.Sleep(outage) // the bubble's clock
+		time.Sleep(outage) // on the fake clock
 		synctest.Wait()
 		st := r.Stats()
 		if st.Pending != 1000 || !st.Failing || st.LastError != "connection refused" || st.Oldest != outage {
@@ -158,7 +158,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// One path that always fails does not keep others from the receiver.
+// A path that always fails does not keep other paths from the receiver.
 func TestPoison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{limits: plugins.Limits{Batch: 3}}
@@ -187,7 +187,7 @@ func TestPoison(t *testing.T) {
 		}
 		stop()
 		if st := r.Stats(); st.Dropped != 1 {
-			t.Errorf("what was pending at the end is not counted: %+v", st)
+			t.Errorf("the events that were pending at the end are not counted: %+v", st)
 		}
 	})
 }
@@ -232,7 +232,7 @@ func TestBounds(t *testing.T) {
 	for i := range 5 {
 		r.Add(ev(fmt.Sprint(i), 1))
 	}
-	r.Add(ev("0", 2)) // a known path always finds its place
+	r.Add(ev("0", 2)) // there is always room for a path that is known
 	if st := r.Stats(); st.Pending != 3 || st.Dropped != 2 {
 		t.Errorf("by number: %+v", st)
 	}
@@ -286,7 +286,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// Events that come during a drain wake a worker, not the one that waits.
+// An event that is added during a drain wakes a worker, and not the goroutine that waits for the
+// end of the drain.
 func TestAddDuringDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{limits: plugins.Limits{Parallel: 2}}
@@ -317,7 +318,7 @@ func TestAddDuringDrain(t *testing.T) {
 	})
 }
 
-// A call that never ends by itself is ended by its time limit.
+// A call that would never end is ended by its time limit.
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := true
@@ -342,8 +343,7 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// The sync path must not feel what the receiver does: the figures of both are
-// alike.
+// The receiver must not slow down the sync: the figures of both cases have to be alike.
 func BenchmarkAdd(b *testing.B) {
 	hang := func(ctx context.Context, _ []plugins.Event) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
 	b.Run("healthy", func(b *testing.B) { benchmarkAdd(b, &fake{limits: plugins.Limits{Batch: 100}}) })

@@ -27,7 +27,7 @@ func TestWatchAlone(t *testing.T) {
 	}
 }
 
-// TestUnrelated: a plugin's watch path counts by the directory that it leads to.
+// TestUnrelated: a plugin's watch path stands for the directory that the path leads to.
 func TestUnrelated(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []string{"/w/below", "/w2"} {

@@ -25,7 +25,7 @@ func aim(t *testing.T, port int, name, params string) rsync.Target {
 	return rsync.Target{Host: "127.0.0.1", Name: name, Port: port, Params: p}
 }
 
-// tryAll tries targets of one watch root.
+// tryAll tries the targets of one watch root.
 func tryAll(t *testing.T, ctx context.Context, targets ...rsync.Target) *Report {
 	t.Helper()
 	s := Site{
@@ -39,7 +39,7 @@ func tryAll(t *testing.T, ctx context.Context, targets ...rsync.Target) *Report 
 	return r
 }
 
-// step returns the one about a topic; the last, if there are several.
+// step returns the lane's step about a topic; if there are several, the last one.
 func step(l Lane, topic Topic) (s Step, ok bool) {
 	for _, s := range slices.Backward(l.Steps) {
 		if s.Topic == topic {
@@ -49,7 +49,7 @@ func step(l Lane, topic Topic) (s Step, ok bool) {
 	return s, false
 }
 
-// untouched fails unless a directory holds what it did.
+// untouched fails unless a directory holds exactly these names.
 func untouched(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -65,18 +65,18 @@ func untouched(t *testing.T, dir string, names ...string) {
 	}
 }
 
-// TestDaemons tries real daemons, as people set them up. Each has one step that is not ok, or none, and each holds
-// afterwards what it held before.
+// TestDaemons tries real daemons that are set up as people do it. At each of them at most one step
+// is not ok, and each directory holds afterwards what it held before.
 func TestDaemons(t *testing.T) {
 	for _, c := range testkit.Few([]struct {
 		name, module, params string
 		options              []string
 		user, password       string
-		topic                Topic // of what is not ok
-		also                 Topic // of what is noted besides
+		topic                Topic // the topic of the step that is not ok
+		also                 Topic // the topic of a note beside it
 		verdict              Verdict
 		says                 string
-		mend                 string // lines, joined by slashes
+		mend                 string // the lines that would mend it, joined by slashes
 	}{
 		{name: "sound", module: "m"},
 		{name: "a directory in a module", module: "m/sub"},
@@ -126,7 +126,7 @@ func TestDaemons(t *testing.T) {
 	}
 }
 
-// judge fails unless one step of the only lane is as expected, and all others are good.
+// judge fails unless one step of the only lane is as expected, and all other steps are good.
 func judge(t *testing.T, r *Report, topic, also Topic, v Verdict, says, mend string) {
 	t.Helper()
 	var text strings.Builder
@@ -160,7 +160,8 @@ func judge(t *testing.T, r *Report, topic, also Topic, v Verdict, says, mend str
 	}
 }
 
-// TestOldDaemons: what old releases do not take is told, and keeps nothing from being tried.
+// TestOldDaemons: the report names what old releases do not accept, and everything is tried all the
+// same.
 func TestOldDaemons(t *testing.T) {
 	for name, c := range map[string]struct {
 		release testkit.Release
@@ -186,7 +187,8 @@ func TestOldDaemons(t *testing.T) {
 	}
 }
 
-// TestWays: a remote that cannot be reached is told from one that is something else.
+// TestWays: the report distinguishes a remote that cannot be reached from an address at which
+// something else answers.
 func TestWays(t *testing.T) {
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -222,7 +224,8 @@ func TestWays(t *testing.T) {
 	}
 }
 
-// TestFiftyLanes: many lanes to one daemon are tried side by side and do not crowd each other out.
+// TestFiftyLanes: many lanes to one daemon are tried side by side, and none of them fails because
+// of the others.
 func TestFiftyLanes(t *testing.T) {
 	testkit.Long(t)
 	const lanes = 50

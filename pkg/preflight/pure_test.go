@@ -79,7 +79,8 @@ func TestParseWatch(t *testing.T) {
 	}
 }
 
-// TestCausesAreReasons: what says which lines mend a cause knows the causes that package rsync finds, and no others.
+// TestCausesAreReasons: there are lines that mend a cause for exactly those causes that package
+// rsync finds.
 func TestCausesAreReasons(t *testing.T) {
 	reasons := rsync.Reasons()
 	for reason := range causes {
@@ -89,7 +90,7 @@ func TestCausesAreReasons(t *testing.T) {
 	}
 	for _, reason := range reasons {
 		if _, ok := causes[reason]; !ok {
-			t.Errorf("nothing is known about %q", reason)
+			t.Errorf("no lines mend %q", reason)
 		}
 	}
 }
@@ -119,7 +120,8 @@ func TestPhrases(t *testing.T) {
 	}
 }
 
-// TestReport: nothing that a remote says can write a line of its own, and both forms hold the same.
+// TestReport: no text from a remote can begin a line of its own, and the report as text and the one
+// as JSON say the same.
 func TestReport(t *testing.T) {
 	r := Report{Host: []Step{{Topic: TopicRsync, Said: clientIs.of("3.2.7")}}, Lanes: []Lane{{Watch: "/data/\x1b[31m", Remote: "h::m", Left: []string{"a\nb"}}}}
 	r.Lanes[0].Steps = []Step{{Topic: TopicLogin, Verdict: Wrong, Said: literal("no\nok"), Detail: "\x1b]0;x\x07", Remedy: makeDirectory.of("h"), Mend: section2("a\rb")}}
@@ -141,7 +143,8 @@ func TestReport(t *testing.T) {
 
 func section2(line string) []Mend { return []Mend{section(rsync.Target{Host: "h", Name: "m"}, line)} }
 
-// TestProbesAreIgnored: whoever watches the place of a probe, with dotfiles on or off, drops the events of its names.
+// TestProbesAreIgnored: a watcher of the directory where a probe is written drops the events of the
+// probe's names, with dotfiles on or off.
 func TestProbesAreIgnored(t *testing.T) {
 	p, err := newProbe(t.TempDir())
 	if err != nil {

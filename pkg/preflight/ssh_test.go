@@ -8,7 +8,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestSSH tries a real sshd: the host key, the key, and the rsync there.
+// TestSSH tries a real sshd: its host key, the user's key, and the rsync on its host.
 func TestSSH(t *testing.T) {
 	s := testkit.Sshd(t)
 	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
@@ -18,8 +18,8 @@ func TestSSH(t *testing.T) {
 	}
 	for _, c := range testkit.Few([]struct {
 		name, params string
-		spoil        func(t *testing.T, dir string) // what is in the way
-		place        string                         // below the directory
+		spoil        func(t *testing.T, dir string) // damages something
+		place        string                         // the directory of the target, below dir
 		topic        Topic
 		verdict      Verdict
 		says         string
@@ -56,7 +56,7 @@ func TestSSH(t *testing.T) {
 	}
 }
 
-// write returns what replaces a file for the time of a test.
+// write returns a function that replaces a file for the time of a test.
 func write(file, text string) func(*testing.T, string) {
 	return func(t *testing.T, _ string) {
 		t.Helper()
@@ -71,7 +71,7 @@ func write(file, text string) func(*testing.T, string) {
 	}
 }
 
-// forced returns what lets the key run rsync alone.
+// forced returns a function that allows the key to run only rsync.
 func forced(dir string) func(*testing.T, string) {
 	return func(t *testing.T, place string) {
 		t.Helper()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestAgainstAMap does the same to a table and to a map. Most hashes collide.
+// TestAgainstAMap makes the same calls to a table and to a map. Most hashes collide.
 func TestAgainstAMap(t *testing.T) {
 	hash := func(n int) uint64 { return uint64(n) % 23 * 0x9e3779b97f4a7c15 }
 	for seed := range uint64(20) {
@@ -40,7 +40,7 @@ func TestAgainstAMap(t *testing.T) {
 	}
 }
 
-// TestShrinks: what a table had at its largest is not kept for ever.
+// TestShrinks: a table that has become small gives its memory back.
 func TestShrinks(t *testing.T) {
 	hash := func(n int) uint64 { return uint64(n) * 0x9e3779b97f4a7c15 >> 20 }
 	var table Table[int]

@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/ledger"
 )
 
-// TestDeletionsAreRecorded, by lane and in their order.
+// TestDeletionsAreRecorded: the log has the deletions of each lane, in their order.
 func TestDeletionsAreRecorded(t *testing.T) {
 	dir := t.TempDir()
 	log, err := audit.Open(dir)
@@ -36,8 +36,8 @@ func TestDeletionsAreRecorded(t *testing.T) {
 	d.Close(t.Context())
 }
 
-// TestDeletionsThatFindNoPlace are counted: a log that does not answer takes no
-// memory without end.
+// TestDeletionsThatFindNoPlace: a log that does not answer gets no more memory than its bound;
+// further deletions are counted.
 func TestDeletionsThatFindNoPlace(t *testing.T) {
 	log, err := audit.Open(t.TempDir())
 	if err != nil {
@@ -56,7 +56,7 @@ func TestDeletionsThatFindNoPlace(t *testing.T) {
 	d.Close(t.Context())
 }
 
-// TestFailLog: the script has the newest list of each lane.
+// TestFailLog: the script shows the newest list of each lane.
 func TestFailLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fail.sh")
 	told := &outcomes{}
@@ -76,8 +76,8 @@ func TestFailLog(t *testing.T) {
 	}
 }
 
-// TestLedgers: what a lane has sent is there after a restart, and nothing is
-// written where no state is kept.
+// TestLedgers: after a restart it is known what a lane has sent; where no state is kept nothing is
+// written.
 func TestLedgers(t *testing.T) {
 	dir := t.TempDir()
 	told := &outcomes{}

@@ -15,15 +15,15 @@ import (
 	"github.com/sersync/sersync/pkg/lanestate"
 )
 
-// slowStore is a store on a disk that takes its time, or fails.
+// slowStore is a store whose disk is slow, or fails.
 type slowStore struct {
 	NoStore
 	takes time.Duration
-	hangs chan struct{} // not nil: Save waits for its end
+	hangs chan struct{} // unless it is nil, Save waits until it is closed
 
 	mu    sync.Mutex
 	err   error
-	saved map[string]int // by lane
+	saved map[string]int // how many saves there were, by lane
 }
 
 // Save implements Store.
@@ -31,7 +31,7 @@ func (s *slowStore) Save(state lanestate.State) error {
 	if s.hangs != nil {
 		<-s.hangs
 	}
-	time.Sleep(s.takes) // the bubble's clock
+	time.Sleep(s.takes) // on the fake clock
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.saved == nil {
@@ -56,7 +56,7 @@ func (s *slowStore) fail(err error) {
 	s.err = err
 }
 
-// outcomes notes what the last write has come to.
+// outcomes notes the result of the last write.
 type outcomes struct {
 	mu  sync.Mutex
 	err error
@@ -74,7 +74,7 @@ func (o *outcomes) last() error {
 	return o.err
 }
 
-// keeping keeps the states of that many lanes until the test's end.
+// keeping keeps the states of this many lanes until the test ends.
 func keeping(t *testing.T, store Store, lanes int) (*States, *outcomes) {
 	t.Helper()
 	n := &outcomes{}
@@ -91,8 +91,8 @@ func keeping(t *testing.T, store Store, lanes int) (*States, *outcomes) {
 
 func laneName(i int) string { return fmt.Sprint("lane ", i) }
 
-// TestSavesOfOneMomentGoTogether: fifty lanes that begin, each with two things
-// worth remembering, write two files each at most, and none writes another's.
+// TestSavesOfOneMomentGoTogether: fifty lanes begin, and each has two things to remember. Each lane
+// writes two files at most, and none writes those of another lane.
 func TestSavesOfOneMomentGoTogether(t *testing.T) {
 	const lanes = 50
 	synctest.Test(t, func(t *testing.T) {
@@ -119,8 +119,8 @@ func TestSavesOfOneMomentGoTogether(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForADiskThatHangs: lanes ask and go on, the trouble is shown
-// once, a stop is bounded, and what hung is over once the disk answers.
+// TestNobodyWaitsForADiskThatHangs: lanes ask for a save and go on, the trouble is shown once, and
+// a stop takes a bounded time. Once the disk answers the trouble is over.
 func TestNobodyWaitsForADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowStore{hangs: make(chan struct{})}
@@ -129,7 +129,7 @@ func TestNobodyWaitsForADiskThatHangs(t *testing.T) {
 		time.Sleep(2 * slowDisk)
 		synctest.Wait()
 		for range 100 {
-			k.Ask(laneName(1)) // would end the test as a deadlock if it waited
+			k.Ask(laneName(1)) // a call that waited would end the test as a deadlock
 		}
 		if err := n.last(); !errors.Is(err, ErrSlow) {
 			t.Errorf("told: %v", err)
@@ -150,7 +150,7 @@ func TestNobodyWaitsForADiskThatHangs(t *testing.T) {
 	})
 }
 
-// TestADiskThatIsFull: the lane is saved once there is room.
+// TestADiskThatIsFull: the state of the lane is saved once there is room.
 func TestADiskThatIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowStore{err: fmt.Errorf("write: %w", unix.ENOSPC)}

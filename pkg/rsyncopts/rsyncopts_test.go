@@ -24,8 +24,8 @@ func judge(t testing.TB, s Setting, params string) []Remark {
 	return s.Judge(given)
 }
 
-// TestVerdicts: each option that loses, hides or destroys, with what is said
-// about it; <delete> is on unless the row says otherwise.
+// TestVerdicts has each option that loses, hides or destroys something, with the warning about it;
+// <delete> is on unless the row says otherwise.
 func TestVerdicts(t *testing.T) {
 	root := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "patterns")
@@ -44,7 +44,7 @@ func TestVerdicts(t *testing.T) {
 		setting Setting
 		params  string
 		level   Level
-		words   string // empty: nothing is said
+		words   string // empty: there is no warning
 	}{
 		{on, "-artuz", 0, ""},
 		{on, "-rlptD --no-o --inplace", 0, ""},
@@ -123,7 +123,7 @@ func TestVerdicts(t *testing.T) {
 			continue
 		}
 		if len(got) == 2 && got[0].Level < got[1].Level {
-			got = got[1:] // the row is about the worse one
+			got = got[1:] // the row is about the more serious one
 		}
 		if len(got) != 1 {
 			t.Errorf("%q: %+v, want one remark", c.params, got)
@@ -136,7 +136,8 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestUnusableWords: what rsync would take for a source, a target or an end.
+// TestUnusableWords has words that rsync would take for a source, for a target, or for the end of
+// the options.
 func TestUnusableWords(t *testing.T) {
 	for params, words := range map[string]string{
 		"-a /extra":         "source and target",
@@ -157,7 +158,7 @@ func TestUnusableWords(t *testing.T) {
 	}
 }
 
-// TestTableHasAll compares the table with the rsync of this host.
+// TestTableHasAll compares the table with the options of this host's rsync.
 func TestTableHasAll(t *testing.T) {
 	help, err := exec.Command("rsync", "--help").Output()
 	if err != nil {

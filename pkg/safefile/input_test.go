@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestReadInput: a link is followed, and nothing but a regular file is read or
-// waited for.
+// TestReadInput: a link is followed, and only a regular file is read; nothing else is waited for.
 func TestReadInput(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -62,7 +61,8 @@ func TestReadSecret(t *testing.T) {
 	}
 }
 
-// TestLetIn: a secret as Kubernetes mounts it with fsGroup, and what is none.
+// TestLetIn: our group may be able to read a secret, as Kubernetes mounts it with fsGroup. With any
+// other owner, group or mode the file is refused.
 func TestLetIn(t *testing.T) {
 	ours := []int{0, 65532}
 	for _, c := range []struct {
@@ -72,9 +72,9 @@ func TestLetIn(t *testing.T) {
 	}{
 		{0o440, 0, 65532, true},
 		{0o640, 0, 65532, true},
-		{0o440, 0, 1000, false},     // a group of others
-		{0o440, 0, 0, false},        // root's own
-		{0o440, 65532, 1000, false}, // not root's file
+		{0o440, 0, 1000, false},     // the group belongs to other users
+		{0o440, 0, 0, false},        // the group is root's own
+		{0o440, 65532, 1000, false}, // the owner of the file is not root
 		{0o460, 0, 65532, false},
 		{0o444, 0, 65532, false},
 	} {
@@ -84,7 +84,7 @@ func TestLetIn(t *testing.T) {
 	}
 }
 
-// TestRenameAndRemove touch a regular file of ours only.
+// TestRenameAndRemove: Rename and Remove touch only a regular file of ours.
 func TestRenameAndRemove(t *testing.T) {
 	for kind, path := range obstacles(t) {
 		if err := Rename(path, "moved"); !errors.Is(err, ErrUntrusted) {
@@ -96,7 +96,7 @@ func TestRenameAndRemove(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "file")
 	if err := Remove(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("nothing there: %v", err)
+		t.Errorf("no such file: %v", err)
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -89,7 +89,7 @@ func TestWriteAtomicReaders(t *testing.T) {
 	writer.Wait()
 }
 
-// obstacles are things at the final component that must not be touched.
+// obstacles makes things at the last component of a path that must not be touched.
 func obstacles(t *testing.T) map[string]string {
 	t.Helper()
 	root := t.TempDir()
@@ -227,8 +227,8 @@ func TestWriteAtomicLeavesNothing(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
 	}
-	// The kernel refuses bytes beyond the limit like a full disk; the Go
-	// runtime ignores the SIGXFSZ that comes with it.
+	// The kernel refuses bytes beyond this limit as a full disk would; the Go runtime ignores the
+	// SIGXFSZ that comes with the refusal.
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4096, Max: old.Max}); err != nil {
 		t.Fatal(err)
 	}

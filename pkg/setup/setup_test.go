@@ -36,8 +36,7 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// TestConfig: what is written says to the reader what was asked for, and nothing is to be
-// said about it.
+// TestConfig: when the written file is read, it says what was asked for, and gives no warning.
 func TestConfig(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a & b \"<x>\" 'y' $z")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -89,7 +88,7 @@ func TestOtherSide(t *testing.T) {
 			}
 		}
 	}
-	if got := s.OtherSide(false, "", ""); strings.Contains(got, "www #") { // a part of the path for rsyncd
+	if got := s.OtherSide(false, "", ""); strings.Contains(got, "www #") { // the part of the text about rsyncd
 		t.Errorf("%s", got)
 	}
 	if got := s.OtherSide(false, "", ""); !strings.Contains(got, "bob:PASSWORD") || strings.Contains(got, "hosts allow") {
@@ -101,7 +100,7 @@ func TestOtherSide(t *testing.T) {
 	}
 }
 
-// Without a terminal nothing is asked for.
+// Without a terminal nobody is asked anything.
 func TestNobodyToAsk(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -110,7 +109,7 @@ func TestNobodyToAsk(t *testing.T) {
 	defer null.Close()
 	var out strings.Builder
 	a := Asker{In: null, Out: &out}
-	if _, err := a.Site(Given{Dir: t.TempDir()}, "/p"); err != ErrNoAnswer { //nolint:errorlint // itself
+	if _, err := a.Site(Given{Dir: t.TempDir()}, "/p"); err != ErrNoAnswer { //nolint:errorlint // exactly this error is expected
 		t.Errorf("%v", err)
 	}
 	if a.Replace("a", "b") || a.Password("u") != "" || out.Len() > 0 {

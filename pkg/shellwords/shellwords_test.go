@@ -50,8 +50,8 @@ func TestValue(t *testing.T) {
 	}
 }
 
-// TestValueAsksForItsNames: env is asked for what the text names, and for nothing
-// else; where it has no PWD, as in a container, nobody must hear of that.
+// TestValueAsksForItsNames: env is asked for the variables that the text names, and for no others.
+// If a container has no PWD, no message may say so.
 func TestValueAsksForItsNames(t *testing.T) {
 	var asked []string
 	if _, err := Value("${M}/$PWD", func(name string) string { asked = append(asked, name); return testEnv(name) }); err != nil || strings.Join(asked, " ") != "M PWD" && strings.Join(asked, " ") != "PWD M PWD" {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestEdges: a thousand edges are a few numbers and the worst ones by name, in both
-// languages; what may hold names of paths is cut for readers who may not see them.
+// TestEdges: a thousand edges are shown as a few numbers and the worst ones by name, in both
+// languages. A text that may contain names of paths is cut for readers who may not see these.
 func TestEdges(t *testing.T) {
 	now := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 	var list []Edge

@@ -71,7 +71,8 @@ func TestOverall(t *testing.T) {
 	}
 }
 
-// What differs for good does not come by waiting; what is on its way does.
+// A snapshot is at rest if waiting would change nothing: known differences stay, changes that are
+// on their way do not.
 func TestAtRest(t *testing.T) {
 	for _, c := range []struct {
 		name   string

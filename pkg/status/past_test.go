@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// TestChronicle: what happened shows in its step, what nobody looked at as -1, and
-// what is older than the stretch is forgotten.
+// TestChronicle: each event shows in its step; a step at which nobody looked shows -1, and what is
+// older than the whole stretch is forgotten.
 func TestChronicle(t *testing.T) {
 	var c Chronicle
 	now := time.Date(2026, 5, 1, 12, 30, 10, 0, time.UTC)
-	c.Sent(now.Add(-25*time.Hour), 9, 9, time.Second) // too old
+	c.Sent(now.Add(-25*time.Hour), 9, 9, time.Second) // older than the stretch
 	c.Sent(now.Add(-2*time.Hour), 3, 300, 2*time.Second)
 	c.Lag(now.Add(-time.Minute), 7*time.Second)
 	c.Failed(now)
@@ -38,8 +38,8 @@ func TestChronicle(t *testing.T) {
 	}
 }
 
-// TestRecorderIsRemembered: a later process goes on with the history, within a
-// fixed size whatever the names are; what is damaged is refused.
+// TestRecorderIsRemembered: a later process continues the history, whose size is fixed whatever the
+// names are. A damaged history is refused.
 func TestRecorderIsRemembered(t *testing.T) {
 	now := time.Now()
 	r := NewRecorder()
@@ -80,7 +80,7 @@ func TestRecorderIsRemembered(t *testing.T) {
 	}
 }
 
-// TestCauses: failures are grouped by their reasons, those that fail now first.
+// TestCauses: failures are grouped by their reasons, and the groups that fail now come first.
 func TestCauses(t *testing.T) {
 	now := time.Now()
 	list := Causes([]Wait{{Path: "a", Attempt: 1, Reason: "r", Remedy: "m", Command: "c"}, {Path: "b", Attempt: 2, Reason: "r", Remedy: "m"}, {Path: "new"}},

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestRedactedHoldsNoName: whatever holds a path name in a lane and in its detail is
-// gone from what readers without the token get.
+// TestRedactedHoldsNoName: a reader without the token gets no field of a lane or of its detail that
+// contains the name of a path.
 func TestRedactedHoldsNoName(t *testing.T) {
 	const name = "secret-name"
 	lane := Lane{

@@ -154,8 +154,8 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-// TestTheFirstLineTellsOfChangesOnTheirWay: within the grace the level is that of a
-// lane in sync, and the line says what is not there yet.
+// TestTheFirstLineTellsOfChangesOnTheirWay: within the grace time the level is that of a lane in
+// sync, and the first line says how much is still on its way.
 func TestTheFirstLineTellsOfChangesOnTheirWay(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	for _, c := range []struct {

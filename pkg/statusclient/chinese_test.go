@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// TestCausesInChinese: causes and remedies are in the operator's language, what
-// rsync said stays, and JSON is as it came.
+// TestCausesInChinese: causes and remedies are in the operator's language, the words of rsync stay,
+// and JSON is passed on unchanged.
 func TestCausesInChinese(t *testing.T) {
 	p := &program{snap: inSync()}
 	l := &p.snap.Lanes[0]

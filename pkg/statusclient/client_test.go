@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type program struct {
 	mu    sync.Mutex
 	snap  status.Snapshot
-	after func(asked int, s *status.Snapshot) // changes what the n-th question sees
+	after func(asked int, s *status.Snapshot) // changes the answer to the n-th question
 	asked int
 	done  []string
 }
@@ -73,7 +73,7 @@ func socketDir(t *testing.T) string {
 	return filepath.Join(dir, "sock")
 }
 
-// serve runs p and returns its socket.
+// serve serves p on a socket and returns the path of the socket.
 func serve(t *testing.T, p *program) string {
 	t.Helper()
 	socket := socketDir(t)
@@ -161,7 +161,8 @@ func TestNotRunning(t *testing.T) {
 	}
 }
 
-// A monitoring system shows the first line of the output.
+// A monitoring system shows the first line of the output, so that line says that nothing is
+// running.
 func TestNotRunningIsTheFirstLine(t *testing.T) {
 	for lang, want := range map[status.Lang][2]string{
 		status.English: {"not running: ask ", "; start it, or name its configuration file with -o\n"},
@@ -205,11 +206,11 @@ func TestWaitSeesChangesThatAreStillOnTheirWay(t *testing.T) {
 	p.after = func(asked int, s *status.Snapshot) {
 		l := &s.Lanes[0]
 		switch asked {
-		case 2: // the first answer was in sync, the event came after it
+		case 2: // the first answer said in sync, and the event came after it
 			l.State, l.Pending = status.LaneSyncing, 1
 		case 4:
 			l.State, l.Pending, l.Runs = status.LaneInSync, 0, 1
-		case 5: // a short run between two questions
+		case 5: // a short run took place between two questions
 			l.Runs = 2
 		}
 	}
@@ -234,7 +235,7 @@ func TestWaitGivesUp(t *testing.T) {
 	}
 }
 
-// What only a person can settle is not waited for.
+// --wait does not wait for differences that only a person can settle.
 func TestWaitEndsWithKnownDifferences(t *testing.T) {
 	p := &program{snap: inSync()}
 	p.snap.Lanes[0].State = status.LaneDegraded

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// twoLanes answers about the first lane soon, and about the second one when
-// second is set.
+// twoLanes gets an answer about the first lane soon, and one about the second lane if second is
+// set.
 func twoLanes(second *status.Comparison) *program {
 	p := &program{snap: inSync()}
 	y := p.snap.Lanes[0]
@@ -43,7 +43,7 @@ func TestVerifyTellsOfEachLane(t *testing.T) {
 	}
 }
 
-// A lane that has no answer yet does not keep back the others'.
+// A lane that has not answered yet does not keep the answers of others back.
 func TestVerifyThatIsInterrupted(t *testing.T) {
 	for _, json := range []bool{false, true} {
 		c := New(serve(t, twoLanes(nil)))

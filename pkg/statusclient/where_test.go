@@ -8,7 +8,7 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// TestWhereText: each verdict, what excludes a path and what waits, in both
+// TestWhereText: the text has each verdict, what excludes a path and why it waits, in both
 // languages, on lines that no name can break.
 func TestWhereText(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.Local)

@@ -50,9 +50,9 @@ func (b *busy) Snapshot() status.Snapshot {
 	return s
 }
 
-// With a million pending paths on fifty lanes, and nothing cached, a status
-// request takes five milliseconds at most. The best of many tries counts, since
-// other tests run beside this one.
+// With a million pending paths in fifty lanes, and nothing cached, a request for the status takes
+// five milliseconds at most. The fastest of many tries counts, since other tests run at the same
+// time.
 func TestStatusRequestIsCheap(t *testing.T) {
 	limit := 5 * time.Millisecond
 	if raceDetector {

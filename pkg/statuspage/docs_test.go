@@ -39,7 +39,7 @@ func TestEveryMetricIsDocumentedAndReverse(t *testing.T) {
 	}
 }
 
-// Every member of the JSON answer is documented.
+// Each member of the JSON answer is documented.
 func TestEveryMemberIsDocumented(t *testing.T) {
 	now := time.Now()
 	s := newFake().snap

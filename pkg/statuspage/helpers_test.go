@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const secret = "0123456789abcdef-token"
 
-// fake is a source whose snapshot a test sets.
+// fake is a source whose snapshot the test sets.
 type fake struct {
 	mu    sync.Mutex
 	snap  status.Snapshot
@@ -152,7 +152,7 @@ func (r *running) waitTCP(t *testing.T) {
 	waitFor(t, "the page", func() bool { return dials("tcp", fmt.Sprintf("127.0.0.1:%d", r.port)) })
 }
 
-// answer is a response that has been read.
+// answer is a response whose body has been read.
 type answer struct {
 	code   int
 	body   string

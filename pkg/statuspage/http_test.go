@@ -88,7 +88,7 @@ func TestPageNeedsNothingFromOutside(t *testing.T) {
 	}
 }
 
-// Every sentence that the page translates is one that the program can say.
+// Each sentence for which the page has a translation is one that the program can say.
 func TestTranslatedSentencesAreSaid(t *testing.T) {
 	var code strings.Builder
 	for _, dir := range []string{"transport", "transport/rsync", "transport/rsync/session", "transport/stream", "stream/dial", "executor", "executor/*", "brake", "watchroot", "daemon", "instance", "notes", "records", "status", "statusclient", "edge/*"} {
@@ -109,10 +109,10 @@ func TestTranslatedSentencesAreSaid(t *testing.T) {
 		t.Fatalf("only %d sentences found", len(entries))
 	}
 	verb, word := regexp.MustCompile(`%(04)?[a-z]`), regexp.MustCompile(`\{\w+\}`)
-	filled := verb.ReplaceAllString(code.String(), "{}") // what fmt fills in
+	filled := verb.ReplaceAllString(code.String(), "{}") // the parts that fmt fills in
 	for _, m := range entries {
 		if !strings.Contains(code.String(), strconv.Quote(m[1])) && !strings.Contains(filled, strconv.Quote(word.ReplaceAllString(m[1], "{}"))) {
-			t.Errorf("nobody says %q", m[1])
+			t.Errorf("the program never says %q", m[1])
 		}
 	}
 }
@@ -176,7 +176,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// The number of series depends on the configuration file only.
+// The number of series depends on nothing but the configuration file.
 func TestMetricsCardinality(t *testing.T) {
 	count := func(pending int) int {
 		f := newFake()

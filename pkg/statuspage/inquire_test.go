@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// answering answers every question with names in it, and counts them.
+// answering answers every question with names of paths, and counts the questions.
 type answering struct{ asked atomic.Int32 }
 
 const (
@@ -56,9 +56,9 @@ func (a *answering) Detail(lane string, _ bool) (status.Detail, error) {
 	return d, nil
 }
 
-// TestQuestionsAboutPathsNeedTheRight: over TCP without the token nothing is asked
-// of any remote and no answer tells whether a file exists; the lane's detail comes
-// without names.
+// TestQuestionsAboutPathsNeedTheRight: a client over TCP without the token has no remote asked
+// anything, gets no answer that tells whether a file exists, and gets the detail of a lane without
+// names.
 func TestQuestionsAboutPathsNeedTheRight(t *testing.T) {
 	a := &answering{}
 	r := start(t, func(o *Options) { o.Inquiries, o.Host.TokenFile = a, tokenFile(t, secret, 0o600) })
@@ -120,7 +120,7 @@ func TestQuestionsAreAnswered(t *testing.T) {
 	}
 }
 
-// TestBriefStatus: it holds what a table needs, and no name of a path.
+// TestBriefStatus: the brief status has everything that a table needs, and no name of a path.
 func TestBriefStatus(t *testing.T) {
 	r := start(t, nil)
 	whole, brief := r.getSocket(t, "/api/status"), r.getSocket(t, "/api/status?brief")
@@ -129,7 +129,7 @@ func TestBriefStatus(t *testing.T) {
 	}
 }
 
-// TestEveryMemberOfAnswersIsDocumented holds docs/api.md to what is answered.
+// TestEveryMemberOfAnswersIsDocumented compares docs/api.md with the answers.
 func TestEveryMemberOfAnswersIsDocumented(t *testing.T) {
 	doc := apiDoc(t)
 	a := &answering{}

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
-// What "promtool check metrics" would complain about.
+// The metrics have nothing that "promtool check metrics" would complain about.
 func TestMetricsAreClean(t *testing.T) {
 	problems, err := promlint.New(strings.NewReader(scrape(t, newFake()))).Lint()
 	if err != nil {

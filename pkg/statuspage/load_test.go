@@ -49,7 +49,8 @@ func TestTenThousandRequestsAtOnce(t *testing.T) {
 			for range each {
 				resp, err := client.Get(r.url("/api/status"))
 				for try := 0; err != nil && try < 20; try++ {
-					// On a busy machine a connection may have to give way.
+					// On a busy machine the server may have closed this connection in favour of
+					// another.
 					resp, err = client.Get(r.url("/api/status"))
 				}
 				if err != nil {
@@ -75,8 +76,8 @@ func TestTenThousandRequestsAtOnce(t *testing.T) {
 	}
 }
 
-// Slow clients hold every connection they can get; the socket still answers,
-// and the page does again once the header time is over.
+// Slow clients hold every connection that they can get. The socket still answers, and so does the
+// page once the time for a request's header is over.
 func TestSlowClientsAreCutOff(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -100,13 +101,13 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 }
 
-// Readers that never read hold their connections, and nothing else.
+// A client that never reads its answer holds its own connection, and delays nobody else.
 func TestSlowReadersHoldUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	r.waitTCP(t)
 	r.source.mu.Lock()
-	r.source.snap.Version = strings.Repeat("x", 8<<20) // more than the socket buffers take
+	r.source.snap.Version = strings.Repeat("x", 8<<20) // longer than the buffers of the sockets
 	r.source.mu.Unlock()
 	for range maxConnections {
 		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.port))
@@ -128,9 +129,9 @@ func TestSlowReadersHoldUpNobodyElse(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionsKeepNobodyAway: whoever holds more connections than the
-// server has, silent, in the middle of a request or after one, keeps neither the
-// page nor the probes from others.
+// TestIdleConnectionsKeepNobodyAway: a client holds more connections than the server has, and is
+// silent, in the middle of a request or after one. It keeps neither the page nor the probes from
+// others.
 func TestIdleConnectionsKeepNobodyAway(t *testing.T) {
 	t.Parallel()
 	for name, says := range map[string]string{
@@ -157,8 +158,8 @@ func TestIdleConnectionsKeepNobodyAway(t *testing.T) {
 	}
 }
 
-// TestConnectionsThatWaitHoldUpNoStop: more connections than the server takes are
-// waiting when it is stopped.
+// TestConnectionsThatWaitHoldUpNoStop: when the server is stopped, more connections are waiting
+// than it accepts.
 func TestConnectionsThatWaitHoldUpNoStop(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -177,9 +178,9 @@ func TestConnectionsThatWaitHoldUpNoStop(t *testing.T) {
 	}
 }
 
-// TestWhoGivesWay: for a new connection the peer with the most gives one up, the
-// one that has been idle longest before one that keeps a request waiting; one that
-// has just begun stays.
+// TestWhoGivesWay: for a new connection the peer that has the most connections gives one up: the
+// one that has been idle longest or, if none is idle, one whose client has kept the server waiting
+// for too long. A connection that has just begun stays.
 func TestWhoGivesWay(t *testing.T) {
 	now := time.Now()
 	few, many := netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("10.0.0.2/32")
@@ -189,7 +190,7 @@ func TestWhoGivesWay(t *testing.T) {
 	late := 2 * connPatience
 	for name, tt := range map[string]struct {
 		conns []*limited
-		want  int // -1: none yet
+		want  int // -1: no connection gives way yet
 	}{
 		"oldest idle":            {[]*limited{conn(many, connIdle, 1), conn(many, connIdle, 3), conn(many, connIdle, 2)}, 1},
 		"idle before busy":       {[]*limited{conn(many, connReading, late), conn(many, connIdle, 1), conn(many, connServing, late)}, 1},

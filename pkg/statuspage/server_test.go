@@ -248,7 +248,7 @@ func TestNoSocketWhereOthersCanReplaceIt(t *testing.T) {
 	}
 }
 
-// doer remembers what it was asked.
+// doer remembers which actions it was asked for.
 type doer struct {
 	mu    sync.Mutex
 	asked []string
@@ -262,10 +262,10 @@ func (d *doer) Do(_ context.Context, v status.Verb, lane string) error {
 	return d.err
 }
 
-// Who has paused a lane and asks at once sees it paused.
+// A client that has paused a lane and asks for the status at once sees that the lane is paused.
 func TestAnActionIsSeenAtOnce(t *testing.T) {
 	r := start(t, func(o *Options) { o.Actions = &doer{} })
-	for range 5 { // one of them within the life of the snapshot before
+	for range 5 { // at least one of them comes while the snapshot from before would still be used
 		r.getSocket(t, "/api/status")
 		before := r.source.times()
 		req := request(t, http.MethodPost, "http://localhost/api/pause", "{}", "Content-Type", "application/json")
@@ -274,7 +274,7 @@ func TestAnActionIsSeenAtOnce(t *testing.T) {
 		}
 		r.getSocket(t, "/api/status")
 		if r.source.times() == before {
-			t.Error("what is shown is from before")
+			t.Error("the status is from before the action")
 		}
 	}
 }

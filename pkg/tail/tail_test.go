@@ -48,7 +48,7 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
-// safeBuffer is a buffer for two goroutines.
+// safeBuffer is a buffer that two goroutines may use.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -66,7 +66,7 @@ func (s *safeBuffer) has(text string) bool {
 	return strings.Contains(s.b.String(), text)
 }
 
-// TestFollow: nothing is missed over an addition, a rotation and an emptied file.
+// TestFollow: no line is missed when the file grows, is rotated, or is emptied.
 func TestFollow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	add := func(text string) {

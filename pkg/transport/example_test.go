@@ -16,8 +16,9 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// directory is another kind of remote, to show what one takes: a directory of this host,
-// to which files are copied. It knows files and directories, and nothing waits in it.
+// directory is a minimal remote of another kind, an example of what a transport has to do: it
+// copies files to a directory of this host. It knows only files and directories, and it has nothing
+// that waits between calls.
 type directory struct {
 	here, there *os.Root
 }
@@ -43,8 +44,7 @@ func open(t *testing.T, dir string) *os.Root {
 	return root
 }
 
-// Terms say what is carried: neither links nor devices, and a file is written in its
-// place.
+// Terms says what is carried: neither links nor devices. A file is written in its place.
 func (d *directory) Terms() transport.Terms {
 	none := func(string, bool) bool { return false }
 	return transport.Terms{
@@ -53,8 +53,8 @@ func (d *directory) Terms() transport.Terms {
 	}
 }
 
-// Do carries the names one after the other. What fails is told by path, and the rest is
-// carried all the same.
+// Do carries the names one after the other. A failure is reported with its path, and the other
+// paths are carried all the same.
 func (d *directory) Do(ctx context.Context, c transport.Call) (transport.Trip, error) {
 	if c.Start != nil {
 		if err := c.Start(ctx); err != nil {
@@ -75,9 +75,8 @@ func (d *directory) Do(ctx context.Context, c transport.Call) (transport.Trip, e
 	return transport.Trip{Result: r, Ended: time.Now()}, nil
 }
 
-// names are the names of a call with what is below them, where the kind of the batch
-// takes that in. A survey goes through the copies there, everything else through the
-// files here.
+// names returns the names of a call, and the names below them if the kind of the batch includes
+// these. For a survey it looks at the copies, for everything else at the files of the watch root.
 func (d *directory) names(c transport.Call) (names []string) {
 	switch c.Batch.Kind {
 	case transport.Full:
@@ -95,14 +94,14 @@ func (d *directory) names(c transport.Call) (names []string) {
 	return c.Names
 }
 
-// below lists what is at and below some paths of a tree, directories first. What cannot
-// be listed is found out about when it is carried.
+// below lists the paths at and below the tops in a tree, directories first. A directory that cannot
+// be listed is found when it is carried.
 func below(root *os.Root, tops []string, deep bool) (names []string) {
 	for _, top := range tops {
 		top = path.Clean(top)
 		_ = fs.WalkDir(root.FS(), top, func(name string, e fs.DirEntry, err error) error {
 			if err != nil {
-				return nil //nolint:nilerr // see above
+				return nil //nolint:nilerr // the directory is found when it is carried
 			}
 			names = append(names, name)
 			if e.IsDir() && name != top && !deep {
@@ -114,7 +113,7 @@ func below(root *os.Root, tops []string, deep bool) (names []string) {
 	return names
 }
 
-// carry does for one name what the batch asks for.
+// carry does what the batch asks for to one name.
 func (d *directory) carry(c transport.Call, name string) error {
 	switch c.Batch.Kind {
 	case transport.Send, transport.Tree, transport.Full:
@@ -145,7 +144,7 @@ func (d *directory) send(c transport.Call, name string) error {
 		}
 		return d.there.MkdirAll(name, 0o777)
 	case !info.Mode().IsRegular():
-		return nil // not carried
+		return nil // links, devices and the like are not carried
 	}
 	told(c, transport.Change{Path: name, Sent: true, Size: info.Size()})
 	if c.Batch.Verify {
@@ -154,7 +153,7 @@ func (d *directory) send(c transport.Call, name string) error {
 	return d.write(name, info)
 }
 
-// write copies a file, and gives the copy the time that the file had before.
+// write copies a file. The copy gets the time that the file had before it was read.
 func (d *directory) write(name string, info fs.FileInfo) error {
 	from, err := d.here.Open(name)
 	if err != nil {
@@ -172,11 +171,11 @@ func (d *directory) write(name string, info fs.FileInfo) error {
 	return errors.Join(err, to.Close(), d.there.Chtimes(name, info.ModTime(), info.ModTime()))
 }
 
-// remove deletes what does not exist here any more.
+// remove deletes a copy whose original does not exist any more.
 func (d *directory) remove(c transport.Call, name string) error {
 	_, err := d.here.Lstat(name)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return err // it is back, or nobody knows: nothing is deleted then
+		return err // the original is back, or nobody knows: nothing is deleted
 	}
 	told(c, transport.Change{Path: name, Deleted: true})
 	if c.Batch.Verify {
@@ -185,7 +184,7 @@ func (d *directory) remove(c transport.Call, name string) error {
 	return d.there.RemoveAll(name)
 }
 
-// tell says which copy of a file is there.
+// tell reports which copy of a file there is.
 func (d *directory) tell(c transport.Call, name string) error {
 	info, err := d.there.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -209,20 +208,20 @@ func told(c transport.Call, change transport.Change) {
 func complaint(name string, err error) transport.PathError {
 	e := transport.PathError{Path: name, Text: err.Error()}
 	_ = errors.As(err, &e.Errno)
-	e.Changed = e.Errno == syscall.ENOENT // it went while it was being sent
+	e.Changed = e.Errno == syscall.ENOENT // the file disappeared while it was being sent
 	return e
 }
 
-// Probe looks whether the directory is there.
+// Probe tells whether the directory exists.
 func (d *directory) Probe(context.Context) error {
 	_, err := d.there.Stat(".")
 	return err
 }
 
-// Release has nothing to tell: the other side has no program.
+// Release is empty, because the other side has no program.
 func (d *directory) Release(context.Context) transport.Release { return transport.Release{} }
 
-// Nothing waits, and there is no connection to keep.
+// These are empty, because nothing waits and there is no connection to keep.
 
 func (d *directory) KeepConnection(context.Context, time.Time)                     {}
 func (d *directory) KeepStandby(context.Context, time.Time, transport.Batch, bool) {}
@@ -236,7 +235,7 @@ func (d *directory) Leave()                                                     
 // Close closes both directories.
 func (d *directory) Close() { _, _ = d.here.Close(), d.there.Close() }
 
-// ByHand is what a person would type.
+// ByHand is the command that a person would type.
 func (d *directory) ByHand(b transport.Batch, name string) []string {
 	if b.Kind == transport.Delete {
 		return []string{"rm", "-r", path.Join(d.there.Name(), name)}
@@ -244,7 +243,7 @@ func (d *directory) ByHand(b transport.Batch, name string) []string {
 	return []string{"cp", "-r", path.Join(d.here.Name(), name), path.Join(d.there.Name(), name)}
 }
 
-// Command is for people, too.
+// Command is shown to people, too.
 func (d *directory) Command(b transport.Batch) string {
 	return strings.Join(d.ByHand(b, "."), " ")
 }

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// serve answers each connection with what it is told, upper case.
+// serve answers each connection with the line it gets, in upper case.
 func serve(t *testing.T, conf *tls.Config) (address string) {
 	t.Helper()
 	raw, err := net.Listen("tcp", "127.0.0.1:0")
@@ -68,7 +68,7 @@ func serve(t *testing.T, conf *tls.Config) (address string) {
 	return raw.Addr().String()
 }
 
-// server is a configuration with a certificate.
+// server is a TLS configuration with a certificate.
 func server(t *testing.T, c testkit.Certificate) *tls.Config {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(c.File, c.Key)
@@ -78,7 +78,7 @@ func server(t *testing.T, c testkit.Certificate) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{pair}}
 }
 
-// say sends a line and returns what comes back.
+// say sends a line and returns the answer.
 func say(ctx context.Context, w Way, address, line string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -122,7 +122,7 @@ func TestDial(t *testing.T) {
 		name   string
 		way    Way
 		server *tls.Config
-		want   string // of the error; empty: it works
+		want   string // a part of the error; empty: the connection works
 	}{
 		{"good", way, server(t, good), ""},
 		{"address", Way{ServerName: "127.0.0.1", CA: ca.File}, server(t, good), ""},
@@ -157,8 +157,8 @@ func TestDial(t *testing.T) {
 	}
 }
 
-// TestConnect runs the connect program as rsync does: by a shell, with a socket as
-// standard input and output. A program path that a shell would execute is no danger.
+// TestConnect runs the connect program as rsync does: by a shell, with a socket as standard input
+// and output. A path of the program that a shell would execute is harmless.
 func TestConnect(t *testing.T) {
 	ca := testkit.NewAuthority(t, "CA")
 	address := serve(t, server(t, ca.Good("server.example")))
@@ -204,7 +204,8 @@ func TestConnect(t *testing.T) {
 	if got, said := run(Way{ServerName: "server.example", CA: ca.File}, "hello\n"); got != "HELLO\n" || said != "" {
 		t.Errorf("%q, %s", got, said)
 	}
-	// rsync is killed while the remote says nothing: the program does not wait for it.
+	// rsync is killed while the remote is silent: the connect program ends without waiting for the
+	// remote.
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +214,7 @@ func TestConnect(t *testing.T) {
 	served := address
 	address = silent.Addr().String()
 	if _, said := run(Way{ServerName: "server.example", CA: ca.File}, ""); !strings.Contains(said, "canceled") {
-		t.Errorf("it has waited for a remote that says nothing: %s", said)
+		t.Errorf("the connect program has waited for a silent remote: %s", said)
 	}
 	address = served
 	got, said := run(Way{ServerName: "$(touch planted)", CA: ca.File}, "hello\n")
@@ -222,7 +223,7 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// TestShellText: nothing of a user's is in what the shell sees.
+// TestShellText: the text that the shell sees contains nothing that a user has chosen.
 func TestShellText(t *testing.T) {
 	a := Way{ServerName: "a", CA: "/ca"}.Environment("/usr/bin/sersync", "a:874")
 	b := Way{ServerName: "$(b)", Key: "%H"}.Environment("/opt/`x`", "b:1")

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// directory makes one whose path has at least that length.
+// directory makes a directory whose path is at least this long.
 func directory(t *testing.T, length int) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "u")
@@ -38,8 +38,8 @@ func directory(t *testing.T, length int) string {
 	return dir
 }
 
-// TestEveryLength: both sides reach each other whatever the path's length; the
-// end of the listener takes the socket and its descriptors away.
+// TestEveryLength: both sides reach each other whatever the path's length. When the listener ends,
+// its socket and its descriptors are gone.
 func TestEveryLength(t *testing.T) {
 	for _, length := range []int{20, 100, 105, 106, 107, 108, 109, 200, 1000, 3000} {
 		t.Run(fmt.Sprint(length), func(t *testing.T) {
@@ -88,7 +88,7 @@ func descriptors(t *testing.T) int {
 	return len(list)
 }
 
-// TestDialErrors: a long path fails as a short one does.
+// TestDialErrors: for a long path the errors are the same as for a short one.
 func TestDialErrors(t *testing.T) {
 	for _, length := range []int{60, 300} {
 		path := directory(t, length) + "/s"
@@ -126,7 +126,7 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
-// TestAFileSystemThatHangs: a socket that cannot be removed holds nobody up.
+// TestAFileSystemThatHangs: a socket that cannot be removed delays nobody.
 func TestAFileSystemThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := make(chan struct{})

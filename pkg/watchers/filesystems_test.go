@@ -22,8 +22,8 @@ func command(t *testing.T, args ...string) {
 	}
 }
 
-// disk makes a file system in a file, mounts it at dir, and returns the file. The test
-// ends here where nothing on this host makes such a one.
+// disk makes a file system in a file, mounts it at dir, and returns the file. The test ends here if
+// this host cannot make such a file system.
 func disk(t *testing.T, dir, kind string, options ...string) (image string) {
 	t.Helper()
 	program := "mkfs." + kind
@@ -56,7 +56,7 @@ func attach(t *testing.T, device, dir, options string) {
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
-// TestChooseOnDisks: what is chosen on the file systems of disks, and that auto and the
+// TestChooseOnDisks: which watcher is chosen on the file systems of disks, and that "auto" and the
 // refusals agree.
 func TestChooseOnDisks(t *testing.T) {
 	for _, kind := range []string{"ext4", "xfs", "btrfs"} {
@@ -73,8 +73,8 @@ func TestChooseOnDisks(t *testing.T) {
 	}
 }
 
-// TestChooseWithSubvolumes: a subvolume of btrfs is refused, whether it is mounted or
-// only a directory, and so is a tree below which one is mounted.
+// TestChooseWithSubvolumes: a subvolume of btrfs is refused, whether it is mounted or is only a
+// directory, and so is a tree with a mounted subvolume in it.
 func TestChooseWithSubvolumes(t *testing.T) {
 	base := t.TempDir()
 	top, mounted := filepath.Join(base, "top"), filepath.Join(base, "mounted")
@@ -97,7 +97,7 @@ func chooses(t *testing.T, dir, want, why string) {
 		t.Errorf("%s: %+v, want %s because of %q", dir, got, want, why)
 	}
 	if strings.Contains(why, "directories") || strings.Contains(why, "mounted at") {
-		return // there is nothing to refuse
+		return // there is no subvolume to be refused
 	}
 	if refused := Unable(confxml.LocalPath{Watch: dir, Backend: confxml.Fanotify}, on); (refused == nil) != (want == confxml.Fanotify) {
 		t.Errorf("%s: %s is chosen, and fanotify refused because of %v", dir, want, refused)

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/laneconf"
 )
 
-// TestResolveAsTheKernel: a watch path means the directory that the kernel opens
-// for it, and so does the check of the configuration.
+// TestResolveAsTheKernel: a watch path stands for the directory that the kernel opens for it, also
+// in the check of the configuration.
 func TestResolveAsTheKernel(t *testing.T) {
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -61,8 +61,8 @@ func watching(watch string) confxml.Config {
 	return confxml.Config{LocalPaths: []confxml.LocalPath{{Watch: watch, Line: 1}}}
 }
 
-// TestFollower: two looks in a row decide that a path leads nowhere, and the root
-// of the system is no directory to go on with.
+// TestFollower: only two looks in a row decide that a path leads nowhere, and a path that leads to
+// the root directory of the system is not followed.
 func TestFollower(t *testing.T) {
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

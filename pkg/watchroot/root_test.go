@@ -26,10 +26,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakeWatcher is a watcher that sees what the test tells it.
+// fakeWatcher is a watcher that reports what the test has it report.
 type fakeWatcher struct {
 	stats fsevent.Stats
-	fails error // what Run returns at once
+	fails error // the error that Run returns at once
 }
 
 func (f *fakeWatcher) Stats() fsevent.Stats { return f.stats }
@@ -51,10 +51,10 @@ func options(dir string) Options {
 	}
 }
 
-// rootOf is a root of which nothing runs, with lanes of these names.
+// rootOf is a root none of whose parts run, with lanes of these names.
 func rootOf(dir string, names ...string) *Root { return opened(New(options(dir)), nil, names...) }
 
-// opened opens a root with a fake watcher and lanes that do not run.
+// opened opens a root with a fake watcher and with lanes that do not run.
 func opened(r *Root, notify filterqueue.Notify, names ...string) *Root {
 	for _, name := range names {
 		r.Add(executor.NewLane(executor.Options{ID: name, Transport: &transporttest.Fake{}, Logger: zap.NewNop()}))
@@ -63,7 +63,7 @@ func opened(r *Root, notify filterqueue.Notify, names ...string) *Root {
 	return r
 }
 
-// pending is how many paths are dirty in each lane.
+// pending tells how many paths are dirty in each lane.
 func pending(r *Root) (n []int) {
 	for _, l := range r.Lanes() {
 		n = append(n, l.Snapshot(time.Now()).Pending)
@@ -81,8 +81,8 @@ func write(t *testing.T, path string) {
 	}
 }
 
-// TestEventsReachLanesAndPlugins: what the watcher sees is dirty for every lane of
-// the root that is served, and the plugins hear of it.
+// TestEventsReachLanesAndPlugins: a path that the watcher reports is dirty in every lane of the
+// root that is served, and the plugins are told.
 func TestEventsReachLanesAndPlugins(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/f")
@@ -103,8 +103,8 @@ func TestEventsReachLanesAndPlugins(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatIsGone is not looked at, is not compared with, and is compared
-// whole once it is back.
+// TestADirectoryThatIsGone: while the directory is gone it is neither looked at nor compared; once
+// there is a directory again, all of it is compared.
 func TestADirectoryThatIsGone(t *testing.T) {
 	dir := t.TempDir() + "/root"
 	write(t, dir+"/f")
@@ -122,7 +122,7 @@ func TestADirectoryThatIsGone(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	if r.guard.open() != nil || !r.guard.gone() || !r.guard.hidden() {
-		t.Error("it is still used")
+		t.Error("a root whose directory is gone is still used")
 	}
 	write(t, dir+"/other")
 	r.watch.Root(fsevent.RootBack)
@@ -130,7 +130,7 @@ func TestADirectoryThatIsGone(t *testing.T) {
 		t.Errorf("another directory stands there: %+v", s)
 	}
 	if r.guard.held("f", false) == "" {
-		t.Error("what is missing in another directory is deleted")
+		t.Error("files that another directory lacks are deleted")
 	}
 	if since, holds := r.scans.wanted(); !since.Equal(everything) || holds != 1 {
 		t.Errorf("wanted: a scan since %v for %d", since, holds)
@@ -146,7 +146,7 @@ func TestADirectoryThatIsGone(t *testing.T) {
 	}
 }
 
-// TestAnotherDirectoryAtThePath is not opened for the one that is watched.
+// TestAnotherDirectoryAtThePath: another directory at the root's path is not opened in its place.
 func TestAnotherDirectoryAtThePath(t *testing.T) {
 	dir := t.TempDir() + "/root"
 	write(t, dir+"/f")
@@ -158,19 +158,19 @@ func TestAnotherDirectoryAtThePath(t *testing.T) {
 	}
 	write(t, dir+"/f")
 	if r.guard.open() != nil {
-		t.Error("it is opened")
+		t.Error("another directory is opened as the root")
 	}
 	if fd, done := r.guard.descriptor(); fd >= 0 {
 		done()
-		t.Error("it is looked at")
+		t.Error("another directory is looked at as the root")
 	}
 	if _, err := r.OpenBelow(""); err == nil {
-		t.Error("it is listed")
+		t.Error("another directory is listed as the root")
 	}
 }
 
-// TestARecreatedDirectory: where the configuration allows it, a directory that was
-// made anew is not held, and all of it is compared.
+// TestARecreatedDirectory: where the configuration allows it, deletions are not held for a
+// directory that was made anew, and all of it is compared.
 func TestARecreatedDirectory(t *testing.T) {
 	dir := t.TempDir() + "/root"
 	write(t, dir+"/f")
@@ -194,8 +194,8 @@ func TestARecreatedDirectory(t *testing.T) {
 	}
 }
 
-// TestAReloadKeepsWhatIsKnown: a root that is served by the watch of the one before
-// knows what that one knew.
+// TestAReloadKeepsWhatIsKnown: a root that takes over the watch of the root before it knows
+// everything that that one knew.
 func TestAReloadKeepsWhatIsKnown(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/f")
@@ -213,7 +213,7 @@ func TestAReloadKeepsWhatIsKnown(t *testing.T) {
 	next.Open(old.watch, nil)
 	old.watch.serve(next)
 	if !next.Begin(t.Context()) {
-		t.Fatal("it waits for watches that stand already")
+		t.Fatal("the next root waits for watches that are set already")
 	}
 	if got, holds := next.scans.wanted(); !got.Equal(since) || holds != 1 || len(next.scans.asked) != 1 {
 		t.Errorf("wanted: a scan since %v for %d, want since %v", got, holds, since)
@@ -222,7 +222,7 @@ func TestAReloadKeepsWhatIsKnown(t *testing.T) {
 		t.Errorf("%+v, before %+v", s, old.Snapshot())
 	}
 	if !next.guard.withheld.Load() || next.guard.remembered().IsZero() {
-		t.Error("what the brake remembers is forgotten")
+		t.Error("the brake has forgotten the identity of the root")
 	}
 	before := pending(next)[0]
 	next.Rescan()
@@ -236,13 +236,14 @@ func TestAReloadKeepsWhatIsKnown(t *testing.T) {
 	}
 }
 
-// TestUncoveredDirectories are compared until they are watched after all.
+// TestUncoveredDirectories: directories that cannot be watched are compared from time to time,
+// until they are watched after all.
 func TestUncoveredDirectories(t *testing.T) {
 	r := rootOf(t.TempDir(), "a")
 	for i, step := range []struct {
 		path string
 		err  error
-		want int // dirty after a rescan
+		want int // how many paths are dirty after a rescan
 	}{{"x", errors.New("limit"), 1}, {"y", errors.New("limit"), 2}, {"x", nil, 2}, {"y", nil, 2}} {
 		r.notCovered(step.path, step.err)
 		r.Rescan()
@@ -252,15 +253,15 @@ func TestUncoveredDirectories(t *testing.T) {
 	}
 }
 
-// TestBridge: a change between two watches is found, with what the scan before was
-// to find.
+// TestBridge: a change between two watches is found, together with the changes that the scan before
+// was to find.
 func TestBridge(t *testing.T) {
 	dir := t.TempDir()
 	old, next := rootOf(dir, "a"), rootOf(dir, "a")
 	hour := time.Now().Add(-time.Hour)
 	old.scans.putBack(hour, 1)
 	next.Bridge(old)
-	next.Bridge(old) // of its second lane
+	next.Bridge(old) // old's second lane
 	if since, holds := next.scans.wanted(); !since.Equal(hour) || holds != 1 {
 		t.Errorf("wanted: since %v for %d", since, holds)
 	}
@@ -272,13 +273,13 @@ func TestBridge(t *testing.T) {
 	alone := rootOf(dir, "a")
 	good := alone.opt.Ticks.LastGood()
 	alone.Bridge(nil)
-	// The clocks of files and of time that has passed are read one after the other.
+	// The clock of files and the clock for elapsed time are read one after the other.
 	if since, holds := alone.scans.wanted(); since.Before(good.Add(-tickEvery)) || since.After(time.Now()) || holds != 1 {
 		t.Errorf("wanted: since %v for %d", since, holds)
 	}
 }
 
-// TestKeyOf: a reload keeps the watch exactly where nothing of it changes.
+// TestKeyOf: a reload keeps the watch if, and only if, nothing that concerns it has changed.
 func TestKeyOf(t *testing.T) {
 	conf := func(change func(*confxml.Config)) (c confxml.Config) {
 		c.Inotify = options("").Switches
@@ -314,8 +315,8 @@ func TestKeyOf(t *testing.T) {
 	}
 }
 
-// TestAWatcherThatFails ends the root with its reason, and one that is stopped does
-// not.
+// TestAWatcherThatFails: a watcher that fails ends the root, with the watcher's reason; a watcher
+// that is stopped does not.
 func TestAWatcherThatFails(t *testing.T) {
 	r := New(options(t.TempDir()))
 	no := errors.New("no watches left")
@@ -343,16 +344,17 @@ func TestAWatcherThatFails(t *testing.T) {
 	r.watch.Stop()
 }
 
-// TestBeginEndsWithItsContext, where no watches come to stand.
+// TestBeginEndsWithItsContext: Begin ends with its context although the watches are never set.
 func TestBeginEndsWithItsContext(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	end()
 	if rootOf(t.TempDir()).Begin(ctx) {
-		t.Error("it has begun")
+		t.Error("the root has begun after its context ended")
 	}
 }
 
-// TestAScanTellsThePlugins of what the watcher has lost, also where no lane is.
+// TestAScanTellsThePlugins: a scan tells the plugins of changes that the watcher has lost, also
+// where there is no lane.
 func TestAScanTellsThePlugins(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/sub/new")
@@ -378,8 +380,8 @@ func TestAScanTellsThePlugins(t *testing.T) {
 	}
 }
 
-// TestSelfCheck and an overflow both have everything found since a time at which
-// the watcher had certainly read all.
+// TestSelfCheck: after a failed self-check, and after an overflow, a scan looks for changes since a
+// time at which the watcher had certainly read every event.
 func TestSelfCheck(t *testing.T) {
 	r := rootOf(t.TempDir(), "a")
 	hour := time.Now().Add(-time.Hour)
@@ -391,14 +393,14 @@ func TestSelfCheck(t *testing.T) {
 	r.scans.take()
 	r.watch.serve(r)
 	r.watch.Overflow()
-	// The clocks of files and of time that has passed are read one after the other.
+	// The clock of files and the clock for elapsed time are read one after the other.
 	if since, holds := r.scans.wanted(); since.Before(good.Add(-tickEvery)) || holds != 1 {
 		t.Errorf("wanted: since %v for %d", since, holds)
 	}
 }
 
-// TestLastGood goes back by ticks, not by time: a program that was stopped has none
-// of that time.
+// TestLastGood: the last good time is counted in ticks, not in time that has passed, because a
+// program that was stopped had no ticks meanwhile.
 func TestLastGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ticks := NewTicks()
@@ -420,8 +422,8 @@ func TestLastGood(t *testing.T) {
 	})
 }
 
-// TestWhatIsRemembered comes back after a restart, and the choice that it was saved
-// under with it.
+// TestWhatIsRemembered: the state comes back after a restart, together with the choice of files
+// that it was saved under.
 func TestWhatIsRemembered(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/f")
@@ -449,8 +451,8 @@ func TestWhatIsRemembered(t *testing.T) {
 	}
 }
 
-// TestReappeared: a state that was saved while a part of the tree could not be seen
-// is saved again once all of it can, and once.
+// TestReappeared: a state that was saved while a part of the tree could not be seen is saved once
+// more when all of the tree can be seen.
 func TestReappeared(t *testing.T) {
 	r := rootOf(t.TempDir(), "a")
 	lane := r.Lanes()[0]
@@ -464,11 +466,11 @@ func TestReappeared(t *testing.T) {
 	}
 	r.guard.withheld.Store(false)
 	if !r.Reappeared() || r.Reappeared() {
-		t.Error("it is to be saved again, once")
+		t.Error("the state is not saved again exactly once")
 	}
 }
 
-// TestInventory is kept where a deletion that was lost would have to be known.
+// TestInventory: an inventory is kept where a lost deletion would have to be noticed.
 func TestInventory(t *testing.T) {
 	mayDelete := func(r *Root) *Root {
 		r.Add(executor.NewLane(executor.Options{ID: "a", MayDelete: true, Transport: &transporttest.Fake{}, Logger: zap.NewNop()}))
@@ -493,12 +495,12 @@ func TestInventory(t *testing.T) {
 	}
 }
 
-// TestWatermarkWaits: it does not pass what still has to be looked for.
+// TestWatermarkWaits: the watermark does not pass changes that still have to be looked for.
 func TestWatermarkWaits(t *testing.T) {
 	r := rootOf(t.TempDir())
 	now := time.Now()
 	if got := earliest(now, r.queue.Stats().Oldest, r.links.Oldest()); got != now {
-		t.Errorf("nothing is waited for, and it is %v behind", now.Sub(got))
+		t.Errorf("nothing is waited for, and the watermark is %v behind", now.Sub(got))
 	}
 	written := now.Add(-time.Minute)
 	r.links.Met("f", fsevent.FileID{Ino: 42}, now.Add(-time.Second), true)
@@ -508,7 +510,7 @@ func TestWatermarkWaits(t *testing.T) {
 	}
 }
 
-// TestScanEndedHalfWay: it is wanted still, from the earliest time on.
+// TestScanEndedHalfWay: a scan that ended half way is still wanted, from its earliest time on.
 func TestScanEndedHalfWay(t *testing.T) {
 	r := rootOf(t.TempDir())
 	since := time.Now().Add(-time.Hour)
@@ -516,7 +518,7 @@ func TestScanEndedHalfWay(t *testing.T) {
 	r.scans.suspect(since)
 	ended, end := context.WithCancel(t.Context())
 	end()
-	for range 20 { // it may see first that it is to end, or first that it is to scan
+	for range 20 { // the scan may notice its end before it notices that it has to scan, or after
 		r.scans.ask()
 		if err := r.scans.run(ended); err != nil {
 			t.Fatal(err)
@@ -526,18 +528,17 @@ func TestScanEndedHalfWay(t *testing.T) {
 		}
 	}
 	if !r.scans.find(t.Context(), since) {
-		t.Error("it cannot be done at all")
+		t.Error("the scan cannot be carried out at all")
 	}
 }
 
-// TestLinksGoOver: names that were still to be looked for are looked for by the next
-// root.
+// TestLinksGoOver: the next root looks for the names that this root still had to look for.
 func TestLinksGoOver(t *testing.T) {
 	old, next := rootOf("/d"), rootOf("/d")
 	now := time.Now()
 	old.links.Met("f", fsevent.FileID{Ino: 42}, now, true)
 	next.Inherit(old)
 	if next.links.Oldest() != now {
-		t.Error("they are forgotten")
+		t.Error("the next root has forgotten the names")
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"unsafe"
 )
 
-// setBack is what time.Now returns at the moment of t when the clock has been
-// set back: the wall time is another, the monotonic one goes on.
+// setBack is what time.Now returns at the moment t after the clock has been set back: the wall time
+// is earlier, the monotonic time goes on.
 func setBack(t time.Time, hours uint64) time.Time {
-	*(*uint64)(unsafe.Pointer(&t)) -= hours * 3600 << 30 // seconds stand above 30 bits of nanoseconds
+	*(*uint64)(unsafe.Pointer(&t)) -= hours * 3600 << 30 // the seconds are stored above 30 bits of nanoseconds
 	return t
 }
 
@@ -18,7 +18,7 @@ func TestOnFiles(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		now  time.Time
-		want time.Duration // after then
+		want time.Duration // how long after then
 	}{
 		{"steady", then.Add(time.Minute), 0},
 		{"set back", setBack(then.Add(time.Minute), 1), -time.Hour},

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestSend: what an answer means, and that no error holds the secrets of an address.
+// TestSend: what each answer means, and that no error shows the secrets of an address.
 func TestSend(t *testing.T) {
 	c := New(Options{Timeout: 10 * time.Second, Parallel: 1})
 	defer c.Close()
@@ -55,7 +55,7 @@ func TestSend(t *testing.T) {
 		})
 	}
 	if _, err := send("http://127.0.0.1:1/secret"); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("nobody there: %v", err)
+		t.Errorf("no server listens: %v", err)
 	}
 	if _, err := send("http://\x7f/secret"); !plugins.IsPermanent(err) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("no address: %v", err)

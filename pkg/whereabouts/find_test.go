@@ -23,15 +23,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// lane is one that answers with its name.
+// lane is a lane that answers with its name.
 func lane(number int, name string) Lane {
 	return Lane{Number: number, Where: func(_ context.Context, path string) status.Place {
 		return status.Place{Lane: name, Path: path, Verdict: status.Same}
 	}}
 }
 
-// TestFind: an absolute path is found by the directory, by the name of the
-// configuration and through links; a relative one where it stands.
+// TestFind: an absolute path is found by the path of the directory, by the path in the
+// configuration, and through links; a relative path belongs to the watch roots in which it exists.
 func TestFind(t *testing.T) {
 	top := t.TempDir()
 	for _, dir := range []string{"www/site", "up"} {
@@ -72,8 +72,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindIsBounded: no more remotes are asked at a time than are meant to be, and
-// a time that is over ends all questions.
+// TestFindIsBounded: only a bounded number of remotes is asked at a time, and all questions end
+// when their time is over.
 func TestFindIsBounded(t *testing.T) {
 	var at, most atomic.Int32
 	r := Root{Dir: "/w", Watch: "/w"}
@@ -104,7 +104,7 @@ func TestFindIsBounded(t *testing.T) {
 	}
 }
 
-// TestExcluding: the answer names what excludes a path, and the line of it.
+// TestExcluding: the answer names what excludes a path, with its line in the file.
 func TestExcluding(t *testing.T) {
 	patterns := filepath.Join(t.TempDir(), "patterns")
 	if err := os.WriteFile(patterns, []byte("# none of these\n\n*.iso\n"), 0o600); err != nil {

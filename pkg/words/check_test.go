@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestWhatCheckSaysIsInChinese: each message and each remedy that the reader and the
-// checks of a configuration write is in the table. What a function returns as "cause;
-// remedy" is not seen by this test.
+// TestWhatCheckSaysIsInChinese: the table has each message and each remedy that the reader and the
+// checks of a configuration write. This test does not see texts that a function returns in the form
+// "cause; remedy".
 func TestWhatCheckSaysIsInChinese(t *testing.T) {
 	known := map[string]bool{}
 	for _, e := range check {
@@ -49,7 +49,7 @@ func TestWhatCheckSaysIsInChinese(t *testing.T) {
 				return true
 			}
 			texts := call.Args
-			if name(call.Fun) != "refuse" { // whose first one may be a text already
+			if name(call.Fun) != "refuse" { // the first argument of refuse may be a text already
 				texts = texts[2:]
 			}
 			for _, arg := range texts {
@@ -70,12 +70,12 @@ func TestWhatCheckSaysIsInChinese(t *testing.T) {
 	}
 }
 
-// blank is a text with {} for each part that is filled in.
+// blank is a text with {} in place of each part that is filled in.
 func blank(text string) string { return word.ReplaceAllString(text, "{}") }
 
 var verb = regexp.MustCompile(`%(04)?[a-z]`)
 
-// sentence is what an expression gives, with {} for each part that is filled in.
+// sentence is the text that an expression gives, with {} in place of each part that is filled in.
 func sentence(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:

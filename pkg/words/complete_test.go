@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestEveryCauseIsInChinese: each sentence that the code gives as a reason or a
-// remedy of a lane, a watch root or a note is in the table. What is put together
-// of parts is not seen by this test.
+// TestEveryCauseIsInChinese: the table has each sentence that the code gives as a reason or a
+// remedy of a lane, a watch root or a note. This test does not see sentences that are put together
+// from parts.
 func TestEveryCauseIsInChinese(t *testing.T) {
 	known := map[string]bool{}
 	for _, m := range entry.FindAllSubmatch(Script, -1) {
@@ -24,14 +24,14 @@ func TestEveryCauseIsInChinese(t *testing.T) {
 		}
 		known[sentence] = true
 	}
-	said := map[string]string{} // where, by sentence
+	said := map[string]string{} // for each sentence the place where the code says it
 	for _, dir := range []string{"transport/rsync", "transport/rsync/session", "transport/stream", "executor", "brake", "watchroot", "daemon", "instance", "notes", "records", "status"} {
 		files, err := filepath.Glob("../" + dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			if !strings.HasSuffix(file, "_test.go") && filepath.Base(file) != "check.go" { // --check is in English
+			if !strings.HasSuffix(file, "_test.go") && filepath.Base(file) != "check.go" { // --check writes English
 				sentences(t, file, said)
 			}
 		}
@@ -84,8 +84,8 @@ func sentences(t *testing.T, file string, said map[string]string) {
 			}
 		case *ast.CallExpr:
 			switch name(n.Fun) {
-			case "fill": // the text, and what stands for its braces
-				if len(n.Args) > 0 { // a batch of a stream has a method of that name
+			case "fill": // the text, and then the values for its braces
+				if len(n.Args) > 0 { // the batch of a stream has a method of the same name
 					add(n.Args[0])
 				}
 			case "says": // the expression, and then the reason and the remedies

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestWhatOptionsSayIsInChinese: each cause and each remedy that package rsyncopts has
-// for an option is in the table. They are the texts in which a cause ends with a
-// semicolon before its remedy, and those of a Remark.
+// TestWhatOptionsSayIsInChinese: the table has each cause and each remedy that package rsyncopts
+// gives for an option. These are the texts in which a semicolon separates the cause from its
+// remedy, and those of a Remark.
 func TestWhatOptionsSayIsInChinese(t *testing.T) {
 	known := map[string]bool{}
 	for _, e := range append(check, options...) {
@@ -65,7 +65,7 @@ func TestWhatOptionsSayIsInChinese(t *testing.T) {
 	}
 }
 
-// optionText is what an expression gives, with {} for each part that is filled in.
+// optionText is the text that an expression gives, with {} in place of each part that is filled in.
 func optionText(e ast.Expr) string {
 	if call, ok := e.(*ast.CallExpr); ok && name(call.Fun) == "Errorf" && len(call.Args) > 0 {
 		if text, ok := call.Args[0].(*ast.BasicLit); ok {
@@ -77,7 +77,7 @@ func optionText(e ast.Expr) string {
 	return sentence(e)
 }
 
-// TestOptionsInChinese has options as a configuration writes them.
+// TestOptionsInChinese has options in the form in which a configuration has them.
 func TestOptionsInChinese(t *testing.T) {
 	for english, want := range map[string]string{
 		"did you mean --archive?": "是否想写 --archive？",

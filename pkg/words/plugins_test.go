@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// TestWhatPluginsSayIsInChinese: each cause and each remedy that a plugin has for a
-// mistake in its element is in the table. What the system or a library says is not
-// translated.
+// TestWhatPluginsSayIsInChinese: the table has each cause and each remedy that a plugin gives for a
+// mistake in its element. Texts of the system or of a library are not translated.
 func TestWhatPluginsSayIsInChinese(t *testing.T) {
 	known := map[string]bool{}
 	for _, e := range slices.Concat(check, options, pluginErrors) {
@@ -24,7 +23,7 @@ func TestWhatPluginsSayIsInChinese(t *testing.T) {
 			return
 		}
 		said++
-		// "{1}" takes what is in it whole, with what stands around it.
+		// A pattern like "{1}" takes the whole argument, with the text around it.
 		if !known[text] && !known[strings.ReplaceAll(text, "{}={}", "{}")] {
 			t.Errorf("%s: %q is not in the table", where, text)
 		}
@@ -86,7 +85,7 @@ func TestWhatPluginsSayIsInChinese(t *testing.T) {
 	}
 }
 
-// TestPluginErrorsInChinese has mistakes as configurations make them.
+// TestPluginErrorsInChinese has mistakes as real configurations make them.
 func TestPluginErrorsInChinese(t *testing.T) {
 	for english, want := range map[string]string{
 		`"0" is not a port`:                                       `"0" 不是端口`,

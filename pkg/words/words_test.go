@@ -22,8 +22,8 @@ func TestChinese(t *testing.T) {
 	}
 }
 
-// TestCodes: what is said has a code and arguments, from which the Chinese comes
-// whatever becomes of the English sentence.
+// TestCodes: each sentence has a code and arguments, which give the Chinese sentence even if the
+// English one is worded differently.
 func TestCodes(t *testing.T) {
 	for _, tc := range []struct {
 		sentence string

@@ -51,7 +51,7 @@ func fifo(path string) change.Entry {
 
 func absent(path string) change.Entry { return change.Entry{Path: path, State: change.Gone} }
 
-// describe is what stands below a directory, one line each.
+// describe lists what is below a directory, one line for each entry.
 func describe(t *testing.T, root string) string {
 	t.Helper()
 	var all []string
@@ -91,7 +91,7 @@ func describe(t *testing.T, root string) string {
 	return strings.Join(all, "\n")
 }
 
-// Every state over every other one, twice each: the second time changes nothing.
+// Each state is applied over each other one, twice: the second time changes nothing.
 func TestEveryStateOverEveryOther(t *testing.T) {
 	states := map[string][]change.Entry{
 		"nothing": {absent("d/x")},
@@ -129,7 +129,7 @@ func TestEveryStateOverEveryOther(t *testing.T) {
 			}
 			expected := want[after]
 			if before == "full" && after == "dir" {
-				expected = want["full"] // a dir says nothing of what is in it
+				expected = want["full"] // the state of a directory says nothing about its entries
 			}
 			if got := describe(t, root); got != expected {
 				t.Errorf("%s over %s:\n%s\nwant\n%s", after, before, got, expected)
@@ -138,7 +138,7 @@ func TestEveryStateOverEveryOther(t *testing.T) {
 				t.Errorf("%s over %s is said to have changed nothing", after, before)
 			}
 			if after == "full" {
-				continue // its files changed the times of its directories
+				continue // its files have changed the times of its directories
 			}
 			for _, e := range states[after] {
 				if done, err := tree.Apply(e); err != nil || done.Changed {
@@ -164,7 +164,7 @@ func TestAttributes(t *testing.T) {
 			t.Errorf("%v %q: time %d, mode %o", e.State, e.Path, st.Mtim.Nano(), st.Mode)
 		}
 	}
-	// The mode alone, of a file with the same content.
+	// The entry changes only the mode of a file; the content stays the same.
 	e := file("f", "text")
 	e.Mode = unix.S_IFREG | 0o4755
 	var before, after unix.Stat_t
@@ -182,7 +182,7 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
-// The same size and time do not make a file the same.
+// Files of the same size and time are not taken for equal.
 func TestContentIsCompared(t *testing.T) {
 	root := t.TempDir()
 	tree := open(t, root)
@@ -196,7 +196,7 @@ func TestContentIsCompared(t *testing.T) {
 	}
 }
 
-// A file with another name outside, or inside, keeps that name's content.
+// If a file has another name, outside or inside of the tree, that name keeps its content.
 func TestOtherNamesKeepTheirContent(t *testing.T) {
 	root := t.TempDir()
 	tree := open(t, root)
@@ -216,7 +216,7 @@ func TestOtherNamesKeepTheirContent(t *testing.T) {
 	}
 }
 
-// No entry writes, changes or removes anything behind a link.
+// No entry writes, changes or removes anything behind a symbolic link.
 func TestLinksAreNotFollowed(t *testing.T) {
 	base := t.TempDir()
 	root, outside := base+"/root", base+"/outside"
@@ -251,7 +251,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	if got := describe(t, outside); got != before {
 		t.Errorf("outside has changed:\n%s", got)
 	}
-	// What is at the path itself is replaced, and not followed.
+	// A link at the path itself is replaced, and not followed.
 	if _, err := tree.Apply(file("file", "mine")); err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,8 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	}
 }
 
-// What a kill in the middle of a file has left is removed with the next entry there.
+// A program that was killed while it wrote a file has left a part of it; the next entry in that
+// directory removes the part.
 func TestLeftoverOfAKill(t *testing.T) {
 	root := t.TempDir()
 	if err := os.WriteFile(root+"/"+Temporary, []byte("half"), 0o600); err != nil {
@@ -287,7 +288,7 @@ func TestLeftoverOfAKill(t *testing.T) {
 	}
 }
 
-// A directory that was removed while it is kept open is made again.
+// A directory that was removed while the program keeps it open is made again.
 func TestDirectoryRemovedMeanwhile(t *testing.T) {
 	root := t.TempDir()
 	tree := open(t, root)
@@ -339,7 +340,7 @@ func TestRemoveOne(t *testing.T) {
 	}
 }
 
-// An owner that only root can give is counted and no failure.
+// An owner that only root can set is counted and is no failure.
 func TestOwnerAsAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it becomes another user")
@@ -350,7 +351,7 @@ func TestOwnerAsAnotherUser(t *testing.T) {
 	}
 	tree := open(t, root)
 	done := make(chan error, 1)
-	go func() { // the thread is another user from here on, and ends with the goroutine
+	go func() { // from here on the thread is another user; it ends with the goroutine
 		done <- asUser(65534, func() error {
 			for _, e := range []change.Entry{file("f", "x"), dir("d"), link("l", "x"), fifo("p"), {Path: "dev", State: change.Special, Mode: unix.S_IFCHR | 0o600, Rdev: 0x103, ModTime: moment}} {
 				for range 2 {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asUser runs do on a thread that is another user for files. The thread is not given
-// back.
+// asUser runs do on a thread that accesses files as another user. The thread keeps that user and is
+// not used again.
 func asUser(uid int, do func() error) error {
 	runtime.LockOSThread()
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {

@@ -24,7 +24,7 @@ func dir(path string) change.Entry    { return change.Entry{Path: path, State: c
 func absent(path string) change.Entry { return change.Entry{Path: path, State: change.Gone} }
 func tree(path string) change.Entry   { return change.Entry{Path: path, State: change.Tree} }
 
-// locals takes all that can be applied now.
+// locals takes every entry that can be applied now.
 func locals(b *Backlog) (all []string) {
 	for {
 		i, ok := b.Local()
@@ -84,7 +84,7 @@ func TestWhatIsLaterCounts(t *testing.T) {
 	}
 }
 
-// While something is in flight, nothing at, above or below it is touched.
+// While a path is being fetched, nothing at, above or below it is applied.
 func TestFlightsAreNotOvertaken(t *testing.T) {
 	for _, c := range []struct {
 		flight change.Entry
@@ -144,7 +144,7 @@ func TestFailuresWait(t *testing.T) {
 	if _, got := fetches(b); got != nil {
 		t.Errorf("fetched %q too early", got)
 	}
-	b.Put(large("b"), at(3)) // a later word does not wait
+	b.Put(large("b"), at(3)) // a newer message about the path does not wait
 	if _, got := fetches(b); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("fetched %q", got)
 	}
@@ -154,7 +154,7 @@ func TestFailuresWait(t *testing.T) {
 	}
 }
 
-// What has failed more than once is fetched alone: it may be what breaks the run.
+// A path that has failed more than once is fetched alone: it may be the one that breaks the run.
 func TestCulpritsComeAlone(t *testing.T) {
 	b := New(Limits{})
 	for _, path := range []string{"a", "b", "c"} {
@@ -212,7 +212,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// model is a tree of paths and what is there: "/" for a directory, or a version.
+// model is a tree: its paths, and at each one "/" for a directory or a version of a file.
 type model map[string]string
 
 func (m model) apply(e change.Entry, version string) {
@@ -244,8 +244,8 @@ func (m model) clear(path string) {
 	}
 }
 
-// fetch copies a path from another model, as rsync does; nothing is deleted, but what
-// stands in the way of a file.
+// fetch copies a path from another model as rsync does: it deletes nothing except what is in the
+// way of a file.
 func (m model) fetch(from model, e change.Entry) {
 	for p, v := range from {
 		if p != e.Path && (e.State != change.Tree || !isBelow(p, e.Path)) || e.State == change.File && v == "/" {
@@ -259,9 +259,9 @@ func (m model) fetch(from model, e change.Entry) {
 	}
 }
 
-// TestAnyOrderEndsAlike: random changes at a source, whose messages arrive late, while
-// runs take their time, fail and are forgotten by a restart. At the end the edge is as
-// the source.
+// TestAnyOrderEndsAlike makes random changes at a source. Their messages arrive late, and meanwhile
+// runs take their time, fail, and are forgotten by a restart. At the end the edge equals the
+// source.
 func TestAnyOrderEndsAlike(t *testing.T) {
 	names := []string{"a", "b", "a/a", "a/b", "b/a", "a/a/a", "a/a/b"}
 	for seed := range uint64(1500) {
@@ -273,7 +273,7 @@ func TestAnyOrderEndsAlike(t *testing.T) {
 			version string
 		}
 		var stream []message
-		version := map[string]string{} // of the content of small files, by their sequence
+		version := map[string]string{} // the version of each small file, by the sequence of its message
 		read := 0
 		var flying []*Item
 		step := func(changes bool) {
@@ -334,7 +334,7 @@ func TestAnyOrderEndsAlike(t *testing.T) {
 			case k < 9:
 				flying = append(flying, b.Fetch(1+r.IntN(5))...)
 				if r.IntN(2) == 0 {
-					for _, i := range flying { // it has read early, and is slow
+					for _, i := range flying { // a slow run: it has read the source early
 						edge.fetch(source, i.Entry)
 					}
 				}

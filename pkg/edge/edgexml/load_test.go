@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Each mistake is reported with its line and its remedy.
+// Each mistake is reported with its line and a remedy.
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ old, now, want string }{
 		{`name="web-1"`, ``, `edge.xml:2: <edge> name: it is missing`},
@@ -136,7 +136,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestExample: the configuration of the packages is read without a word.
+// The configuration that the packages install is read without a complaint.
 func TestExample(t *testing.T) {
 	conf, problems, err := Load("../../../examples/edge/edge.xml")
 	if err != nil || len(problems) > 0 || conf.Trees[0].Name != "www" {

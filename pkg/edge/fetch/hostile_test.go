@@ -17,8 +17,8 @@ import (
 	"github.com/sersync/sersync/pkg/edge/edgexml"
 )
 
-// liar passes connections on to a daemon, and exchanges a name in what the daemon sends
-// for another one of the same length. It returns its port.
+// liar passes connections on to a daemon, and replaces a name in what the daemon sends with another
+// one of the same length. It returns the port on which it listens.
 func liar(t *testing.T, daemon int, name, lie string) int {
 	t.Helper()
 	if len(name) != len(lie) {
@@ -66,9 +66,9 @@ func exchange(to io.Writer, from io.Reader, name, lie string) {
 	}
 }
 
-// An upstream that lies, as a mirror in foreign hands may, has nothing written outside of
-// the edge's directory: neither by a name that leads out, nor through a link that it has
-// put there.
+// A mirror may be in foreign hands and send false names. It must not have anything written outside
+// of the edge's directory: neither by a name that leads out, nor through a link that it has sent
+// before.
 func TestAnUpstreamThatLiesReachesNothingOutside(t *testing.T) {
 	s := newScene(t)
 	const name = "a-name-that-is-exchanged-for-another"
@@ -95,8 +95,8 @@ func TestAnUpstreamThatLiesReachesNothingOutside(t *testing.T) {
 		}
 	}
 
-	// A link arrives as one, whether it is asked for with what seems to be behind it or with
-	// all of the tree, and the directory that comes after it takes its place.
+	// A link arrives as a link, whether the edge fetches a path that seems to be behind it or all
+	// of the tree, and a directory that comes later replaces it.
 	from(hostile.Port())
 	must(t, os.Symlink(outside, s.source+"/d"))
 	behind := &backlog.Item{Needs: 5, Entry: change.Entry{Path: "d/f", State: change.File, Fetch: true}}

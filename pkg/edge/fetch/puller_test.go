@@ -27,7 +27,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// scene is a daemon with a module, and an edge's directory.
+// scene is an rsync daemon with one module, and the directory of an edge.
 type scene struct {
 	source, dir string
 	puller      *Puller
@@ -93,8 +93,8 @@ func (s *scene) has(t *testing.T, want ...string) {
 	}
 }
 
-// Upstreams that fail make way for the next; of a run that is done in part, the rest is
-// named.
+// When an upstream fails, the next one is tried. When a run has fetched only a part, the rest is
+// fetched by name.
 func TestFilesAreFetched(t *testing.T) {
 	s := newScene(t)
 	items := []*backlog.Item{s.write(t, s.source, "a", "1"), s.write(t, s.source, "d/b\n\xff", "22")}
@@ -116,7 +116,8 @@ func TestFilesAreFetched(t *testing.T) {
 	}
 }
 
-// A link at the edge is replaced where the source has a directory, and never followed.
+// Where the source has a directory and the edge has a link, the link is replaced and never
+// followed.
 func TestLinksAreNotFollowed(t *testing.T) {
 	s := newScene(t)
 	outside := t.TempDir()

@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/edge/backlog"
 )
 
-// Whatever the directory or its disk refuses is told with what to do about it.
+// Whatever the directory or its disk refuses, the edge names a remedy.
 func TestWhatTheDirectoryRefusesHasARemedy(t *testing.T) {
 	for err, want := range map[error]string{
 		unix.ENOSPC:    "make room there",

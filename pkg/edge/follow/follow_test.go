@@ -55,7 +55,7 @@ func (s *fakeStream) publish(entries ...change.Entry) {
 	s.add(Delivery{Message: change.Message{Epoch: s.epoch, Generation: s.generation, Entries: entries}})
 }
 
-// forget drops the first messages, as a limit does.
+// forget drops the first messages, as a limit of the stream does.
 func (s *fakeStream) forget(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *fakeStream) forget(n int) {
 	s.deliveries = s.deliveries[n:]
 }
 
-// fail ends every connection; nil: new ones work.
+// fail ends every connection with an error; nil: new connections work.
 func (s *fakeStream) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,25 +109,25 @@ func (s *fakeStream) Follow(ctx context.Context, from uint64, take func(Delivery
 	}
 }
 
-// fakeFetcher copies from a directory, and can be made to wait or fail.
+// fakeFetcher copies from a directory; a test can make it wait or fail.
 type fakeFetcher struct {
 	from, to string
 	mu       sync.Mutex
-	hold     chan struct{} // a run waits until it is closed
+	hold     chan struct{} // a run waits until this channel is closed
 	err      error
 	runs     []string
-	needs    uint64 // of the latest run
+	needs    uint64 // the sequence that the latest run needed
 	surveys  int
 }
 
-// seen are the runs so far.
+// seen lists the runs so far.
 func (f *fakeFetcher) seen() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.runs)
 }
 
-// forget forgets them.
+// forget forgets the runs so far.
 func (f *fakeFetcher) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -205,7 +205,7 @@ func (f *fakeFetcher) set(change func()) {
 	change()
 }
 
-// scene is a source directory, a stream, and an edge that can be restarted.
+// scene is a source directory, a stream, and an edge that a test can restart.
 type scene struct {
 	t       *testing.T
 	stream  *fakeStream
@@ -258,7 +258,7 @@ func (s *scene) stop() {
 	}
 }
 
-// write puts a file at the source and returns its entry.
+// write writes a file at the source and returns its entry.
 func (s *scene) write(path, content string) change.Entry {
 	s.t.Helper()
 	at := filepath.Join(s.source, path)
@@ -288,7 +288,7 @@ func (s *scene) remove(path string) change.Entry {
 	return change.Entry{Path: path, State: change.Gone}
 }
 
-// has compares the edge's tree with "path=content" words.
+// has compares the edge's tree with words of the form "path=content".
 func (s *scene) has(want ...string) {
 	s.t.Helper()
 	var got []string
@@ -315,7 +315,7 @@ func (s *scene) inSync(want bool) {
 }
 
 func wait() {
-	time.Sleep(5 * time.Second) // of the bubble's clock
+	time.Sleep(5 * time.Second) // by the fake clock
 	synctest.Wait()
 }
 
@@ -347,7 +347,8 @@ func TestSmallAndLarge(t *testing.T) {
 	})
 }
 
-// After a restart it goes on with the next message, and what was not fetched is.
+// After a restart the edge goes on with the next message, and fetches what it had not fetched
+// before.
 func TestRestart(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.start()
@@ -373,8 +374,8 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// A new edge compares everything, removes nothing before that has succeeded, and goes on
-// with what comes meanwhile.
+// A new edge compares everything and removes nothing before that has succeeded; then it goes on
+// with the messages that have come meanwhile.
 func TestNewEdge(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.tree.Adopt = true
@@ -426,8 +427,8 @@ func TestDeletionPolicies(t *testing.T) {
 	}
 }
 
-// Messages that the stream no longer holds, or another life of it: everything is
-// compared.
+// The stream no longer holds the messages that the edge has missed, or it was made anew: the edge
+// compares everything.
 func TestLostMessages(t *testing.T) {
 	for name, lose := range map[string]func(s *scene){
 		"limit": func(s *scene) {
@@ -491,8 +492,8 @@ func TestConnectionLost(t *testing.T) {
 	})
 }
 
-// A small file that comes while an older state of it is being fetched is not replaced
-// by that.
+// An older state of a file is being fetched when its newer, small state arrives: the older one does
+// not replace the newer one.
 func TestNoOlderStateComesLate(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.start()
@@ -523,7 +524,7 @@ func TestRefusedMessages(t *testing.T) {
 		if f := s.follower.Figures(); f.Refused != 1 || f.Taken.Sequence != 3 {
 			t.Errorf("%+v", f)
 		}
-		// What the message should have said is found by a comparison.
+		// The change that the damaged message named is found by a comparison.
 		s.has("a=1", "b=2", "unsaid=x")
 		for range 100 {
 			s.stream.add(Delivery{Err: change.ErrFuture})
@@ -540,7 +541,7 @@ func TestRefusedMessages(t *testing.T) {
 	})
 }
 
-// The directory goes away, or is another one: nothing is applied or deleted there.
+// The directory goes away, or another one takes its place: nothing is applied or deleted there.
 func TestDirectoryIsAnother(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.start()
@@ -596,8 +597,8 @@ func TestNotEmpty(t *testing.T) {
 	})
 }
 
-// Where nothing can be remembered, nothing is begun: the next start would take the files
-// for somebody else's.
+// An edge that cannot save its state begins nothing: the next start would take the files for
+// somebody else's.
 func TestStateCannotBeWritten(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.stream.publish(s.write("a", "1"))
@@ -626,7 +627,7 @@ func TestStateCannotBeWritten(t *testing.T) {
 	})
 }
 
-// An upstream that has nothing empties no edge.
+// An upstream whose module is empty does not empty the edge.
 func TestEmptyUpstream(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.start()
@@ -648,7 +649,7 @@ func TestEmptyUpstream(t *testing.T) {
 	})
 }
 
-// A comparison that does not ask for it removes nothing.
+// A comparison that was requested without removals removes nothing.
 func TestComparisonWithoutRemovals(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.start()
@@ -665,7 +666,7 @@ func TestComparisonWithoutRemovals(t *testing.T) {
 	})
 }
 
-// The source makes a directory where this edge has a link: rsync brings it.
+// The source makes a directory where this edge has a link: rsync brings the directory.
 func TestObstructed(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.start()
@@ -693,7 +694,7 @@ func TestTellsOfChanges(t *testing.T) {
 		e := s.write("a", "1")
 		s.stream.publish(e)
 		wait()
-		s.stream.publish(e) // nothing changes
+		s.stream.publish(e) // the same state once more
 		s.stream.publish(s.remove("a"))
 		wait()
 		if !slices.Equal(s.told, []string{"a false", "a true"}) {
@@ -702,7 +703,7 @@ func TestTellsOfChanges(t *testing.T) {
 	})
 }
 
-// Two edges with other configurations do not share a directory.
+// Two edges with different configurations do not share a directory.
 func TestTwoEdges(t *testing.T) {
 	test(t, func(t *testing.T, s *scene) {
 		s.start()

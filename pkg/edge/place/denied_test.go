@@ -37,7 +37,7 @@ func TestDenied(t *testing.T) {
 	said := map[string]string{}
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and the thread ends with the goroutine
+		runtime.LockOSThread() // the thread stays locked, and ends with the goroutine
 		_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody)
 		if errno != 0 {
 			done <- errno

@@ -51,7 +51,8 @@ func TestKnown(t *testing.T) {
 	if err != nil || !verdict.OK() {
 		t.Fatal(verdict, err)
 	}
-	// Emptied: what is said to be gone may go, what a comparison finds may not.
+	// The directory is empty. A path that a message reports as gone may be deleted; a path that
+	// only a comparison finds missing may not.
 	if err := os.Remove(dir + "/d"); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestKnown(t *testing.T) {
 	if err != nil || !verdict.Holds("x") || verdict.HoldsEvent("x") {
 		t.Errorf("%+v, %v", verdict, err)
 	}
-	// Another directory at its path, as when a disk is not mounted.
+	// Another directory is at the path, as when a disk is not mounted.
 	if err := os.Rename(dir, base+"/away"); err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func TestSavedIsLoaded(t *testing.T) {
 	}
 }
 
-// What cannot be read is never taken for a new edge.
+// A state that cannot be read is an error: the edge is not taken for a new one.
 func TestDamageIsSaid(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty": "", "cut": `{"version":1`, "later": `{"version":2}`, "epoch": `{"version":1,"epoch":"x"}`,

@@ -10,8 +10,8 @@ import (
 func TestWhatASampleTellsOfTimes(t *testing.T) {
 	differs := transport.Change{Sent: true, OnlyTime: true}
 	for name, c := range map[string]struct {
-		// equalAt is by which grain each file is found equal; 0: by none, for
-		// nothing but its time; -1: it is no copy at all.
+		// equalAt says for each file from which grain on it is found equal. 0: with no grain,
+		// although only the times differ; -1: it is no copy at all.
 		equalAt map[string]int
 		want    transport.Grain
 	}{

@@ -17,22 +17,22 @@ func TestHowFar(t *testing.T) {
 		}
 	}
 	at(0, 100)
-	h.changed(transport.Change{Size: 5}) // an rsync that says nothing of its progress
+	h.changed(transport.Change{Size: 5}) // an rsync that does not report its progress
 	at(1, 100)
 	h.listed(transport.Progress{Checked: 50, Known: 80})
 	at(50, 100)
-	h.listed(transport.Progress{Checked: 60, Known: 120}) // there are more than before
+	h.listed(transport.Progress{Checked: 60, Known: 120}) // the tree has more entries than the last time
 	at(60, 120)
 	h.changed(transport.Change{Size: 5})
 	at(60, 120)
-	h.listed(transport.Progress{Checked: 70, Known: 90, Whole: true}) // or fewer
+	h.listed(transport.Progress{Checked: 70, Known: 90, Whole: true}) // the tree has fewer entries than the last time
 	at(70, 90)
 	if h.p.Bytes != 10 {
 		t.Errorf("%d bytes", h.p.Bytes)
 	}
 	run.About = 0
 	h = run.howFar(0)
-	h.listed(transport.Progress{Checked: 50, Known: 80}) // nobody knows of how many
+	h.listed(transport.Progress{Checked: 50, Known: 80}) // the total is not known
 	at(50, 0)
 	h = run.howFar(7)
 	at(0, 7)

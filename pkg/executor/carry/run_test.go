@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/fstree"
 )
 
-// Between the look at a file and its run something may arrive in its place. What was
-// written meanwhile goes with the run.
+// Between the look at a file and its run a file of the remote may arrive in its place, and is then
+// told apart. A change that was written here meanwhile goes with the run.
 func TestWhatIsReplacedAfterTheLookIsToldApart(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name, text string, age time.Duration) {

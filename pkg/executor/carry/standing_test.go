@@ -40,7 +40,7 @@ func TestWhichVersionStays(t *testing.T) {
 	for name, c := range map[string]struct {
 		s     standing
 		want  verdict
-		until time.Duration // after now
+		until time.Duration // counted from now
 	}{
 		"event: the copy is older": {standing{cause: byEvent, stands: aFile, mtime: now, change: now, there: second(-1)}, stays, 0},
 		"event: no copy":           {standing{cause: byEvent, mtime: now, change: now}, stays, 0},

@@ -9,9 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Of two runs for one flight the first may bring over a part only. The works of
-// the second have arrived only if the second has run, and what the first could
-// not bring over has not.
+// A flight may need two runs. The works of the second run have arrived only if that run took place,
+// and a path that the first run could not bring over has not arrived.
 func TestInPartsTellsOfEveryPart(t *testing.T) {
 	first, second := namedWork("first"), namedWork("second")
 	complaint := func(path string) []transport.PathError { return []transport.PathError{{Path: path}} }

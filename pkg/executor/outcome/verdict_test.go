@@ -17,7 +17,7 @@ func here(mode uint32) fstree.Found {
 	return fstree.Found{State: fstree.Present, Stat: unix.Stat_t{Mode: mode}}
 }
 
-// TestVerdicts: the outcome of the work "d" after a run that was done in part.
+// TestVerdicts: the verdict about the work "d" after a run that has done only a part.
 func TestVerdicts(t *testing.T) {
 	const tree = dirty.Tree
 	refused := func(path string) transport.PathError {

@@ -22,11 +22,11 @@ func present(mode uint32, size int64) fstree.Found {
 
 func absent(at string) fstree.Found { return fstree.Found{State: fstree.Absent, At: at} }
 
-// lane is what a test changes in the lane that plans.
+// lane is the part of a lane's configuration and state that a test changes.
 type lane struct {
 	terms    transport.Terms
 	excluded func(path string, dir bool) bool
-	keep     bool // the delete switch is off
+	keep     bool // <delete> is off
 	noDelete bool // the remote refuses deletions
 	held     string
 	slow     bool
@@ -34,8 +34,8 @@ type lane struct {
 	spares   bool
 	peer     bool
 	awaited  bool
-	unknown  bool  // what the remote has at old places
-	large    int64 // as Facts.Large
+	unknown  bool  // the lane does not know what the remote has at old places
+	large    int64 // Facts.Large
 }
 
 func (l lane) plan(w Work) Step {
@@ -62,7 +62,7 @@ func TestPlan(t *testing.T) {
 		lane  lane
 		flags dirty.Flags
 		found fstree.Found
-		work  Work // Looked, Way and Entries
+		work  Work // the expected Looked, Way and Entries
 		deed  Deed
 		kind  Kind
 		way   Way
@@ -117,7 +117,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A receiver that writes in place sets the time of a file a moment after its last write.
+// A receiver that writes in place sets a file's time a moment after its last write.
 func TestAFileThatMayBeWrittenInPlaceWaits(t *testing.T) {
 	l := lane{terms: transport.Terms{Inplace: true}}
 	found := present(unix.S_IFREG, 10)
@@ -130,13 +130,13 @@ func TestAFileThatMayBeWrittenInPlaceWaits(t *testing.T) {
 	}
 }
 
-// Where the remote mirrors back, a change that has no event yet may be an arrival.
+// Where the remote mirrors back, a change whose event has not come yet may be an arrival.
 func TestAPeersFileWaitsForItsEvent(t *testing.T) {
 	for name, c := range map[string]struct {
 		peer         bool
 		flags        dirty.Flags
-		placed, told time.Duration // before the look
-		written      time.Duration // before it was placed
+		placed, told time.Duration // how long before the look the file was placed, and its last event came
+		written      time.Duration // how long before it was placed the file was written
 		waits        bool
 	}{
 		"placed after the latest event":  {true, dirty.Content, 100 * time.Millisecond, time.Second, time.Second, true},
@@ -164,7 +164,7 @@ func TestAPathThatNoListCanHoldFails(t *testing.T) {
 	}
 }
 
-// The old place of a moved file is kept only where the remote can use it.
+// The old place of a moved file is remembered only where the remote can use it.
 func TestWhatWasMoved(t *testing.T) {
 	reuses := transport.Terms{Reuses: func(path string) bool { return path != "*" }}
 	able := lane{terms: reuses}
@@ -209,7 +209,7 @@ func TestWhatWasMoved(t *testing.T) {
 	}
 }
 
-// A deletion waits for what has moved away from its place.
+// A deletion waits until what has moved away from its place has arrived.
 func TestADeletionWaitsForAMove(t *testing.T) {
 	l := lane{awaited: true}
 	for _, at := range []string{"d", "up"} {
@@ -218,6 +218,6 @@ func TestADeletionWaitsForAMove(t *testing.T) {
 		}
 	}
 	if l.keep = true; l.plan(Work{Item: Item{Path: "d"}, Found: absent("d")}).Deed != Settle {
-		t.Error("it waits where nothing is deleted")
+		t.Error("a deletion waits in a lane that deletes nothing")
 	}
 }

@@ -11,7 +11,7 @@ func TestChildrenAgainstMap(t *testing.T) {
 	var c children
 	want := map[string]*node{}
 	for i := range 60_000 {
-		// Grows to some thousand names and shrinks to few, several times.
+		// The set grows to some thousand names and shrinks to a few, several times.
 		grow := i/10_000%2 == 0
 		name := fmt.Sprint(r.IntN(5000))
 		switch k := want[name]; {

@@ -6,15 +6,15 @@ import (
 	"unsafe"
 )
 
-// setBack is what time.Now returns at the moment of t when the clock has been
-// set back: the wall time is another, the monotonic one goes on.
+// setBack is what time.Now returns at the moment t after the clock has been set back: the wall time
+// is earlier, the monotonic time goes on.
 func setBack(t time.Time, hours uint64) time.Time {
-	*(*uint64)(unsafe.Pointer(&t)) -= hours * 3600 << 30 // seconds stand above 30 bits of nanoseconds
+	*(*uint64)(unsafe.Pointer(&t)) -= hours * 3600 << 30 // the seconds are stored above 30 bits of nanoseconds
 	return t
 }
 
-// A second look and the wait after a failure take as long as they were meant
-// to, whatever becomes of the clock.
+// The wait before a second look, and after a failure, does not become longer when the clock is set
+// back.
 func TestWaitsNoLongerAfterTheClockWasSetBack(t *testing.T) {
 	d := New(time.Now(), Limits{})
 	now := time.Now()

@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/nameset"
 )
 
-// deletedOf lists those of the names that an item in flight has to lose.
+// deletedOf lists those of the names that an item in flight has to have deleted.
 func deletedOf(d *Set, it Item, names []string) (lost []string) {
 	set := d.Deleted(it.Path)
 	for _, name := range names {
@@ -21,7 +21,7 @@ func deletedOf(d *Set, it Item, names []string) (lost []string) {
 }
 
 // However many deletions collapse into their directory, the directory itself never counts as
-// deleted. Without room for more hashes further ones are forgotten.
+// deleted. When there is no room for more hashes, further deletions are forgotten.
 func TestACollapsedDirectoryWasNotDeleted(t *testing.T) {
 	for _, c := range []struct{ hashes, known, left int }{{1000, 400, 0}, {200, 200, 30}} {
 		d := New(t0, Limits{FanOut: 10, Spare: 30, Hashes: c.hashes})
@@ -45,7 +45,7 @@ func TestACollapsedDirectoryWasNotDeleted(t *testing.T) {
 	}
 }
 
-// Returned, absorbed, and moved to another set, deletions stay known.
+// Hashed deletions stay known when their tree is returned, is absorbed, or moves to another set.
 func TestHashedDeletionsGoWithTheirTree(t *testing.T) {
 	d := New(t0, Limits{FanOut: 1, Spare: 1})
 	for _, name := range []string{"a/d/1", "a/d/2", "a/d/3", "a/d/4"} {
@@ -99,8 +99,8 @@ func TestAwaits(t *testing.T) {
 	}
 }
 
-// Whatever happens to a set with narrow bounds: no path that was not deleted
-// itself is ever handed out as deleted, nor known as deleted.
+// Whatever happens in a set with narrow bounds, a path that was not deleted itself is never handed
+// out as deleted, nor known as deleted.
 func TestNoBoundWidensADeletion(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 3))
@@ -109,7 +109,7 @@ func TestNoBoundWidensADeletion(t *testing.T) {
 		for i := range 3000 {
 			name := fmt.Sprintf("%c/%c/%d", 'a'+r.IntN(3), 'a'+r.IntN(3), r.IntN(20))
 			switch n := r.IntN(10); {
-			case n < 5 && r.IntN(2) == 0: // deleted: every path but those that end in 7
+			case n < 5 && r.IntN(2) == 0: // every path may be deleted but those that end in 7
 				if name[len(name)-1] != '7' {
 					deleted[name] = true
 					d.Mark(name, Gone, t0)

@@ -24,7 +24,7 @@ func TestOfAWriteAndAnArrivalTheLaterCounts(t *testing.T) {
 		if got := d.Take(now, 1)[0].Flags; got != c.want {
 			t.Errorf("%s: %06b, want %06b", name, got, c.want)
 		}
-		// The same when the first mark is in flight meanwhile and comes back.
+		// The same, when the first mark is in flight meanwhile and is returned.
 		d = New(now, Limits{})
 		d.Mark("f", c.marks[0], now)
 		it := d.Take(now, 1)[0]

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// modelMark and model are the dirty set written down naively: maps, and a
-// full search for every question.
+// modelMark and model are the dirty set in its simplest form: maps, and a full search for every
+// question.
 type modelMark struct {
 	flags     Flags
 	since     time.Time
 	attempt   int
 	looked    bool
 	notBefore time.Time        // zero: not delayed
-	gone      map[string]Flags // deletions that wait by their names
-	deleted   map[string]Flags // and by hashes
+	gone      map[string]Flags // deletions that wait for the tree, by their names
+	deleted   map[string]Flags // deletions that the set knows by their hashes
 }
 
 type model struct{ pend, fly map[string]*modelMark }
@@ -38,7 +38,7 @@ func (k *modelMark) absorbs() bool {
 	return k.flags&Tree != 0 && (k.notBefore.IsZero() || k.attempt == 0)
 }
 
-// takeOver returns what a tree takes over of the flags of what is below it.
+// takeOver returns the flags that a tree takes over from a mark below it.
 func (k *modelMark) takeOver(path string, f Flags) Flags {
 	if f&Gone == 0 || k.flags&Gone != 0 {
 		return f &^ Tree
@@ -145,7 +145,7 @@ func (m *model) giveBack(it Item, notBefore time.Time) {
 	m.absorbBelow(it.Path)
 }
 
-// takeable returns what a Take without limit may hand out.
+// takeable returns everything that a Take without a limit may hand out.
 func (m *model) takeable(now time.Time) map[string]bool {
 	var due []string
 	for p, k := range m.pend {
@@ -185,7 +185,7 @@ func (x *modelRun) path() string {
 	depth := x.r.IntN(4)
 	parts := make([]string, depth)
 	for i := range parts {
-		// Some directories get more entries than are searched in order.
+		// Some directories get so many entries that they are not searched in order.
 		parts[i] = string(rune('a' + x.r.IntN([]int{2, 12, 3}[i])))
 	}
 	return strings.Join(parts, "/")
@@ -307,7 +307,7 @@ func (x *modelRun) step() {
 	}
 }
 
-// check compares the whole state and the counters.
+// check compares the whole state and the counters with the model.
 func (x *modelRun) check() {
 	x.t.Helper()
 	var oldest time.Time
@@ -357,8 +357,8 @@ func (x *modelRun) names(path string, m *mark, k *modelMark) {
 	}
 }
 
-// topmost leaves out what goes with a deleted directory above it: whether it is
-// named as well depends on the order of things.
+// topmost leaves out the deletions below a directory that is deleted as well: whether these are
+// named, too, depends on the order of the marks.
 func topmost(gone map[string]Flags) map[string]Flags {
 	out := maps.Clone(gone)
 	maps.DeleteFunc(out, func(p string, _ Flags) bool {
@@ -372,7 +372,7 @@ func topmost(gone map[string]Flags) map[string]Flags {
 	return out
 }
 
-// checkCounts recounts what the nodes keep count of.
+// checkCounts compares the counts that each node keeps with what is below it.
 func checkCounts(t *testing.T, n *node) (pend, fly int32) {
 	t.Helper()
 	var dirty int32
@@ -409,7 +409,7 @@ func TestAgainstModel(t *testing.T) {
 				x.step()
 				x.check()
 			}
-			// Quiet: whatever is left must come out, each path once.
+			// From here on nothing changes: everything that is left must come out, each path once.
 			for left := 0; x.d.Stats().Pending+x.d.Stats().InFlight > 0; left++ {
 				if left > 1000 {
 					t.Fatalf("stuck with %+v", x.d.Stats())

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// step is one change of a set, as it is told.
+// step is one change of a set.
 type step func(d *Set, now time.Time)
 
 func leaves(path string) step {
@@ -21,22 +21,22 @@ func dirties(path string, f Flags) step {
 	return func(d *Set, now time.Time) { d.Mark(path, f, now) }
 }
 
-// moves are both halves of a move.
+// moves marks both halves of a move.
 func moves(from, to string) step {
 	return func(d *Set, now time.Time) { leaves(from)(d, now); comes(to, from)(d, now) }
 }
 
-// settles has all that is dirty arrive.
+// settles takes everything that is dirty and reports it as done.
 func settles(d *Set, now time.Time) {
 	for _, it := range d.Take(now, 100) {
 		d.Done(it)
 	}
 }
 
-// flies takes what is dirty and gives nothing back.
+// flies takes everything that is dirty and returns nothing.
 func flies(d *Set, now time.Time) { d.Take(now, 100) }
 
-// looksOnce takes what is dirty and gives it back, to be looked at again.
+// looksOnce takes everything that is dirty and returns it for a second look.
 func looksOnce(d *Set, now time.Time) {
 	for _, it := range d.Take(now, 100) {
 		it.Looked = true
@@ -47,7 +47,7 @@ func looksOnce(d *Set, now time.Time) {
 func TestWhereThingsStoodBefore(t *testing.T) {
 	for name, c := range map[string]struct {
 		steps []step
-		want  string // "PATH from FROM"; empty: nothing is known
+		want  string // "PATH from FROM"; empty: no origin is known
 	}{
 		"a move":                            {[]step{moves("a", "b")}, "b from a"},
 		"into another directory":            {[]step{moves("a/x", "b/x")}, "b/x from a/x"},
@@ -90,8 +90,8 @@ func TestWhereThingsStoodBefore(t *testing.T) {
 	}
 }
 
-// What was moved once more is as old as the first move: what changed at the place
-// between has come along.
+// A path that was moved twice is dirty since the first move: a change at the place between the
+// moves has come along.
 func TestAgeOfWhatWasMovedOnceMore(t *testing.T) {
 	now := time.Unix(1000, 0)
 	d := New(now, Limits{})
@@ -104,7 +104,7 @@ func TestAgeOfWhatWasMovedOnceMore(t *testing.T) {
 	}
 }
 
-// The old place is awaited until the new one is done, given up or nothing any more.
+// The old place waits until the new one is done, is given up, or has disappeared.
 func TestTheOldPlaceIsAwaited(t *testing.T) {
 	now := time.Unix(1000, 0)
 	d := New(now, Limits{})
@@ -148,8 +148,8 @@ func TestTheOldPlaceIsAwaited(t *testing.T) {
 	}
 }
 
-// More moves than are remembered cost nothing but bytes, and what is of no use any more
-// makes room.
+// Moves beyond the bound are only sent instead of linked, and a move that has become useless makes
+// room for another.
 func TestMovesAreBounded(t *testing.T) {
 	now := time.Unix(1000, 0)
 	d := New(now, Limits{})
@@ -159,7 +159,7 @@ func TestMovesAreBounded(t *testing.T) {
 	if n := len(d.origins.from); n != maxOrigins || len(d.origins.to) != n {
 		t.Errorf("%d are known, %d by their old places", n, len(d.origins.to))
 	}
-	d.Mark("a", Tree|Gone, now) // takes over what was below it
+	d.Mark("a", Tree|Gone, now) // the tree takes over the marks below it
 	for i := range maxOrigins + 1 {
 		moves(fmt.Sprint("c", i), fmt.Sprint("d", i))(d, now)
 	}

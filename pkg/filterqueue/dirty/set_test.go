@@ -123,7 +123,7 @@ func TestFailingTreeDoesNotHoldUpNewChanges(t *testing.T) {
 		t.Fatalf("failing %+v", f)
 	}
 	d.RetryNow()
-	wantPaths(t, d.Take(at(3), 9)) // d/new is in flight
+	wantPaths(t, d.Take(at(3), 9)) // d/new is still in flight
 	d.Done(Item{Path: "d/new"})
 	wantPaths(t, d.Take(at(4), 9), "d")
 }
@@ -244,7 +244,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// BenchmarkMarkTakeDone is one path's whole way: mark, take, done.
+// BenchmarkMarkTakeDone measures the way of one path: mark, take, done.
 func BenchmarkMarkTakeDone(b *testing.B) {
 	const n = 100_000
 	names := make([]string, n)
@@ -287,9 +287,9 @@ func BenchmarkMemory(b *testing.B) {
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/path")
 }
 
-// TestBusyDirectoryIsNotQuadratic drains a directory of very many dirty
-// entries which is itself marked again during every run: each time the rest
-// is set aside behind it.
+// TestBusyDirectoryIsNotQuadratic empties a set with a directory of very many dirty entries. The
+// directory itself is marked again during every run, and each time the remaining entries are put
+// behind it.
 func TestBusyDirectoryIsNotQuadratic(t *testing.T) {
 	const n, batch = 100_000, 10_000
 	d := New(t0, Limits{FanOut: n + 1})

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestWaiting: a path waits with its own mark or with the tree that it is in, and
-// what is below it is counted.
+// TestWaiting: a path waits with its own mark or with that of a tree above it; the paths below it
+// are counted.
 func TestWaiting(t *testing.T) {
 	start := time.Now()
 	d := New(start, Limits{})

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Turns of the reader, milliseconds apart; a negative one has found nothing after so many.
+// Each turn is a read of the queue, with the milliseconds since the read before; a negative number
+// means that the read has found nothing.
 func TestAStreamIsWhatComesAtOnce(t *testing.T) {
 	turns := func(n, apart int) []int {
 		all := make([]int, n)

@@ -82,8 +82,8 @@ func TestWhatCannotBeUnderstoodIsRefused(t *testing.T) {
 	}
 }
 
-// TestTheManPageIsWhole: commands and options of the usage are in the man page, and
-// others are not.
+// TestTheManPageIsWhole: the man page describes the commands and options of the usage text, and no
+// others.
 func TestTheManPageIsWhole(t *testing.T) {
 	page, err := os.ReadFile("../../../packaging/man/sersync-hub.8")
 	if err != nil {
@@ -106,8 +106,8 @@ func TestTheManPageIsWhole(t *testing.T) {
 	}
 }
 
-// TestAddressOfARunningHub: what a hub was started with is what a command prints without
-// repeating it.
+// TestAddressOfARunningHub: a command prints the address and the port with which the hub was
+// started, so they need not be given again.
 func TestAddressOfARunningHub(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "address"), []byte("0.0.0.0:4333\nhub.example\n10.0.0.1\n"), 0o600); err != nil {

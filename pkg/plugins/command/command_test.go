@@ -22,8 +22,8 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/command"
 )
 
-// recording is a command that notes its arguments and directory as the
-// recorded runs of 2.5.4 do.
+// recording is a command that notes its arguments and its directory in the same way as the recorded
+// runs of 2.5.4.
 const recording = `#!/bin/sh
 {
 	printf PLUG
@@ -35,7 +35,7 @@ echo plugin-stdout
 
 type fixture struct {
 	t      *testing.T
-	dir    string // start directory
+	dir    string // the directory in which the command starts
 	script string
 	out    bytes.Buffer
 	logs   *observer.ObservedLogs
@@ -87,8 +87,8 @@ func change(root string, paths ...string) []plugins.Event {
 	return all
 }
 
-// 2.5.4's recorded runs 500, 501, 502 and 506, without the word splitting and
-// the executed names of 500.
+// These are the recorded runs 500, 501, 502 and 506 of 2.5.4, except that in 500 a shell split the
+// words and executed parts of file names.
 func TestGoldenArgv(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -122,7 +122,7 @@ func TestGoldenArgv(t *testing.T) {
 	}
 }
 
-// Recorded run 503: whole match against the absolute path.
+// In the recorded run 503 an expression has to match the whole absolute path.
 func TestFilter(t *testing.T) {
 	f := newFixture(t, recording)
 	conf := element("prefix="+f.script, "ignoreerror=true")
@@ -202,7 +202,7 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// A shell runs a script that lacks its first line; so do we.
+// A shell runs a script that has no first line with an interpreter, and so does the plugin.
 func TestScriptWithoutInterpreter(t *testing.T) {
 	f := newFixture(t, strings.TrimPrefix(recording, "#!/bin/sh\n"))
 	if n, err := f.deliver(element("prefix=./plugcmd", "ignoreerror=true"), change("/r", "-e 'a'")...); n != 1 || err != nil {
@@ -227,7 +227,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// With variables, one run has one operation.
+// If a command uses variables, each of its runs is about one operation.
 func TestBatchesByOperation(t *testing.T) {
 	f := newFixture(t, "#!/bin/sh\necho $SERSYNC_OPERATION $(tr '\\0' ' ')\n")
 	batch := change("/r", "a", "b")
@@ -253,7 +253,7 @@ func TestFloodIsCut(t *testing.T) {
 	}
 }
 
-// gone waits until no process has the number.
+// gone waits until there is no process with this pid.
 func gone(t *testing.T, pid int) bool {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -289,7 +289,7 @@ func (f *fixture) pid(name string) int {
 	}
 }
 
-// The whole group ends, also what ignores the polite signal.
+// All processes of the group are ended, also those that ignore SIGTERM.
 func TestTimeoutKillsGroup(t *testing.T) {
 	f := newFixture(t, "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! >child\necho $$ >self\nwait\nwait\n")
 	begin := time.Now()
@@ -307,7 +307,7 @@ func TestTimeoutKillsGroup(t *testing.T) {
 	}
 }
 
-// A child left behind with our pipe in its hands delays nobody.
+// A process that the command leaves behind, and that holds our pipe open, delays nobody.
 func TestLeftBehind(t *testing.T) {
 	f := newFixture(t, "#!/bin/sh\nsleep 1000 &\necho $! >child\n")
 	begin := time.Now()
@@ -323,8 +323,7 @@ func TestLeftBehind(t *testing.T) {
 	}
 }
 
-// A command inherits none of our files (2.5.4 gave away its inotify
-// descriptor).
+// A command inherits none of our open files; with 2.5.4 it inherited the inotify descriptor.
 func TestDescriptors(t *testing.T) {
 	f := newFixture(t, "#!/bin/sh\nls -l /proc/$$/fd\n")
 	held, err := os.Create(filepath.Join(f.dir, "held-open"))
@@ -340,7 +339,7 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
-// TestParentDies runs itself as a parent that is killed.
+// TestParentDies runs this test binary as a parent that is killed.
 func TestParentDies(t *testing.T) {
 	if dir := os.Getenv("COMMAND_TEST_PARENT"); dir != "" {
 		p, err := command.New(element("prefix="+filepath.Join(dir, "plugcmd")), plugins.Deps{Dir: dir})

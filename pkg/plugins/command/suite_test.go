@@ -21,8 +21,8 @@ func element(attributes ...string) confxml.Plugin {
 	return conf
 }
 
-// script is a receiver: it notes each path and the content of the file there,
-// both with a NUL, and behaves as the file "mode" beside it says.
+// script is a receiver: it notes each path and the content of the file there, each followed by NUL.
+// The file "mode" beside it says how it behaves.
 const script = `#!/bin/sh
 dir=${0%/*}
 read -r mode <"$dir/mode"
@@ -48,7 +48,7 @@ flood) exec yes ;;
 esac
 `
 
-// peer is the script's other side.
+// peer is the test's side of the script.
 type peer struct {
 	t   *testing.T
 	dir string
@@ -110,7 +110,7 @@ func subject(words string, attributes ...string) plugintest.Subject {
 	}}
 }
 
-// sink swallows output.
+// sink discards its output.
 type sink struct{}
 
 func (*sink) Write(b []byte) (int, error) { return len(b), nil }

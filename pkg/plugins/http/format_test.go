@@ -7,7 +7,7 @@ import (
 	"github.com/sersync/sersync/pkg/plugins"
 )
 
-// TestMaskOfEachKind: receivers of 2.5.4's form know the numbers of inotify(7).
+// TestMaskOfEachKind: receivers that expect the form of 2.5.4 know the numbers of inotify(7).
 func TestMaskOfEachKind(t *testing.T) {
 	for kind, want := range map[fsevent.Op]uint32{
 		fsevent.Create: 0x100, fsevent.CloseWrite: 0x8, fsevent.Modify: 0x2, fsevent.Attrib: 0x4,

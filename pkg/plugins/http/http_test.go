@@ -19,7 +19,7 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/http"
 )
 
-// recorder is a web server that keeps what it was asked.
+// recorder is a web server that keeps the requests it gets.
 type recorder struct {
 	mu       sync.Mutex
 	requests []request
@@ -150,7 +150,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// A batch with one event that the receiver rejects loses nothing else.
+// When the receiver rejects one event of a batch, the other events are delivered.
 func TestRejectedBatch(t *testing.T) {
 	rec, addr := record(t, nil)
 	rec.answer = func(w stdhttp.ResponseWriter, _ *stdhttp.Request) {
@@ -192,7 +192,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// Webhooks have their secret in the address: it belongs into no log.
+// The address of a webhook contains its secret, so no error may show the address.
 func TestNoErrorTellsTheSecretOfTheAddress(t *testing.T) {
 	_, addr := record(t, func(w stdhttp.ResponseWriter, r *stdhttp.Request) {
 		stdhttp.Redirect(w, r, "https://127.0.0.1:1/hook?"+r.URL.RawQuery, stdhttp.StatusFound)

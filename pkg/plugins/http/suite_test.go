@@ -35,8 +35,8 @@ func newPlugin(t testing.TB, attributes ...string) plugins.Plugin {
 	return p
 }
 
-// serve answers requests on one connection with 204; paths extracts what a
-// request's body or address names.
+// serve answers the requests on one connection with 204; paths extracts the paths that a request
+// names in its body or its address.
 func serve(paths func(r *stdhttp.Request, body string) []string) plugintest.Protocol {
 	return func(conn net.Conn, received func(string)) {
 		r := bufio.NewReader(conn)
@@ -103,7 +103,7 @@ func TestSuiteForm(t *testing.T) { plugintest.Run(t, subject(formPath)) }
 
 func TestSuiteJSON(t *testing.T) { plugintest.Run(t, subject(jsonPaths, "format=json")) }
 
-// The public addresses of purge and urls lead back to paths below the root.
+// publicPath turns a public address of the forms purge and urls back into the path below the root.
 func publicPath(root, address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 
 const succeeded = "HTTP/1.0 200 OK\r\nServer: x\r\nwhatsup: content=\"succeed\"\r\n\r\n"
 
-// listener records the bytes of each connection and answers.
+// listener records the bytes of each connection and answers it.
 type listener struct {
 	port string
 	mu   sync.Mutex
@@ -87,8 +87,8 @@ func deliver(t *testing.T, conf confxml.Plugin, dir string, batch ...plugins.Eve
 	return p.Deliver(ctx, batch)
 }
 
-// The bytes of the recorded runs 530, 531, 532 and 537, and of names that try
-// to forge requests.
+// These are the bytes of the recorded runs 530, 531, 532 and 537, and of file names that try to
+// forge a request.
 func TestGolden(t *testing.T) {
 	const head = "HEAD /index.jsp?user=uu&pswd=pp&ok=ok&"
 	const tail = " HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"
@@ -164,7 +164,7 @@ func TestAnswerLog(t *testing.T) {
 	}
 }
 
-// A link in the place of the log is not followed, and the purge goes on.
+// A link at the path of the answer log is not followed, and the purge takes place.
 func TestAnswerLogLink(t *testing.T) {
 	l, dir := listen(t, succeeded), t.TempDir()
 	victim := filepath.Join(t.TempDir(), "victim")
@@ -225,8 +225,8 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// Without the authority in the system's list the handshake fails, and nothing
-// is sent, the password least of all.
+// Unless the authority is in the system's list the handshake fails, and nothing is sent, above all
+// not the password.
 func TestTLSIsVerified(t *testing.T) {
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config.ErrorLog = nil

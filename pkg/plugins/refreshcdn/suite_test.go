@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/dlclark/regexp2.runClock"))
 }
 
-// element is the one of the recorded runs, changed by "element/attribute=value".
+// element is the element of the recorded runs with changes of the form "element/attribute=value".
 func element(attributes ...string) confxml.Plugin {
 	conf := confxml.Plugin{Name: "refreshCDN", Line: 10, Attributes: map[string]confxml.Attribute{}}
 	defaults := []string{
@@ -35,7 +35,7 @@ func element(attributes ...string) confxml.Plugin {
 	return conf
 }
 
-// cdn reads requests as 2.5.4 sends them; a batch is several addresses.
+// cdn reads requests in the form of 2.5.4; a batch is several addresses.
 func cdn(root string) plugintest.Protocol {
 	return func(conn net.Conn, received func(string)) {
 		r := bufio.NewReader(conn)

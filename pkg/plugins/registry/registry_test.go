@@ -23,7 +23,7 @@ func attributes(pairs ...string) map[string]confxml.Attribute {
 	return all
 }
 
-// The elements of the shipped default file.
+// Each plugin element of the shipped default file gives a plugin.
 func TestDefaults(t *testing.T) {
 	confs := []confxml.Plugin{
 		{Name: "command", Attributes: attributes("param/prefix=/bin/sh", "param/suffix=", "param/ignoreerror=true"), Include: []confxml.Expression{{Text: `(.*)\.php`}}},

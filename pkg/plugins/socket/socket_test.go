@@ -12,7 +12,7 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/socket"
 )
 
-// streams records the bytes of whole connections.
+// streams records all bytes of each connection.
 func streams(t *testing.T, network, addr string) (string, <-chan string) {
 	t.Helper()
 	ln, err := net.Listen(network, addr)
@@ -49,13 +49,13 @@ func receive(t *testing.T, got <-chan string) string {
 	case s := <-got:
 		return s
 	case <-time.After(20 * time.Second):
-		t.Fatal("nothing came")
+		t.Fatal("no connection came")
 	}
 	return ""
 }
 
-// The bytes of the recorded runs 520 and 526 and of the corpus's x09: one
-// connection per event, WATCH + "/" + name, no terminator.
+// These are the bytes of the recorded runs 520 and 526 and of the corpus's x09: one connection for
+// each event, with WATCH + "/" + name and no terminator.
 func TestGoldenEvent(t *testing.T) {
 	addr, got := streams(t, "tcp", "127.0.0.1:0")
 	host, port, err := net.SplitHostPort(addr)
@@ -92,7 +92,7 @@ func TestGoldenKept(t *testing.T) {
 		_, got := streams(t, "unix", name)
 		p := newPlugin(t, "deshost/path="+name, "deshost/keepalive=true", "deshost/format="+format)
 		for _, batch := range [][]plugins.Event{{{Root: "/r", Path: "a"}, {Root: "/r", Path: "b\nc\\"}}, {{Root: "/r", Path: "d"}}} {
-			// On a Unix socket, acknowledged means read.
+			// On a Unix socket the peer has read everything that is acknowledged.
 			if n, err := p.Deliver(t.Context(), batch); n != len(batch) || err != nil {
 				t.Fatal(n, err)
 			}
@@ -130,7 +130,7 @@ func TestBadConfig(t *testing.T) {
 	}
 }
 
-// IPv6 literals and names work; 2.5.4 knew numbers only.
+// IPv6 literals and host names work; 2.5.4 accepted only IPv4 addresses.
 func TestHosts(t *testing.T) {
 	for _, host := range []string{"localhost", "::1"} {
 		network := "tcp"

@@ -33,7 +33,7 @@ func newPlugin(t testing.TB, attributes ...string) plugins.Plugin {
 	return p
 }
 
-// whole is the receiver of 2.5.4's form: one connection is one path.
+// whole is a receiver of the form of 2.5.4: one connection is one path.
 func whole(conn net.Conn, received func(string)) {
 	data, err := io.ReadAll(conn)
 	if err == nil && len(data) > 0 {
@@ -41,7 +41,7 @@ func whole(conn net.Conn, received func(string)) {
 	}
 }
 
-// terminated reads paths that end in delim, and acknowledges each.
+// terminated reads paths that end with delim, and acknowledges each of them.
 func terminated(delim byte, decode func(string) string) plugintest.Protocol {
 	return func(conn net.Conn, received func(string)) {
 		r := bufio.NewReader(conn)
@@ -92,8 +92,8 @@ func TestSuiteKeptAck(t *testing.T) {
 	plugintest.Run(t, tcpSubject(terminated('\n', plugintest.UnescapeLine), "deshost/keepalive=true", "deshost/ack=true"))
 }
 
-// Without ack, a receiver that dies with acknowledged bytes unread has lost
-// them (docs/plugins.md), so this one may not break off.
+// Without ack, a receiver that dies loses the bytes that its kernel has acknowledged and that it
+// has not read (docs/plugins.md). So the receiver of this test never breaks off.
 func TestSuiteKept(t *testing.T) {
 	s := tcpSubject(silent(terminated(0, exact)), "deshost/keepalive=true", "deshost/format=nul")
 	s.Lacks = []plugintest.Behaviour{plugintest.Fail}

@@ -8,7 +8,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// What a person is told to run holds what is configured and what the path needs.
+// The command that a person is told to run has the configured options and those that the path
+// needs.
 func TestWhatIsRunByHand(t *testing.T) {
 	daemon := Target{Host: "h", Name: "m", Port: 874, User: "bob", PasswordFile: "/etc/pas", Timeout: 7}
 	ssh := Target{Host: "h", Name: "/data", SSH: true, SSHPort: 2222}

@@ -8,14 +8,14 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// receiver is a remote of which only its refusals matter.
+// receiver is a remote that refuses some options.
 type receiver struct {
 	refuses transport.Options
-	says    bool // it names what it refuses
-	down    bool // it resets every run
+	says    bool // the remote names the option that it refuses
+	down    bool // the remote resets every run
 }
 
-// end is what a run ends with there.
+// end is the result of a run at this receiver.
 func (v receiver) end(r Run) transport.Result {
 	added, spared := r.options()
 	out := transport.Result{Class: transport.Done, Added: added, Spared: spared}
@@ -32,8 +32,7 @@ func (v receiver) end(r Run) transport.Result {
 	return out
 }
 
-// bring repeats a run for as long as it is to be repeated, and returns how many
-// it took.
+// bring repeats a run as long as it is to be repeated, and returns how many runs that took.
 func (v receiver) bring(t *testing.T, c *transport.Capabilities, r Run) (runs int, last transport.Class) {
 	t.Helper()
 	for again := true; again; runs++ {
@@ -81,7 +80,7 @@ func TestWhatAReceiverTakesIsLearnt(t *testing.T) {
 	}
 }
 
-// A remote that resets the plainest run, too, is down, and nothing is learnt.
+// A remote that resets even the plainest run is down, and nothing is learnt from that.
 func TestAnOutageTeachesNothing(t *testing.T) {
 	down, up := receiver{down: true}, receiver{}
 	var known transport.Capabilities
@@ -124,7 +123,7 @@ func TestAnotherReleaseIsLearntAgain(t *testing.T) {
 		return runs
 	}
 	for i, v := range []receiver{old, recent, middle, old, middle, recent, old} {
-		// An upgrade is seen after an outage or a restart, a downgrade by itself.
+		// An upgrade is noticed after an outage or a restart, a downgrade by itself.
 		if i%2 == 0 {
 			known = known.Renewed()
 		} else {
@@ -150,7 +149,7 @@ func TestWhatIsRememberedIsTriedOnceMore(t *testing.T) {
 	}
 }
 
-// What the client on this host does not know is never tried.
+// An option that the client on this host does not know is never tried.
 func TestAnOldClientStaysOne(t *testing.T) {
 	client, lost := Version{3, 0, 9}.Capabilities()
 	known := transport.Capabilities{}.On(client).Recall(nil).Renewed()
@@ -160,7 +159,7 @@ func TestAnOldClientStaysOne(t *testing.T) {
 	}
 }
 
-// Options that the user chose, or that a run has no use for, are not added.
+// An option that the user has chosen already, or that is of no use in a run, is not added.
 func TestOnlyWhatServesIsAdded(t *testing.T) {
 	own := Target{Params: params(t, "-a --modify-window=2")}
 	for name, c := range map[string]struct {
@@ -179,7 +178,7 @@ func TestOnlyWhatServesIsAdded(t *testing.T) {
 	} {
 		args := strings.Join(c.run.Args(), " ")
 		got, _ := c.run.options()
-		window := strings.Contains(args, "--modify-window=-1") && !c.run.Pulls() // what is compared here, the remote need not know
+		window := strings.Contains(args, "--modify-window=-1") && !c.run.Pulls() // the remote need not know an option for comparing on this host
 		if got != c.want || window != c.want.Has(transport.Nanoseconds) || strings.Contains(args, "missing-args") != c.want.Has(transport.MissingArgs) {
 			t.Errorf("%s: %b in %s", name, got, args)
 		}

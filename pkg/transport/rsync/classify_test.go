@@ -188,7 +188,7 @@ func FuzzClassify(f *testing.F) {
 		if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) || strings.Contains(name, `\#`) || name == "" || name[0] == '/' || name == "." || strings.HasPrefix(name, "./") {
 			return
 		}
-		// A name that cannot be opened is told exactly, whatever it looks like.
+		// A name that cannot be opened is reported exactly, whatever it looks like.
 		line := `rsync: [sender] send_files failed to open "/data/` + name + `": Permission denied (13)`
 		r := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/data", Ended{Ended: child.Ended{Exit: 23, Stderr: line + "\n"}}, nil)
 		if r.Class != transport.Partly || len(r.Failed) != 1 || r.Failed[0].Path != name || r.Failed[0].Errno != syscall.EACCES {
@@ -228,8 +228,7 @@ func FuzzParseParams(f *testing.F) {
 	})
 }
 
-// Receivers name files from the directory that their module, or their file
-// system, begins with.
+// Receivers name files from the directory where their module, or their file system, begins.
 func TestPlacesOfComplaints(t *testing.T) {
 	mkstemp := func(name string) string {
 		return `rsync: [receiver] mkstemp "` + name + `" failed: Permission denied (13)`
@@ -262,7 +261,7 @@ func TestPlacesOfComplaints(t *testing.T) {
 	}
 }
 
-// line shows an argument vector as a shell would read it.
+// line shows an argument vector as one would type it in a shell.
 func line(args []string) string {
 	return strings.TrimPrefix(shellwords.Command(append([]string{"rsync"}, args...)), "rsync ")
 }

@@ -67,7 +67,7 @@ func TestReadPassword(t *testing.T) {
 	}
 }
 
-// A fifo must not block the lane, and with it the end of the program.
+// A fifo as password file must block neither the lane nor the end of the program.
 func TestPasswordFifo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	must(t, syscall.Mkfifo(path, 0o600))

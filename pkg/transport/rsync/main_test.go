@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// launcher runs a launcher for the test.
+// launcher starts a launcher that runs until the test ends.
 func launcher(t *testing.T, env ...string) *child.Launcher {
 	t.Helper()
 	return serve(t, child.NewLauncher(append([]string{"PATH=" + os.Getenv("PATH")}, env...), nil))
@@ -36,7 +36,7 @@ func serve(t *testing.T, l *child.Launcher) *child.Launcher {
 	return l
 }
 
-// ran is one ended child.
+// ran is a child that has ended.
 type ran struct {
 	Ended
 	lines   []string
@@ -82,7 +82,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// rsyncHere runs rsync by itself, as an oracle.
+// rsyncHere runs the rsync of this host with these arguments, to compare with what it does.
 func rsyncHere(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("rsync", args...)

@@ -161,7 +161,7 @@ func TestConnectionHoldsForQuestions(t *testing.T) {
 	}
 }
 
-// commonParams are those of the configurations people wrote, one per line.
+// commonParams are those of configurations that real users have written, one per line.
 func commonParams(t testing.TB) []string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/commonparams.txt")
@@ -169,12 +169,12 @@ func commonParams(t testing.TB) []string {
 	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 }
 
-// refusedParams are a template nobody filled in, and one that a shell takes for
-// two commands.
+// refusedParams are a template that nobody has filled in, and parameters that a shell takes for two
+// commands.
 var refusedParams = []string{"{{ sersync_rsync.params }}", `-artuz --exclude="a b" --exclude=x&y`}
 
-// Every commonParams of the corpus is accepted by this package, and what comes
-// out of it by rsync itself: in sends, trees, deletions and full syncs.
+// This package accepts every commonParams of the corpus, and rsync accepts what this package makes
+// of them: in runs that send, that bring trees, that delete, and in full syncs.
 func TestCorpusParametersRun(t *testing.T) {
 	if files, _ := filepath.Glob("../../../shared/corpus/*.xml"); len(files) > 0 {
 		known := commonParams(t)
@@ -229,7 +229,7 @@ func unxml(s string) string {
 	return strings.NewReplacer("&quot;", `"`, "&apos;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
 }
 
-// localArgs are the run's arguments with a directory of this host as target.
+// localArgs are the arguments of a run, with a directory of this host as its target.
 func localArgs(r Run, dst string) []string {
 	args := r.Args()
 	args[len(args)-1] = dst + "/"

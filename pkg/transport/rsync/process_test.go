@@ -12,7 +12,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// rsync lists a file, and then waits for somebody's lease on it to open it.
+// rsync lists a file, and then waits for somebody's lease on the file before it can open it.
 func TestAFileThatDoesNotOpenHoldsUpNoOther(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	for _, name := range []string{"a", "leased", "z"} {
@@ -43,7 +43,7 @@ func TestAFileThatDoesNotOpenHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// What hangs for good is not the remote's fault.
+// A file whose open hangs for ever is not blamed on the remote.
 func TestWhoIsBlamedForWhatDoesNotOpen(t *testing.T) {
 	remote := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/", Ended{Ended: child.Ended{Exit: -1, Inactive: true}}, nil)
 	here := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/", Ended{Ended: child.Ended{Exit: -1, Inactive: true, Opening: true}}, nil)

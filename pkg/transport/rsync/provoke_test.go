@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// hostile names: what would end a line, a quote, a list or a complaint.
+// hostile are names that would end a line, a quote, a list or a complaint if they were not quoted.
 var hostile = []string{
 	"plain", "#x", ";x", "-x", "--delete", "new\nline", "*", "a*", "?", "[ab]", `b\s`, `b\*`, "\\#012", " lead", "trail ", `q"uote`, "'", "$HOME", "`id`",
 	"\xff\xfe", "\xc4\xe3", "tab\there", "(28)", `x" failed: Permission denied (13)`, `y" -> "z`, `n" (in m)`, "unknown option", "~", "sp ace/in side", "#d/#e", "deep/;f",
@@ -80,7 +80,7 @@ func TestHostileNamesArriveAndGo(t *testing.T) {
 	}
 }
 
-// deleteEach deletes one hostile name after the other; the others must stay.
+// deleteEach deletes the hostile names one after the other; each time the others must stay.
 func deleteEach(t *testing.T, src, dst string, r Run) {
 	t.Helper()
 	r.Kind = transport.Delete
@@ -148,7 +148,7 @@ func TestSurveysTellOnlyWhatTheTargetHas(t *testing.T) {
 	}
 }
 
-// TestProvokedErrors has the real rsync and its daemon make each error.
+// TestProvokedErrors has the real rsync and its daemon cause each error.
 func TestProvokedErrors(t *testing.T) {
 	path := t.TempDir()
 	must(t, os.Chmod(filepath.Dir(path), 0o755))
@@ -231,7 +231,7 @@ func TestProvokedErrors(t *testing.T) {
 	}
 }
 
-// Each hostile name that cannot be written is named exactly.
+// Each hostile name that cannot be written is reported exactly.
 func TestUnwritableHostileNamesAreTold(t *testing.T) {
 	testkit.Long(t)
 	base := t.TempDir()

@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Each failure has its cause and its remedy on one line each, with the words of
-// the configuration in them.
+// Each failure has its cause and its remedy, each on one line, with the words of the configuration
+// in them.
 func TestRemediesNameWhatIsMeant(t *testing.T) {
 	daemon := Target{Host: "nas.example", Name: "web/www", User: "bob", PasswordFile: "/etc/bob.pas", Params: params(t, "-artz --mkpath")}
 	nobody := Target{Host: "nas.example", Name: "web", Params: params(t, "-a")}
@@ -81,7 +81,7 @@ func TestRemediesNameWhatIsMeant(t *testing.T) {
 	}
 }
 
-// The same with real programs.
+// The same with failures of real programs.
 func TestProvokedRemedies(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	must(t, os.WriteFile(src+"/f", []byte("1"), 0o644))

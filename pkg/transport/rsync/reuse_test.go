@@ -7,7 +7,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// The last words of a run that links: where it looks, begins, and ends.
+// The last arguments of a run that links: where it looks for old files, where it begins, and its
+// target.
 func TestARunThatLinksBeginsInTheNewDirectory(t *testing.T) {
 	tree := transport.Reuse{Of: "a/old", At: "b/new", Linked: true}
 	for _, c := range []struct {
@@ -59,7 +60,7 @@ func TestWhatStandsAgainstReuse(t *testing.T) {
 }
 
 func TestWhichPathsCanBeNamed(t *testing.T) {
-	for path, want := range map[string][2]bool{ // to a daemon, over ssh
+	for path, want := range map[string][2]bool{ // to a daemon, and over ssh
 		"a/b-c_d.e,f+g=h@i%j": {true, true}, "\xe4\xb8\xad": {true, true}, "a b": {true, false},
 		"a*": {}, "a?": {}, "a[1]": {}, "a'b": {}, `a\"b`: {}, "$(a)": {}, "a\nb": {}, "a;b": {}, "a:b": {}, "~a": {}, "-a": {}, "-a/b": {}, "a/-b": {true, true}, `a\b`: {},
 	} {

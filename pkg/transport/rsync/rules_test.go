@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// rulesTree is a tree whose names collide with patterns in every way.
+// rulesTree makes a tree whose names match patterns in every way.
 func rulesTree(t *testing.T) (dir string, dirs map[string]bool) {
 	t.Helper()
 	dir, dirs = t.TempDir(), map[string]bool{}
@@ -46,7 +46,7 @@ func TestRulesAgreeWithRsync(t *testing.T) {
 				p += atoms[rnd.IntN(len(atoms))]
 			}
 			if strings.Contains(p, `\/`) || strings.Contains(p, "[/") || strings.Contains(strings.TrimSuffix(p, "/***"), "***") {
-				continue // nobody means these, and rsync counts their slashes in ways of its own
+				continue // nobody wants such patterns, and rsync counts their slashes differently
 			}
 			option := "--exclude="
 			if rnd.IntN(4) == 0 {
@@ -94,7 +94,8 @@ func TestRulesReadFilesAndPrefixes(t *testing.T) {
 	}
 }
 
-// Files of patterns have lines, our list of names has none: one run reads both.
+// Files of patterns have one pattern on each line, and our list of names is not divided into lines:
+// one run reads both.
 func TestFilesOfPatternsHoldInEveryRun(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	file := filepath.Join(t.TempDir(), "patterns")
@@ -120,8 +121,7 @@ func TestFilesOfPatternsHoldInEveryRun(t *testing.T) {
 	}
 }
 
-// A link with the name of the directory for parts would lead a receiver out of
-// the target.
+// A link that has the name of the directory for parts would lead a receiver out of the target.
 func TestNothingIsSentAsTheDirectoryOfParts(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	must(t, os.MkdirAll(src+"/d/e/"+transport.PartialDir, 0o755))
@@ -141,8 +141,8 @@ func TestNothingIsSentAsTheDirectoryOfParts(t *testing.T) {
 	}
 }
 
-// A pattern of many stars must not take more than its length times the name's:
-// tried one after the other, this would not end before the test is given up.
+// Matching a pattern with many stars must not take more steps than the pattern's length times that
+// of the name. If each possibility were tried one after the other, the test would not end in time.
 func TestWildmatchIsBounded(t *testing.T) {
 	for _, unit := range []string{"*a", "**a", "*?", "**/a", "*[a]"} {
 		r := params(t, "--exclude="+strings.Repeat(unit, 30)+"b").Rules
@@ -153,7 +153,7 @@ func TestWildmatchIsBounded(t *testing.T) {
 		}
 	}
 	if !match(strings.Repeat("*a", 30), strings.Repeat("a", 120)) {
-		t.Error("what matches does not")
+		t.Error("a name that matches counts as one that does not")
 	}
 }
 

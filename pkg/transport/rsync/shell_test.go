@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// An rsync daemon that the user's own remote shell starts (-e ssh HOST::MODULE) is
-// reached without a socket of rsync's: it refuses the options of one.
+// An rsync daemon that the user's own remote shell starts (-e ssh HOST::MODULE) is reached without
+// a socket of rsync's, so it refuses the options for one.
 func TestDaemonBehindARemoteShell(t *testing.T) {
 	src, dst, dir := t.TempDir(), t.TempDir(), t.TempDir()
 	must(t, os.WriteFile(src+"/f", []byte("x"), 0o600))

@@ -38,7 +38,7 @@ func TestManyUnwantedNamesAreCounted(t *testing.T) {
 	}
 }
 
-// What a daemon excludes is no failure of a run.
+// A file that a daemon excludes does not make a run fail.
 func TestWhatADaemonExcludesIsDone(t *testing.T) {
 	src := source(t)
 	d := testkit.Rsyncd(t, testkit.RsyncdConf{Modules: []testkit.Module{{Name: "m", Path: t.TempDir(), Options: []string{"exclude = *sp* *new*"}}}})

@@ -49,7 +49,7 @@ func TestOldVersions(t *testing.T) {
 	}
 }
 
-// Only what writes keeps versions, and each run has a directory of its own.
+// Only runs that write keep old versions, and each run uses a directory of its own.
 func TestWhichRunsKeepVersions(t *testing.T) {
 	target := Target{Host: "h", Name: "m", Versions: Versions{Dir: ".old"}.At(time.Date(2026, 11, 27, 13, 40, 5, 123456000, time.UTC))}
 	const option = "--backup-dir=.old/sersync-2026-11-27/13-40-05.123456"

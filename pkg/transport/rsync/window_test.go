@@ -19,14 +19,14 @@ func TestWindow(t *testing.T) {
 		{"-rt", func(r *Run) { r.Caps = old }, ""},
 		{"-rt", func(r *Run) { r.Caps.Grain = transport.GrainSecond }, ""},
 		{"-rt", func(r *Run) { r.Caps.Grain = transport.GrainTwoSeconds }, "1"},
-		{"-rtu", func(*Run) {}, ""}, // -1 would replace what is a second newer there
+		{"-rtu", func(*Run) {}, ""}, // -1 would replace a copy that is one second newer
 		{"-rtu", func(r *Run) { r.LiftUpdate = true }, "-1"},
 		{"-rtu", func(r *Run) { r.Attributes = true }, "-1"},
 		{"-rtu", func(r *Run) { r.LiftUpdate, r.Caps.Grain = true, transport.GrainSecond }, ""},
 		{"-rtu", func(r *Run) { r.Caps.Grain = transport.GrainTwoSeconds }, "1"},
 		{"-rtu", func(r *Run) { r.Contents, r.Caps.Grain = true, transport.GrainTwoSeconds }, ""},
 		{"-rtu --modify-window=2", func(*Run) {}, "2"},
-		{"-rtu --modify-window=2", func(r *Run) { r.Contents = true }, "2 0"}, // the last one holds
+		{"-rtu --modify-window=2", func(r *Run) { r.Contents = true }, "2 0"}, // the last one counts
 		{"-rt --modify-window=2", func(r *Run) { r.Contents = true }, "2"},
 	} {
 		r := Run{Batch: transport.Batch{Kind: transport.Send}, Target: Target{Host: "h", Name: "m", Params: params(t, c.params)}}

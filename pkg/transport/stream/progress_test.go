@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/pkg/stream"
 )
 
-// An edge that has stopped reporting lacks what came after its last report, and since
-// then, however many messages follow.
+// An edge that has stopped reporting lacks everything that came after its last report, and lacks it
+// since the first message after that, however many follow.
 func TestSinceWhenAnEdgeLacksSomething(t *testing.T) {
 	e := newEdges("web")
 	epoch := change.Epoch{1}
@@ -23,7 +23,7 @@ func TestSinceWhenAnEdgeLacksSomething(t *testing.T) {
 		all := e.snapshot(begin)
 		since, lacks := all.Lacks(who)
 		if got := since.Sub(begin); want < 0 && lacks || want >= 0 && (!lacks || got > want || got < want-time.Second) {
-			t.Errorf("it lacks something: %v, since %v; wanted %v", lacks, got, want)
+			t.Errorf("the edge lacks something: %v, since %v; wanted %v", lacks, got, want)
 		}
 	}
 	const nothing = -1
@@ -33,7 +33,7 @@ func TestSinceWhenAnEdgeLacksSomething(t *testing.T) {
 	lacks(edge(epoch, at(-time.Second)), 0)
 	e.progress.published(epoch, at(400*time.Millisecond))
 	lacks(edge(epoch, at(0)), 400*time.Millisecond)
-	// A pause after a message that an edge has missed does not hide it.
+	// A pause after a message that an edge has missed does not hide that message.
 	e.progress.published(epoch, at(time.Minute))
 	lacks(edge(epoch, at(0)), 400*time.Millisecond)
 	lacks(edge(epoch, at(400*time.Millisecond)), time.Minute)
@@ -42,10 +42,10 @@ func TestSinceWhenAnEdgeLacksSomething(t *testing.T) {
 	}
 	lacks(edge(epoch, at(time.Minute)), time.Minute+50*time.Millisecond)
 	lacks(edge(epoch, at(2*time.Minute)), nothing)
-	// The connection is made again, and the stream is where it was.
+	// The connection is made again, and the stream continues where it was.
 	e.progress.began(epoch, at(2*time.Minute))
 	lacks(edge(epoch, at(time.Minute)), time.Minute+50*time.Millisecond)
-	// What is remembered has a bound.
+	// The number of remembered messages has a bound.
 	for d := 2 * time.Minute; d <= time.Hour; d += 100 * time.Millisecond {
 		e.progress.published(epoch, at(d))
 	}

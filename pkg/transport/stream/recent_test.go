@@ -7,9 +7,8 @@ import (
 	"github.com/sersync/sersync/pkg/change"
 )
 
-// TestRecent: the last message about a path is known for the paths of the last
-// messages, also where a directory above it was told of as a whole; of the others it is
-// known that they were told of before.
+// TestRecent: for the paths of the last messages the last message is known, also if it was about a
+// whole directory above the path. For the other paths it is known that there was a message.
 func TestRecent(t *testing.T) {
 	var r recent
 	message := func(generation uint64, entries ...change.Entry) {

@@ -19,14 +19,14 @@ func TestTheFakeIsATransport(t *testing.T) {
 	})
 }
 
-// byName matches patterns with the last parts of paths.
+// byName matches patterns with the last elements of paths.
 func byName(patterns []string) func(string, bool) bool {
 	return func(name string, _ bool) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, path.Base(name)); return ok })
 	}
 }
 
-// named are the paths that a batch may name beside its list.
+// named tells whether a batch may name the path beside its list.
 func named(path string) bool {
 	return !strings.ContainsAny(path, "\n*[$'") && !strings.HasPrefix(path, "-")
 }

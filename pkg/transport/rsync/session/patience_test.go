@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync"
 )
 
-// TestHowLongARunMayBeSilent: where a remote may read large files, it has long; each run
-// that was given up for its silence doubles the time of the next.
+// TestHowLongARunMayBeSilent: a run may be silent for a long time where the remote may read large
+// files. Each run that was given up for its silence doubles that time for the next one.
 func TestHowLongARunMayBeSilent(t *testing.T) {
 	for name, c := range map[string]struct {
 		batch    transport.Batch

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patient is how long a test waits for what takes milliseconds on an idle machine.
+// patient is how long a test waits for something that takes milliseconds on an idle machine.
 const patient = 20 * time.Second
 
 // bed is a session between two directories, with a real daemon.
@@ -33,7 +33,7 @@ type bed struct {
 	src, dst string
 	daemon   *testkit.RsyncDaemon
 	gone     atomic.Bool
-	keeps    bool // batches keep copies of the same second
+	keeps    bool // batches keep copies of the same second on the remote
 }
 
 func must(t testing.TB, err error) {
@@ -84,7 +84,7 @@ func (b *bed) batch() transport.Batch {
 	return transport.Batch{Kind: transport.Send, Contents: true, Updating: transport.Updating{KeepSecond: b.keeps}}
 }
 
-// keep has a standby wait.
+// keep starts a standby and waits for it.
 func (b *bed) keep() {
 	b.Helper()
 	testkit.Eventually(b.T, patient, "an rsync waits", func() bool {
@@ -93,7 +93,7 @@ func (b *bed) keep() {
 	})
 }
 
-// send brings one new file over.
+// send sends one new file.
 func (b *bed) send(name string) (transport.Trip, error) {
 	b.Helper()
 	must(b.T, os.WriteFile(filepath.Join(b.src, name), []byte(name), 0o644))
@@ -120,7 +120,7 @@ func TestARunGoesByTheStandbyOrCold(t *testing.T) {
 		t.Errorf("with a standby: %+v, %v", trip, err)
 	}
 	if b.Waits() {
-		t.Error("it waits still, and has been used")
+		t.Error("the standby still waits after it has been used")
 	}
 	b.keep()
 	b.Drop()
@@ -129,8 +129,8 @@ func TestARunGoesByTheStandbyOrCold(t *testing.T) {
 	}
 }
 
-// Which copies -u keeps is said when an rsync starts: a standby carries no batch that keeps
-// others, and makes way for one that does.
+// An rsync is told at its start which copies -u keeps: a standby carries no batch that keeps
+// others, and makes way for a standby that does.
 func TestAStandbyCarriesWhatItWasStartedFor(t *testing.T) {
 	b := newBed(t, nil)
 	b.keep()
@@ -151,8 +151,8 @@ func TestAStandbyCarriesWhatItWasStartedFor(t *testing.T) {
 	}
 }
 
-// A run that a dead standby was given goes by another process, and what is heard of it
-// is heard once.
+// A run that was given to a standby whose connection is dead is done by another process, and
+// succeeds.
 func TestAStandbyThatIsDeadIsFoundSo(t *testing.T) {
 	for name, kill := range map[string]func(*bed){
 		"the remote was restarted":    func(b *bed) { b.daemon.Stop(); b.daemon.Start() },
@@ -184,7 +184,8 @@ func TestNoRunWithoutItsSlotOrItsRoot(t *testing.T) {
 	}
 }
 
-// A run that its caller has ended is stopped, and is no trouble of the remote.
+// A run whose context its caller has ended is stopped, and does not count as a failure of the
+// remote.
 func TestAnEndedContextStopsARun(t *testing.T) {
 	b := newBed(t, nil)
 	b.daemon.Freeze()
@@ -199,7 +200,8 @@ func TestAnEndedContextStopsARun(t *testing.T) {
 	}
 }
 
-// A frozen daemon's kernel accepts connections, and nothing greets behind them.
+// Behind a daemon that is frozen the kernel still accepts connections, but nothing sends a
+// greeting.
 func TestAProbeTellsWhoServes(t *testing.T) {
 	b := newBed(t, nil)
 	if err := b.Probe(t.Context()); err != nil {
@@ -222,7 +224,8 @@ func TestAProbeTellsWhoServes(t *testing.T) {
 	}
 }
 
-// A session that waits for its turn sends without a standby meanwhile, and gets one.
+// A session that waits for its turn to connect sends without a standby meanwhile, and gets one
+// later.
 func TestAStandbyWaitsForItsTurn(t *testing.T) {
 	connects := NewConnects()
 	b := newBed(t, func(o *Options) {
@@ -234,7 +237,7 @@ func TestAStandbyWaitsForItsTurn(t *testing.T) {
 	now := time.Now()
 	b.KeepStandby(t.Context(), now, b.batch(), true)
 	if b.Waits() || !b.Due(true).After(now) {
-		t.Errorf("it does not wait for its turn, which is in %v", b.Due(true).Sub(now))
+		t.Errorf("the session does not wait for its turn, which is in %v", b.Due(true).Sub(now))
 	}
 	if trip, err := b.send("before"); err != nil || trip.Warm || trip.Result.Class != transport.Done {
 		t.Errorf("%+v, %v", trip, err)
@@ -245,8 +248,8 @@ func TestAStandbyWaitsForItsTurn(t *testing.T) {
 	}
 }
 
-// A file that the user's parameters name from the watch root is found by each run, also
-// by one that brings times to another directory.
+// The user's parameters may name a file relative to the watch root. Each run finds this file, also
+// a run that sets times in another directory.
 func TestFilesOfTheParametersAreFoundFromTheWatchRoot(t *testing.T) {
 	b := newBed(t, func(o *Options) {
 		var err error
@@ -272,7 +275,7 @@ func TestFilesOfTheParametersAreFoundFromTheWatchRoot(t *testing.T) {
 	}
 }
 
-// A remote that gives no answer is asked again at once; else a question a minute is
+// While a remote has not answered it is asked again at once; otherwise one question a minute is
 // enough.
 func TestWhenASilentRunHasItsRemoteAsked(t *testing.T) {
 	var v serving

@@ -10,7 +10,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
-// remote is a bed for the suite of every transport, which closes it.
+// remote makes a bed for the test suite of transports, which closes it.
 func remote(t *testing.T, change func(*Options)) transporttest.Remote {
 	t.Helper()
 	b := newBed(t, change)

@@ -17,8 +17,8 @@ func (b *bed) put(name string) {
 	must(b.T, os.WriteFile(file, []byte(name), 0o644))
 }
 
-// Of many files in one directory rsync is told the directory, unless it holds
-// something that was not to be sent.
+// If a run sends all files of a large directory, rsync is given the name of the directory, unless
+// it contains something that was not to be sent.
 func TestAllOfADirectoryIsNamedAtOnce(t *testing.T) {
 	b := newBed(t, nil)
 	b.put("keep")
@@ -31,7 +31,7 @@ func TestAllOfADirectoryIsNamedAtOnce(t *testing.T) {
 	b.put("d/other")
 	names = append(names, "d/e", "keep")
 	batch := b.batch()
-	batch.Caps.ConfineRoot = true // as the client of 3.5 has it
+	batch.Caps.ConfineRoot = true // as the client of release 3.5 does
 	run := b.run(batch)
 	want := []string{"keep", "d/e/"}
 	if got := whole(b.opt.Root, run, names); !slices.Equal(got, want) {
@@ -66,6 +66,6 @@ func TestAllOfADirectoryIsNamedAtOnce(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(b.dst + "/d/other"); err == nil {
-		t.Error("what was not named has been sent")
+		t.Error("a file that was not named has been sent")
 	}
 }
