@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// burst is a set of files written as fast as possible, several times, by each
-// contender in turn.
+// burst is a set of files that is written as fast as possible, several times, by each contender in
+// turn.
 type burst struct {
 	b         *testing.B
 	spec      spec
 	ours, ref *contender
 	factories []func(*testing.B) *contender
 	others    []*contender
-	// first are the times from the first create on, of the program.
+	// first has the program's times counted from the first create on.
 	first  series
-	delete map[*contender]*series // of the deletion of each set
+	delete map[*contender]*series // the times of deleting each set
 }
 
 func newBurst(b *testing.B, s spec, others ...func(*testing.B) *contender) *burst {
@@ -30,14 +30,14 @@ func newBurst(b *testing.B, s spec, others ...func(*testing.B) *contender) *burs
 	}
 }
 
-// run has the sets written, and at the end removed again: a file system that has
-// just deleted as many files is slow to make new ones (ext4 does not use their
-// inodes again for some minutes, and looks for others).
+// run has the sets written, and if remove is set removed again at the end. They are not removed
+// earlier because a file system that has just deleted so many files is slow to make new ones: ext4
+// does not use their inodes again for some minutes, and has to look for others.
 func (u *burst) run(times int, remove bool) {
 	u.b.Helper()
 	u.make(u.ours, "set", 0, times)
-	// The others come after it, and one after the other: what they still do
-	// when the work is done would disturb their neighbours.
+	// The other contenders come after the program, one after the other: the work that a contender
+	// still does after its last file has arrived would disturb its neighbours.
 	for _, f := range u.factories {
 		c := f(u.b)
 		u.others = append(u.others, c)
@@ -57,8 +57,8 @@ func (u *burst) run(times int, remove bool) {
 	}
 }
 
-// make has a contender bring over sets, each next to the reference, and tells
-// whether they all arrived.
+// make has a contender bring sets over, each one next to the same set by the reference, and tells
+// whether all of them arrived.
 func (u *burst) make(c *contender, name string, differential, times int) bool {
 	u.b.Helper()
 	for i := range times {
@@ -72,8 +72,8 @@ func (u *burst) make(c *contender, name string, differential, times int) bool {
 	return true
 }
 
-// setPath is the path of a set. It has a parent of its own, so that a bare rsync
-// deletes it without comparing the other sets.
+// setPath is the path of a set. Each set has a parent of its own, so that a bare rsync can delete
+// the set without comparing the others.
 func setPath(name string, i int) string { return fmt.Sprintf("%s%d/tree", filepath.Base(name), i) }
 
 func (u *burst) reference(top string) {
@@ -85,7 +85,7 @@ func (u *burst) reference(top string) {
 	m.end(e.took, e)
 }
 
-// remove has a contender delete what make has made.
+// remove has a contender delete the sets that make has made.
 func (u *burst) remove(c *contender, name string, times int) {
 	u.b.Helper()
 	for i := range times {
@@ -132,8 +132,8 @@ func (u *burst) deletions(c *contender) *series {
 	return u.delete[c]
 }
 
-// contend measures one contender, from the last write on, until what follows
-// is over too: that counts for its processor time and runs.
+// contend measures one contender. Its time runs from the last write until everything has arrived;
+// its processor time and its runs also count the work that it does after that.
 func (u *burst) contend(c *contender, top string) {
 	u.b.Helper()
 	m := c.meter()
@@ -151,7 +151,7 @@ func (u *burst) contend(c *contender, top string) {
 	}
 }
 
-// figures are those of a work, the program's first.
+// figures are the results of a work, those of the program first.
 func (u *burst) figures() []figure {
 	out := []figure{u.ours.figure(), u.first.figure(), u.ref.figure()}
 	for _, c := range u.others {
@@ -160,7 +160,7 @@ func (u *burst) figures() []figure {
 	return out
 }
 
-// BenchmarkBurst200 is a gallery being uploaded.
+// BenchmarkBurst200 has the files of a gallery uploaded.
 func BenchmarkBurst200(b *testing.B) {
 	u := newBurst(b, spec{dirs: 1, files: scale(200), least: 10 << 10, most: 100 << 10}, lsyncd, script)
 	u.run(repeats(9), false)
@@ -171,7 +171,7 @@ func BenchmarkBurst200(b *testing.B) {
 	})
 }
 
-// BenchmarkBurst5000 is the burst of the main job.
+// BenchmarkBurst5000 has the burst that the program is mainly made for.
 func BenchmarkBurst5000(b *testing.B) {
 	u := newBurst(b, spec{dirs: 50, files: scale(5000), least: 1 << 10, most: 1 << 10}, lsyncd)
 	u.run(repeats(7), false)
@@ -183,7 +183,7 @@ func BenchmarkBurst5000(b *testing.B) {
 	})
 }
 
-// BenchmarkBurst10000 is a tree being unpacked, and removed again.
+// BenchmarkBurst10000 has a tree unpacked, and removed again.
 func BenchmarkBurst10000(b *testing.B) {
 	u := newBurst(b, spec{dirs: 100, files: scale(10000), least: 1 << 10, most: 4 << 10}, lsyncd, script)
 	u.run(repeats(5), true)

@@ -19,13 +19,13 @@ type contender struct {
 	src    string
 	dst    string
 	daemon *testkit.RsyncDaemon
-	pid    int // 0: started per run (bare rsync)
+	pid    int // 0: a process is started for each run (bare rsync)
 	server int // the daemon's process
 }
 
 const module = "m"
 
-// place makes the directories and the daemon.
+// place makes the directories and the daemon of a contender.
 func place(b *testing.B, name string) *contender {
 	b.Helper()
 	c := &contender{series: series{name: name}, b: b, src: filepath.Join(b.TempDir(), "src"), dst: filepath.Join(b.TempDir(), "dst")}
@@ -37,10 +37,10 @@ func place(b *testing.B, name string) *contender {
 	return c
 }
 
-// bare is the reference: rsync, started when the work is done.
+// bare is the reference: an rsync that is started when the work is done.
 func bare(b *testing.B) *contender { b.Helper(); return place(b, "bare rsync") }
 
-// url is the module, as rsync takes it.
+// url is the module in the form that rsync accepts.
 func (c *contender) url() string {
 	return fmt.Sprintf("rsync://127.0.0.1:%d/%s/", c.daemon.Port(), module)
 }
@@ -52,7 +52,7 @@ func (c *contender) rsync(args ...string) ended {
 	return command(c.b, c.src, "rsync", append(all, c.url())...)
 }
 
-// product starts the program on a tree that one remote already has.
+// product starts the program on a tree that its remote has already.
 func product(b *testing.B) *contender { b.Helper(); return productWith(b, "sersync", nil) }
 
 func productWith(b *testing.B, name string, change func(*testkit.Options)) *contender {
@@ -63,10 +63,10 @@ func productWith(b *testing.B, name string, change func(*testkit.Options)) *cont
 	return c
 }
 
-// byFanotify names the contender that byMark makes of the program.
+// byFanotify is the name of the contender that is the program with the change of byMark.
 const byFanotify = "sersync, fanotify"
 
-// byMark has the tree watched by one mark.
+// byMark has the tree watched with fanotify, by one mark.
 func byMark(o *testkit.Options) {
 	o.Config = strings.Replace(o.Config, "<localpath ", `<localpath backend="fanotify" `, 1)
 }
@@ -87,7 +87,7 @@ func start(b *testing.B, src string, remotes []string, change func(*testkit.Opti
 	return s
 }
 
-// shipped is the default configuration with the places replaced, as an
+// shipped is the default configuration, in which the directories and targets are replaced as an
 // installer does it.
 func shipped(b *testing.B, src string, remotes []string) string {
 	b.Helper()
@@ -109,7 +109,7 @@ func shipped(b *testing.B, src string, remotes []string) string {
 	return out
 }
 
-// lsyncd is Debian's, at its best setting: no delay, and TCP_NODELAY.
+// lsyncd is that of Debian with its fastest settings: no delay, and TCP_NODELAY.
 func lsyncd(b *testing.B) *contender {
 	b.Helper()
 	c := place(b, "lsyncd")
@@ -126,7 +126,7 @@ sync { default.rsync, source = %q, target = %q, delay = 0,
 	return c
 }
 
-// script is what stands in most tutorials: a full rsync per event.
+// script is the script of most tutorials: a full rsync for each event.
 func script(b *testing.B) *contender {
 	b.Helper()
 	c := place(b, "inotifywait script")
@@ -135,11 +135,11 @@ func script(b *testing.B) *contender {
 	return c
 }
 
-// canary waits until a change arrives: the start is over.
+// canary waits until a first change arrives, which shows that the contender has started.
 func (c *contender) canary() {
 	c.b.Helper()
 	n := 0
-	const every = 200 // looks of testkit.Poll, 10 ms each
+	const every = 200 // how many looks there are before the file is written again; testkit.Poll looks every 10 ms
 	ok := testkit.Poll(time.Minute, func() bool {
 		if n%every == 0 {
 			write(c.b, filepath.Join(c.src, "canary"), []byte(fmt.Sprint(n)))
@@ -154,8 +154,8 @@ func (c *contender) canary() {
 	c.settle()
 }
 
-// settle waits until the daemon has nothing to do for a while, so that what
-// comes next finds an idle system, and what went before is complete.
+// settle waits until the daemon has had nothing to do for a while. Then the work so far is
+// complete, and the next work finds an idle system.
 func (c *contender) settle() {
 	testkit.Settled(time.Second, time.Minute, c.daemon.Log)
 }
@@ -172,7 +172,7 @@ func (c *contender) runsSeen() int {
 	return n
 }
 
-// meter measures what a contender uses from now on.
+// meter measures what a contender uses from the call on.
 type meter struct {
 	c          *contender
 	cpu, other float64
@@ -189,7 +189,7 @@ func (c *contender) meter() meter {
 	return m
 }
 
-// end adds a time, with what was used; of a bare rsync e tells it.
+// end adds a time, together with what was used meanwhile. For a bare rsync, e says what it used.
 func (m meter) end(took time.Duration, e ended) {
 	cpu := e.cpu
 	if m.peak != nil {

@@ -21,16 +21,15 @@ import (
 	"github.com/sersync/sersync/pkg/nameset"
 )
 
-// gate is the Handler of a watch root that can be held up, so that the
-// kernel's queue fills.
+// gate is the Handler of a watch root that a test can hold up, so that the kernel's queue fills.
 type gate struct {
 	queue   *filterqueue.Queue
 	watched chan struct{}
 	held    chan struct{} // closed when the first event has come
-	open    chan struct{} // closed to let it go on
+	open    chan struct{} // closed to let the handler go on
 	all     chan struct{} // closed when the last event has come
 	seen    int
-	changes int // what the events were about
+	changes int // how many changes the events were about
 	began   time.Time
 	allocs  uint64
 	took    time.Duration
@@ -67,7 +66,7 @@ func (g *gate) Root(s fsevent.RootState) {
 	}
 }
 
-// lane is a dirty set as a lane has one.
+// lane is a dirty set of the same kind as that of a lane.
 type lane struct{ *dirty.Set }
 
 func (l lane) Mark(path string, f dirty.Flags) { l.Set.Mark(path, f, time.Now()) }
@@ -76,10 +75,10 @@ func (l lane) MarkMoved(path, from string, f dirty.Flags) {
 	l.Set.Moves().Mark(path, from, f, time.Now())
 }
 
-// lastFile is written when everything else has been done.
+// lastFile is written after all other files.
 const lastFile = "last"
 
-// BenchmarkEvents is how fast a full kernel queue is decoded, filtered and
+// BenchmarkEvents measures how fast the events of a full kernel queue are decoded, filtered and
 // queued, with either back end.
 func BenchmarkEvents(b *testing.B) {
 	once(b)
@@ -90,8 +89,8 @@ func BenchmarkEvents(b *testing.B) {
 	}
 	backends := []struct {
 		name string
-		goal float64 // changes a second
-		most float64 // allocations for a change
+		goal float64 // the least changes a second
+		most float64 // the most allocations for a change
 		make func(root string) (fsevent.Watcher, error)
 	}{
 		{"inotify", 500_000, 1, func(root string) (fsevent.Watcher, error) {
@@ -121,8 +120,7 @@ func BenchmarkEvents(b *testing.B) {
 	}
 }
 
-// storm makes and removes files in rounds while the reader is held up, then
-// lets it read.
+// storm makes and removes files in rounds while the reader is held up, then lets the reader read.
 func storm(b *testing.B, by func(root string) (fsevent.Watcher, error), filter *filterqueue.Filter, files, rounds int) *gate {
 	b.Helper()
 	root := b.TempDir()

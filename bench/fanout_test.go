@@ -36,7 +36,7 @@ func newFarm(b *testing.B, name string, remotes int) *farm {
 	return f
 }
 
-// sersync starts the program for all of them.
+// sersync starts the program for all targets.
 func (f *farm) sersync() { f.b.Helper(); f.sersyncWith(nil) }
 
 func (f *farm) sersyncWith(change func(*testkit.Options)) {
@@ -55,7 +55,7 @@ func (f *farm) sersyncWith(change func(*testkit.Options)) {
 	f.settle()
 }
 
-// parallel runs a bare rsync per target, all at once.
+// parallel runs a bare rsync for each target, all of them at once.
 func (f *farm) parallel(top string) ended {
 	f.b.Helper()
 	var cmds []*exec.Cmd
@@ -80,7 +80,7 @@ func (f *farm) parallel(top string) ended {
 	return sum
 }
 
-// BenchmarkFanout8 is one burst to eight remotes.
+// BenchmarkFanout8 sends one burst to eight remotes.
 func BenchmarkFanout8(b *testing.B) {
 	once(b)
 	ours, ref := newFarm(b, "sersync", 8), newFarm(b, "8 parallel bare rsyncs", 8)
@@ -116,10 +116,10 @@ func BenchmarkFanout8(b *testing.B) {
 	})
 }
 
-// maxProcesses is the most rsync processes there may ever be on this side.
+// maxProcesses is how many rsync processes there may be on this side at any time.
 const maxProcesses = 64
 
-// BenchmarkFanout50 is one file to fifty remotes.
+// BenchmarkFanout50 sends one file to fifty remotes.
 func BenchmarkFanout50(b *testing.B) {
 	once(b)
 	ours, ref := newFarm(b, "sersync", 50), newFarm(b, "50 parallel bare rsyncs", 50)
@@ -158,10 +158,10 @@ func BenchmarkFanout50(b *testing.B) {
 	})
 }
 
-// BenchmarkHuge is small files beside a huge one on a slow link.
+// BenchmarkHuge sends small files beside a huge one, on a slow link.
 func BenchmarkHuge(b *testing.B) {
 	once(b)
-	const bandwidth = 20 << 10 // KiB/s, as a parameter of the user's
+	const bandwidth = 20 << 10 // KiB/s, set as one of the user's parameters
 	ours := place(b, "sersync, beside the huge file")
 	remote := testkit.At(ours.daemon.Port(), module) + fmt.Sprintf(` params="-artuz --bwlimit=%d"`, bandwidth)
 	ours.pid = start(b, ours.src, []string{remote}, nil).PID()
@@ -180,7 +180,7 @@ func BenchmarkHuge(b *testing.B) {
 		<-time.After(300 * time.Millisecond)
 		ours.times = append(ours.times, ours.change(in, small(i)))
 	}
-	// A part of it may stand there from when it was being written.
+	// A part of the file may have arrived already while the file was being written.
 	whole := func() bool {
 		st, err := os.Stat(ours.dst + "/" + s.paths("huge")[0])
 		return err == nil && st.Size() == int64(s.most)

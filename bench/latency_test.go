@@ -10,12 +10,11 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// gap is how long the system is left idle before a change: one that a timer of
-// a contender cannot be in step with.
+// gap leaves the system idle before a change, for a random time: no timer of a contender can be in
+// step with the changes.
 func gap() { <-time.After(200*time.Millisecond + rand.N(2800*time.Millisecond)) }
 
-// change writes one small file and returns how long it took to arrive, from
-// its close on.
+// change writes one small file and returns how long it took to arrive after it was closed.
 func (c *contender) change(in *arrivals, data string) time.Duration {
 	c.b.Helper()
 	in.drain()
@@ -30,7 +29,7 @@ func (c *contender) change(in *arrivals, data string) time.Duration {
 
 func small(i int) string { return fmt.Sprintf("%01000d\n", i) }
 
-// BenchmarkLatency is one small file on an idle system.
+// BenchmarkLatency sends one small file on an idle system.
 func BenchmarkLatency(b *testing.B) {
 	once(b)
 	ours, mark, ref := product(b), productWith(b, byFanotify, byMark), bare(b)
@@ -80,8 +79,8 @@ func BenchmarkLatency(b *testing.B) {
 	})
 }
 
-// bareChange writes the file and runs rsync for it at once; the time counts
-// from the start of rsync to the file's arrival.
+// bareChange writes the file and runs rsync for it at once; the time counts from the start of rsync
+// until the file has arrived.
 func (c *contender) bareChange(in *arrivals, data string, run func() ended) (time.Duration, ended) {
 	c.b.Helper()
 	write(c.b, filepath.Join(c.src, "file"), []byte(data))
@@ -104,7 +103,7 @@ func (c *contender) bareChange(in *arrivals, data string, run func() ended) (tim
 	return a.at.Sub(began), e
 }
 
-// BenchmarkSSH is the same over ssh.
+// BenchmarkSSH is BenchmarkLatency with remotes over ssh.
 func BenchmarkSSH(b *testing.B) {
 	once(b)
 	sshd := testkit.Sshd(b)

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// scale shrinks sizes and counts for quick runs: BENCH_SCALE=0.1.
+// scale makes sizes and counts smaller for quick runs, by the factor in BENCH_SCALE (such as 0.1).
 func scale(n int) int {
 	f, err := strconv.ParseFloat(os.Getenv("BENCH_SCALE"), 64)
 	if err != nil || f <= 0 {
@@ -36,7 +36,7 @@ func scale(n int) int {
 	return max(1, int(float64(n)*f))
 }
 
-// repeats is how often a work is measured: BENCH_RUNS.
+// repeats is how often a work is measured; BENCH_RUNS replaces the number.
 func repeats(n int) int {
 	if r, err := strconv.Atoi(os.Getenv("BENCH_RUNS")); err == nil && r > 0 {
 		return r
@@ -44,8 +44,8 @@ func repeats(n int) int {
 	return n
 }
 
-// once keeps the rows from being run for timing's sake, as benchmarks are: a
-// row repeats its work itself.
+// once makes sure that a row is run once. Go would repeat a benchmark for its timing, but a row
+// repeats its work itself.
 func once(b *testing.B) {
 	b.Helper()
 	if b.N != 1 {

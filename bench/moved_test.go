@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// move is something that is renamed, and what of it then has to stand on the target.
+// move is a rename of a file or tree, with what the target has to have after it.
 type move struct {
 	from, to string
-	last     string // the path that arrives last, as far as that is known
+	last     string // the path that probably arrives last
 	bytes    int64
 }
 
-// BenchmarkMoved renames a tree of many files, and moves and renames a large file. The
-// reference is a bare rsync of the new place that has nothing to send for it.
+// BenchmarkMoved renames a tree of many files, and moves and renames a large file. The reference is
+// a run of a bare rsync for the new place, for which nothing is left to send.
 func BenchmarkMoved(b *testing.B) {
 	once(b)
 	const size = 20 << 10
@@ -87,7 +87,8 @@ func BenchmarkMoved(b *testing.B) {
 	}
 }
 
-// fill writes a file of bytes that nothing makes small, and that no other file has.
+// fill writes a file of random bytes, which cannot be compressed and differ from those of every
+// other file.
 func fill(b *testing.B, path string, seed int, size int64) {
 	b.Helper()
 	var key [32]byte
@@ -102,7 +103,7 @@ func fill(b *testing.B, path string, seed int, size int64) {
 	write(b, path, data)
 }
 
-// received is what the daemon says it has received so far, in bytes.
+// received is how many bytes the daemon says it has received so far.
 func (c *contender) received() (bytes int64) {
 	for _, m := range regexp.MustCompile(`received ([0-9]+) bytes`).FindAllStringSubmatch(c.daemon.Log(), -1) {
 		n, err := strconv.ParseInt(m[1], 10, 64)

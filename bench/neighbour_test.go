@@ -19,9 +19,9 @@ type neighbour struct {
 }
 
 const (
-	// busy is how many events a second a busy neighbour makes.
+	// busy is how many events a second a busy neighbour causes.
 	busy = 50_000
-	// eventsOf a file that comes and goes: its name, its close, its end.
+	// eventsOf is how many events a file causes that comes and goes: create, close, delete.
 	eventsOf = 3
 )
 
@@ -37,7 +37,7 @@ func newNeighbour(b *testing.B) *neighbour {
 	return n
 }
 
-// run works until ctx ends, in short bursts, as fast as busy says.
+// run makes and removes files until ctx ends, in short bursts, at the rate busy.
 func (n *neighbour) run(ctx context.Context) error {
 	const burst = 250
 	began := time.Now()
@@ -57,16 +57,15 @@ func (n *neighbour) run(ctx context.Context) error {
 		n.events.Add(burst * eventsOf)
 		due := began.Add(time.Second / busy * time.Duration(i*eventsOf))
 		select {
-		case <-time.After(time.Until(due)): // at once when the file system was too slow
+		case <-time.After(time.Until(due)): // returns at once when the file system was too slow
 		case <-ctx.Done():
 		}
 	}
 	return nil
 }
 
-// BenchmarkNeighbour is what somebody costs who changes much on the same file system,
-// outside of the watch root: while nothing happens inside, and while files are written
-// there.
+// BenchmarkNeighbour measures what a program costs that changes many files on the same file system,
+// outside of the watch root: while nothing happens inside of it, and while files are written there.
 func BenchmarkNeighbour(b *testing.B) {
 	once(b)
 	c := productWith(b, byFanotify, byMark)

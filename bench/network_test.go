@@ -26,13 +26,14 @@ import (
 )
 
 const (
-	// mostProcesses is how many edges have a process of their own, as each has on a host.
-	// More of them share processes, for the memory of this machine.
+	// mostProcesses is the largest number of edges for which each edge has a process of its own, as
+	// on a real host. If there are more, they share processes, because this machine's memory is
+	// limited.
 	mostProcesses = 100
-	// together is how many edges share one process then.
+	// together is how many edges share one process in that case.
 	together = 100
-	// hosts is the environment variable that makes this binary such a process; it holds
-	// the directories of its edges.
+	// hosts is the environment variable that makes this test binary such a process; it holds the
+	// directories of its edges.
 	hosts = "BENCH_EDGES"
 )
 
@@ -60,10 +61,9 @@ func hostEdges(dirs []string) int {
 	return 0
 }
 
-// network is a source that publishes to a hub, and edges that follow it. The source and
-// the hub are processes as they are shipped, on the disk; the directories and the state
-// of the edges are on a tmpfs where there is one, for they share what would be a disk
-// each.
+// network is a source that publishes to a hub, and edges that follow it. The source and the hub run
+// as they are shipped, and use the disk. The edges' directories and states are on a tmpfs if there
+// is one: here all edges would share a disk, while on real hosts each has its own.
 type network struct {
 	*contender
 	hub   int
@@ -91,7 +91,7 @@ func newNetwork(b *testing.B, edges int) *network {
 	return n
 }
 
-// inMemory is a directory on a tmpfs, or elsewhere where there is none.
+// inMemory is a directory on a tmpfs, or an ordinary one where there is no tmpfs.
 func inMemory(b *testing.B) string {
 	b.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "bench")
@@ -102,7 +102,7 @@ func inMemory(b *testing.B) string {
 	return dir
 }
 
-// enrol makes the edges' directories, keys and configurations, and has the hub know them.
+// enrol makes the edges' directories, keys and configurations, and adds the edges to the hub.
 func (n *network) enrol(base, edges string, port, count int) {
 	n.b.Helper()
 	var known []roster.Edge
@@ -135,7 +135,7 @@ func (n *network) enrol(base, edges string, port, count int) {
 	}
 }
 
-// follow starts the edges, and returns when all follow and are at rest.
+// follow starts the edges, and returns when all of them follow the tree and are at rest.
 func (n *network) follow() {
 	n.b.Helper()
 	if len(n.dirs) <= mostProcesses {
@@ -148,7 +148,7 @@ func (n *network) follow() {
 			for _, dir := range n.dirs[i:min(i+together, len(n.dirs))] {
 				dirs = append(dirs, filepath.Dir(dir))
 			}
-			// env becomes this binary: the process is the same.
+			// env replaces itself with this binary, so the process stays the same.
 			n.edges = append(n.edges, spawn(n.b, "env", hosts+"="+strings.Join(dirs, ":"), os.Args[0]))
 		}
 	}
@@ -161,7 +161,7 @@ func (n *network) follow() {
 	testkit.Settled(2*time.Second, 5*time.Minute, n.daemon.Log)
 }
 
-// used is the processor time of the source, the hub and the edges so far, in seconds.
+// used is the processor time, in seconds, that the source, the hub and the edges have used so far.
 func (n *network) used() (source, hub, edges float64) {
 	for _, pid := range n.edges {
 		edges += tree(pid).cpu
@@ -169,7 +169,7 @@ func (n *network) used() (source, hub, edges float64) {
 	return tree(n.pid).cpu, tree(n.hub).cpu, edges
 }
 
-// memory is what source, hub and each edge have resident now, in MB.
+// memory is how many MB the source, the hub and each edge have resident now.
 func (n *network) memory() string {
 	n.b.Helper()
 	const mb = 1e6
@@ -181,8 +181,8 @@ func (n *network) memory() string {
 		resident(n.b, n.pid, "VmRSS")/mb, resident(n.b, n.hub, "VmRSS")/mb, edges/float64(len(n.dirs)), len(n.edges))
 }
 
-// copies copies a tree to some places on all processors, as many receivers on this
-// machine have to do, and returns how long it took and its processor time.
+// copies copies a tree to some places with all processors, as many receivers on one machine have
+// to, and returns how long that took and its processor time.
 func copies(b *testing.B, from string, to []string) (took, cpu time.Duration) {
 	b.Helper()
 	began := time.Now()

@@ -17,15 +17,15 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/registry"
 )
 
-// receiver is a plugin's other end, which answers at once.
+// receiver is the other end of a plugin; it answers at once.
 type receiver struct {
 	attributes map[string]string
 	got        atomic.Int64
 	end        func()
 }
 
-// BenchmarkPlugins is how fast paths go to a local receiver: 2.5.4's socket
-// format, one connection per path, and http over kept connections.
+// BenchmarkPlugins measures how fast paths reach a local receiver: in 2.5.4's socket format, with
+// one connection for each path, and over http with connections that are kept.
 func BenchmarkPlugins(b *testing.B) {
 	once(b)
 	for _, kind := range []struct {
@@ -53,7 +53,7 @@ func BenchmarkPlugins(b *testing.B) {
 	}
 }
 
-// tell sends paths through a plugin of that kind until the receiver has all.
+// tell sends paths through a plugin of this kind until the receiver has all of them.
 func tell(b *testing.B, kind string, r *receiver, paths int) time.Duration {
 	b.Helper()
 	conf := confxml.Plugin{Name: kind, Watch: "/data/www", Attributes: map[string]confxml.Attribute{}}
@@ -77,7 +77,7 @@ func tell(b *testing.B, kind string, r *receiver, paths int) time.Duration {
 		b.Fatal(err)
 	}
 	for r.got.Load()-before < int64(paths) {
-		time.Sleep(time.Millisecond) // what has been sent and not yet read
+		time.Sleep(time.Millisecond) // for the paths that were sent and not read yet
 	}
 	took := time.Since(began)
 	stop()

@@ -17,15 +17,15 @@ import (
 // every Linux that Go runs on.
 const ticksPerSecond = 100
 
-// usage is what a process tree has used so far, children that have ended and
-// were waited for included.
+// usage is what a tree of processes has used so far, including children that have ended and were
+// waited for.
 type usage struct {
 	cpu float64 // seconds
 	rss float64 // resident now, MB
 	n   int     // processes
 }
 
-// tree adds up the process pid and all below it.
+// tree adds up what the process pid and all processes below it have used.
 func tree(pid int) usage {
 	type process struct {
 		parent int
@@ -37,11 +37,11 @@ func tree(pid int) usage {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // ended meanwhile
+			continue // the process has ended meanwhile
 		}
 		var id, parent int
 		fmt.Sscanf(string(text), "%d", &id)
-		// Fields 3 and on; the name before them may hold anything.
+		// Fields from the third on. The second one, the name, may hold any characters.
 		f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		fmt.Sscanf(f[1], "%d", &parent)
 		var ticks, t, pages int
@@ -62,7 +62,7 @@ func tree(pid int) usage {
 	return sum
 }
 
-// sampler follows the most that a tree has resident, and its processes.
+// sampler finds the highest memory and number of processes of a tree of processes.
 type sampler struct {
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -95,8 +95,7 @@ func (s *sampler) end() usage {
 	return s.max
 }
 
-// resident is what a process itself has in memory, from its status: VmRSS or
-// VmHWM, in bytes.
+// resident is the memory of one process, VmRSS or VmHWM of its status, in bytes.
 func resident(b *testing.B, pid int, key string) float64 {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -114,7 +113,7 @@ func resident(b *testing.B, pid int, key string) float64 {
 	return 0
 }
 
-// ended is what a finished command needed.
+// ended is what a command that has ended used.
 type ended struct {
 	took   time.Duration
 	cpu    float64
@@ -146,8 +145,7 @@ func finished(cmd *exec.Cmd, took time.Duration) ended {
 	return e
 }
 
-// spawn starts a program in the background; it and its group end with the
-// benchmark.
+// spawn starts a program in the background; the program and its group are ended with the benchmark.
 func spawn(b *testing.B, name string, args ...string) (pid int) {
 	b.Helper()
 	cmd := exec.Command(name, args...)
@@ -162,7 +160,7 @@ func spawn(b *testing.B, name string, args ...string) (pid int) {
 	}
 	b.Cleanup(func() {
 		stop(cmd.Process.Pid)
-		_ = cmd.Wait() // killed: its status says nothing
+		_ = cmd.Wait() // a killed program's status says nothing
 		log.Close()
 	})
 	return cmd.Process.Pid
@@ -171,14 +169,14 @@ func spawn(b *testing.B, name string, args ...string) (pid int) {
 // stop ends a spawned program and its group.
 func stop(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
-// build is the binary of this run, made once.
+// build is the binary of this run, which is made once.
 var build struct {
 	once sync.Once
 	path string
 	err  error
 }
 
-// binary builds the program as it is shipped, or takes BENCH_BINARY.
+// binary builds the program as it is shipped, or takes the one that BENCH_BINARY names.
 func binary(b *testing.B) string {
 	b.Helper()
 	if path := os.Getenv("BENCH_BINARY"); path != "" {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// row is one line of the table.
+// row is one line of the table in the report.
 type row struct {
 	Work    string   `json:"work"`
 	Goal    string   `json:"goal"`
@@ -20,17 +20,17 @@ type row struct {
 	Figures []figure `json:"figures"`
 }
 
-// figure is what one contender needed for a row's work.
+// figure is the result of one contender in a row.
 type figure struct {
 	Contender string  `json:"contender"`
 	Times     int     `json:"times"`
 	P50       float64 `json:"p50_ms"`
 	P95       float64 `json:"p95_ms"`
-	Ratio     float64 `json:"ratio,omitempty"`    // to the reference, median of pairs
-	CPU       float64 `json:"cpu_s,omitempty"`    // whole process tree here, per time
-	Remote    float64 `json:"remote_s,omitempty"` // the daemon on the other side
+	Ratio     float64 `json:"ratio,omitempty"`    // ratio to the reference, median of the pairs
+	CPU       float64 `json:"cpu_s,omitempty"`    // processor time of the whole process tree here, for each time
+	Remote    float64 `json:"remote_s,omitempty"` // processor time of the daemon on the other side
 	PeakMB    float64 `json:"peak_mb,omitempty"`
-	Runs      float64 `json:"runs,omitempty"` // rsync runs seen by the daemon
+	Runs      float64 `json:"runs,omitempty"` // rsync runs that the daemon has seen
 	Note      string  `json:"note,omitempty"`
 }
 
@@ -72,7 +72,7 @@ func (s *series) add(d time.Duration, cpu, remote float64, runs int) {
 	s.runs = append(s.runs, float64(runs))
 }
 
-// against notes the last time's ratio to the reference's last.
+// against notes the ratio of the last time to the reference's last time.
 func (s *series) against(ref *series) {
 	s.ratios = append(s.ratios, float64(s.times[len(s.times)-1])/float64(ref.times[len(ref.times)-1]))
 }
@@ -97,7 +97,7 @@ func quantile(v []float64, q float64) float64 {
 	return v[min(len(v)-1, int(q*float64(len(v))))]
 }
 
-// report writes the table and the figures behind it.
+// report writes the table, and the figures from which it is made.
 func report(dir string) error {
 	if dir == "" {
 		dir = "."

@@ -11,7 +11,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// directories makes a tree of n directories, a hundred in each.
+// directories makes a tree of n directories, a hundred in each directory above them.
 func directories(b *testing.B, n int) string {
 	b.Helper()
 	root := filepath.Join(b.TempDir(), "tree")
@@ -38,8 +38,8 @@ func directories(b *testing.B, n int) string {
 // ready is the line that 2.5.4 prints once its watches are set.
 const ready = "watch path is:"
 
-// BenchmarkStart is the time until a million directories are watched, and what
-// they take.
+// BenchmarkStart measures the time until a million directories are watched, and the memory that the
+// watches take.
 func BenchmarkStart(b *testing.B) {
 	once(b)
 	n := scale(1_000_000)
@@ -49,7 +49,7 @@ func BenchmarkStart(b *testing.B) {
 	base := memory(b, b.TempDir(), nil)
 	ours, mark, ref := series{name: "sersync"}, series{name: byFanotify}, series{name: "walk and watch in C"}
 	var perDir, atOnce []float64
-	command(b, ".", reference, root) // whoever comes first reads the disk
+	command(b, ".", reference, root) // this run reads the disk, so that the contenders find it in the cache
 	for range repeats(3) {
 		e := command(b, ".", reference, root)
 		ref.add(e.took, e.cpu, 0, 0)
@@ -76,9 +76,9 @@ func BenchmarkStart(b *testing.B) {
 	})
 }
 
-// memory starts the program on a tree, notes the time until it is watched, and
-// returns what the process has resident. Its remote is down, so that nothing but
-// the watching takes memory. change may be nil.
+// memory starts the program on a tree, notes the time until the tree is watched, and returns the
+// resident memory of the process. Its remote is down, so that only the watches take memory. change
+// may be nil.
 func memory(b *testing.B, root string, change func(*testkit.Options), into ...*series) float64 {
 	b.Helper()
 	began := time.Now()
@@ -102,7 +102,7 @@ func memory(b *testing.B, root string, change func(*testkit.Options), into ...*s
 	return bytes
 }
 
-// BenchmarkIdle is what a large tree costs while nothing changes, with either back end.
+// BenchmarkIdle measures what a large tree costs while nothing changes, with either back end.
 func BenchmarkIdle(b *testing.B) {
 	once(b)
 	n := scale(100_000)
@@ -113,8 +113,8 @@ func BenchmarkIdle(b *testing.B) {
 		f.src = src
 		f.sersyncWith([]func(*testkit.Options){nil, byMark}[i])
 	}
-	// The first full syncs say nothing for long: they are over when the whole
-	// trees of processes have done nothing for a while.
+	// The first full syncs log nothing for a long time. They are over when the whole trees of
+	// processes have done nothing for a while.
 	testkit.Settled(15*time.Second, 10*time.Minute, func() string { return fmt.Sprintf("%.0f", 5*(tree(farms[0].pid).cpu+tree(farms[1].pid).cpu)) })
 	var meters []meter
 	for _, f := range farms {
@@ -135,12 +135,12 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// margin is how far back a catch-up looks beyond the watermark; younger files
-// would be compared, as well they should.
+// margin is how far the catch-up looks back beyond the watermark. Files younger than that would
+// rightly be compared.
 const margin = 16 * time.Minute
 
-// million is the tree of the catch-up, and its copy. With BENCH_FILES it is
-// made there and kept; it has to be older than the margin.
+// million is the tree of the catch-up, and its copy. BENCH_FILES names a directory in which both
+// are made once and kept; the files have to be older than the margin.
 func million(b *testing.B, n int) (src, dst string, made time.Time) {
 	b.Helper()
 	base := os.Getenv("BENCH_FILES")
@@ -165,7 +165,7 @@ func million(b *testing.B, n int) (src, dst string, made time.Time) {
 	return src, dst, time.Now()
 }
 
-// BenchmarkCatchUp is a restart on a million files of which ten have changed.
+// BenchmarkCatchUp restarts the program on a million files of which ten have changed.
 func BenchmarkCatchUp(b *testing.B) {
 	once(b)
 	n := scale(1_000_000)
@@ -215,7 +215,7 @@ func (c *contender) firstSync(state string, options func(*testkit.Options)) {
 	s.Stop()
 }
 
-// marked tells whether a state file has a watermark: everything is synced.
+// marked tells whether a state file has a watermark, which means that everything is synced.
 func marked(state string) bool {
 	files, _ := filepath.Glob(state + "/lane-*.json")
 	for _, file := range files {

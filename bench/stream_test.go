@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// fleet is one file of 4 KiB to some receivers, pushed and through a hub.
+// fleet sends one file of 4 KiB to some receivers, by push and through a hub.
 type fleet struct {
 	receivers int
-	goal      float64 // ms that the stream may take at p50
-	streamed  int     // how often it is measured
-	pushed    int     // 0: not by push
+	goal      float64 // how many ms the stream may take at p50
+	streamed  int     // how often the stream is measured
+	pushed    int     // how often the push is measured; 0: not at all
 }
 
-// BenchmarkStream8 and those that follow are one file of 4 KiB to receivers, pushed and
+// BenchmarkStream8 and the following benchmarks send one file of 4 KiB to receivers, by push and
 // through a hub.
 func BenchmarkStream8(b *testing.B) { fleet{8, 50, 20, 20}.run(b) }
 
-// BenchmarkStream50 is BenchmarkStream8 with fifty.
+// BenchmarkStream50 is BenchmarkStream8 with fifty receivers.
 func BenchmarkStream50(b *testing.B) { fleet{50, 50, 20, 20}.run(b) }
 
-// BenchmarkStream100 is BenchmarkStream8 with a hundred, by the stream alone.
+// BenchmarkStream100 is BenchmarkStream8 with a hundred receivers, through the hub only.
 func BenchmarkStream100(b *testing.B) { fleet{100, 50, 20, 0}.run(b) }
 
-// BenchmarkStream200 is BenchmarkStream8 with two hundred.
+// BenchmarkStream200 is BenchmarkStream8 with two hundred receivers.
 func BenchmarkStream200(b *testing.B) { fleet{200, 500, 20, 10}.run(b) }
 
-// BenchmarkStream1000 is BenchmarkStream8 with a thousand, by the stream alone: on two
-// cores a thousand remotes by push need minutes to begin.
+// BenchmarkStream1000 is BenchmarkStream8 with a thousand receivers, through the hub only: on two
+// cores a program that pushes to a thousand remotes needs minutes to start.
 func BenchmarkStream1000(b *testing.B) { fleet{1000, 500, 20, 0}.run(b) }
 
 func (f fleet) run(b *testing.B) {
@@ -100,9 +100,9 @@ func (f fleet) report(b *testing.B, net *network, push *farm) {
 	add(b, r)
 }
 
-// BenchmarkStreamBurst is a tree being unpacked for twenty edges. What it is compared to
-// is one bare rsync to one receiver, and twenty copies by cp: the edges share the
-// processors, which they would not do on hosts of their own.
+// BenchmarkStreamBurst has a tree unpacked that twenty edges follow. The references are one bare
+// rsync to one receiver, and twenty copies by cp: the edges share the processors here, which they
+// would not do on hosts of their own.
 func BenchmarkStreamBurst(b *testing.B) {
 	once(b)
 	const receivers = 20

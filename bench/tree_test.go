@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spec is a set of files to be written.
+// spec describes a set of files that is to be written.
 type spec struct {
-	dirs, files  int // files in all
-	least, most  int // bytes of a file
-	differential int // seed, so that equal trees are equal
+	dirs, files  int // the number of directories, and of all files
+	least, most  int // the smallest and the largest size of a file, in bytes
+	differential int // a seed: trees with the same seed are equal
 }
 
-// paths lists the files, relative to the top.
+// paths lists the files, relative to the directory above top.
 func (s spec) paths(top string) []string {
 	out := make([]string, s.files)
 	for i := range out {
@@ -56,15 +56,14 @@ func (s spec) make(b *testing.B, root, top string) (first, last time.Time) {
 }
 
 const (
-	// look is how often a target is looked at.
+	// look is how long one waits between two looks at a target.
 	look = time.Millisecond
 	// patience is how long a contender may take for one work.
 	patience = 90 * time.Second
 )
 
-// arrived waits until all paths exist below root, and returns when. A receiver
-// renames a file into place once it is complete. Each look costs one stat
-// until the next path is there.
+// arrived waits until all paths exist below root, and returns when that was. A receiver renames a
+// file into place once it is complete. Each look costs one stat until the next path exists.
 func arrived(root string, paths []string) (at time.Time, ok bool) {
 	return until(func() bool {
 		for len(paths) > 0 {
@@ -96,16 +95,16 @@ func until(cond func() bool) (time.Time, bool) {
 	}
 }
 
-// arrivals sees files being renamed into place, without looking for them.
+// arrivals is told by the kernel of each file that is renamed into place, and need not look for it.
 type arrivals struct {
 	b  *testing.B
 	fd int
-	// buf holds what one read returned; rest what of it is unread.
+	// buf holds the result of one read; rest is the part of it that was not used yet.
 	buf  [64 << 10]byte
 	rest []byte
 }
 
-// watch follows the directories; the watch descriptors count from 1.
+// watch watches the directories; their watch descriptors count from 1.
 func watch(b *testing.B, dirs ...string) *arrivals {
 	b.Helper()
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
@@ -121,7 +120,8 @@ func watch(b *testing.B, dirs ...string) *arrivals {
 	return &arrivals{b: b, fd: fd}
 }
 
-// wait returns when the next file arrives, false after the patience.
+// wait returns the time at which the next file arrives, and false if that takes longer than
+// patience.
 func (a *arrivals) wait() (time.Time, bool) {
 	if len(a.rest) == 0 {
 		poll := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
@@ -139,18 +139,18 @@ func (a *arrivals) wait() (time.Time, bool) {
 		a.rest = a.buf[:n]
 	}
 	now := time.Now()
-	// struct inotify_event: wd, mask, cookie, len, name.
+	// The fields of struct inotify_event are wd, mask, cookie, len and name.
 	size := unix.SizeofInotifyEvent + int(uint32(a.rest[12])|uint32(a.rest[13])<<8)
 	a.rest = a.rest[size:]
 	return now, true
 }
 
-// drain forgets what has arrived already.
+// drain drops the events of files that have arrived already.
 func (a *arrivals) drain() {
 	a.rest = nil
 	poll := []unix.PollFd{{Fd: int32(a.fd), Events: unix.POLLIN}}
 	for {
-		// Less than none is EINTR, from a signal of the Go runtime's.
+		// A negative result is EINTR, because the Go runtime sends signals.
 		if n, _ := unix.Poll(poll, 0); n <= 0 {
 			return
 		}

@@ -9,9 +9,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// BenchmarkWhere is the question where a file is, beside one remote: the whole command,
-// from its start to its end. The reference is what a person would do instead, a dry run
-// of rsync for that file which compares contents.
+// BenchmarkWhere asks where a file is, with one remote: it measures the whole command, from its
+// start to its end. The reference is what a person would do instead: a dry run of rsync for that
+// file that compares contents.
 func BenchmarkWhere(b *testing.B) {
 	once(b)
 	ours := place(b, "sersync --where")

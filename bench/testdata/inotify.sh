@@ -1,5 +1,5 @@
 #!/bin/bash
-# The script of the tutorials: one full rsync for each event.
+# The script of most tutorials: it runs one full rsync for each event.
 src=$1 target=$2
 inotifywait -mrq --format '%w%f' -e modify,delete,create,attrib,move,close_write "$src" |
 while read -r file; do

@@ -11,12 +11,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// BinaryEnv names an environment variable with the path of a binary to test
-// instead of building one: an installed package, or another build.
+// BinaryEnv is the environment variable that names a binary to be tested, such as an installed
+// package or another build. Without it the tests build one.
 const BinaryEnv = "SERSYNC_TEST_BINARY"
 
-// built are the binaries of this test process: the one of Build, made by its
-// first call, and the one of BuildPlain.
+// built are the binaries of this test process: that of Build, which its first call makes, and that
+// of BuildPlain.
 var built, plain struct {
 	once sync.Once
 	dir  string
@@ -39,7 +39,7 @@ func Build(t testing.TB) string {
 	return built.path
 }
 
-// BuildPlain is Build, never with the race detector: for what is measured.
+// BuildPlain is Build without the race detector, for measurements.
 func BuildPlain(t testing.TB) string {
 	t.Helper()
 	if os.Getenv(BinaryEnv) != "" || !raceEnabled {
@@ -86,7 +86,7 @@ func compileProgram(name string, race bool) (dir, path string, err error) {
 	if dir, err = os.MkdirTemp("", "sersync-bin"); err != nil {
 		return "", "", err
 	}
-	if err = os.Chmod(dir, 0o755); err != nil { // some tests run it as another user
+	if err = os.Chmod(dir, 0o755); err != nil { // some tests run the program as another user
 		return dir, "", err
 	}
 	path = filepath.Join(dir, name)
@@ -102,8 +102,8 @@ func compileProgram(name string, race bool) (dir, path string, err error) {
 	return dir, path, nil
 }
 
-// Main runs a package's end-to-end tests: it removes the binary that Build
-// made and fails the run when a goroutine is left over. Use it as TestMain.
+// Main runs the end-to-end tests of a package: it removes the binary that Build has made, and fails
+// the run when a goroutine is left. Use it as TestMain.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		for _, dir := range append(others.dirs, built.dir, plain.dir) {
@@ -115,8 +115,8 @@ func Main(m *testing.M) {
 	}))
 }
 
-// Repository returns the root of the source tree: the nearest directory with a
-// go.mod, from the package directory upward, in which go test starts a test.
+// Repository returns the root of the source tree: the nearest directory with a go.mod, from the
+// directory of the package, in which go test starts a test, upward.
 func Repository() string { return repository() }
 
 var repository = sync.OnceValue(func() string {

@@ -22,7 +22,7 @@ type Authority struct {
 	cert   *x509.Certificate
 	key    *ecdsa.PrivateKey
 	serial int64
-	// File holds its certificate.
+	// File holds the authority's certificate.
 	File string
 }
 
@@ -56,8 +56,8 @@ type Certificate struct {
 	File, Key string // Key has mode 0600
 }
 
-// Issue signs a certificate for names or addresses, valid from and until so long from
-// now.
+// Issue signs a certificate for names or addresses. It is valid from one time to another, both
+// counted from now.
 func (a *Authority) Issue(from, until time.Duration, names ...string) Certificate {
 	a.t.Helper()
 	a.serial++
@@ -85,7 +85,7 @@ func (a *Authority) Issue(from, until time.Duration, names ...string) Certificat
 	return c
 }
 
-// Good is Issue for a certificate that is valid now.
+// Good issues a certificate that is valid now.
 func (a *Authority) Good(names ...string) Certificate {
 	a.t.Helper()
 	return a.Issue(-time.Hour, time.Hour, names...)

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// coarseSize is the size of a Coarse file system in bytes; only what is written takes room on the
-// disk.
+// coarseSize is the size of a Coarse file system in bytes. Only what is written to it takes room on
+// the disk.
 const coarseSize = 512 << 20
 
-// Coarse mounts a file system that keeps whole seconds only at a new directory:
-// an ext4 with inodes of 128 bytes. It needs root, and ends with the test.
+// Coarse mounts at a new directory a file system that keeps only whole seconds: an ext4 with inodes
+// of 128 bytes. It needs root, and unmounts the file system after the test.
 func Coarse(t testing.TB, dir string) {
 	t.Helper()
 	if os.Getuid() != 0 {

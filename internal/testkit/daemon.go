@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// daemon is a server process in its own process group, listening on one port.
+// daemon is a server process in a process group of its own, which listens on one port.
 type daemon struct {
 	t    testing.TB
 	name string
 	port int
 	on   *Island // nil: this host
-	// address is where it listens; empty: at that of on.
+	// address is where the server listens; empty: at the address of on.
 	address string
-	make    func() *exec.Cmd // a new command for each start
+	make    func() *exec.Cmd // makes the command of each start
 	cmd     *exec.Cmd        // nil while stopped
 	done    chan struct{}
 	// killed counts the processes of sessions that Stop has killed.
@@ -32,8 +32,8 @@ func (d *daemon) Start() {
 	if d.cmd != nil {
 		return
 	}
-	// A port that was free a moment ago can be held for a moment more by a
-	// process that another test forks, until that one's exec: try again.
+	// A port that was free a moment ago may still be held by a process that another test has
+	// forked, until that process executes its program. So the start is tried again.
 	for range 10 {
 		if d.launch() {
 			return
@@ -42,8 +42,8 @@ func (d *daemon) Start() {
 	d.t.Fatalf("%s does not start: %v", d.name, d.cmd.ProcessState)
 }
 
-// launch runs the server once and reports whether it accepts connections;
-// false: it has ended.
+// launch runs the server once and reports whether it accepts connections; false means that it has
+// ended.
 func (d *daemon) launch() bool {
 	d.t.Helper()
 	d.cmd = d.on.inside(d.make())
@@ -74,7 +74,7 @@ func (d *daemon) ended() bool {
 	}
 }
 
-// at is the address where it listens.
+// at is the address where the server listens.
 func (d *daemon) at() string { return cmp.Or(d.address, d.on.Address()) }
 
 func (d *daemon) accepts() bool {
@@ -100,15 +100,15 @@ func (d *daemon) Stop() {
 // Killed returns how many processes of sessions Stop has killed so far.
 func (d *daemon) Killed() int { return d.killed }
 
-// Freeze stops the server and its sessions without closing anything: peers see
-// a machine that has stopped answering. Thaw ends it.
+// Freeze stops the server and its sessions without closing anything: to its peers the machine has
+// stopped answering. Thaw ends that.
 func (d *daemon) Freeze() { d.t.Helper(); d.signal(syscall.SIGSTOP) }
 
 // Thaw ends a Freeze.
 func (d *daemon) Thaw() { d.t.Helper(); d.signal(syscall.SIGCONT) }
 
-// signal reaches the group and, for servers that give each session a group of
-// its own, the descendants.
+// signal reaches the process group and, for servers that give each session a group of its own, the
+// descendants.
 func (d *daemon) signal(sig syscall.Signal) {
 	below := hold(d.cmd.Process.Pid)[1:]
 	if sig == syscall.SIGKILL {
@@ -118,7 +118,7 @@ func (d *daemon) signal(sig syscall.Signal) {
 		d.t.Logf("signal %v to %s: %v", sig, d.name, err)
 	}
 	for _, pid := range below {
-		syscall.Kill(pid, sig) // it may have ended with the group
+		syscall.Kill(pid, sig) // the process may have ended with the group
 	}
 }
 

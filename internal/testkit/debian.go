@@ -19,19 +19,19 @@ import (
 
 // pack is a package of Debian's archive with its digest for each architecture.
 type pack struct {
-	path string // in the archive's pool, without architecture
+	path string // its place in the archive's pool, without the architecture
 	sums map[string]string
 }
 
-// DebianRsync are the old rsyncs of Debian's archive, which run beside the
-// installed one.
+// DebianRsync are the old releases of rsync in Debian's archive, which run beside the one of this
+// host.
 type DebianRsync struct {
 	Version string
 	packs   []pack
 }
 
-// The releases of Debian 11 and 12. The latter has security patches that refuse what upstream's
-// 3.2.7 accepts.
+// These are the releases of Debian 11 and 12. That of Debian 12 has security patches, so it refuses
+// some things that 3.2.7 accepts as published.
 var (
 	Bullseye = DebianRsync{"3.2.3", []pack{
 		{"r/rsync/rsync_3.2.3-4+deb11u1", map[string]string{
@@ -53,9 +53,9 @@ var (
 
 const debianPool = "https://deb.debian.org/debian/pool/main/"
 
-// Install unpacks the release into a directory of the test and returns its
-// program. What was downloaded once is kept in the user's cache; where the
-// archive cannot be reached the files can be put there by hand.
+// Install unpacks the release into a directory of the test and returns its program. The download is
+// kept in the user's cache. Where the archive cannot be reached, the files can be put into the
+// cache by hand.
 func (r DebianRsync) Install(t testing.TB) (program string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -77,7 +77,7 @@ func (r DebianRsync) Install(t testing.TB) (program string) {
 	return program
 }
 
-// file is the package, downloaded if it is not there already.
+// file is the package in the cache, downloaded if it is not there already.
 func (p pack) file(t testing.TB) string {
 	t.Helper()
 	want, known := p.sums[runtime.GOARCH]
@@ -101,7 +101,7 @@ func (p pack) file(t testing.TB) string {
 		t.Fatalf("%s has the digest %s, want %s", name, got, want)
 	}
 	must(t, os.MkdirAll(filepath.Dir(file), 0o755))
-	temp, err := os.CreateTemp(filepath.Dir(file), "*") // other tests may do the same
+	temp, err := os.CreateTemp(filepath.Dir(file), "*") // other tests may download the same file
 	must(t, err)
 	_, err = io.Copy(temp, bytes.NewReader(b))
 	must(t, err)
@@ -118,7 +118,7 @@ func sum(b []byte) string {
 func download(url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	defer http.DefaultClient.CloseIdleConnections() // their goroutines would outlive the test
+	defer http.DefaultClient.CloseIdleConnections() // goroutines of idle connections would outlive the test
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ func descendants(pid int) []int {
 	for _, file := range stats {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			continue // ended meanwhile
+			continue // the process has ended meanwhile
 		}
 		var child, parent int
 		var state byte
@@ -33,19 +33,19 @@ func descendants(pid int) []int {
 	return out
 }
 
-// hold stops a process and all below it, and returns them. A signal to those
-// of one listing misses what is forked meanwhile: a session that had just been
-// accepted would outlive its server, and belong to nobody.
+// hold stops a process and all processes below it, and returns them. A single list is not enough: a
+// process that is forked after the list was made would get no signal. It could be a session that
+// had just been accepted, and would outlive its server.
 func hold(pid int) (all []int) {
 	still := false
 	Poll(2*time.Second, func() bool {
 		now := append([]int{pid}, descendants(pid)...)
-		// What was stopped before this listing has forked nothing since.
+		// A process that was stopped before this list was made has forked nothing since.
 		done := still && slices.Equal(now, all)
 		all, still = now, true
 		for _, p := range all {
 			if !stopped(p) {
-				syscall.Kill(p, syscall.SIGSTOP) // it may have ended
+				syscall.Kill(p, syscall.SIGSTOP) // the process may have ended
 				still = false
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestHoldMissesNoChild: a server that gives birth all the time, to children in
-// sessions of their own, leaves none behind.
+// TestHoldMissesNoChild: a server starts children all the time, in sessions of their own, and none
+// of them is left.
 func TestHoldMissesNoChild(t *testing.T) {
 	mark := "HOLD=" + t.TempDir()
 	cmd := exec.Command("sh", "-c", `while :; do setsid sleep 60 & sleep 0.001; done`)
@@ -21,7 +21,7 @@ func TestHoldMissesNoChild(t *testing.T) {
 	for _, pid := range hold(cmd.Process.Pid) {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
-	cmd.Wait() // killed
+	cmd.Wait() // the process was killed
 	left := func() (pids []string) {
 		files, _ := filepath.Glob("/proc/[0-9]*/environ")
 		for _, f := range files {

@@ -12,36 +12,36 @@ import (
 	"strings"
 )
 
-// MungePrefix is what an rsync daemon without chroot puts before the target of
-// each symlink that it receives (rsyncd.conf(5), "munge symlinks").
+// MungePrefix is what an rsync daemon without chroot puts before the target of each symbolic link
+// that it receives (rsyncd.conf(5), "munge symlinks").
 const MungePrefix = "/rsyncd-munged/"
 
-// Compare says what belongs to equality for one configuration. The zero value
-// compares names, types, contents and symlink targets, leaves out what event
-// sync treats as temporary files, and allows nothing extra on the target.
+// Compare says what has to be equal under one configuration. The zero value compares names, types,
+// contents and link targets, ignores files that event sync treats as temporary, and allows no extra
+// entries on the target.
 type Compare struct {
-	// Modes, Times, Owners, Links and Xattrs are compared only when they are set: as far as
-	// commonParams transfer them and the switches make them dirty.
+	// Modes, Times, Owners, Links and Xattrs are compared only if they are set: set those that
+	// commonParams transfer and whose changes the switches select.
 	Modes, Times, Owners, Links, Xattrs bool
-	// DirTimes adds the times of directories, which only a full sync settles.
+	// DirTimes also compares the times of directories, which only a full sync makes right.
 	DirTimes bool
-	// WholeSeconds compares times like a receiver before rsync 3.1.
+	// WholeSeconds compares times as a receiver before rsync 3.1 does.
 	WholeSeconds bool
 	// DotFiles says that files whose names begin with a dot are synced.
 	DotFiles bool
-	// Excluded says which paths the filter excludes; nil: none. What is below an excluded directory
-	// is excluded as well.
+	// Excluded says which paths the filter excludes; nil: none. Everything below an excluded
+	// directory is excluded as well.
 	Excluded func(path string, dir bool) bool
-	// Extra says which entries the target may have beyond the source; nil:
-	// none. AnyExtra is the usual value where nothing may be deleted.
+	// Extra says which entries the target may have that the source does not have; nil: none.
+	// AnyExtra is the usual value where nothing may be deleted.
 	Extra func(path string) bool
 }
 
-// AnyExtra allows the target every entry that the source does not have.
+// AnyExtra allows the target any entry that the source does not have.
 func AnyExtra(string) bool { return true }
 
-// CompareFor returns what rsync transfers with the given commonParams, by its short options and
-// --archive.
+// CompareFor returns what rsync transfers with the given commonParams, judged by its short options
+// and --archive.
 func CompareFor(params string) Compare {
 	var c Compare
 	for word := range strings.FieldsSeq(params) {
@@ -61,14 +61,14 @@ func CompareFor(params string) Compare {
 	return c
 }
 
-// Difference is one way in which a target is not what its source asks for.
+// Difference is one difference of a target from what its source requires.
 type Difference struct {
 	Path string
 	// Kind is missing, extra, type, content, target, mode, time, owner,
 	// device, links, xattrs, leftover (a temporary file or partial directory
 	// of rsync) or error (a side could not be read).
 	Kind           string
-	Source, Target string // the two values, for people
+	Source, Target string // the two values, for a person to read
 }
 
 // String names the difference on one line.
@@ -76,14 +76,14 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s %q: source %s, target %s", d.Kind, d.Path, d.Source, d.Target)
 }
 
-// leftover matches what rsync leaves when it is interrupted: its temporary
-// file (.NAME.XXXXXX) and a partial directory under any usual name.
+// leftover matches what an interrupted rsync leaves: its temporary file (.NAME.XXXXXX), and a
+// partial directory with any of the usual names.
 var leftover = regexp.MustCompile(`(^|/)(\.[^/]*\.[A-Za-z0-9]{6}|\.~tmp~|\.rsync-partial|\.rsync-tmp|\.sersync[^/]*|\.~sersync[^/]*)(/|$)`)
 
-// Equal says where the target is not equal to the source, in path order; no
-// difference means equal. Temporary files of event sync (names that end in a
-// tilde, begin with a dot, or are 4913) and excluded paths count on neither
-// side, except that rsync's own leftovers may never be on the target.
+// Equal lists the differences of the target from the source in the order of their paths; an empty
+// list means that they are equal. Temporary files of event sync (names that end with a tilde, begin
+// with a dot, or are 4913) and excluded paths are ignored on both sides, except that a leftover of
+// rsync on the target is always a difference.
 func Equal(src, dst string, c Compare) []Difference {
 	source, err := Scan(src, c.Xattrs)
 	if err != nil {
@@ -106,7 +106,7 @@ func Equal(src, dst string, c Compare) []Difference {
 	return p.out
 }
 
-// pair is one comparison.
+// pair is one comparison of a source with a target.
 type pair struct {
 	source, target   map[string]Entry
 	srcRoot, dstRoot *os.Root
@@ -145,7 +145,7 @@ func (p *pair) run() {
 	}
 }
 
-// ignored says whether a path takes no part in event sync.
+// ignored says whether event sync ignores a path.
 func (p *pair) ignored(name string, dir bool) bool {
 	if !dir && TempFile(path.Base(name), p.c.DotFiles) {
 		return true
@@ -164,8 +164,8 @@ func (p *pair) ignored(name string, dir bool) bool {
 	return false
 }
 
-// TempFile says whether events for a file of this name are dropped
-// (2.5.4: names that are 4913, end in a tilde, or begin with a dot).
+// TempFile says whether event sync drops the events for a file of this name (as in 2.5.4: the name
+// is 4913, ends with a tilde, or begins with a dot).
 func TempFile(name string, dotFiles bool) bool {
 	if name == "4913" || strings.HasSuffix(name, "~") {
 		return true
@@ -211,8 +211,8 @@ func (p *pair) timed(e Entry) bool {
 	return p.c.Times && e.Type != 'l'
 }
 
-// sameTime compares whole seconds for what is not a regular file: rsync does not correct a time
-// that is right to the second, and sets the nanoseconds only with a file's content.
+// sameTime compares only whole seconds of entries that are no regular files: rsync does not correct
+// a time that is right to the second, and sets nanoseconds only together with a file's content.
 func (p *pair) sameTime(s, t Entry) bool {
 	if p.c.WholeSeconds || s.Type != 'f' {
 		return s.Mtime.Unix() == t.Mtime.Unix()
@@ -259,7 +259,7 @@ func firstDifference(a, b io.Reader) int64 {
 	}
 }
 
-// links compares the groups of names that share one inode.
+// links compares which names share one inode.
 func (p *pair) links() {
 	source, target := p.groups(p.source), p.groups(p.target)
 	for _, name := range slices.Sorted(maps.Keys(source)) {

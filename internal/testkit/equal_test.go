@@ -42,7 +42,7 @@ func TestEqualFindsNothingInACopy(t *testing.T) {
 
 func TestEqualFindsEachDifference(t *testing.T) {
 	tests := map[string]struct {
-		ops  []Op // on the target
+		ops  []Op // the operations on the target
 		c    Compare
 		kind string
 		path string
@@ -98,7 +98,7 @@ func TestEqualFindsOwnersAndAttributes(t *testing.T) {
 
 func TestEqualLeavesOut(t *testing.T) {
 	tests := map[string]struct {
-		ops []Op // on the target
+		ops []Op // the operations on the target
 		c   Compare
 	}{
 		"temporary files": {[]Op{{"rm", ".dot"}, {"rm", "tilde~"}, {"rm", "d/4913"}, {"write", "n~"}}, Compare{}},

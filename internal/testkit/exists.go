@@ -2,7 +2,7 @@ package testkit
 
 import "os"
 
-// Exists reports whether something has the name path, be it a dangling link.
+// Exists reports whether there is an entry at path, even if it is a dangling link.
 func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// Faulty is an rsync that can be told, while the program under test runs, to
-// fail its next calls. Like a Recorder it logs how it is called.
+// Faulty is an rsync whose next calls a test can make fail while the program under test runs. It
+// logs its calls as a Recorder does.
 type Faulty struct {
 	Recorder
-	control string // one line per call that is to fail
-	poison  string // what breaks every run that has it in a name
+	control string // a file with one line for each call that is to fail
+	poison  string // a text: each run breaks that has it in a name
 }
 
-// NewFaulty writes such an rsync into a temporary directory.
+// NewFaulty writes a faulty rsync into a temporary directory.
 func NewFaulty(t testing.TB) *Faulty {
 	t.Helper()
 	base := t.TempDir()
@@ -40,10 +40,10 @@ func NewFaulty(t testing.TB) *Faulty {
 	return f
 }
 
-// faultyScript takes one line of the control file per call. A run that is to end with 24 is done
-// first, and ends with its own status when that is not 0: no rsync answers 24 without having sent
-// the rest. A run that is to end with 23 or 25 also prints a complaint that no table knows, since
-// 23 without one stands for complaints that do no harm.
+// faultyScript takes one line of the control file for each call. A run that is to end with 24 is
+// done first, and ends with its own status unless that is 0: an rsync that ends with 24 has sent
+// everything else. A run that is to end with 23 or 25 also prints a complaint that no table knows,
+// because a 23 without a complaint stands for complaints that do no harm.
 func faultyScript(real, log, control, poison string) string {
 	return fmt.Sprintf(`#!/bin/sh
 case " $* " in *' --version '*|*' --server '*) exec %[1]s "$@";; esac
@@ -90,8 +90,8 @@ exit "$rc"
 `, real, log, control, poison)
 }
 
-// Poison makes every call break off that is to send or delete a path with the text in its name, as
-// if that path made the receiver crash; empty: none does any more.
+// Poison makes each call break off that is to send or delete a path with this text in its name, as
+// if the path made the receiver crash. With an empty text no call breaks off any more.
 func (f *Faulty) Poison(text string) {
 	f.t.Helper()
 	if text == "" {
@@ -101,8 +101,8 @@ func (f *Faulty) Poison(text string) {
 	must(f.t, os.WriteFile(f.poison, []byte(text+"\n"), 0o644))
 }
 
-// Fail makes the next calls end with these exit statuses; 1000 means killed by
-// SIGKILL. Calls that only ask for the version are not counted.
+// Fail makes the next calls end with these exit statuses; 1000 means that the call is killed by
+// SIGKILL. Calls that only ask for the version do not count.
 func (f *Faulty) Fail(codes ...int) {
 	f.t.Helper()
 	f.locked(func(left string) string {
@@ -113,8 +113,7 @@ func (f *Faulty) Fail(codes ...int) {
 	})
 }
 
-// Heal forgets the failures that no call has taken yet, and returns their
-// number.
+// Heal drops the failures that no call has taken yet, and returns their number.
 func (f *Faulty) Heal() (left int) {
 	f.t.Helper()
 	f.locked(func(text string) string {
@@ -136,16 +135,15 @@ func (f *Faulty) locked(change func(string) string) {
 	must(f.t, os.WriteFile(f.control, []byte(change(string(old))), 0o666))
 }
 
-// Full reports whether the run was a full sync: one that sends and names
-// nothing.
+// Full reports whether the run was a full sync: a run that sends, and has no list of names.
 func (r Run) Full() bool {
 	return !r.Survey() && !slices.ContainsFunc(r.Args, func(a string) bool {
 		return strings.HasPrefix(a, "--files-from") || strings.HasPrefix(a, "--include-from") || a == "--list-only"
 	})
 }
 
-// Survey reports whether the run only asked a question: it changes nothing, or fetches times from
-// the remote into a directory of its own.
+// Survey reports whether the run only asked a question: it changed nothing on the remote, or
+// fetched times from the remote into another directory.
 func (r Run) Survey() bool {
 	return slices.Contains(r.Args, "-n") || slices.Contains(r.Args, "--dry-run") || slices.Contains(r.Args, "--existing")
 }

@@ -10,8 +10,8 @@ import (
 // Haproxy is a real haproxy on loopback.
 type Haproxy struct{ daemon }
 
-// NewHaproxy starts a haproxy; it ends with the test. conf makes its configuration, for
-// the port that it is to listen on.
+// NewHaproxy starts a haproxy that ends with the test. conf returns its configuration for the port
+// on which it has to listen.
 func NewHaproxy(t testing.TB, conf func(port int) string) *Haproxy {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")

@@ -10,35 +10,34 @@ import (
 	"testing"
 )
 
-// Island is a host of its own, as far as the network goes: a network namespace
-// that one link joins to this one. The methods without a result change the
-// link.
+// Island is a host of its own as far as the network is concerned: a network namespace that one link
+// connects with this host. The methods without a result change the link.
 type Island struct {
 	t       testing.TB
-	name    string // of the namespace and of this end of the link
+	name    string // the name of the namespace, and of this end of the link
 	address string
 	near    string // this host's address on the link
 }
 
-// farEnd is the name of the link's other end, inside.
+// farEnd is the name of the link's other end, inside of the namespace.
 const farEnd = "far"
 
-// nowhere is a link address that nobody has.
+// nowhere is a link-layer address that no interface has.
 const nowhere = "02:00:00:00:00:01"
 
-// nextIsland counts on from a random start, as nextPort does.
+// nextIsland counts from a random start, as nextPort does.
 var nextIsland = func() *atomic.Int64 {
 	var n atomic.Int64
 	n.Store(rand.Int64N(subnets))
 	return &n
 }()
 
-// subnets of four addresses each are in 198.18.0.0/15, the network for tests
-// between hosts (RFC 2544).
+// subnets is the number of subnets of four addresses in 198.18.0.0/15, the network that RFC 2544
+// reserves for tests between hosts.
 const subnets = 1 << 15
 
-// NewIsland makes one; it is removed when the test ends. It needs root, and
-// with it the right to make network namespaces.
+// NewIsland makes an island, and removes it when the test ends. It needs root with the right to
+// make network namespaces.
 func NewIsland(t testing.TB) *Island {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -68,13 +67,13 @@ func (i *Island) ip(args ...string) {
 	}
 }
 
-// remove ends the link with the namespace. Servers are ended by then.
+// remove removes the link, and the namespace with it. By then all servers have ended.
 func (i *Island) remove() {
-	_ = exec.Command("ip", "link", "delete", i.name).Run() // gone if it never came
+	_ = exec.Command("ip", "link", "delete", i.name).Run() // there is no link if it was never made
 	_ = exec.Command("ip", "netns", "delete", i.name).Run()
 }
 
-// Address is the island's; without an island that of loopback.
+// Address is the address of the island; without an island it is that of loopback.
 func (i *Island) Address() string {
 	if i == nil {
 		return "127.0.0.1"
@@ -85,8 +84,8 @@ func (i *Island) Address() string {
 // Near is the address of this host on the link.
 func (i *Island) Near() string { return i.near }
 
-// Program returns a program that runs binary on the island. Its process becomes that of
-// binary, so that signals to its process reach it.
+// Program returns a program that runs binary on the island. Its process becomes that of binary, so
+// that a signal to the process reaches the binary.
 func (i *Island) Program(t testing.TB, binary string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), filepath.Base(binary))
@@ -94,7 +93,7 @@ func (i *Island) Program(t testing.TB, binary string) string {
 	return file
 }
 
-// inside makes a command run on the island.
+// inside changes a command so that it runs on the island.
 func (i *Island) inside(cmd *exec.Cmd) *exec.Cmd {
 	if i == nil {
 		return cmd
@@ -104,8 +103,8 @@ func (i *Island) inside(cmd *exec.Cmd) *exec.Cmd {
 	return on
 }
 
-// Lose lets every packet vanish, in both directions, without a sign to either
-// side: each sends to a link address that nobody has. Find ends it.
+// Lose makes every packet vanish in both directions, without a sign to either side: each side sends
+// to a link-layer address that nobody has. Find ends that.
 func (i *Island) Lose() {
 	i.t.Helper()
 	i.ip("neighbour", "replace", i.address, "lladdr", nowhere, "dev", i.name, "nud", "permanent")
@@ -119,8 +118,8 @@ func (i *Island) Find() {
 	i.ip("-n", i.name, "neighbour", "delete", i.near, "dev", farEnd)
 }
 
-// Unplug takes the link down at the far end: this host sees its carrier go.
-// Plug ends it.
+// Unplug takes the link down at the far end, so this host sees that the carrier is gone. Plug ends
+// that.
 func (i *Island) Unplug() {
 	i.t.Helper()
 	i.ip("-n", i.name, "link", "set", "dev", farEnd, "down")

@@ -13,32 +13,32 @@ import (
 	"testing"
 )
 
-// Release is how the daemon of an old rsync greets, and what it does about an
-// argument that it does not know.
+// Release is how the daemon of an old rsync greets its clients, and how it treats an argument that
+// it does not know.
 type Release struct {
-	// Greeting is the protocol that it offers.
+	// Greeting is the protocol that the daemon offers.
 	Greeting string
-	// Refuses are arguments as a client sends them.
+	// Refuses are the refused arguments in the form in which a client sends them.
 	Refuses []string
-	// Tells says that it names what it refuses before it closes the connection. Otherwise it resets
-	// the connection, and only its own log has the reason.
+	// Tells says that the daemon names the argument that it refuses before it closes the
+	// connection. Otherwise it resets the connection, and gives the reason only in its own log.
 	Tells bool
 }
 
-// Releases that were recorded.
+// These releases were recorded.
 var (
 	Rsync309 = Release{Greeting: "30.0", Refuses: []string{"-@-1", "--delete-missing-args", "--mkpath"}, Tells: true}
 	Rsync312 = Release{Greeting: "31.0", Refuses: []string{"-@-1", "--mkpath"}}
 	Rsync313 = Release{Greeting: "31.0", Refuses: []string{"--mkpath"}}
-	// RsyncNow refuses nothing.
+	// RsyncNow refuses no argument.
 	RsyncNow = Release{Greeting: "32.0 sha512 sha256 sha1 md5 md4"}
-	// RsyncDead resets every connection when it has the arguments.
+	// RsyncDead resets every connection as soon as it has the arguments.
 	RsyncDead = Release{Greeting: "31.0", Refuses: []string{"--server"}}
 )
 
-// OldRsyncd is an rsync daemon that greets and refuses as an old release does, and has a real
-// daemon of this host do the rest. It cannot serve a module with "auth users" or a message of the
-// day.
+// OldRsyncd is an rsync daemon that greets and refuses as an old release does, and hands everything
+// else to a real daemon of this host. It cannot serve a module with "auth users", and no message of
+// the day.
 type OldRsyncd struct {
 	t       testing.TB
 	real    *RsyncDaemon
@@ -51,7 +51,7 @@ type OldRsyncd struct {
 	open    map[net.Conn]bool
 }
 
-// NewOldRsyncd starts one in front of a real daemon; it ends with the test.
+// NewOldRsyncd starts an old daemon in front of a real one; it ends with the test.
 func NewOldRsyncd(t testing.TB, release Release, real *RsyncDaemon) *OldRsyncd {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,10 +66,10 @@ func NewOldRsyncd(t testing.TB, release Release, real *RsyncDaemon) *OldRsyncd {
 	return d
 }
 
-// Port is where it listens.
+// Port is the port on which the daemon listens.
 func (d *OldRsyncd) Port() int { return d.listen.Addr().(*net.TCPAddr).Port }
 
-// Become replaces the release, as an upgrade in place does. Open sessions end.
+// Become replaces the release, as an upgrade in place does. Open sessions are ended.
 func (d *OldRsyncd) Become(release Release) {
 	d.mu.Lock()
 	d.release = release
@@ -77,7 +77,7 @@ func (d *OldRsyncd) Become(release Release) {
 	d.hangUp()
 }
 
-// Refused is how many sessions it has refused.
+// Refused is how many sessions the daemon has refused.
 func (d *OldRsyncd) Refused() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -113,12 +113,11 @@ func (d *OldRsyncd) accept() {
 	}
 }
 
-// session serves one client up to its arguments, and hands it over if they are
-// accepted.
+// session serves one client until its arguments have come, and hands it over if they are accepted.
 func (d *OldRsyncd) session(c net.Conn, release Release) error {
 	in := bufio.NewReader(c)
 	fmt.Fprintf(c, "@RSYNCD: %s\n", release.Greeting)
-	if _, err := in.ReadString('\n'); err != nil { // the client's greeting
+	if _, err := in.ReadString('\n'); err != nil { // the line is the client's greeting
 		return err
 	}
 	module, err := in.ReadString('\n')
@@ -138,7 +137,7 @@ func (d *OldRsyncd) session(c net.Conn, release Release) error {
 	return d.handOver(c, in, release, module, args)
 }
 
-// arguments reads them: each ends with NUL, and an empty one ends the list.
+// arguments reads the arguments: each one ends with NUL, and an empty one ends the list.
 func arguments(in *bufio.Reader) (args []string, err error) {
 	for {
 		a, err := in.ReadString(0)
@@ -149,8 +148,8 @@ func arguments(in *bufio.Reader) (args []string, err error) {
 	}
 }
 
-// refuse ends a session. The flags of the protocol and the seed of its checksums
-// come over before that.
+// refuse ends a session. Before that it sends the flags of the protocol and the seed of its
+// checksums.
 func (d *OldRsyncd) refuse(c net.Conn, release Release, arg string) error {
 	d.mu.Lock()
 	d.refused++
@@ -158,7 +157,7 @@ func (d *OldRsyncd) refuse(c net.Conn, release Release, arg string) error {
 	out := []byte{0x0e, 1, 2, 3, 4}
 	if !release.Tells {
 		_, err := c.Write(out)
-		_ = c.(*net.TCPConn).SetLinger(0) // a reset
+		_ = c.(*net.TCPConn).SetLinger(0) // the close becomes a reset
 		return err
 	}
 	for _, line := range []string{
@@ -177,7 +176,7 @@ func (d *OldRsyncd) refuse(c net.Conn, release Release, arg string) error {
 	return err
 }
 
-// handOver has the real daemon carry the session out, in the old protocol.
+// handOver has the real daemon carry out the session, in the old protocol.
 func (d *OldRsyncd) handOver(c net.Conn, in io.Reader, release Release, module string, args []string) error {
 	back, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(d.real.Port())))
 	if err != nil {

@@ -13,17 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Op is one operation on a tree: its name and arguments. Numbers are decimal text, paths raw bytes.
+// Op is one operation on a tree: its name and its arguments. Numbers are decimal text, paths are
+// raw bytes.
 type Op []string
 
-// Tree carries out operations below Src, by system calls of its own (sh alone
-// uses a shell). A path that begins with a slash is taken as it is.
+// Tree carries out operations below Src, by its own system calls; only sh uses a shell. A path that
+// begins with a slash is taken as it is.
 type Tree struct {
 	Src string
-	// Other carries out operations that are not about files; nil: refused.
+	// Other carries out operations that are not about files; nil: these are refused.
 	Other func(Op) error
 
-	open map[string]*os.File // by path, between open and close
+	open map[string]*os.File // the open files by their paths
 }
 
 // Do carries out one operation.
@@ -44,7 +45,7 @@ func (t *Tree) Do(op Op) error {
 	return nil
 }
 
-// DoAll carries out operations in order and stops at the first that fails.
+// DoAll carries out operations in order and stops at the first one that fails.
 func (t *Tree) DoAll(ops ...Op) error {
 	for _, op := range ops {
 		if err := t.Do(op); err != nil {
@@ -65,7 +66,7 @@ func (t *Tree) path(p string) string {
 }
 
 type treeOp struct {
-	args int // at least
+	args int // the least number of arguments
 	do   func(*Tree, []string) error
 }
 
@@ -109,7 +110,7 @@ func (t *Tree) put(path, text string, flags int) error {
 	return errors.Join(err, f.Close())
 }
 
-// write makes or replaces a file; without a text it holds a line with an x.
+// write makes or replaces a file; if no text is given the file has a line with an x.
 func (t *Tree) write(a []string) error {
 	text := "x\n"
 	if len(a) > 1 {
@@ -138,7 +139,7 @@ func (t *Tree) appendMany(a []string) error {
 	return errors.Join(err, f.Close())
 }
 
-// renameMany moves A to B and back N times.
+// renameMany moves A to B and back, N times.
 func (t *Tree) renameMany(a []string) error {
 	x, y := t.path(a[0]), t.path(a[1])
 	return times(a[2], func(int) error {
@@ -175,7 +176,7 @@ func (t *Tree) chown(a []string) error {
 	return os.Lchown(t.path(a[0]), uid, gid)
 }
 
-// touch sets both times, to now or to seconds since 1970; it opens nothing.
+// touch sets both times, to now or to a number of seconds since 1970, without opening the file.
 func (t *Tree) touch(a []string) error {
 	when := time.Now()
 	if len(a) > 1 {
@@ -205,8 +206,8 @@ func (t *Tree) shell(a []string) error {
 	return nil
 }
 
-// sleep is part of a recorded run: the operations around it are that far
-// apart. It waits for no condition.
+// sleep is a part of a recorded run: it keeps the operations before and after it apart as they were
+// recorded. It waits for no condition.
 func (t *Tree) sleep(a []string) error {
 	sec, err := strconv.ParseFloat(a[0], 64)
 	if err != nil {

@@ -19,16 +19,15 @@ const (
 	ports     = 18000
 )
 
-// nextPort counts on from a random start, so that no two servers of a process
-// get the same port.
+// nextPort counts from a random start, so that no two servers of a process get the same port.
 var nextPort = func() *atomic.Int64 {
 	var n atomic.Int64
 	n.Store(rand.Int64N(ports))
 	return &n
 }()
 
-// FreePort returns a loopback port on which nothing listens, and which no other
-// call gets, in this process or another one, for as long as this process lives.
+// FreePort returns a loopback port on which nothing listens. No other call returns the same port,
+// in this process or another one, as long as this process lives.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range ports {
@@ -41,9 +40,9 @@ func FreePort(t testing.TB) int {
 	return 0
 }
 
-// isFree tells whether nothing listens on a port. No other goroutine may start a process
-// meanwhile: it would inherit the listener, and until it has become another program the
-// port would accept connections although the server of the test cannot bind it.
+// isFree tells whether nothing listens on a port. Meanwhile no other goroutine may start a process:
+// that process would inherit the listener, and until it has executed its program the port would
+// accept connections although the server of the test cannot bind it.
 func isFree(port int) bool {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -51,8 +50,8 @@ func isFree(port int) bool {
 	return err == nil && l.Close() == nil
 }
 
-// reserve takes a port for this process. The lock is an abstract Unix socket: it
-// is gone with the process, however that ends, and leaves no file.
+// reserve takes a port for this process. Its lock is an abstract Unix socket, which is gone with
+// the process, however that ends, and leaves no file.
 func reserve(t testing.TB, port int) bool {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

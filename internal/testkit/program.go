@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// WriteProgram writes a script that is to be run. No other goroutine may start
-// a process meanwhile: it would inherit the open file, and until it has become
-// another program the kernel refuses to run this one (ETXTBSY).
+// WriteProgram writes a script that is to be run. Meanwhile no other goroutine may start a process:
+// that process would inherit the open file, and until it has executed its program the kernel
+// refuses to run the script (ETXTBSY).
 func WriteProgram(t testing.TB, file, text string) {
 	t.Helper()
 	syscall.ForkLock.RLock()

@@ -11,28 +11,29 @@ import (
 	"time"
 )
 
-// RecorderConf says what the recording rsync does besides recording.
+// RecorderConf says what the recording rsync does beside recording its calls.
 type RecorderConf struct {
-	// Port is put on rsync's command line as the daemon's port where the
-	// caller names none: 873 is out of reach of a test.
+	// Port is put on rsync's command line as the port of the daemon where the caller names none,
+	// because a test cannot use port 873.
 	Port int
-	// Exit are exit statuses given in turn instead of running rsync; the last
-	// one is repeated. 0 in it means: run rsync. 1000 means: killed by
-	// SIGKILL. Empty: always run.
+	// Exit are exit statuses that calls return in turn instead of running rsync; the last one is
+	// repeated. 0 means that rsync is run, 1000 that the call is killed by SIGKILL. If Exit is
+	// empty, rsync is always run.
 	Exit []int
-	// Sleep is waited before each run; with SleepOn only where an argument
+	// Sleep is how long a call waits before its run; with SleepOn only a call waits that has an
+	// argument with this text.
 	// contains it.
 	Sleep   time.Duration
 	SleepOn string
 	// Stdout and Stderr are lines printed before each run.
 	Stdout, Stderr string
-	// Program is the rsync that is run; empty: the one of this host.
+	// Program is the rsync that is run; empty: that of this host.
 	Program string
 }
 
-// Recorder is an rsync that logs how it was called and then runs the real one.
+// Recorder is an rsync that logs its calls and then runs the real rsync.
 type Recorder struct {
-	// Dir is to be put in front of PATH; Program is the rsync in it.
+	// Dir has to be put in front of PATH; Program is the rsync in Dir.
 	Dir, Program string
 
 	t   testing.TB
@@ -46,9 +47,8 @@ type Run struct {
 	At   time.Time
 }
 
-// NewRecorder writes a recording rsync into a temporary directory. Questions
-// about rsync itself (--version) and the server's side of a transfer are
-// neither recorded nor made to fail.
+// NewRecorder writes a recording rsync into a temporary directory. A call that asks rsync for its
+// version, and the server's side of a transfer, are neither recorded nor made to fail.
 func NewRecorder(t testing.TB, c RecorderConf) *Recorder {
 	t.Helper()
 	base := t.TempDir()
@@ -56,7 +56,7 @@ func NewRecorder(t testing.TB, c RecorderConf) *Recorder {
 	r.Program = filepath.Join(r.Dir, "rsync")
 	must(t, os.Mkdir(r.Dir, 0o755))
 	must(t, os.Mkdir(r.log, 0o777))
-	must(t, os.Chmod(r.log, 0o777)) // a program under test may be another user
+	must(t, os.Chmod(r.log, 0o777)) // the program under test may run as another user
 	real := c.Program
 	if real == "" {
 		var err error
@@ -93,7 +93,7 @@ func (r *Recorder) script(real string, c RecorderConf) string {
 	return b.String()
 }
 
-// exits returns the lines that take the next exit status under a lock.
+// exits returns the lines of the script that take the next exit status under a lock.
 func (r *Recorder) exits(codes []int) string {
 	words := strings.Trim(fmt.Sprint(codes), "[]")
 	return fmt.Sprintf(`exec 9>'%[1]s'.lock
@@ -108,7 +108,7 @@ rc=$(echo %[2]s | cut -d' ' -f$((i < %[3]d ? i + 1 : %[3]d)))
 `, r.log, words, len(codes))
 }
 
-// Runs returns the calls so far, oldest first.
+// Runs returns the calls so far, the oldest first.
 func (r *Recorder) Runs() []Run {
 	r.t.Helper()
 	files, err := os.ReadDir(r.log)
@@ -121,7 +121,7 @@ func (r *Recorder) Runs() []Run {
 		must(r.t, err)
 		fields := strings.Split(string(b), "\x00")
 		if n := len(fields); n < 3 || fields[n-2] != "END" {
-			continue // still being written
+			continue // the call is still being written
 		}
 		runs = append(runs, Run{Dir: fields[0], Args: fields[1 : len(fields)-2], At: info.ModTime()})
 	}

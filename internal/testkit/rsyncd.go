@@ -13,7 +13,7 @@ import (
 // Module is one module of an rsync daemon.
 type Module struct {
 	Name string
-	// Path is the module's directory; it is made when it does not exist.
+	// Path is the module's directory; Rsyncd makes it if it does not exist.
 	Path string
 	// Options are further lines of rsyncd.conf(5), such as "list = no",
 	// "auth users = bob", "hosts deny = *". Each module has "read only = no"
@@ -24,22 +24,22 @@ type Module struct {
 // RsyncdConf is the configuration of an rsync daemon.
 type RsyncdConf struct {
 	Modules []Module
-	// Global are lines before the modules. "use chroot = no" and uid and gid
-	// of the running user are put there unless a line says otherwise.
+	// Global are lines before the modules. Unless a line here says otherwise, "use chroot = no" and
+	// the uid and gid of the running user are added.
 	Global []string
-	// Secrets are the users with their passwords, for "auth users".
+	// Secrets are the users and their passwords, for "auth users".
 	Secrets map[string]string
-	// Motd is the greeting that each client gets; empty: none.
+	// Motd is the greeting that each client gets; empty: there is none.
 	Motd string
 	// Text replaces all of the above with a whole configuration. @DIR@ in it
 	// stands for the daemon's directory, with the secrets in @DIR@/secrets. It
 	// must not set a log file.
 	Text string
-	// On is the host that it runs on; nil: this one.
+	// On is the host on which the daemon runs; nil: this host.
 	On *Island
-	// Address is where it listens; empty: loopback, or that of the island.
+	// Address is where the daemon listens; empty: the address of loopback, or of the island.
 	Address string
-	// Program is the rsync that serves; empty: the one of this host.
+	// Program is the rsync that serves; empty: that of this host.
 	Program string
 }
 
@@ -81,13 +81,12 @@ func (r *RsyncDaemon) command() *exec.Cmd {
 		fmt.Sprintf("--port=%d", r.port), "--config="+filepath.Join(r.Dir, "rsyncd.conf"))
 }
 
-// FreezeSessions stops the sessions that are open now; new ones are served.
-// They stay so until Stop: what a firewall does to a connection that it has
-// forgotten.
+// FreezeSessions stops the sessions that are open now, until Stop is called; new sessions are
+// served. That is what a firewall does to connections that it has forgotten.
 func (r *RsyncDaemon) FreezeSessions() {
 	r.t.Helper()
 	for _, pid := range descendants(r.cmd.Process.Pid) {
-		_ = syscall.Kill(pid, syscall.SIGSTOP) // it may have ended
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // the session may have ended
 	}
 }
 
@@ -128,7 +127,7 @@ func (r *RsyncDaemon) text(t testing.TB, conf RsyncdConf) string {
 	return b.String()
 }
 
-// writeLines writes the defaults that no given line replaces, then the lines.
+// writeLines writes the defaults that none of the lines replaces, and then the lines.
 func writeLines(b *strings.Builder, defaults, lines []string) {
 	for _, d := range defaults {
 		key, _, _ := strings.Cut(d, "=")

@@ -14,7 +14,7 @@ import (
 
 // Entry is one name below a scanned directory.
 type Entry struct {
-	Type   byte   // f file, d directory, l symlink, p fifo, s socket, c and b device
+	Type   byte   // f file, d directory, l symbolic link, p fifo, s socket, c and b device
 	Mode   uint32 // permission bits with setuid, setgid and sticky
 	Size   int64  // of a file, in bytes
 	Mtime  time.Time
@@ -22,10 +22,10 @@ type Entry struct {
 	GID    uint32
 	Rdev   uint64 // of a device
 	Target string // of a symlink
-	Inode  uint64 // with Device, what hard links share
+	Inode  uint64 // the same Device and Inode mean one file
 	Device uint64
 	Links  uint64
-	Xattrs map[string]string // only when asked for
+	Xattrs map[string]string // only if they are requested
 }
 
 // fileTypes maps S_IFMT to Entry.Type.
@@ -34,9 +34,9 @@ var fileTypes = map[uint32]byte{
 	unix.S_IFSOCK: 's', unix.S_IFCHR: 'c', unix.S_IFBLK: 'b',
 }
 
-// Scan lists everything below dir by its path relative to dir. It walks by
-// directory descriptors, so paths may be longer than PATH_MAX; names that
-// vanish while it walks are left out.
+// Scan lists everything below dir, by its path relative to dir. It goes down by directory
+// descriptors, so paths may be longer than PATH_MAX. Names that vanish during the walk are left
+// out.
 func Scan(dir string, xattrs bool) (map[string]Entry, error) {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -109,8 +109,8 @@ func (s *scanner) entry(fd int, rel, name string) error {
 	return s.dir(sub, rel)
 }
 
-// ignoreGone turns the errors of a name that vanished, or changed its type,
-// during the walk into none.
+// ignoreGone returns nil for the error of a name that vanished, or changed its type, during the
+// walk.
 func ignoreGone(err error) error {
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EINVAL) {
 		return nil

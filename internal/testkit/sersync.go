@@ -13,68 +13,67 @@ import (
 	"time"
 )
 
-// readyLine is printed once the watches are set (2.5.4: last line before the
-// first event).
+// readyLine is printed once the watches are set. In 2.5.4 it is the last line before the first
+// event.
 const readyLine = "watch path is:"
 
 // readyTimeout bounds how long a start may take on a busy machine.
 const readyTimeout = 30 * time.Second
 
-// markEnv marks every process of one Start, so that a daemon that detached
-// itself is found again.
+// markEnv marks every process of one Start, so that a daemon that has detached itself can be found.
 const markEnv = "SERSYNC_TESTKIT_MARK"
 
 // Options say how the program is started.
 type Options struct {
-	// Config is the configuration text; empty: none is written. A <state dir>
-	// is put into it unless it has one, so that nothing outside Dir is used.
+	// Config is the text of the configuration; empty: no file is written. If it has no <state dir>,
+	// one is added, so that nothing outside of Dir is used.
 	Config string
-	// File is where Config is written; default Dir/confxml.xml. Mode 0600.
+	// File is where Config is written, with mode 0600; the default is Dir/confxml.xml.
 	File string
-	// Args follow the program name; nil means -o File.
+	// Args are the arguments of the program; nil means -o File.
 	Args []string
-	// Dir is the working directory; default a new temporary one.
+	// Dir is the working directory; the default is a new temporary one.
 	Dir string
-	// Env is added to the environment.
+	// Env is added to the program's environment.
 	Env []string
 	// Path is put in front of PATH, first entry first.
 	Path []string
-	// Binary is run instead of the one of Build.
+	// Binary is run instead of that of Build.
 	Binary string
 	// Credential runs the program as another user.
 	Credential *syscall.Credential
 	// NoWait returns without waiting until the watches are set.
 	NoWait bool
-	// Ready tells whether the watches are set, where no line says so: with -m it
-	// is Watching.
+	// Ready tells whether the watches are set, for a start that prints no line about that; with -m
+	// it is Watching.
 	Ready func(*Sersync) bool
 }
 
 // Sersync is one started program.
 type Sersync struct {
-	// File is the configuration, Dir the working directory, State the state
-	// directory.
+	// File is the configuration file, Dir the working directory, State the state directory.
 	File, Dir, State string
-	// Tries is how often StartShortQueue had to start it; 0: not its work.
+	// Tries is how often StartShortQueue had to start the program; 0: it was not started so.
 	Tries int
 
 	t    testing.TB
-	out  string // directory with stdout and stderr
+	out  string // the directory with stdout and stderr
 	mark string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended; err is set before
 	err  error
 }
 
-// Start runs the program in its own process group and waits until its watches are set (or, with -d,
-// until the foreground part has ended). It and all its children are ended when the test ends.
+// Start runs the program in a process group of its own and waits until its watches are set (or,
+// with -d, until the foreground part has ended). When the test ends, the program and all its
+// children are ended.
 func Start(t testing.TB, o Options) *Sersync {
 	t.Helper()
 	defer lockLimits(t, syscall.LOCK_SH)()
 	return start(t, o)
 }
 
-// start is Start for a caller that holds the lock of the machine's limits.
+// start is Start for a caller that holds the lock of the machine's limits already.
 func start(t testing.TB, o Options) *Sersync {
 	t.Helper()
 	s := &Sersync{t: t, Dir: o.Dir, out: t.TempDir(), done: make(chan struct{})}
@@ -118,7 +117,7 @@ func start(t testing.TB, o Options) *Sersync {
 	return s
 }
 
-// openFor makes the scratch directories usable for another user.
+// openFor lets another user use the scratch directories.
 func (s *Sersync) openFor(c *syscall.Credential) {
 	must(s.t, os.MkdirAll(s.State, 0o700))
 	for _, path := range []string{s.State, s.File} {
@@ -129,8 +128,8 @@ func (s *Sersync) openFor(c *syscall.Credential) {
 	OpenToAll(s.t, s.out)
 }
 
-// OpenToAll lets other users reach a directory: the temporary directory of a
-// test is closed to them by its parents.
+// OpenToAll lets other users reach a directory: the parents of a test's temporary directory keep
+// them out.
 func OpenToAll(t testing.TB, dir string) {
 	t.Helper()
 	for ; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
@@ -150,8 +149,8 @@ func (s *Sersync) command(o Options) {
 	s.cmd.Stderr = s.create("stderr")
 }
 
-// create opens an output file. The program writes to it directly: with a pipe
-// the wait for its end would be a wait for the last of its children.
+// create opens an output file. The program writes to the file directly. With a pipe, waiting for
+// the program's end would also mean waiting for the last of its children.
 func (s *Sersync) create(name string) *os.File {
 	f, err := os.OpenFile(filepath.Join(s.out, name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	must(s.t, err)
@@ -167,8 +166,8 @@ func (s *Sersync) ready(yet func(*Sersync) bool) {
 	}
 }
 
-// WithState returns the configuration with a <state dir> element, unless it
-// has one or has no end tag to put it before.
+// WithState adds a <state dir> element to the configuration, unless it has one already or has no
+// end tag before which the element could be put.
 func WithState(config, dir string) string {
 	at := strings.LastIndex(config, "</head>")
 	if at < 0 || strings.Contains(config, "<state") {
@@ -177,8 +176,8 @@ func WithState(config, dir string) string {
 	return config[:at] + `<state dir="` + dir + `"/>` + "\n" + config[at:]
 }
 
-// withBackend has the directories of a configuration watched by what BackendEnv names,
-// unless it names something itself, or switches createFolder off, which fanotify needs.
+// withBackend has the directories of a configuration watched by the back end that BackendEnv names,
+// unless the configuration names one itself, or switches createFolder off, which fanotify needs.
 func withBackend(config string) string {
 	backend := os.Getenv(BackendEnv)
 	if backend == "" || strings.Contains(config, ` backend="`) || strings.Contains(config, `<createFolder start="false"`) {
@@ -199,10 +198,10 @@ func (s *Sersync) read(name string) string {
 	return string(b)
 }
 
-// PID returns the process that was started (with -d the one that ends).
+// PID returns the process that was started; with -d that is the process that ends.
 func (s *Sersync) PID() int { return s.cmd.Process.Pid }
 
-// Signal sends sig to the program, or to the daemon that it became.
+// Signal sends sig to the program, or to the daemon that the program became.
 func (s *Sersync) Signal(sig syscall.Signal) {
 	s.t.Helper()
 	for _, pid := range s.Processes() {
@@ -214,13 +213,13 @@ func (s *Sersync) Signal(sig syscall.Signal) {
 	}
 }
 
-// Pause stops the program, not its children; Continue lets it run again.
+// Pause stops the program, but not its children; Continue lets it run again.
 func (s *Sersync) Pause() { s.t.Helper(); s.Signal(syscall.SIGSTOP) }
 
-// Continue ends a Pause.
+// Continue lets the program run again after Pause.
 func (s *Sersync) Continue() { s.t.Helper(); s.Signal(syscall.SIGCONT) }
 
-// Kill9 ends the program without any chance to tidy up, and waits for its end.
+// Kill9 kills the program, so that it cannot tidy up, and waits until it has ended.
 func (s *Sersync) Kill9() {
 	s.t.Helper()
 	s.Signal(syscall.SIGKILL)
@@ -234,8 +233,8 @@ func (s *Sersync) Stop() int {
 	return s.Wait(60 * time.Second)
 }
 
-// Wait waits for the end of the started process and returns its exit status,
-// -1 when a signal ended it. It fails the test when it takes too long.
+// Wait waits until the process that was started has ended and returns its exit status, or -1 if a
+// signal ended it. If that takes longer than the timeout, the test fails.
 func (s *Sersync) Wait(timeout time.Duration) int {
 	s.t.Helper()
 	timer := time.NewTimer(timeout)
@@ -249,7 +248,7 @@ func (s *Sersync) Wait(timeout time.Duration) int {
 	}
 }
 
-// Exited reports whether the started process has ended.
+// Exited reports whether the process that was started has ended.
 func (s *Sersync) Exited() bool {
 	select {
 	case <-s.done:
@@ -259,7 +258,7 @@ func (s *Sersync) Exited() bool {
 	}
 }
 
-// Status describes how the started process ended, for failure messages.
+// Status describes, for failure messages, how the process that was started ended.
 func (s *Sersync) Status() string {
 	if !s.Exited() {
 		return "running"
@@ -267,7 +266,7 @@ func (s *Sersync) Status() string {
 	return s.cmd.ProcessState.String()
 }
 
-// Alive reports whether the program, or the daemon that it became, runs.
+// Alive reports whether the program, or the daemon that it became, is running.
 func (s *Sersync) Alive() bool {
 	for _, pid := range s.Processes() {
 		if isProgram(pid, s.cmd.Path) {
@@ -277,8 +276,8 @@ func (s *Sersync) Alive() bool {
 	return false
 }
 
-// Processes returns every process that descends from this start and has kept
-// its environment: the program, a detached daemon, their children.
+// Processes returns every process that descends from this start and has kept its environment: the
+// program, a detached daemon, and their children.
 func (s *Sersync) Processes() []int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var out []int
@@ -296,8 +295,8 @@ func (s *Sersync) Processes() []int {
 	return out
 }
 
-// Watches returns a line for each inotify watch of the program: its process,
-// its descriptor, and what proc(5) says about the watch in fdinfo.
+// Watches returns a line for each inotify watch of the program: the process, the descriptor, and
+// what the kernel says about the watch in fdinfo (proc(5)).
 func (s *Sersync) Watches() map[string]bool {
 	lines := map[string]bool{}
 	for _, pid := range s.Processes() {
@@ -314,7 +313,7 @@ func (s *Sersync) Watches() map[string]bool {
 	return lines
 }
 
-// Watching reports whether the program has a watch: for Options.Ready.
+// Watching reports whether the program has a watch. It can be used as Options.Ready.
 func (s *Sersync) Watching() bool { return len(s.Watches()) > 0 }
 
 func hasEntry(env []byte, entry string) bool {
@@ -336,8 +335,8 @@ func zombie(dir string) bool {
 	return bytes.HasPrefix(after, []byte(" Z")) || bytes.HasPrefix(after, []byte(" X"))
 }
 
-// isProgram reports whether the process runs the given file, directly or as a
-// script's interpreter.
+// isProgram reports whether the process runs the given file, directly or as a script of an
+// interpreter.
 func isProgram(pid int, file string) bool {
 	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
@@ -351,7 +350,7 @@ func isProgram(pid int, file string) bool {
 	return len(fields) > 1 && string(fields[1]) == file
 }
 
-// end kills what is left of this start.
+// end kills the processes of this start that are left.
 func (s *Sersync) end() {
 	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 	for _, pid := range s.Processes() {

@@ -12,7 +12,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// standIn writes a program that behaves at its start like the real one.
+// standIn writes a program that starts in the same way as the real one.
 func standIn(t *testing.T, script string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sersync")

@@ -8,38 +8,37 @@ import (
 	"strings"
 )
 
-// Settings are the parts of a configuration that tests vary. The zero value,
-// but for Watch and Remotes, is the file that 2.5.4 ships.
+// Settings are the parts of a configuration that tests vary. The zero value with Watch and Remotes
+// gives the file that 2.5.4 ships.
 type Settings struct {
-	// Watch is the root, Dir a scratch directory for state, log and fail
-	// script: with the same Dir a second start continues the first.
+	// Watch is the root. Dir is a scratch directory for state, log and fail script: a second start
+	// with the same Dir continues the first.
 	Watch, Dir string
-	// Remotes are the attributes of the <remote> elements: At makes them.
+	// Remotes are the attributes of the <remote> elements; At returns them for a daemon.
 	Remotes []string
-	// Backup is the directory of old versions on each remote; empty: none are kept.
+	// Backup is the directory of old versions on each remote; empty: no versions are kept.
 	Backup string
-	// Streams are <stream> elements, complete.
+	// Streams are whole <stream> elements.
 	Streams []string
-	// More are further localpaths, complete.
+	// More are further whole <localpath> elements.
 	More []string
 	// Params replaces commonParams.
 	Params string
-	// Set maps a switch of <inotify> to what it shall be instead of its
-	// default.
+	// Set gives switches of <inotify> another value than their default.
 	Set map[string]bool
 	// SelfCheck is the interval of the self-check; empty: the default.
 	SelfCheck string
 	// Exclude turns the filter on with these expressions.
 	Exclude []string
-	// DotFiles brings files back whose names begin with a dot.
+	// DotFiles has files synced whose names begin with a dot.
 	DotFiles bool
-	// Backend is what watches the directory; empty: what BackendEnv names.
+	// Backend is the back end that watches the directory; empty: the one that BackendEnv names.
 	Backend string
-	// Recreated says that the root is made anew again and again.
+	// Recreated says that the root is removed and made anew again and again.
 	Recreated bool
-	// Rsync is the program run as rsync; empty: the one in PATH.
+	// Rsync is the program that is run as rsync; empty: the one in PATH.
 	Rsync string
-	// NoStandby keeps no rsync waiting.
+	// NoStandby switches standbys off.
 	NoStandby bool
 }
 
@@ -51,11 +50,10 @@ func Remote(address string, port int, module string) string {
 	return fmt.Sprintf(`ip="%s" name="%s" port="%d"`, address, escape(module), port)
 }
 
-// BackendEnv names what watches the directories of settings that name nothing
-// themselves.
+// BackendEnv is the environment variable that names the back end for settings that name none.
 const BackendEnv = "TEST_BACKEND"
 
-// switches are those of <inotify> with the values 2.5.4 ships.
+// switches are those of <inotify>, with the values that 2.5.4 ships.
 func switches() map[string]bool {
 	return map[string]bool{
 		"delete": true, "createFolder": true, "createFile": false, "closeWrite": true,
@@ -66,13 +64,13 @@ func switches() map[string]bool {
 // Log returns the file to which a program with these settings logs.
 func (s Settings) Log() string { return filepath.Join(s.Dir, "sersync.log") }
 
-// FailLog returns the path of its fail script.
+// FailLog returns the path of the fail script.
 func (s Settings) FailLog() string { return filepath.Join(s.Dir, "fail.sh") }
 
-// State returns its state directory.
+// State returns the state directory.
 func (s Settings) State() string { return filepath.Join(s.Dir, "state") }
 
-// LocalPath returns the settings' own <localpath> element, for More of others.
+// LocalPath returns the <localpath> element of these settings, for the More of others.
 func (s Settings) LocalPath() string {
 	var b strings.Builder
 	backend := s.Backend
@@ -142,7 +140,7 @@ func (s Settings) XML() string {
 func escape(s string) string {
 	var b strings.Builder
 	if err := xml.EscapeText(&b, []byte(s)); err != nil {
-		panic(err) // a strings.Builder takes everything
+		panic(err) // a strings.Builder never returns an error
 	}
 	return b.String()
 }

@@ -13,24 +13,24 @@ import (
 // SSHDaemon is a real sshd with keys of its own.
 type SSHDaemon struct {
 	daemon
-	// Dir holds keys and configurations.
+	// Dir holds the keys and configurations.
 	Dir string
-	// Bin is a directory with an ssh that reaches this server without asking
-	// anything: put it in front of PATH.
+	// Bin is a directory with an ssh that reaches this server without asking anything. Put it in
+	// front of PATH.
 	Bin string
-	// ClientConfig is the client's configuration, for ssh -F.
+	// ClientConfig is the configuration of the client, for ssh -F.
 	ClientConfig string
 }
 
-// Sshd starts an sshd which lets the running user in with a fresh key; it ends
-// with the test. Sessions inherit nothing from the test. Further lines of
-// sshd_config(5) come first, where sshd takes a keyword's first value.
+// Sshd starts an sshd that accepts a new key of the running user; it ends with the test. Sessions
+// inherit nothing from the test. The further lines of sshd_config(5) come first, because sshd takes
+// the first value of a keyword.
 func Sshd(t testing.TB, lines ...string) *SSHDaemon {
 	t.Helper()
 	return SshdOn(t, nil, lines...)
 }
 
-// SshdOn is Sshd on an island; nil: this host.
+// SshdOn starts the sshd on an island; nil: on this host.
 func SshdOn(t testing.TB, on *Island, lines ...string) *SSHDaemon {
 	t.Helper()
 	s := &SSHDaemon{Dir: t.TempDir()}
@@ -38,7 +38,7 @@ func SshdOn(t testing.TB, on *Island, lines ...string) *SSHDaemon {
 	s.ClientConfig = filepath.Join(s.Dir, "ssh_config")
 	s.daemon = daemon{t: t, name: "sshd", port: FreePort(t), on: on, make: s.command}
 	if os.Getuid() == 0 {
-		// Debian's sshd refuses to start without its separation directory.
+		// Debian's sshd does not start without this directory.
 		must(t, os.MkdirAll("/run/sshd", 0o755))
 	}
 	s.keys()
@@ -51,7 +51,7 @@ func SshdOn(t testing.TB, on *Island, lines ...string) *SSHDaemon {
 func (s *SSHDaemon) command() *exec.Cmd {
 	sshd, err := exec.LookPath("sshd")
 	if err != nil {
-		sshd = "/usr/sbin/sshd" // not on the PATH of ordinary users
+		sshd = "/usr/sbin/sshd" // it is not in the PATH of ordinary users
 	}
 	cmd := exec.Command(sshd, "-D", "-f", filepath.Join(s.Dir, "sshd_config"), "-E", filepath.Join(s.Dir, "log"))
 	return cmd
@@ -69,9 +69,9 @@ func (s *SSHDaemon) keys() {
 	s.file("known_hosts", fmt.Sprintf("[%s]:%d %s", s.on.Address(), s.port, s.readFile("host_key.pub")), 0o600)
 }
 
-// config writes the configurations of both sides. Sessions have the scratch
-// directory as home: the start-up files of whoever runs the test may do anything,
-// wait for a lock for instance.
+// config writes the configurations of both sides. Sessions have the scratch directory as their
+// home, because the start-up files of the user who runs the test may do anything, such as wait for
+// a lock.
 func (s *SSHDaemon) config(lines string) {
 	s.file("sshd_config", fmt.Sprintf(`%[3]s
 Port %[1]d

@@ -10,23 +10,23 @@ import (
 
 // StunnelConf is the configuration of an stunnel.
 type StunnelConf struct {
-	// To is the loopback port of the server behind it.
+	// To is the loopback port of the server behind the stunnel.
 	To          int
 	Certificate Certificate
-	// Clients is the file of the authority that has to have signed a client's
-	// certificate; empty: none is asked for.
+	// Clients is the certificate file of the authority that must have signed the certificates of
+	// clients; empty: clients need none.
 	Clients string
-	// Text replaces all of the above with the services of a configuration.
+	// Text replaces everything above with the services of a configuration.
 	Text string
 }
 
-// Stunnel is a real stunnel before a server on loopback.
+// Stunnel is a real stunnel in front of a server on loopback.
 type Stunnel struct {
 	daemon
 	conf string
 }
 
-// NewStunnel starts an stunnel; it ends with the test.
+// NewStunnel starts an stunnel that ends with the test.
 func NewStunnel(t testing.TB, conf StunnelConf) *Stunnel {
 	t.Helper()
 	s := &Stunnel{conf: filepath.Join(t.TempDir(), "stunnel.conf")}
@@ -37,7 +37,7 @@ func NewStunnel(t testing.TB, conf StunnelConf) *Stunnel {
 	return s
 }
 
-// Use writes another configuration, for the next start.
+// Use writes another configuration, which the next start reads.
 func (s *Stunnel) Use(conf StunnelConf) {
 	s.t.Helper()
 	text := fmt.Sprintf("[rsync]\naccept = 127.0.0.1:%d\nconnect = 127.0.0.1:%d\ncert = %s\nkey = %s\n", s.port, conf.To, conf.Certificate.File, conf.Certificate.Key)

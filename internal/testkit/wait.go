@@ -5,27 +5,26 @@ import (
 	"time"
 )
 
-// pollInterval is how long Eventually waits between two looks, at least.
+// pollInterval is the shortest time that Eventually waits between two looks.
 const pollInterval = 10 * time.Millisecond
 
 // A look may start a program or compare two trees. On a small machine such looks would slow down
-// the program that is looked at, so they take at most a part of the time.
+// the program under test, so looks may take only a part of the time.
 const (
 	lookShare   = 4
 	mostBetween = 500 * time.Millisecond
 )
 
-// busyFactor is by how much a busy machine may be slower than the quiet one for
-// which a test states its limits. Only a test that fails waits so long.
+// busyFactor is how much slower a busy machine may be than the quiet one for which a test states
+// its limits. Only a test that fails waits so long.
 const busyFactor = 4
 
-// Poll looks at cond until it holds, and reports whether it held. It gives up
-// when a busy machine has had as much work done as a quiet one within the limit.
-// It looks at least once, and once more at the end. Where cond must not come to
-// hold, use Within, which does not wait longer than it is told.
+// Poll calls cond until it is true, and reports whether it was. It gives up when a busy machine has
+// had as much work done as a quiet one within the limit. It calls cond at least once, and once more
+// at the end. Where cond must not become true, use Within, which waits no longer than it is told.
 func Poll(limit time.Duration, cond func() bool) bool { return Within(busyFactor*limit, cond) }
 
-// Within reports whether cond comes to hold within the time.
+// Within reports whether cond becomes true within the time.
 func Within(d time.Duration, cond func() bool) bool {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
@@ -44,12 +43,12 @@ func Within(d time.Duration, cond func() bool) bool {
 	}
 }
 
-// Pass lets time pass that is part of the situation, such as an age that a file
-// must have. It is no way to wait for something to happen.
+// Pass lets time pass where time is part of the situation, such as the age that a file must have.
+// Do not use it to wait until something has happened.
 func Pass(d time.Duration) { <-time.After(d) }
 
-// Eventually fails the test unless cond holds within the limit of Poll. What the
-// test waits for is named in the failure.
+// Eventually fails the test unless cond becomes true within the limit of Poll. The failure names
+// what the test was waiting for.
 func Eventually(t testing.TB, timeout time.Duration, what string, cond func() bool) {
 	t.Helper()
 	if !Poll(timeout, cond) {
@@ -57,9 +56,9 @@ func Eventually(t testing.TB, timeout time.Duration, what string, cond func() bo
 	}
 }
 
-// Settled waits until the value of look has not changed for quiet, and reports
-// whether that happened before the timeout. It is how a test finds that a
-// program has nothing more to do, where no condition can name the end.
+// Settled waits until the value of look has not changed for quiet, and reports whether that
+// happened before the timeout. A test uses it to find out that a program has nothing more to do,
+// where no condition tells that.
 func Settled(quiet, timeout time.Duration, look func() string) bool {
 	last, since := look(), time.Now()
 	return Poll(timeout, func() bool {
@@ -70,8 +69,8 @@ func Settled(quiet, timeout time.Duration, look func() string) bool {
 	})
 }
 
-// WaitEqual fails the test, with the differences, unless source and target
-// become equal within the timeout.
+// WaitEqual fails the test, and lists the differences, unless source and target become equal within
+// the timeout.
 func WaitEqual(t testing.TB, src, dst string, c Compare, timeout time.Duration) {
 	t.Helper()
 	var diff []Difference

@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 )
 
-// Working reports whether a thread of the program, or of a process that it has started,
-// runs now, or waits for a processor or a disk. On a busy machine a program that leaves
-// no trace for a while may still have all of its work before it.
+// Working reports whether a thread of the program, or of a process that it has started, is running
+// now, or waits for a processor or a disk. On a busy machine a program that has left no trace for a
+// while may still have all of its work before it.
 func (s *Sersync) Working() bool { return working(s.Processes()) }
 
-// Working reports the same of the daemon and its sessions.
+// Working reports the same about the daemon and its sessions.
 func (r *RsyncDaemon) Working() bool {
 	if r.cmd == nil {
 		return false
@@ -27,7 +27,7 @@ func working(pids []int) bool {
 		for _, file := range stats {
 			stat, err := os.ReadFile(file)
 			if err != nil {
-				continue // it has ended meanwhile
+				continue // the process has ended meanwhile
 			}
 			state := stat[bytes.LastIndexByte(stat, ')')+1:]
 			if bytes.HasPrefix(state, []byte(" R")) || bytes.HasPrefix(state, []byte(" D")) {

@@ -1,5 +1,5 @@
-// Command profiled is sersync with the profiles of net/http/pprof on the
-// address in PROFILE (such as 127.0.0.1:6060). It is for measuring only.
+// Command profiled is sersync that also serves the profiles of net/http/pprof, at the address in
+// PROFILE (such as 127.0.0.1:6060). It is for measuring only.
 package main
 
 import (
