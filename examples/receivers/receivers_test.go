@@ -1,5 +1,5 @@
-// Package receivers_test runs the receivers of this folder against the
-// plugins, with the configuration files that stand beside them.
+// Package receivers_test runs the receivers of this folder with the plugins, under the
+// configuration files of this folder.
 package receivers_test
 
 import (
@@ -73,7 +73,7 @@ func build(t *testing.T, name string) string {
 	return program
 }
 
-// freePort is a port that nobody listens on at the moment.
+// freePort is a port on which nothing listens at the moment.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -112,7 +112,7 @@ func start(t *testing.T, port string, argv ...string) *output {
 	t.Cleanup(func() {
 		cancel()
 		<-done
-		_ = cmd.Wait() // killed
+		_ = cmd.Wait() // the program was killed
 	})
 	wait(t, argv[0]+" listening", func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
@@ -124,7 +124,7 @@ func start(t *testing.T, port string, argv ...string) *output {
 	return out
 }
 
-// plugin makes the plugin of one of the files, its addresses replaced.
+// plugin makes the plugin that a file configures, with other addresses.
 func plugin(t *testing.T, file, name string, deps plugins.Deps, replace ...string) plugins.Plugin {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -152,7 +152,7 @@ func plugin(t *testing.T, file, name string, deps plugins.Deps, replace ...strin
 	return p
 }
 
-// feed delivers paths below /opt/tongbu and waits until all are through.
+// feed delivers paths below /opt/tongbu and waits until the plugin has delivered all of them.
 func feed(t *testing.T, p plugins.Plugin, paths ...string) {
 	t.Helper()
 	r := plugins.NewRunner(p, plugins.RunnerConfig{}, nil)
@@ -254,7 +254,7 @@ func TestCommandScript(t *testing.T) {
 	}
 }
 
-// cache stands for a CDN or a cache server.
+// cache is a web server in the place of a CDN or a cache server.
 func cache(t *testing.T) (string, *output) {
 	t.Helper()
 	got := &output{}
@@ -278,7 +278,7 @@ func TestPurgeCloudflare(t *testing.T) {
 	p := plugin(t, "purge/cloudflare.xml", "http", plugins.Deps{}, "https://api.cloudflare.com", addr, "/etc/sersync/cdn.token", token)
 	feed(t, p, "a b.txt", "d/中&.jpg")
 	line := `{"files":["https://www.example.com/a%20b.txt","https://www.example.com/d/%E4%B8%AD&.jpg"]}`
-	// JSON writes & as \u0026.
+	// In JSON the character & is written \u0026.
 	want := "POST /client/v4/zones/ZONE/purge_cache Bearer t0ken " + strings.ReplaceAll(line, "&", `\u0026`)
 	single := func(path string) string {
 		return "POST /client/v4/zones/ZONE/purge_cache Bearer t0ken " + strings.ReplaceAll(`{"files":["https://www.example.com/`+path+`"]}`, "&", `\u0026`)

@@ -1,7 +1,6 @@
-// Command http receives what the http plugin posts and prints each path on a
-// line of its own, quoted. It understands the form (one path per request) and
-// format="json" (many). Answer 2xx only for what has been dealt with: anything
-// else makes sersync send it again.
+// Command http is a receiver for the http plugin: it prints each path on a line of its own, quoted.
+// It understands the default form (one path per request) and format="json" (many paths). Answer 2xx
+// only for paths that have been dealt with: after any other answer sersync sends the paths again.
 package main
 
 import (
@@ -23,7 +22,7 @@ type event struct {
 	Seq        uint64 `json:"seq"`
 	Operation  string `json:"operation"` // change or delete
 	Path       string `json:"path"`
-	PathBase64 []byte `json:"path_base64"` // the exact bytes when they are not UTF-8
+	PathBase64 []byte `json:"path_base64"` // the exact bytes of a path that is not UTF-8
 	LocalPath  string `json:"localpath"`
 	Dir        bool   `json:"dir"`
 	Size       int64  `json:"size"`
@@ -50,7 +49,7 @@ func run(listen, token string) error {
 	return server.Serve(l)
 }
 
-// handle is where a receiver does its work.
+// handle is the place where a receiver does its work.
 func handle(path, operation string) {
 	fmt.Printf("%s %q\n", operation, path)
 }

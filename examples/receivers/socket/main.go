@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	maxPath  = 64 << 10         // bytes; a longer message is not a path
-	patience = 30 * time.Second // for a sender that says nothing
+	maxPath  = 64 << 10         // bytes; a longer message is no path
+	patience = 30 * time.Second // how long a silent sender is waited for
 )
 
 func main() {
@@ -52,7 +52,7 @@ func run(listen string, lines bool) error {
 	}
 }
 
-// handle is where a receiver does its work.
+// handle is the place where a receiver does its work.
 func handle(path string) {
 	fmt.Printf("%q\n", path)
 }
@@ -64,7 +64,7 @@ func serveOne(conn net.Conn) {
 	}
 	path, err := io.ReadAll(io.LimitReader(conn, maxPath))
 	if err != nil {
-		// Not closed by the sender: it will try again.
+		// The sender has not closed the connection: it will send the path again.
 		return
 	}
 	handle(string(path))
@@ -74,7 +74,7 @@ func serveLines(conn net.Conn) {
 	defer conn.Close()
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxPath)
-	// In a line, a newline of a name is \n and a backslash \\.
+	// In a line, \n stands for a newline of the name, and \\ for a backslash.
 	unescape := strings.NewReplacer(`\\`, `\`, `\n`, "\n")
 	for lines.Scan() {
 		handle(unescape.Replace(lines.Text()))
