@@ -30,21 +30,21 @@ type visit struct {
 	tab    context.Context
 	source *demo.Source
 	url    string
-	stop   func() // ends the server and waits for it
+	stop   func() // ends the server and waits until it has ended
 
 	mu       sync.Mutex
-	trouble  []string // guarded by mu; console errors, exceptions, failed requests
+	trouble  []string // console errors, exceptions and failed requests; guarded by mu
 	requests []string // guarded by mu
 }
 
-// open starts a server over a demo state and a browser, without the token
-// unless withToken.
+// open starts a browser and a server that shows a demo state. The browser has the token if
+// withToken is set.
 func open(t *testing.T, look chrome.Look, withToken bool) *visit {
 	t.Helper()
 	return openOn(t, demo.New(), look, withToken)
 }
 
-// openOn is open over a state of the caller's.
+// openOn is open with a state of the caller's.
 func openOn(t *testing.T, source *demo.Source, look chrome.Look, withToken bool) *visit {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "token")
@@ -124,7 +124,7 @@ func (v *visit) text(selector string) string {
 	return out
 }
 
-// see waits until the text of selector contains want.
+// see waits until the text of the element that selector matches contains want.
 func (v *visit) see(selector, want string) {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.tab, 10*time.Second)
@@ -135,7 +135,7 @@ func (v *visit) see(selector, want string) {
 	}
 }
 
-// calm fails the test when the browser has reported any error, or sent a request to another host
+// calm fails the test if the browser has reported any error, or has sent a request to a host other
 // than the server.
 func (v *visit) calm() {
 	v.t.Helper()
@@ -154,7 +154,7 @@ func (v *visit) calm() {
 	}
 }
 
-// openLane opens, or closes, the lane with a remote.
+// openLane opens the lane with this remote, or closes it if it is open.
 func (v *visit) openLane(remote string) {
 	v.t.Helper()
 	v.see("tr.lane .remote", remote)
@@ -178,7 +178,7 @@ func TestPageFollowsWhatHappens(t *testing.T) {
 	v.see("#verdict", "Needs attention")
 	v.see("#because", "/data/www to 10.0.0.3::www: backing off")
 	v.see(`tr.lane[data-tone="bad"] .row-why`, "the remote refuses the connection")
-	v.see("tr.lane:first-child .remote", "10.0.0.3::www") // what fails comes first
+	v.see("tr.lane:first-child .remote", "10.0.0.3::www") // lanes that fail come first
 	v.openLane("10.0.0.3::www")
 	v.see(`tr.opened[data-tone="bad"] .callout`, "the remote refuses the connection")
 	v.see(`tr.opened[data-tone="bad"] .callout`, "start the rsync daemon")
@@ -285,7 +285,7 @@ func TestNamesAreUnlockedByTheToken(t *testing.T) {
 	v.see("#token-wrong:not([hidden])", "not the token")
 	v.run(chromedp.WaitVisible("#token"), chromedp.SendKeys("#token", token+"\r"))
 	v.see(".transfers .name", "hidden/name.txt")
-	// The browser itself logs the refused request; nothing else may be there.
+	// The browser itself logs the refused request; there must be no other error.
 	v.mu.Lock()
 	kept := v.trouble[:0]
 	for _, s := range v.trouble {

@@ -12,9 +12,9 @@ import (
 	"github.com/sersync/sersync/test/browser/demo"
 )
 
-// TestEdges: the lane of a stream shows how many edges are in each state, those in trouble first,
-// with reason and remedy. An edge is found by its name. The search for a file shows which edges
-// lack it.
+// TestEdges: the lane of a stream shows how many edges are in each state. Edges in trouble come
+// first, with reason and remedy. An edge can be found by its name. The search for a file shows the
+// edges that lack it.
 func TestEdges(t *testing.T) {
 	source := demo.New()
 	lane := source.Streams(200)
@@ -41,7 +41,7 @@ func TestEdges(t *testing.T) {
 	v.calm()
 }
 
-// TestEdgesThatLieShowNoMarkup: what an edge reports is text.
+// TestEdgesThatLieShowNoMarkup: a report of an edge is shown as text, never as markup.
 func TestEdgesThatLieShowNoMarkup(t *testing.T) {
 	source := demo.New()
 	lane := source.Streams(1)

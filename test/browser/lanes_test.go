@@ -16,8 +16,8 @@ import (
 	"github.com/sersync/sersync/test/browser/demo"
 )
 
-// TestTwoHundredLanes: the table of two hundred lanes shows what fails first, is
-// filtered by what is typed, and is drawn in time.
+// TestTwoHundredLanes: a table of two hundred lanes shows the failing ones first, is filtered by
+// what a person types, and is drawn in time.
 func TestTwoHundredLanes(t *testing.T) {
 	v := openOn(t, demo.NewMany(200), desktop(), true)
 	v.see("#kinds", "All200")
@@ -47,18 +47,18 @@ func TestTwoHundredLanes(t *testing.T) {
 	v.calm()
 }
 
-// filter types what the table is to be filtered by.
+// filter types a text by which the table is filtered.
 func (v *visit) filter(text string) {
 	v.t.Helper()
 	v.run(chromedp.Evaluate(fmt.Sprintf(`{ const f = document.querySelector("#filter"); f.value = %q; f.dispatchEvent(new Event("input")); }`, text), nil))
 }
 
 // drawTime is how long the browser may take to draw two hundred lanes, from the answer to the
-// layout. It is processor time: what other processes use does not count.
+// layout. It is processor time, so that other processes on the machine do not count.
 const drawTime = 200 * time.Millisecond
 
-// TestTwoHundredLanesAreDrawnInTime measures the reading of the answer and the
-// drawing of the whole table.
+// TestTwoHundredLanesAreDrawnInTime measures how long it takes to read the answer and to draw the
+// whole table.
 func TestTwoHundredLanesAreDrawnInTime(t *testing.T) {
 	v := openOn(t, demo.NewMany(200), desktop(), true)
 	v.run(performance.Enable().WithTimeDomain(performance.EnableTimeDomainThreadTicks),
@@ -89,7 +89,7 @@ func TestTwoHundredLanesAreDrawnInTime(t *testing.T) {
 	v.calm()
 }
 
-// taskTime is how much of the processor the page has used.
+// taskTime is the processor time that the page has used.
 func (v *visit) taskTime() time.Duration {
 	v.t.Helper()
 	var total time.Duration
@@ -105,7 +105,7 @@ func (v *visit) taskTime() time.Duration {
 	return total
 }
 
-// TestWhereIsAFile: the search asks the remotes and says what each has.
+// TestWhereIsAFile: the search asks the remotes and shows what each of them has.
 func TestWhereIsAFile(t *testing.T) {
 	v := openOn(t, demo.NewFailing(), desktop(), true)
 	v.find("/data/www/site/a/page-017.html")
@@ -121,14 +121,14 @@ func TestWhereIsAFile(t *testing.T) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range v.trouble {
-		if !strings.Contains(s, "404") { // the browser itself logs the refused question
+		if !strings.Contains(s, "404") { // the browser itself logs the refused request
 			t.Errorf("console: %s", s)
 		}
 	}
 }
 
-// TestSearchNeedsTheToken: a reader who may not see names is asked for the token, and does not
-// learn which files exist.
+// TestSearchNeedsTheToken: a reader who may not see names is asked for the token, and learns of no
+// file whether it exists.
 func TestSearchNeedsTheToken(t *testing.T) {
 	v := open(t, desktop(), false)
 	v.find("/data/www/site/a/page-017.html")
@@ -143,7 +143,7 @@ func (v *visit) find(path string) {
 	v.run(chromedp.Evaluate(fmt.Sprintf(`document.querySelector("#find-path").value = %q; document.querySelector("#find button").click()`, path), nil))
 }
 
-// TestRemediesAreCopied: the button copies the whole command, with the lane's name.
+// TestRemediesAreCopied: the button copies the whole command, including the lane's name.
 func TestRemediesAreCopied(t *testing.T) {
 	source := demo.NewFailing()
 	source.Change(func(s *status.Snapshot, _ []*status.Recorder) {
@@ -164,10 +164,10 @@ func TestRemediesAreCopied(t *testing.T) {
 	}
 }
 
-// axeFile is the accessibility checker; npm ci puts it there.
+// axeFile is the accessibility checker, which npm ci installs there.
 const axeFile = "node_modules/axe-core/axe.min.js"
 
-// TestAccessible has axe-core check the page in each theme, size and language, with everything
+// TestAccessible has axe-core check the page in each theme, size and language, with every part
 // opened.
 func TestAccessible(t *testing.T) {
 	axe, err := os.ReadFile(axeFile)
@@ -210,8 +210,8 @@ func TestAccessible(t *testing.T) {
 	}
 }
 
-// TestHeldInBusyHours: the table and the opened lane show what busy hours hold and until when, and
-// the lane is not in sync meanwhile.
+// TestHeldInBusyHours: the table and the opened lane show which work busy hours hold, and until
+// when. Meanwhile the lane is not in sync.
 func TestHeldInBusyHours(t *testing.T) {
 	source := demo.New()
 	until := time.Now().Add(26 * time.Hour).Truncate(time.Second)

@@ -14,15 +14,15 @@ import (
 // bad is one input with which the program must not start.
 type bad struct {
 	name string
-	// edit holds pairs of old and new text in the configuration; text replaces the whole
-	// configuration; prepare does what neither can.
+	// edit holds pairs of old and new text in the configuration, text replaces the whole
+	// configuration, and prepare does everything else.
 	edit    []string
 	text    string
 	prepare func(s *scene)
-	args    []string // besides -o FILE; noFile leaves that out
+	args    []string // the arguments after -o FILE; with noFile there is no -o FILE
 	noFile  bool
 	exit    int
-	says    string // regular expression for the line on standard error
+	says    string // a regular expression that the line on standard error matches
 }
 
 func badInputs() []bad {
@@ -64,8 +64,8 @@ func badInputs() []bad {
 	}
 }
 
-// TestBadInput gives each unusable input to the program, in the foreground and
-// as a daemon: one clear line, an exit status, and nothing touched.
+// TestBadInput gives each unusable input to the program, in the foreground and as a daemon. The
+// program prints one clear line, ends with the right exit status, and changes nothing.
 func TestBadInput(t *testing.T) {
 	cases := badInputs()
 	for i, c := range cases {
@@ -126,7 +126,7 @@ func (c bad) test(t *testing.T, daemon bool) {
 	}
 }
 
-// oneLine checks that standard error is one line that says something.
+// oneLine checks that standard error is one line, and that it matches says.
 func oneLine(t *testing.T, stderr, says string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
@@ -135,7 +135,7 @@ func oneLine(t *testing.T, stderr, says string) {
 	}
 }
 
-// TestThreadsThatAreNone: -n 0 and -n x mean 10, as in 2.5.4, with a warning.
+// TestThreadsThatAreNone: -n 0 and -n x stand for 10, as in 2.5.4, and cause a warning.
 func TestThreadsThatAreNone(t *testing.T) {
 	for _, n := range []string{"0", "x", "-5"} {
 		t.Run(n, func(t *testing.T) {
@@ -153,8 +153,8 @@ func TestThreadsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestSecondInstance: the second start on the same lanes names the first one's
-// pid and touches nothing, whatever its file is called.
+// TestSecondInstance: a second start for the same lanes prints the pid of the first one and changes
+// nothing, whatever the name of its configuration file is.
 func TestSecondInstance(t *testing.T) {
 	s := newScene(t)
 	first := s.start()

@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// TestBusyHours: in busy hours small files arrive, and the status shows what waits, why and until
-// when; a full sync that somebody asks for is not held.
+// TestBusyHours: in busy hours small files arrive, and the status shows which work waits, why and
+// until when. A full sync that a person requests does not wait.
 func TestBusyHours(t *testing.T) {
 	s := newScene(t)
 	now := time.Now()

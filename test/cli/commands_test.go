@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestStopAndReload: --stop and --reload say what they did and with which process; for a
-// configuration that cannot be used --reload prints the reason, and the old one stays in use.
+// TestStopAndReload: --stop and --reload print what they did, and to which process. If the
+// configuration cannot be used --reload prints the reason, and the old one stays in use.
 func TestStopAndReload(t *testing.T) {
 	s := newScene(t)
 	app := s.start("-r")
@@ -49,7 +49,7 @@ func TestStopAndReload(t *testing.T) {
 	}
 }
 
-// TestStatusOfAll: two instances are found although nobody names their configuration files, also
+// TestStatusOfAll: two instances are found although no option names their configuration files, also
 // when <state dir> names another directory.
 func TestStatusOfAll(t *testing.T) {
 	one, two := newScene(t), newScene(t)
@@ -131,9 +131,9 @@ func TestCompletion(t *testing.T) {
 	s.stop(app)
 }
 
-// TestDaemonLetsGoOfItsCaller: a program that reads the output of "sersync -d" to its end, as ssh
-// does, gets 2.5.4's lines and then the end of the output; the log goes on in a file that --log
-// finds, also after the daemon has ended.
+// TestDaemonLetsGoOfItsCaller: a program that reads the output of "sersync -d" until its end, as
+// ssh does, gets the lines of 2.5.4 and then the end of the output. The log goes on in a file that
+// --log finds, also after the daemon has ended.
 func TestDaemonLetsGoOfItsCaller(t *testing.T) {
 	for _, debug := range []string{"false", "true"} {
 		t.Run("debug "+debug, func(t *testing.T) {
@@ -167,8 +167,8 @@ func TestDaemonLetsGoOfItsCaller(t *testing.T) {
 	}
 }
 
-// TestLogWhereverItGoes: --log reads the file of the configuration, and the one to
-// which standard error was redirected.
+// TestLogWhereverItGoes: --log prints the file that the configuration names, and the file to which
+// standard error was redirected.
 func TestLogWhereverItGoes(t *testing.T) {
 	s := newScene(t)
 	app := s.start("-r")

@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestInvalidExclude: an invalid expression excludes nothing, as in 2.5.4; the log and the status
-// say so, and not only standard output.
+// TestInvalidExclude: an invalid expression excludes nothing, as in 2.5.4. The log and the status
+// say so, as well as standard output.
 func TestInvalidExclude(t *testing.T) {
 	s := newScene(t)
 	s.set.Exclude = []string{`(.*)\.tmp`, "se(cret.*"}

@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// hostileNames are what a file may be called; none is a temporary name.
+// hostileNames are possible names of files; none of them is one of a temporary file.
 func hostileNames() []string {
 	return []string{
 		"two words", "'single'", `"double"`, "$HOME", "${IFS}", "`touch pwned`", "$(touch pwned)", "a;touch pwned", "a\nb", "-rf",
@@ -22,8 +22,8 @@ func hostileNames() []string {
 	}
 }
 
-// TestHostileNames: every name is synced and deleted like any other, as a file,
-// as a directory and inside one, and no shell ever sees it.
+// TestHostileNames: each name is synced and deleted like any other, for a file, for a directory,
+// and inside of one. No shell ever gets it.
 func TestHostileNames(t *testing.T) {
 	s := newScene(t)
 	s.write(filepath.Join(s.src, "first"), "text")
@@ -32,7 +32,7 @@ func TestHostileNames(t *testing.T) {
 	for _, name := range hostileNames() {
 		s.write(filepath.Join(s.src, "files", name), "text")
 		s.write(filepath.Join(s.src, "dirs", name, name), "text")
-		s.write(filepath.Join(s.src, name+"f"[:min(1, 255-len(name))]), "text") // in the root
+		s.write(filepath.Join(s.src, name+"f"[:min(1, 255-len(name))]), "text") // directly in the root
 	}
 	s.equal(testkit.Compare{})
 	got, err := os.ReadDir(filepath.Join(s.dst, "files"))
@@ -55,11 +55,11 @@ func TestHostileNames(t *testing.T) {
 	s.stop(app)
 }
 
-// TestDaemonReturnsOnceWatchesStand: what is changed after -d has returned is
-// synced, the pid file is there, and standard output stays where it was sent.
+// TestDaemonReturnsOnceWatchesStand: a change that is made after -d has returned is synced, the pid
+// file exists, and standard output goes on to where it was redirected.
 func TestDaemonReturnsOnceWatchesStand(t *testing.T) {
 	s := newScene(t)
-	for i := range 200 { // watches that take a moment
+	for i := range 200 { // setting the watches takes a moment
 		s.must(os.MkdirAll(filepath.Join(s.src, fmt.Sprint("d", i), "e", "f"), 0o755))
 	}
 	pidFile := filepath.Join(s.set.Dir, "sersync.pid")
@@ -79,7 +79,7 @@ func TestDaemonReturnsOnceWatchesStand(t *testing.T) {
 	if out := app.Stdout(); !strings.Contains(out, "option: -d \trun as a daemon\n") || !strings.Contains(out, "watch path is: "+s.src) {
 		t.Errorf("redirected output:\n%s", out)
 	}
-	app.Signal(syscall.SIGINT) // a daemon is not ended by the terminal's Ctrl-C
+	app.Signal(syscall.SIGINT) // the terminal's Ctrl-C does not end a daemon
 	s.write(filepath.Join(s.src, "after"), "SIGINT")
 	s.equal(testkit.Compare{})
 	app.Signal(syscall.SIGTERM)
@@ -89,8 +89,8 @@ func TestDaemonReturnsOnceWatchesStand(t *testing.T) {
 	}
 }
 
-// TestStopWhileSending: a running rsync does not keep the program from ending
-// in time, and does not outlive it.
+// TestStopWhileSending: an rsync that is running does not keep the program from ending in time, and
+// ends with it.
 func TestStopWhileSending(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestStopWhileSending(t *testing.T) {
 			s := newScene(t)
 			s.set.Params = "-artu --bwlimit=50"
 			app := s.start()
-			s.write(filepath.Join(s.src, "big"), strings.Repeat("0123456789abcdef", 1<<18)) // 80 s of it
+			s.write(filepath.Join(s.src, "big"), strings.Repeat("0123456789abcdef", 1<<18)) // sending it takes 80 s
 			testkit.Eventually(t, limit, "it is being sent", func() bool {
 				found, _ := filepath.Glob(filepath.Join(s.dst, ".big.*"))
 				more, _ := filepath.Glob(filepath.Join(s.dst, ".sersync-partial", "*"))
@@ -115,8 +115,8 @@ func TestStopWhileSending(t *testing.T) {
 	}
 }
 
-// TestVerify: it prints what differs, says so in its exit status and in the
-// status, and changes nothing.
+// TestVerify: --verify prints the differences, reports them by its exit status and in the status,
+// and changes nothing.
 func TestVerify(t *testing.T) {
 	s := newScene(t)
 	s.write(filepath.Join(s.src, "same"), "same")
@@ -167,7 +167,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestPauseAndResume: changes are collected while a lane is paused.
+// TestPauseAndResume: while a lane is paused its changes are collected.
 func TestPauseAndResume(t *testing.T) {
 	s := newScene(t)
 	s.write(filepath.Join(s.src, "first"), "text")
@@ -191,9 +191,9 @@ func TestPauseAndResume(t *testing.T) {
 	s.stop(app)
 }
 
-// TestReload: under SIGHUP no change is lost while files are written at full
-// speed, a watch that stays keeps its descriptor, and an unusable file changes
-// nothing.
+// TestReload: files are written as fast as possible while SIGHUP has the configuration read again.
+// No change is lost, a watch that stays keeps its descriptor, and a file that cannot be used
+// changes nothing.
 func TestReload(t *testing.T) {
 	s := newScene(t)
 	second, extra := s.dir("second"), s.dir("dst/second")
@@ -253,8 +253,8 @@ func TestReload(t *testing.T) {
 	s.configure()
 	close(quit)
 	t.Logf("%d files written", <-done)
-	// On a remote for which nobody has asked for a mirror run, what was deleted while a reload made
-	// another watch may stay: then the status says so.
+	// Nobody has requested a mirror run for the third remote. Files that were deleted while a
+	// reload made another watch may stay there; then the status says so.
 	testkit.WaitEqual(t, s.src, third, testkit.Compare{Extra: testkit.AnyExtra}, limit)
 	if len(testkit.Equal(s.src, third, testkit.Compare{})) > 0 {
 		testkit.Eventually(t, limit, "it is said that the remote has more", func() bool {
@@ -271,7 +271,8 @@ func TestReload(t *testing.T) {
 	s.gone(app)
 }
 
-// TestARefusedReloadIsNoted: the status says that a new configuration is not in use, until one is.
+// TestARefusedReloadIsNoted: until a new configuration can be used, the status says that it is not
+// in use.
 func TestARefusedReloadIsNoted(t *testing.T) {
 	s := newScene(t)
 	app := s.daemon()
@@ -293,7 +294,7 @@ func TestARefusedReloadIsNoted(t *testing.T) {
 	s.gone(app)
 }
 
-// inotifyLines are the watches of the program (proc(5), fdinfo).
+// inotifyLines returns the inotify watches of the program (proc(5), fdinfo).
 func inotifyLines(t *testing.T, app *testkit.Sersync) map[string]bool {
 	t.Helper()
 	lines := app.Watches()
@@ -303,8 +304,8 @@ func inotifyLines(t *testing.T, app *testkit.Sersync) map[string]bool {
 	return lines
 }
 
-// TestPasswordReachesRsyncOnly: RSYNC_PASSWORD works as with rsync itself, in
-// the foreground and as a daemon, and no plugin's command gets it.
+// TestPasswordReachesRsyncOnly: RSYNC_PASSWORD works as it does with rsync itself, in the
+// foreground and as a daemon. No command of a plugin gets it.
 func TestPasswordReachesRsyncOnly(t *testing.T) {
 	for _, args := range [][]string{nil, {"-d"}} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestDeepStateDirectory: the status and the actions reach an instance whose
-// socket has a longer path than a Unix socket's address holds, also after one
-// that was killed has left its socket there.
+// TestDeepStateDirectory: the status and the actions reach an instance whose socket has a longer
+// path than the address of a Unix socket can hold, also if an instance that was killed has left its
+// socket there.
 func TestDeepStateDirectory(t *testing.T) {
 	s := newScene(t)
 	s.set.Dir = s.dir(strings.Repeat("deep/", 30))

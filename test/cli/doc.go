@@ -1,4 +1,4 @@
-// Package cli runs the program as a person or a service manager does and looks
-// at what it says, at its exit status and at what is left behind. All tests are
-// in files of their own package; nothing imports it.
+// Package cli runs the program as a person or a service manager does, and checks what it prints,
+// its exit status, and what it leaves behind. Everything is in files of its tests, and no package
+// imports it.
 package cli

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// holding has every rsync wait at its start while a file exists, whose name it
-// returns; begun tells how many have been started.
+// holding makes each rsync wait at its start as long as the file hold exists; begun tells how many
+// have been started.
 func (s *scene) holding() (hold string, begun func() int) {
 	s.t.Helper()
 	dir := s.dir("holding")
@@ -26,11 +26,11 @@ func (s *scene) holding() (hold string, begun func() int) {
 	}
 }
 
-// takenOver is logged when a reload is through.
+// takenOver is logged when a reload has been carried out.
 const takenOver = "configuration applied"
 
-// daemon starts with -r and -d and waits until that has returned, which a signal
-// before would end, and everything is in sync.
+// daemon starts the program with -r and -d, and waits until that command has returned and
+// everything is in sync. A signal before the return would end the program.
 func (s *scene) daemon() *testkit.Sersync {
 	s.t.Helper()
 	app := s.start("-r", "-d")
@@ -41,8 +41,9 @@ func (s *scene) daemon() *testkit.Sersync {
 	return app
 }
 
-// TestAskedDuringReload: an action that is asked for while a run delays a reload is answered at
-// once and carried out after the reload, by lanes that had already ended and by lanes that had not.
+// TestAskedDuringReload: a run delays a reload, and meanwhile actions are requested. They are
+// answered at once and carried out after the reload, for lanes that had already ended and for lanes
+// that had not.
 func TestAskedDuringReload(t *testing.T) {
 	s := newScene(t)
 	hold, begun := s.holding()
@@ -72,7 +73,7 @@ func TestAskedDuringReload(t *testing.T) {
 	if out, _ := s.ask("--status", "--json"); !strings.Contains(out, `"paused"`) {
 		t.Errorf("the pause has not outlived the reload:\n%s", out)
 	}
-	// That of -r and the one that was asked for. The other lane is paused.
+	// There are two full syncs, that of -r and the requested one. The other lane is paused.
 	full := func(dir string) int {
 		n := 0
 		for line := range strings.Lines(s.logged()) {
@@ -93,7 +94,7 @@ func TestAskedDuringReload(t *testing.T) {
 }
 
 // TestReloadAppliesLog: level, form and place of the log are those of the configuration that was
-// read last; the earlier log file says where the log goes on.
+// read last. The last line of the earlier log file says where the log goes on.
 func TestReloadAppliesLog(t *testing.T) {
 	s := newScene(t)
 	s.write(filepath.Join(s.src, "f"), "text")
@@ -136,7 +137,7 @@ func TestReloadAppliesLog(t *testing.T) {
 		t.Errorf("the old place has new entries:\n%s", strings.TrimPrefix(read(first), old))
 	}
 
-	reload(`<log file="` + s.src + `" level="debug"/>`) // a directory
+	reload(`<log file="` + s.src + `" level="debug"/>`) // the file that is named is a directory
 	testkit.Eventually(t, limit, "what cannot be used is said where the log is", func() bool {
 		return strings.Contains(read(second), "the log of the new configuration cannot be used")
 	})

@@ -11,7 +11,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// put writes a file whose event nobody will see: on a target, or here before the start.
+// put writes a file for which the program sees no event, because the file is on a target or the
+// program does not run.
 func (s *scene) put(path, text string) {
 	s.t.Helper()
 	next := s.path("next")
@@ -21,7 +22,7 @@ func (s *scene) put(path, text string) {
 	s.must(os.Rename(next, path))
 }
 
-// text is the content of a file, "-" when there is none.
+// text is the content of a file, or "-" if there is no such file.
 func (s *scene) text(path string) string {
 	s.t.Helper()
 	b, err := os.ReadFile(path)
@@ -32,7 +33,7 @@ func (s *scene) text(path string) string {
 	return string(b)
 }
 
-// holds compares files of the target with what they have to hold.
+// holds compares the contents of files on the target with those that are expected.
 func (s *scene) holds(dir string, want map[string]string) {
 	s.t.Helper()
 	for name, text := range want {
@@ -42,7 +43,7 @@ func (s *scene) holds(dir string, want map[string]string) {
 	}
 }
 
-// mirrored waits for that many mirror runs, and for what they found to be done.
+// mirrored waits until there were n mirror runs, and until everything that they found is done.
 func (s *scene) mirrored(n int, wait time.Duration) {
 	s.t.Helper()
 	testkit.Eventually(s.t, wait, "the mirror run is done", func() bool {
@@ -51,9 +52,9 @@ func (s *scene) mirrored(n int, wait time.Duration) {
 	s.inSync()
 }
 
-// TestFullSyncWithFilter: -r with a filter on, which 2.5.4 refuses, sends and
-// deletes nothing that is excluded, in directories that stay, are new or are
-// gone; neither do the events after it, and --resync.
+// TestFullSyncWithFilter: 2.5.4 refuses -r together with a filter. Here it sends and deletes
+// nothing that is excluded, in directories that stay, that are new and that are gone. Neither do
+// later events, or --resync.
 func TestFullSyncWithFilter(t *testing.T) {
 	s := newScene(t)
 	s.set.Exclude = []string{`(.*)\.log`, `^cache/.*`, `(.*)/secret`}
@@ -98,9 +99,9 @@ func TestFullSyncWithFilter(t *testing.T) {
 	s.stop(app)
 }
 
-// TestFirstStartWithoutFullSync: where nothing is known, everything is sent and
-// nothing deleted: nobody has asked for a mirror. What is deleted here from then
-// on is deleted there, and --resync mirrors.
+// TestFirstStartWithoutFullSync: at the first start everything is sent and nothing is deleted,
+// because nobody has requested a mirror. From then on what is deleted here is deleted on the
+// target, and --resync mirrors.
 func TestFirstStartWithoutFullSync(t *testing.T) {
 	s := newScene(t)
 	s.put(s.path("src/old/f"), "here")
@@ -122,7 +123,7 @@ func TestFirstStartWithoutFullSync(t *testing.T) {
 	s.equal(theirs)
 	s.stop(app)
 
-	s.must(os.Remove(s.path("src/old/f"))) // while it is down
+	s.must(os.Remove(s.path("src/old/f"))) // the program does not run now
 	app = s.start()
 	s.notOurs(4)
 	s.holds(s.dst, stay)
@@ -133,7 +134,7 @@ func TestFirstStartWithoutFullSync(t *testing.T) {
 	s.stop(app)
 }
 
-// notOurs waits until the status says how many entries only the target has.
+// notOurs waits until the status says that n entries exist only on the target.
 func (s *scene) notOurs(n int) {
 	s.t.Helper()
 	want := fmt.Sprintf("%d entries are only on the remote", n)
@@ -147,11 +148,11 @@ func (s *scene) notOurs(n int) {
 	}
 }
 
-// TestCrontab: at its time everything is compared, sent and mirrored, but for
-// what crontabfilter and the filter exclude.
+// TestCrontab: at the scheduled time everything is compared, sent and mirrored, except for what
+// crontabfilter and the filter exclude.
 func TestCrontab(t *testing.T) {
 	testkit.Long(t)
-	t.Parallel() // it waits for the next minute
+	t.Parallel() // the test waits for the next minute
 	s := newScene(t)
 	s.set.Exclude = []string{`(.*)\.log`}
 	for _, name := range []string{"f", "x.php", "info/f", "x.log"} {
@@ -160,11 +161,11 @@ func TestCrontab(t *testing.T) {
 	config := edited(t, s.set.XML(), `<crontab start="false" schedule="600"><crontabfilter start="false"></crontabfilter></crontab>`,
 		`<crontab start="true" schedule="600" cron="* * * * *"><crontabfilter start="true"><exclude expression="*.php"></exclude><exclude expression="info/*"></exclude></crontabfilter></crontab>`)
 	app := s.startWith(testkit.Options{Config: config})
-	// Only scheduled runs leave out what crontabfilter names.
+	// crontabfilter applies to scheduled runs only.
 	testkit.Eventually(t, limit, "the first start sends everything", func() bool {
 		return s.text(s.path("dst/f")) == "here" && s.text(s.path("dst/x.php")) == "here" && s.text(s.path("dst/info/f")) == "here"
 	})
-	s.inSync() // a change on the target that is seen meanwhile would be made good
+	s.inSync() // otherwise the program could notice the next change on the target and undo it
 	for _, name := range []string{"f", "x.php", "info/f", "x.log", "only", "only.php", "info/only", "only.log", "dir/only", "dir/only.php"} {
 		s.put(filepath.Join(s.dst, name), "there, unseen")
 	}

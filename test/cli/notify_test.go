@@ -17,7 +17,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// manager is a service manager's end of sd_notify(3).
+// manager is the service manager's side of sd_notify(3).
 type manager struct {
 	t      *testing.T
 	socket string
@@ -30,7 +30,7 @@ type manager struct {
 
 func newManager(t *testing.T) *manager {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "notify") // short: a socket is in it
+	dir, err := os.MkdirTemp("", "notify") // short, because the path of a socket is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func newManager(t *testing.T) *manager {
 	return m
 }
 
-// appear listens, for the first time or again.
+// appear starts to listen, for the first time or again.
 func (m *manager) appear() {
 	m.t.Helper()
 	var err error
@@ -62,14 +62,15 @@ func (m *manager) appear() {
 	})
 }
 
-// hide stops listening; nobody can reach the manager then.
+// hide stops listening, so that nobody can reach the manager.
 func (m *manager) hide() {
 	m.conn.Close()
 	m.reads.Wait()
 	os.Remove(m.socket)
 }
 
-// all is every assignment that begins with one of the names; no names: all.
+// all returns each assignment that begins with one of the names; without names it returns all
+// assignments.
 func (m *manager) all(names ...string) (out []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,7 +82,7 @@ func (m *manager) all(names ...string) (out []string) {
 	return out
 }
 
-// waits until an assignment has come more than so many times.
+// waits waits until an assignment has come more than a number of times.
 func (m *manager) waits(name string, more int) {
 	m.t.Helper()
 	if !testkit.Poll(limit, func() bool { return len(m.all(name)) > more }) {
@@ -95,9 +96,9 @@ func monotonic() int64 {
 	return now.Nano() / 1000
 }
 
-// TestServiceManager: readiness once the watches are set, status text and signs
-// of life while it runs, a reload with its time, also one that changes nothing,
-// and the stop, in the order that sd_notify(3) asks for.
+// TestServiceManager: the program reports readiness once the watches are set, and status text and
+// signs of life while it runs. It reports a reload with its time, also a reload that changes
+// nothing, and its stop, in the order that sd_notify(3) requires.
 func TestServiceManager(t *testing.T) {
 	s := newScene(t)
 	s.write(filepath.Join(s.src, "f"), "text")
@@ -129,7 +130,7 @@ func TestServiceManager(t *testing.T) {
 	s.write(filepath.Join(s.src, "g"), "text")
 	s.equal(testkit.Compare{})
 
-	// systemd executes itself again when it is upgraded.
+	// When systemd is upgraded it executes itself again, and nobody listens for a moment.
 	m.hide()
 	hidden := len(m.all("WATCHDOG"))
 	s.must(os.WriteFile(s.file(), []byte(s.set.XML()), 0o600))

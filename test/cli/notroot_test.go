@@ -11,11 +11,11 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// other is an ordinary user.
+// other is the uid of an ordinary user.
 const other = 65534
 
-// asOther is a program that becomes sersync as that user, on a host whose limits
-// it would have to raise and may not.
+// asOther is a program that becomes sersync as that user. On this host the user would have to raise
+// limits and may not.
 func (s *scene) asOther() string {
 	s.t.Helper()
 	if os.Getuid() != 0 {
@@ -30,9 +30,9 @@ func (s *scene) asOther() string {
 	return testkit.WithFile(s.t, program, limits, "/proc/sys/fs/inotify/max_queued_events")
 }
 
-// TestNotRoot: an ordinary user's sersync works within what it may read, says
-// what it could not raise and what it may not read, each with the remedy, and
-// leaves the limits alone; in the foreground and as a daemon.
+// TestNotRoot: when an ordinary user runs sersync, it syncs what the user may read. It says which
+// limits it could not raise and what it may not read, each with the remedy, and changes no limit;
+// in the foreground and as a daemon.
 func TestNotRoot(t *testing.T) {
 	for _, args := range [][]string{{"-r"}, {"-r", "-d"}} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestNotRoot(t *testing.T) {
 			if code == 0 || code == 3 || !strings.Contains(out, "private") {
 				t.Errorf("the status does not show what cannot be read: exit %d\n%s", code, out)
 			}
-			// Once it may, they arrive by themselves.
+			// Once the user may read them, they arrive without further changes.
 			s.must(os.Chmod(s.path("src/private"), 0o644))
 			s.must(os.Chmod(s.path("src/closed"), 0o755))
 			s.equal(testkit.Compare{})
@@ -83,7 +83,7 @@ func TestNotRoot(t *testing.T) {
 	}
 }
 
-// end stops a program that a wrapper became, be it a daemon or not.
+// end stops a program that a wrapper has become, whether it is a daemon or not.
 func (s *scene) end(app *testkit.Sersync) {
 	s.t.Helper()
 	for _, pid := range app.Processes() {

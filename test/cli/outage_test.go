@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestALongOutageIsFewLines: a remote that stays down is tried again and again, and the
-// log has one line when it went down, a counted one per minute, and one when it is back.
+// TestALongOutageIsFewLines: a remote that stays down is tried again and again. The log has one
+// line when it goes down, then one line a minute with a count, and one when it is back.
 func TestALongOutageIsFewLines(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()

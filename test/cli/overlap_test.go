@@ -9,9 +9,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestOverlaps: localpaths inside one another, the same directory twice, and a
-// remote twice. Each localpath is mirrored on its own remotes, a remote that is
-// named twice once, and --check and the log say so.
+// TestOverlaps has localpaths inside of one another, one directory twice, and one remote twice.
+// Each localpath is mirrored to its own remotes, a remote that is named twice is mirrored to once,
+// and --check and the log warn of it.
 func TestOverlaps(t *testing.T) {
 	s := newScene(t)
 	inner := s.dir("src/inner")
@@ -58,8 +58,8 @@ func TestOverlaps(t *testing.T) {
 	if out, _ := s.ask("--status", "--json"); strings.Count(out, `"id":`) != 3 {
 		t.Errorf("three lanes are wanted:\n%s", out)
 	}
-	// The inner one goes in one step, and comes back: the outer ones see a deletion,
-	// the inner one a root that is gone.
+	// The inner localpath is moved away in one step, and comes back. The outer ones see a deletion,
+	// and the inner one sees that its root is gone.
 	s.must(os.Rename(inner, s.path("inner that went")))
 	s.equal(testkit.Compare{})
 	s.write(filepath.Join(inner, "back"), "text")

@@ -19,11 +19,11 @@ import (
 type first struct {
 	*scene
 	cmd      *exec.Cmd
-	out, err string // files with its output
+	out, err string // the files with its output
 	ended    chan struct{}
 }
 
-// startFirst runs it with a /proc of its own, as a container runtime would.
+// startFirst runs the program with a /proc of its own, as a container runtime does.
 func (s *scene) startFirst(args ...string) *first {
 	s.t.Helper()
 	if os.Getuid() != 0 {
@@ -42,7 +42,7 @@ func (s *scene) startFirst(args ...string) *first {
 	f.cmd.Stdout, f.cmd.Stderr = stdout, stderr
 	s.must(f.cmd.Start())
 	go func() {
-		_ = f.cmd.Wait() // its status is asked for below
+		_ = f.cmd.Wait() // the test asks for the status below
 		close(f.ended)
 	}()
 	s.t.Cleanup(func() {
@@ -67,7 +67,7 @@ func (f *first) status() int {
 	return f.cmd.ProcessState.ExitCode()
 }
 
-// children are the processes right below the first one, with their states.
+// children are the child processes of the first one, with their states.
 func (f *first) children() map[int]string {
 	f.t.Helper()
 	states := map[int]string{}
@@ -76,7 +76,7 @@ func (f *first) children() map[int]string {
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // the process has ended meanwhile
 		}
 		_, rest, _ := bytes.Cut(text, []byte(") "))
 		fields := strings.Fields(string(rest))
@@ -89,9 +89,9 @@ func (f *first) children() map[int]string {
 	return states
 }
 
-// TestFirstProcess: as the first process of a container sersync mirrors, writes
-// its log to standard error, reads its configuration again at SIGHUP, leaves no
-// orphan of a plugin unreaped, and ends in order at SIGTERM.
+// TestFirstProcess: as the first process of a container sersync mirrors, writes its log to standard
+// error, reads its configuration again at SIGHUP, reaps the orphans of plugins, and ends in order
+// at SIGTERM.
 func TestFirstProcess(t *testing.T) {
 	s := newScene(t)
 	orphans := s.path("orphans")
@@ -136,7 +136,8 @@ func TestFirstProcess(t *testing.T) {
 	}
 }
 
-// TestFirstProcessStaysInFront: with -d, too, for the container would end.
+// TestFirstProcessStaysInFront: the first process stays in the foreground also with -d; otherwise
+// the container would end.
 func TestFirstProcessStaysInFront(t *testing.T) {
 	s := newScene(t)
 	s.configure()
@@ -152,8 +153,8 @@ func TestFirstProcessStaysInFront(t *testing.T) {
 	}
 }
 
-// TestFirstProcessStatus: the status is the program's own, and of one that was
-// killed what a shell would say.
+// TestFirstProcessStatus: the exit status is that of the program; for a program that was killed it
+// is the one that a shell would return.
 func TestFirstProcessStatus(t *testing.T) {
 	s := newScene(t)
 	s.configure()

@@ -21,9 +21,8 @@ func (s *scene) daemonPID(pidFile string) int {
 	return pid
 }
 
-// TestStartRightAfterKill is what the scripts of 2.5.4's users do: kill the program and start it,
-// without a wait between. The start waits for the old program, which still waits for an rsync, and
-// says so.
+// TestStartRightAfterKill: the scripts of 2.5.4's users kill the program and start it again at
+// once. The start waits for the old program, which still waits for an rsync, and says so.
 func TestStartRightAfterKill(t *testing.T) {
 	s := newScene(t)
 	s.set.Params = "-artu --bwlimit=50"
@@ -33,7 +32,7 @@ func TestStartRightAfterKill(t *testing.T) {
 	if code := first.Wait(limit); code != 0 {
 		t.Fatalf("exit status %d\n%s", code, first.Stderr())
 	}
-	s.write(filepath.Join(s.src, "big"), strings.Repeat("0123456789abcdef", 1<<18)) // 80 s of it
+	s.write(filepath.Join(s.src, "big"), strings.Repeat("0123456789abcdef", 1<<18)) // sending it takes 80 s
 	testkit.Eventually(t, limit, "it is being sent", func() bool {
 		found, _ := filepath.Glob(filepath.Join(s.dst, ".big.*"))
 		more, _ := filepath.Glob(filepath.Join(s.dst, ".sersync-partial", "*"))

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// limit is what a busy machine is given for anything that takes moments.
+// limit is how long anything may take on a busy machine that would take moments on an idle one.
 const limit = 40 * time.Second
 
 // scene is a watched tree, a module of a real rsync daemon, and settings that
@@ -26,7 +26,7 @@ type scene struct {
 	src, dst string
 	rsyncd   *testkit.RsyncDaemon
 	set      testkit.Settings
-	// long is a time long ago. For files with the same time on both sides -u does not matter.
+	// long is a time long ago. If a file has this time on both sides, -u makes no difference.
 	long time.Time
 }
 
@@ -62,11 +62,11 @@ func (s *scene) write(path, text string) {
 	s.must(os.WriteFile(path, []byte(text), 0o644))
 }
 
-// file is where the configuration stands.
+// file is the path of the configuration file.
 func (s *scene) file() string { return filepath.Join(s.set.Dir, "confxml.xml") }
 
-// configure writes the settings, changed by pairs of old and new text, each of
-// which must apply.
+// configure writes the settings with replacements: pairs of old and new text, each of which must
+// apply.
 func (s *scene) configure(pairs ...string) string {
 	s.t.Helper()
 	text := edited(s.t, s.set.XML(), pairs...)
@@ -85,7 +85,7 @@ func edited(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// start configures and runs the program until its watches are set.
+// start writes the configuration and runs the program until its watches are set.
 func (s *scene) start(args ...string) *testkit.Sersync {
 	s.t.Helper()
 	return s.startWith(testkit.Options{}, args...)
@@ -101,7 +101,7 @@ func (s *scene) startWith(o testkit.Options, args ...string) *testkit.Sersync {
 	return testkit.Start(s.t, o)
 }
 
-// stop ends the program with SIGTERM; it must exit with 0 and leave nothing.
+// stop ends the program with SIGTERM. It must exit with 0 and leave no process behind.
 func (s *scene) stop(app *testkit.Sersync) {
 	s.t.Helper()
 	app.Signal(syscall.SIGTERM)
@@ -121,7 +121,7 @@ func (s *scene) equal(c testkit.Compare) {
 	testkit.WaitEqual(s.t, s.src, s.dst, c, limit)
 }
 
-// run runs the program to its end, as in a terminal.
+// run runs the program until it ends, as in a terminal.
 func (s *scene) run(args ...string) (stdout, stderr string, code int) {
 	s.t.Helper()
 	cmd := exec.Command(testkit.Build(s.t), args...)
@@ -138,7 +138,7 @@ func (s *scene) run(args ...string) (stdout, stderr string, code int) {
 	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-// ask runs an action on the running instance of the scene's configuration.
+// ask runs an action on the instance that uses the scene's configuration.
 func (s *scene) ask(args ...string) (stdout string, code int) {
 	s.t.Helper()
 	stdout, stderr, code := s.run(append(args, "-o", s.file())...)
@@ -171,8 +171,8 @@ func (s *scene) logs(text string) {
 	}
 }
 
-// listing names every entry below the scene's directories with size and time,
-// but for what sersync itself keeps.
+// listing names every entry below the scene's directories with its size and time, except for the
+// files that sersync itself keeps.
 func (s *scene) listing(dirs ...string) string {
 	s.t.Helper()
 	var b strings.Builder

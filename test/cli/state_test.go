@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// saysOnce checks that the log names the trouble once, with the element by which it can be
-// repaired.
+// saysOnce checks that the log names the trouble once, with the element of the configuration that
+// can repair it.
 func (s *scene) saysOnce(trouble, element string) {
 	s.t.Helper()
 	s.logs(trouble)
@@ -27,8 +27,8 @@ func (s *scene) saysOnce(trouble, element string) {
 	}
 }
 
-// TestNoHome: a user without a home, and without any place to write to, syncs
-// all the same.
+// TestNoHome: the program syncs also for a user without a home and without any directory to write
+// to.
 func TestNoHome(t *testing.T) {
 	for _, tt := range []struct{ name, temp, says string }{
 		{"a temporary place", "", "state is kept in a temporary place"},
@@ -60,8 +60,8 @@ func TestNoHome(t *testing.T) {
 	}
 }
 
-// leaveNothing removes, at the end of the test, what it has left in root's temporary
-// place for state: that is one for the whole machine, and others may use it.
+// leaveNothing removes, at the end of the test, what the test has left in root's temporary
+// directory for state. The whole machine has one such directory, and others may use it.
 func (s *scene) leaveNothing(dir string) {
 	list := func() []string {
 		names, err := filepath.Glob(dir + "/*")
@@ -75,12 +75,12 @@ func (s *scene) leaveNothing(dir string) {
 				s.must(os.Remove(name))
 			}
 		}
-		_ = os.Remove(dir) // unless others use it
+		_ = os.Remove(dir) // fails if others use it
 	})
 }
 
-// TestStateOnAFullDisk: changes arrive, the status shows what cannot be saved and
-// why, and the stop is an ordinary one; so too where the disk is read-only.
+// TestStateOnAFullDisk: with a full disk, and with a read-only one, changes arrive, the status
+// shows what cannot be saved and why, and the program stops as usual.
 func TestStateOnAFullDisk(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: mounts a file system")

@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// mount puts an empty file system at dir and takes it away when the test ends.
+// mount mounts an empty file system at dir and unmounts it when the test ends.
 func (s *scene) mount(dir string) {
 	s.t.Helper()
 	if os.Getuid() != 0 {
@@ -24,8 +24,8 @@ func (s *scene) mount(dir string) {
 	s.t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 }
 
-// unmount is umount(8) as an administrator types it, without force; it may
-// take a moment for the last run to end, not longer.
+// unmount runs umount(8) as an administrator would, without force. It may have to wait a moment
+// until the last run has ended.
 func (s *scene) unmount(dir string) {
 	s.t.Helper()
 	var err error
@@ -61,7 +61,7 @@ func TestUmountWhileIdleOverSSH(t *testing.T) {
 	s.stop(app)
 }
 
-// commands lists what the program and its children were started with.
+// commands lists the command lines of the program and its children.
 func commands(app *testkit.Sersync) (all string) {
 	for _, pid := range app.Processes() {
 		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -70,8 +70,8 @@ func commands(app *testkit.Sersync) (all string) {
 	return all
 }
 
-// TestUmountWhileIdle: an idle sersync does not keep a file system busy, be it the watch root or
-// one mounted below it, and deletes nothing when the file system is unmounted.
+// TestUmountWhileIdle: an idle sersync keeps no file system busy, neither that of the watch root
+// nor one that is mounted below it. It deletes nothing when the file system is unmounted.
 func TestUmountWhileIdle(t *testing.T) {
 	for _, standby := range []bool{true, false} {
 		for _, at := range []string{"", "sub"} {
@@ -94,15 +94,15 @@ func TestUmountWhileIdle(t *testing.T) {
 				app := s.start("-r")
 				s.equal(testkit.Compare{})
 				s.write(filepath.Join(at, "d", "g"), "second")       // so that a standby has been used
-				s.must(os.Symlink("d/g", filepath.Join(at, "link"))) // so that it has been looked at without a close
+				s.must(os.Symlink("d/g", filepath.Join(at, "link"))) // so that an entry has been looked at without a close event
 				s.equal(testkit.Compare{})
 				s.inSync()
 				held := s.listing(s.dst)
 				device := deviceOf(t, at)
 				s.unmount(at)
 				s.braked()
-				// A file system that a mount namespace still has cannot be checked,
-				// nor its disk be removed.
+				// While a mount namespace still has a file system, the file system cannot be
+				// checked and its disk cannot be removed.
 				if !testkit.Poll(limit/4, func() bool { return mountedIn(app, device) == "" }) {
 					t.Errorf("a namespace still has it: %s\n%s", mountedIn(app, device), s.logged())
 				}
@@ -125,7 +125,7 @@ func TestUmountWhileIdle(t *testing.T) {
 	}
 }
 
-// deviceOf is the device number of the file system at dir, as in mountinfo.
+// deviceOf is the device number of the file system at dir, as mountinfo writes it.
 func deviceOf(t *testing.T, dir string) string {
 	t.Helper()
 	var st syscall.Stat_t
@@ -135,15 +135,15 @@ func deviceOf(t *testing.T, dir string) string {
 	return fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
 }
 
-// mountedIn names the threads of the program and of its children that have a
-// file system in their mount namespace.
+// mountedIn names the threads of the program and its children whose mount namespace has a file
+// system.
 func mountedIn(app *testkit.Sersync, device string) (threads string) {
 	for _, pid := range app.Processes() {
 		tables, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/mountinfo", pid))
 		for _, file := range tables {
 			text, err := os.ReadFile(file)
 			if err != nil {
-				continue // ended meanwhile
+				continue // the thread has ended meanwhile
 			}
 			for line := range strings.Lines(string(text)) {
 				if f := strings.Fields(line); len(f) > 2 && f[2] == device {

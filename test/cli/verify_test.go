@@ -11,9 +11,9 @@ import (
 
 const verifying = `<verify cron="@every 2s" repair="true" bwlimit="2000"/>`
 
-// TestScheduledVerify: what somebody has changed on the remote is found at the next scheduled time,
-// counted, reported and repaired. A scheduled comparison while the remote is down is reported as
-// failed, and changes nothing else; the next one is made when the remote is back.
+// TestScheduledVerify: a change that somebody has made on the remote is found at the next scheduled
+// time, counted, reported and repaired. A comparison that is due while the remote is down is
+// reported as failed and changes nothing else. When the remote is back the next one is made.
 func TestScheduledVerify(t *testing.T) {
 	s := newScene(t)
 	told := s.path("told")

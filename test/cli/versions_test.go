@@ -11,9 +11,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestVersions: what was overwritten and deleted by mistake is found on the remote and
-// put back here, by the commands of docs/versions.md, and arrives there again. Neither a
-// full sync nor a restart takes the versions away.
+// TestVersions: a file that was overwritten and one that was deleted by mistake are found on the
+// remote, put back here by the commands of docs/versions.md, and arrive on the remote again.
+// Neither a full sync nor a restart removes the versions.
 func TestVersions(t *testing.T) {
 	s := newScene(t)
 	attributes := testkit.At(s.rsyncd.Port(), "m")
@@ -48,7 +48,7 @@ func TestVersions(t *testing.T) {
 	s.inSync()
 
 	s.must(exec.Command("cp", index, page).Run())
-	below, _ := filepath.Rel(s.dst, filepath.Dir(filepath.Dir(filepath.Dir(deep)))) // the version's site
+	below, _ := filepath.Rel(s.dst, filepath.Dir(filepath.Dir(filepath.Dir(deep)))) // the directory in which the version is
 	from := "rsync://127.0.0.1:" + strconv.Itoa(s.rsyncd.Port()) + "/m/" + below + "/"
 	if out, err := exec.Command("rsync", "-a", from, filepath.Join(s.src, "site")+"/").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

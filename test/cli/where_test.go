@@ -13,7 +13,7 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// where is the answer about a path, and the exit status.
+// where returns the answer about a path, and the exit status.
 func (s *scene) where(path string) (status.Whereabouts, int) {
 	s.t.Helper()
 	out, errs, code := s.run("--where", path, "--json", "-o", s.file())
@@ -25,8 +25,8 @@ func (s *scene) where(path string) (status.Whereabouts, int) {
 }
 
 // TestWhereAndPending: with a real daemon --where says that a path is the same, missing, older, or
-// excluded by which line; paths that fail and wait are listed with their reason; in an outage that
-// is the reason for all of them.
+// excluded, and by which line. The list of pending paths has each one's reason; in an outage the
+// outage is the reason for all of them.
 func TestWhereAndPending(t *testing.T) {
 	s := newScene(t)
 	s.set.Exclude = []string{`(.*)\.bak`}
@@ -75,7 +75,7 @@ func TestWhereAndPending(t *testing.T) {
 	})
 }
 
-// TestWhereOverSSH: a remote that is reached over ssh answers as a daemon does.
+// TestWhereOverSSH: a remote over ssh gives the same answers as a daemon.
 func TestWhereOverSSH(t *testing.T) {
 	s := newScene(t)
 	sshd := testkit.Sshd(t)
@@ -97,7 +97,7 @@ func TestWhereOverSSH(t *testing.T) {
 	}
 }
 
-// lineHolds tells whether a line of a file holds a text.
+// lineHolds tells whether one line of a file contains a text.
 func lineHolds(t *testing.T, file string, line int, text string) bool {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -108,12 +108,12 @@ func lineHolds(t *testing.T, file string, line int, text string) bool {
 	return line <= len(lines) && strings.Contains(lines[line-1], text)
 }
 
-// TestHistoryGoesOn: what was sent before a stop is among the recent transfers after
-// the next start.
+// TestHistoryGoesOn: after the next start the recent transfers still show a file that was sent
+// before the stop.
 func TestHistoryGoesOn(t *testing.T) {
 	s := newScene(t)
 	app := s.start("-r")
-	if out, code := s.ask("--wait"); code != 0 { // what the full sync brings along is no transfer of its own
+	if out, code := s.ask("--wait"); code != 0 { // a file that the full sync brings is not listed as a transfer of its own
 		t.Fatal(out)
 	}
 	s.write(s.src+"/before", "text")

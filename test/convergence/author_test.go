@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// author is a writer of a pair. Nobody else changes its files, so that it knows
-// what must be in them; the files of shared it writes as well.
+// author is a writer of a pair. Only the author changes its files, so it knows what they must hold;
+// it also writes the shared files.
 type author struct {
 	*writer
 	dir    string
 	shared []string
-	last   map[string][]byte // by path; nil: removed
+	last   map[string][]byte // the last content by path; nil: the file was removed
 }
 
 func newAuthor(s *scene, seed int64, side, n int) *author {
@@ -37,7 +37,7 @@ func newAuthor(s *scene, seed int64, side, n int) *author {
 	return a
 }
 
-// run works until ctx ends, but does at least the given number of operations.
+// run works until ctx ends, and does at least the given number of operations.
 func (a *author) run(ctx context.Context, least int, ops *atomic.Int64) {
 	for done := 0; done < least || ctx.Err() == nil; {
 		for range 1 + a.rnd.IntN(burst) {
@@ -54,7 +54,7 @@ func (a *author) run(ctx context.Context, least int, ops *atomic.Int64) {
 	}
 }
 
-// sharing is how many of a hundred changes are to shared files.
+// sharing is how many of a hundred changes concern shared files.
 const sharing = 5
 
 func (a *author) choose() string {
@@ -100,8 +100,8 @@ func (a *author) replace(path, temp string, text []byte) error {
 	return errors.Join(os.WriteFile(temp, text, 0o644), os.Rename(temp, a.full(path)))
 }
 
-// calmly makes a change that can be tested only while nothing else is under way: a file that is
-// deleted while the other side still sends its arrival back would come back.
+// calmly makes a change that can be tested only while nothing else happens: if a file is deleted
+// while the other side still sends its arrival back, the file comes back.
 func (a *author) calmly(round int) (what string) {
 	path := a.standing()
 	var err error
@@ -122,7 +122,7 @@ func (a *author) calmly(round int) (what string) {
 	return what
 }
 
-// standing returns a file of its own that it has not removed.
+// standing returns one of the author's own files that the author has not removed.
 func (a *author) standing() string {
 	var all []string
 	for path, content := range a.last {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// calm is what happens to a tree on an ordinary day: one directory moves, all of it arrives, and
+// calm is what happens to a tree on an ordinary day: a directory is moved, all of it arrives, and
 // only then somebody works in it. At full speed the next change would hide a mistake that was made
 // about the last one.
 const (
@@ -33,7 +33,7 @@ func (s *scene) calm(seed int64) {
 		if err != nil {
 			continue
 		}
-		time.Sleep(time.Duration(w.rnd.Int64N(int64(calmPause)))) // the pause is the operation
+		time.Sleep(time.Duration(w.rnd.Int64N(int64(calmPause)))) // the pause is a part of the operation
 		name := to + "/then"
 		err = w.put(name, os.O_CREATE|os.O_TRUNC, w.text())
 		w.log.add(w.name, fmt.Sprintf("calmly write %q", name), err, name)
@@ -47,7 +47,7 @@ func (w *writer) standing() string {
 		if err == nil && d.IsDir() && path != w.src {
 			all = append(all, path[len(w.src)+1:])
 		}
-		return nil // what cannot be read is left out
+		return nil // a directory that cannot be read is left out
 	})
 	if len(all) == 0 {
 		return ""

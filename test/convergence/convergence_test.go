@@ -24,8 +24,8 @@ var (
 )
 
 const (
-	// quickSeeds run in the quick suite, usualSeeds in the whole one; SOAK_SEEDS
-	// asks for more.
+	// quickSeeds is how many seeds run in the quick suite, usualSeeds how many in the whole one;
+	// SOAK_SEEDS names another number.
 	quickSeeds = 4
 	usualSeeds = 14
 	writers    = 3
@@ -33,9 +33,8 @@ const (
 	operations = 2400
 	// repeats is how often faults may make a full sync start again.
 	repeats = 6
-	// patience is how long a test waits for anything. The product's promise is
-	// 10 s after an outage; a machine that also runs other tests may take
-	// longer, and the time is printed.
+	// patience is how long a test waits for anything. The program promises 10 s after an outage. A
+	// machine that also runs other tests may need longer, so the test prints the time.
 	patience = 90 * time.Second
 )
 
@@ -52,7 +51,7 @@ func TestSeed(t *testing.T) {
 			m = *modeFlag
 		}
 		t.Run(fmt.Sprintf("%d-%s", seed, modeOf(seed, m)), func(t *testing.T) {
-			if !modes()[m].pair { // two programs and two daemons, with work for both processors
+			if !modes()[m].pair { // each of them has two programs and two daemons, enough work for both processors
 				t.Parallel()
 			}
 			converge(t, seed, m)
@@ -99,8 +98,7 @@ func converge(t *testing.T, seed int64, m int) {
 	s.prepare(seed)
 	s.start(true)
 	if s.crashed {
-		// Only after a mirror run that the user asked for may a catch-up
-		// delete.
+		// A catch-up may delete only after a mirror run that the user has requested.
 		testkit.Eventually(t, patience, "the mirror run of -r is done", s.mirrored)
 	}
 	s.work(seed, faults)
@@ -111,8 +109,8 @@ func converge(t *testing.T, seed int64, m int) {
 	s.stop(syscall.SIGTERM)
 }
 
-// crashes says whether a seed may end the program, and lose its events: every
-// other one of a mode spares it.
+// crashes says whether a seed may end the program and lose its events: every other seed of a mode
+// does not.
 func crashes(seed int64) bool { return (seed-1)/int64(len(modes()))%2 == 0 }
 
 // prepare makes a tree for the full sync at start.
@@ -130,7 +128,7 @@ func (s *scene) writer(seed int64, n int, ops func()) *writer {
 	}
 }
 
-// work lets the writers loose and injects the faults.
+// work starts the writers and injects the faults.
 func (s *scene) work(seed int64, faults []fault) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -138,7 +136,7 @@ func (s *scene) work(seed int64, faults []fault) {
 	var ops atomic.Int64
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer cancel() // before the wait, also when the test gives up
+	defer cancel() // so that the writers end before wg.Wait, also when the test gives up
 	for n := range writers {
 		w := s.writer(seed, n, func() { ops.Add(1) })
 		wg.Go(func() { w.run(ctx, operations/writers) })
@@ -146,8 +144,8 @@ func (s *scene) work(seed int64, faults []fault) {
 	s.inject(faults, ops.Load, int64(operations/len(faults)))
 }
 
-// costs prints what it took, and bounds it: nothing here asks for a full sync
-// but the start with -r.
+// costs prints how many runs there were, and bounds their number: only the start with -r asks for a
+// full sync.
 func (s *scene) costs() {
 	s.t.Helper()
 	full, surveys, failed := 0, 0, s.failedFulls()

@@ -18,21 +18,21 @@ type fault struct {
 	begin, end func()
 }
 
-// exits are the statuses of rsync(1) and of shells that cannot run it. 1000 is
-// a death by SIGKILL before anything was done.
+// exits are the exit statuses of rsync(1), and of shells that cannot run it. 1000 means that the
+// process is killed by SIGKILL before it has done anything.
 var exits = []int{1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 20, 21, 22, 23, 24, 25, 30, 35, 124, 125, 126, 127, 255, 1000}
 
-// queueEvents is the length of a queue that is meant to overflow.
+// queueEvents is the length of a queue that has to overflow.
 const queueEvents = 400
 
-// plan chooses the faults of a seed. crash says that the program itself may be
-// stopped, killed, or made to lose events.
+// plan chooses the faults of a seed. crash says that the program itself may be stopped, killed, or
+// made to lose events.
 func (s *scene) plan(crash bool) []fault {
 	calm := []func() fault{s.exitFault, s.exitFault, s.killRun, s.daemonDown, s.daemonFrozen, s.parentBusy, s.programPaused}
 	rough := []func() fault{s.killed, s.overflow, s.terminated}
 	faults := []fault{s.exitFault(), s.killRun()}
 	if crash {
-		// At least one of each that this host permits.
+		// There is at least one fault of each kind that this host permits.
 		faults = append(faults, s.killed(), s.terminated())
 		if os.Getuid() == 0 {
 			s.shortQueue = queueEvents
@@ -70,7 +70,7 @@ func (s *scene) killRun() fault {
 	return fault{"rsync killed", kill, kill}
 }
 
-// running are the rsync processes of the program.
+// running lists the rsync processes of the program.
 func (s *scene) running() (pids []int) {
 	for _, pid := range s.app.Processes() {
 		args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
@@ -85,7 +85,7 @@ func (s *scene) daemonDown() fault { return fault{"daemon down", s.rsyncd.Stop, 
 
 func (s *scene) daemonFrozen() fault { return fault{"daemon frozen", s.rsyncd.Freeze, s.rsyncd.Thaw} }
 
-// parentBusy makes noise beside the watch root.
+// parentBusy makes and removes files beside the watch root.
 func (s *scene) parentBusy() fault {
 	return fault{"parent busy", func() {
 		for i := range 300 {
@@ -105,7 +105,7 @@ func (s *scene) programPaused() fault {
 	}
 }
 
-// overflow stops the program until the kernel has thrown events away.
+// overflow stops the program until the kernel has dropped events.
 func (s *scene) overflow() fault {
 	return fault{
 		"queue overflow",
@@ -120,7 +120,7 @@ func (s *scene) overflow() fault {
 	}
 }
 
-// killed ends the program without warning; it is started again without -r.
+// killed kills the program, and starts it again without -r.
 func (s *scene) killed() fault {
 	return fault{"kill -9", func() {
 		s.app.SignalProcess(syscall.SIGSTOP) // so that no run is started that is not counted
@@ -138,9 +138,8 @@ func (s *scene) terminated() fault {
 	}, func() { s.start(false) }}
 }
 
-// inject lets all faults happen, one after the other, with changes before,
-// during and after each. ops tells how many there were, per is how many belong
-// to one fault.
+// inject lets all faults happen, one after the other, with changes before, during and after each.
+// ops returns how many operations there were so far, per is how many belong to one fault.
 func (s *scene) inject(faults []fault, ops func() int64, per int64) {
 	s.t.Helper()
 	for _, f := range faults {

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// journal remembers all operations of a seed, so that a failure can show those
-// near the path that differs.
+// journal remembers all operations of a seed, so that a failure can show the operations near the
+// path that differs.
 type journal struct {
 	start time.Time
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	lines   []line
-	written int64 // content bytes
+	written int64 // bytes of content
 }
 
 type line struct {
@@ -36,8 +36,8 @@ func (j *journal) add(who, what string, err error, paths ...string) {
 // shown is how many operations near a path are printed.
 const shown = 40
 
-// near returns the last operations on a path, on what is above it, and on
-// names that were moved there, with the faults between them.
+// near returns the last operations on a path, on the directories above it, and on names that were
+// moved there, with the faults between these operations.
 func (j *journal) near(path string) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()

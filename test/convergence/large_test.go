@@ -18,7 +18,7 @@ import (
 const (
 	largeFiles = 12
 	largeFile  = 250_000 // bytes
-	// cheap is how many bytes a quiet move may cost.
+	// cheap is how many bytes a move may cost while nothing else happens.
 	cheap = largeFiles * largeFile / 20
 	// roughMoves is how many moves there are while things fail.
 	roughMoves = 8
@@ -29,7 +29,7 @@ type mover struct {
 	*scene
 	w     *writer
 	rnd   *rand.Rand
-	trees []string // where they stand
+	trees []string // the paths where they are now
 	made  int
 }
 
@@ -42,7 +42,7 @@ func TestSeedsOfMoves(t *testing.T) {
 			n = *modeFlag
 		}
 		if modes()[n].pair {
-			continue // nothing is made use of there, see pair_test.go
+			continue // a pair does not link moved files, see pair_test.go
 		}
 		t.Run(fmt.Sprintf("%d-%s", seed, modeOf(seed, n)), func(t *testing.T) {
 			t.Parallel()
@@ -131,14 +131,14 @@ func (m *mover) move(i int, to string) {
 	m.trees[i] = to
 }
 
-// place is a new one, in a directory that there is or that is new.
+// place returns a new path, in a directory that exists or in a new one.
 func (m *mover) place() string {
 	m.made++
 	return m.w.pick([]string{"", "large dirs/", "large dirs/of one/"}[:2+m.rnd.IntN(2)]) + fmt.Sprintf("large tree %d", m.made)
 }
 
-// quietly moves trees one after the other, and bounds what that costs where the
-// configuration lets a move save anything.
+// quietly moves trees one after the other, and bounds what that costs if the configuration allows a
+// move to save anything.
 func (m *mover) quietly() {
 	m.t.Helper()
 	saves := !m.m.noDelete && len(m.m.exclude) == 0
@@ -155,15 +155,15 @@ func (m *mover) quietly() {
 	}
 }
 
-// rough does something that has moves meet each other, and faults.
+// rough makes moves that meet each other and meet faults.
 func (m *mover) rough() {
 	m.t.Helper()
 	i := m.rnd.IntN(len(m.trees))
 	switch m.rnd.IntN(7) {
-	case 0: // a to b to c
+	case 0: // a is moved to b, then to c
 		m.move(i, m.place())
 		m.move(i, m.place())
-	case 1: // they change places
+	case 1: // two trees change places
 		a, b := m.trees[0], m.trees[1]
 		m.move(0, "large between")
 		m.move(1, a)
@@ -172,28 +172,28 @@ func (m *mover) rough() {
 		old := m.trees[i]
 		m.move(i, m.place())
 		m.copyBack(m.trees[i], old)
-	case 3: // something is written into it
+	case 3: // a file is written inside of the tree
 		m.move(i, m.place())
 		name := m.trees[i] + "/deep/then"
 		err := os.WriteFile(m.w.full(name), m.w.text(), 0o644)
 		m.log.add(m.w.name, fmt.Sprintf("write %q", name), err, name)
 		m.must(err)
-	case 4: // there and back
+	case 4: // the tree is moved there and back
 		old := m.trees[i]
 		m.move(i, m.place())
 		m.move(i, old)
 	default:
 		m.move(i, m.place())
 	}
-	time.Sleep(time.Duration(m.rnd.Int64N(int64(calmPause)))) // the pause is the operation
+	time.Sleep(time.Duration(m.rnd.Int64N(int64(calmPause)))) // the pause is a part of the operation
 }
 
-// copyBack makes a copy of a tree with the times of its files, and changes the mode of a
-// file in each of the two.
+// copyBack copies a tree together with the times of its files, and changes the mode of one file in
+// each of the two trees.
 func (m *mover) copyBack(of, to string) {
 	m.t.Helper()
 	if _, err := os.Lstat(m.w.full(to)); err == nil {
-		return // the other tree stands there
+		return // the other tree is there
 	}
 	err := filepath.WalkDir(m.w.full(of), func(path string, d os.DirEntry, err error) error {
 		if err != nil {

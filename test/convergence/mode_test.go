@@ -10,30 +10,30 @@ import (
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// mode is one configuration, with the changes that it transfers.
+// mode is one configuration, and the kinds of changes that it transfers.
 type mode struct {
 	name   string
 	params string
 	set    map[string]bool
-	// exclude is the filter.
+	// exclude has the expressions of the filter.
 	exclude []string
 	dot     bool
-	// attributes says that chmod, chown, truncate(2) and touch are carried
-	// when they are the last change to a file.
+	// attributes says that a chmod, chown, truncate(2) or touch is transferred even if it is the
+	// last change to a file.
 	attributes bool
-	// noDelete says that what is deleted here stays there.
+	// noDelete says that a file that is deleted here stays on the target.
 	noDelete bool
-	// pair says that the target mirrors back to the source: both sides have writers.
+	// pair says that the target mirrors back to the source, and that both sides have writers.
 	pair bool
-	// old is a receiver of rsync 3.1.2.
+	// old says that the receiver is rsync 3.1.2.
 	old bool
-	// coarse is a target whose file system keeps times by the second.
+	// coarse says that the target's file system keeps times by the second.
 	coarse bool
-	// backend is what watches the trees; it comes from the seed.
+	// backend is the back end that watches the trees; it follows from the seed.
 	backend string
 }
 
-// modes are taken in turn. The quick suite has those at the beginning.
+// modes are taken in turn. The quick suite has the first ones.
 func modes() []mode {
 	return []mode{
 		{name: "default", params: "-artuz"},
@@ -43,15 +43,15 @@ func modes() []mode {
 		},
 		{name: "pair", params: "-artuz", pair: true},
 		{name: "old", params: "-artuz", old: true},
-		// Without -u: a directory that takes the place of another one lifts -u
-		// only where the deletion of the other one counts.
+		// -u is off: a directory that takes the place of another one lifts -u only where the
+		// deletion of the other one is synced.
 		{name: "nodelete", params: "-artz", set: map[string]bool{"delete": false}, noDelete: true},
 		{name: "filter", params: "-artz", exclude: []string{`(.*)\.gz`, `/da/cache`, `skip/`}},
 		{name: "seconds", params: "-artuz", coarse: true},
 	}
 }
 
-// modeOf is the mode of that number, with what watches the trees of a seed.
+// modeOf is the mode of this number, with the back end that follows from the seed.
 func modeOf(seed int64, n int) mode {
 	m := modes()[n]
 	if m.backend = os.Getenv(testkit.BackendEnv); m.backend == "" {
@@ -60,21 +60,21 @@ func modeOf(seed int64, n int) mode {
 	return m
 }
 
-// backends are taken in turn.
+// backends are used in turn.
 func backends() []string { return []string{confxml.Fanotify, confxml.Inotify} }
 
-// turn counts the turns in which each mode had a seed that spares the program and one
-// that does not. The number of modes is odd: so neighbours of one turn are watched
-// differently, and in the next turn each mode has the other back end in either case.
+// turn counts turns. In a turn each mode has one seed that spares the program and one that does
+// not. The number of modes is odd, so two neighbours of a turn use different back ends, and in the
+// next turn each mode has the other back end for both seeds.
 func turn(seed int64) int64 { return (seed - 1) / int64(2*len(modes())) }
 
 func (m mode) String() string { return m.name + "-" + m.backend }
 
-// update says that -u stands in the parameters: catch-ups then keep what is
-// newer on the target.
+// update says that the parameters contain -u: a catch-up then keeps files that are newer on the
+// target.
 func (m mode) update() bool { return strings.Contains(m.params, "u") }
 
-// compare is what must be equal in the end.
+// compare says what must be equal in the end.
 func (m mode) compare() testkit.Compare {
 	c := testkit.CompareFor(m.params)
 	c.DotFiles, c.WholeSeconds = m.dot, m.coarse
@@ -87,7 +87,7 @@ func (m mode) compare() testkit.Compare {
 	return c
 }
 
-// excluded matches every form of a path fully: a/b, /a/b, and a/b/ for a
+// excluded matches the expressions with each whole form of a path: a/b and /a/b, and a/b/ for a
 // directory.
 func excluded(expressions []string) func(string, bool) bool {
 	var all []*regexp.Regexp
@@ -108,13 +108,13 @@ func excluded(expressions []string) func(string, bool) bool {
 	}
 }
 
-// dirNames are the names of directories. Few names make many collisions.
+// dirNames are the names of directories. With few names many changes meet at one path.
 func (m mode) dirNames() []string {
 	return []string{"da", "db", "d c", "d\n$(x)`y`\"'", "-d", "cache", "skip", "#d", "d\xff\xfe"}
 }
 
-// fileNames are the names of everything else. While deletions are off they
-// are never those of directories: a directory in the way stays in the way.
+// fileNames are the names of everything else. While deletions are off, no file has the name of a
+// directory: a directory in the way of a file would stay there.
 func (m mode) fileNames() []string {
 	names := []string{
 		"f1", "f2", "f3", "f4", "f*", "f[1]", "f?", "f\\", "-f", "--exclude=*", "#f", ";f", "f\nnew\r", "f \xc3\x28",

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// operation is one kind of change. do returns what it did, for the journal,
-// and the paths it touched.
+// operation is one kind of change. do returns a description of the change for the journal, and the
+// paths that it touched.
 type operation struct {
 	weight int
 	do     func() (what string, paths []string, err error)
 }
 
-// table lists the operations that the mode carries.
+// table lists the operations that the mode transfers.
 func (w *writer) table() []operation {
 	t := []operation{
 		{14, w.write}, {6, w.appendTo}, {8, w.twice}, {4, w.shorten}, {3, w.sparse},
@@ -35,8 +35,8 @@ func (w *writer) table() []operation {
 	return t
 }
 
-// open opens a regular file for writing; it follows no link and waits for no
-// reader.
+// open opens a regular file for writing. It follows no link and does not wait for the reader of a
+// fifo.
 func (w *writer) open(rel string, flags int) (*os.File, error) {
 	if w.silent(rel) {
 		return nil, os.ErrPermission
@@ -50,7 +50,7 @@ func (w *writer) put(rel string, flags int, text []byte, then ...func(*os.File) 
 	if err != nil {
 		return err
 	}
-	// Two writes, so that a reader can meet the file half written.
+	// The file is written in two parts, so that a reader may find it half written.
 	_, err = f.Write(text[:len(text)/2])
 	if err == nil {
 		_, err = f.Write(text[len(text)/2:])
@@ -73,7 +73,7 @@ func (w *writer) appendTo() (string, []string, error) {
 	return fmt.Sprintf("append %q %d bytes", p, len(text)), []string{p}, err
 }
 
-// twice writes other content of the same size within the same second.
+// twice writes another content of the same size within the same second.
 func (w *writer) twice() (string, []string, error) {
 	p := w.file()
 	first := w.text()
@@ -82,7 +82,7 @@ func (w *writer) twice() (string, []string, error) {
 	return fmt.Sprintf("write twice %q %d bytes", p, len(first)), []string{p}, err
 }
 
-// shorten truncates through a descriptor, whose close is an event.
+// shorten truncates a file through a descriptor, whose close causes an event.
 func (w *writer) shorten() (string, []string, error) {
 	p, size := w.file(), w.rnd.Int64N(100)
 	err := w.put(p, 0, nil, func(f *os.File) error { return f.Truncate(size) })
@@ -95,7 +95,7 @@ func (w *writer) sparse() (string, []string, error) {
 	return fmt.Sprintf("sparse %q", p), []string{p}, err
 }
 
-// edit saves as editors do: another name, then a rename over the old one.
+// edit saves a file as editors do: under another name, with a rename over the old one.
 func (w *writer) edit() (string, []string, error) {
 	p := w.file()
 	tmps := []string{p + "~", joined(dirOf(p), ".edit."+w.name), joined(dirOf(p), "edit-"+w.name)}
@@ -116,15 +116,15 @@ func dirOf(rel string) string {
 	return ""
 }
 
-// past sets times long ago through a descriptor, as cp -p and tar do before
-// they close a file.
+// past sets the times to a moment long ago, through a descriptor, as cp -p and tar do before they
+// close a file.
 func (w *writer) past(f *os.File) error {
 	when := time.Now().Add(-time.Duration(1+w.rnd.IntN(1_000_000)) * time.Second)
 	tv := unix.NsecToTimeval(when.UnixNano())
 	return unix.Futimes(int(f.Fd()), []unix.Timeval{tv, tv})
 }
 
-// older replaces a file by one with an older time.
+// older replaces a file with one that has an older time.
 func (w *writer) older() (string, []string, error) {
 	p := w.file()
 	tmp := w.out + "/older-" + w.name
@@ -151,7 +151,7 @@ func (w *writer) mkdir() (string, []string, error) {
 	return fmt.Sprintf("mkdir -p %q", p), []string{p}, err
 }
 
-// mkdirWithFiles fills a new directory before anyone can have seen it.
+// mkdirWithFiles makes a directory with files in it, before anyone can have seen the directory.
 func (w *writer) mkdirWithFiles() (string, []string, error) {
 	p := w.below()
 	err := os.MkdirAll(w.full(p), 0o755)
@@ -161,8 +161,8 @@ func (w *writer) mkdirWithFiles() (string, []string, error) {
 	return fmt.Sprintf("mkdir -p %q with files", p), []string{p}, err
 }
 
-// rename moves a name. In the mode without deletions names of directories and
-// of files are apart, so that neither ever stands in the other's place.
+// rename moves a name. In the mode without deletions directories and files have different names, so
+// that neither ever takes the other's place.
 func (w *writer) rename(from, to string) error { return unix.Rename(w.full(from), w.full(to)) }
 
 func (w *writer) exists(rel string) bool {
@@ -215,7 +215,7 @@ func (w *writer) moveIn() (string, []string, error) {
 	return fmt.Sprintf("mv a file in as %q", p), []string{p}, err
 }
 
-// moveDirIn moves a filled tree in, over an empty directory at most.
+// moveDirIn moves a tree with files into the watch root; it may replace an empty directory.
 func (w *writer) moveDirIn() (string, []string, error) {
 	p := w.below()
 	w.made++
@@ -263,18 +263,18 @@ func (w *writer) hardlink() (string, []string, error) {
 	return fmt.Sprintf("ln %q %q", a, b), []string{a, b}, err
 }
 
-// madeLink is a hard link and when it was made.
+// madeLink is a hard link, with the time at which it was made.
 type madeLink struct {
 	name string
 	at   time.Time
 }
 
-// linkAge is how old a link has to be before it is written through and removed: of one that is
-// made, written and removed within a moment no program can know.
+// linkAge is how old a link has to be before it is written through and removed: no program can
+// notice a link that is made, written through and removed within a moment.
 const linkAge = 2 * time.Second
 
-// throughGoing writes a file of several names through one of them, which is
-// removed, replaced or moved away before or after the close.
+// throughGoing writes a file of several names through one of these names. That name is removed,
+// replaced or moved away before or after the file is closed.
 func (w *writer) throughGoing() (string, []string, error) {
 	if len(w.links) == 0 || time.Since(w.links[0].at) < linkAge {
 		return "", nil, os.ErrNotExist
@@ -312,8 +312,8 @@ func (w *writer) fifo() (string, []string, error) {
 	return fmt.Sprintf("mkfifo %q", p), []string{p}, unix.Mkfifo(w.full(p), 0o640)
 }
 
-// unnamed writes a file without a name (O_TMPFILE) and gives it one: no close
-// is ever seen under that name.
+// unnamed writes a file without a name (O_TMPFILE) and then gives it one: under that name the file
+// is never closed.
 func (w *writer) unnamed() (string, []string, error) {
 	p := w.file()
 	fd, err := unix.Open(w.full(dirOf(p)), unix.O_WRONLY|unix.O_TMPFILE|unix.O_CLOEXEC, 0o644)
@@ -326,8 +326,8 @@ func (w *writer) unnamed() (string, []string, error) {
 	return fmt.Sprintf("link an unnamed file as %q", p), []string{p}, errors.Join(err, f.Close())
 }
 
-// removeAll removes a tree. os.RemoveAll would open what it takes for the
-// parent, and wait for ever where another writer has put a fifo.
+// removeAll removes a tree. os.RemoveAll would open what it takes for the parent, and would wait
+// for ever where another writer has put a fifo.
 func (w *writer) removeAll(rel string) error {
 	root, err := os.OpenRoot(w.src)
 	if err != nil {
@@ -392,7 +392,7 @@ func (w *writer) truncate() (string, []string, error) {
 	return fmt.Sprintf("truncate %q %d", p, size), []string{p}, unix.Truncate(w.full(p), size)
 }
 
-// touch sets the times to now: to an older time no -u would carry it.
+// touch sets the times to now: with -u an older time would not be transferred.
 func (w *writer) touch() (string, []string, error) {
 	p := w.file()
 	now := unix.NsecToTimespec(time.Now().UnixNano())

@@ -27,8 +27,8 @@ type pair struct {
 	authors []*author
 }
 
-// authorsASide is how many writers a side has; the first one also writes the
-// files that both sides share.
+// authorsASide is how many writers a side has; the first one also writes the files that both sides
+// share.
 const authorsASide = 2
 
 func convergePair(t *testing.T, seed int64, m int) {
@@ -80,7 +80,7 @@ func (p *pair) plan() (faults []fault) {
 	return faults
 }
 
-// work lets the authors loose on both sides and injects the faults.
+// work starts the authors on both sides and injects the faults.
 func (p *pair) work(faults []fault) {
 	s := p.sides[0]
 	s.t.Helper()
@@ -89,19 +89,19 @@ func (p *pair) work(faults []fault) {
 	var ops atomic.Int64
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer cancel() // before the wait, also when the test gives up
+	defer cancel() // so that the authors end before wg.Wait, also when the test gives up
 	for _, a := range p.authors {
 		wg.Go(func() { a.run(ctx, operations/len(p.authors), &ops) })
 	}
 	s.inject(faults, ops.Load, int64(operations/len(faults)))
 }
 
-// silence is for how long no rsync runs when a pair has come to rest. Two hosts
-// that answer each other's arrivals need some five runs a second.
+// silence is how long a pair must have run no rsync to count as being at rest. Two hosts that
+// answer each other's arrivals would need some five runs a second.
 const silence = time.Second
 
 // settle waits until both sides are equal and at rest, and checks that nothing is lost. It returns
-// how that went on each side.
+// a description for each side.
 func (p *pair) settle(after string) (how [2]string) {
 	for i, s := range p.sides {
 		s.t.Helper()
@@ -114,7 +114,7 @@ func (p *pair) settle(after string) (how [2]string) {
 	}
 	for _, s := range p.sides {
 		s.settle(p.seed, p.m)
-		// What has arrived may be asked about again for some seconds.
+		// For some seconds the remote may be asked once more about files that have arrived.
 		testkit.Eventually(s.t, patience, "nothing is pending", func() bool { return s.pending() == 0 })
 	}
 	lost := p.lost()
@@ -133,7 +133,7 @@ func (p *pair) settle(after string) (how [2]string) {
 	return how
 }
 
-// pending is how many paths the program says are not settled yet.
+// pending is how many paths are not settled yet, according to the program.
 func (s *scene) pending() (n int) {
 	now, ok := s.status()
 	if !ok {
@@ -147,8 +147,8 @@ func (s *scene) pending() (n int) {
 
 func (p *pair) runs() (n int) { return p.sides[0].rsync.Count() + p.sides[1].rsync.Count() }
 
-// lost are the files whose content is not the last one: of a shared file that of
-// either side.
+// lost are the files that do not have the content that was written last; for a shared file it may
+// be the last one of either side.
 func (p *pair) lost() (paths []string) {
 	want := map[string][][]byte{}
 	for _, a := range p.authors {
@@ -159,7 +159,7 @@ func (p *pair) lost() (paths []string) {
 	for path, contents := range want {
 		got, err := os.ReadFile(filepath.Join(p.sides[0].src, path))
 		if os.IsNotExist(err) {
-			got, err = nil, nil // as one that was removed
+			got, err = nil, nil // the file counts as removed
 		}
 		p.sides[0].must(err)
 		one := false
@@ -179,8 +179,8 @@ const (
 	mostRuns = 3
 )
 
-// calm makes one change after the other, on either side, each when the one before
-// has arrived and both sides are at rest.
+// calm makes one change after the other, on either side, each one when the change before has
+// arrived and both sides are at rest.
 func (p *pair) calm() {
 	s := p.sides[0]
 	s.t.Helper()
@@ -197,8 +197,8 @@ func (p *pair) calm() {
 	}
 }
 
-// sent are the runs so far that send something. Questions may still be asked of
-// what has arrived before.
+// sent lists the runs so far that have sent something. Runs that only ask about files that arrived
+// before are left out.
 func (s *scene) sent() []testkit.Run {
 	return slices.DeleteFunc(s.rsync.Runs(), testkit.Run.Survey)
 }

@@ -17,25 +17,25 @@ import (
 	"github.com/sersync/sersync/pkg/fanotify"
 )
 
-// scene is the surroundings of one seed.
+// scene has the directories, the daemon and the program of one seed.
 type scene struct {
 	t    *testing.T
 	m    mode
-	rnd  *rand.Rand // of the faults
+	rnd  *rand.Rand // for the faults
 	base string
-	src  string // watched
-	out  string // beside it, not watched
-	dst  string // the module
+	src  string // the watch root
+	out  string // a directory beside it that is not watched
+	dst  string // the directory of the module
 	log  *journal
 
 	rsyncd *testkit.RsyncDaemon
 	rsync  *testkit.Faulty
 	set    testkit.Settings
 	app    *testkit.Sersync
-	// shortQueue makes the kernel's queue overflow after so many events; 0
-	// leaves it alone.
+	// shortQueue makes the kernel's queue overflow after this number of events; 0 leaves the queue
+	// as it is.
 	shortQueue int
-	fulls      int // full syncs that may have run
+	fulls      int // how many full syncs there may be
 	crashed    bool
 	sudden     int // how often the program was killed
 	kills      int // rsync processes of the program that were killed
@@ -114,7 +114,7 @@ func (s *scene) start(mirror bool) {
 			s.fulls += s.app.Tries - 1
 		}
 	case os.Getuid() == 0:
-		// It must not raise the limit that another seed has just lowered.
+		// The program must not raise the limit that another seed has just lowered.
 		o.Binary = testkit.Confined(s.t, "")
 		s.app = testkit.Start(s.t, o)
 	default:
@@ -122,7 +122,7 @@ func (s *scene) start(mirror bool) {
 	}
 }
 
-// stop ends the program with a signal and looks that nothing is left of it.
+// stop ends the program with a signal and checks that none of its processes is left.
 func (s *scene) stop(sig syscall.Signal) {
 	s.t.Helper()
 	if s.app.Exited() {
@@ -143,7 +143,7 @@ func (s *scene) stop(sig syscall.Signal) {
 	}
 }
 
-// received sums up what the daemon says it received, in bytes.
+// received is how many bytes the daemon says it has received.
 func (s *scene) received() (bytes int64) {
 	for _, m := range regexp.MustCompile(`received ([0-9]+) bytes`).FindAllStringSubmatch(s.rsyncd.Log(), -1) {
 		n, err := strconv.ParseInt(m[1], 10, 64)
@@ -162,11 +162,11 @@ func (s *scene) logged() string {
 	return string(b)
 }
 
-// overflows counts how often the program noticed one.
+// overflows counts how often the program has noticed an overflow.
 func (s *scene) overflows() int { return strings.Count(s.logged(), "event queue overflow") }
 
-// mirrored reports whether a mirror run has completed and all that it found is
-// done: only then is there a watermark.
+// mirrored reports whether a mirror run has completed and everything that it has found is done:
+// only then there is a watermark.
 func (s *scene) mirrored() bool {
 	files, err := filepath.Glob(filepath.Join(s.set.State(), "lane-*.json"))
 	s.must(err)
@@ -178,9 +178,9 @@ func (s *scene) mirrored() bool {
 	return false
 }
 
-// failedFulls counts the full syncs that had to be repeated because a fault,
-// or a change at the same moment, made them fail. A full sync is the run that
-// goes down the tree itself, without a list of names, and not to compare.
+// failedFulls counts the full syncs that had to be repeated because a fault, or a change at the
+// same moment, made them fail. A full sync is a run that goes down the tree by itself, without a
+// list of names, and that does not only compare.
 func (s *scene) failedFulls() (n int) {
 	for line := range strings.Lines(s.logged()) {
 		m := endedRun.FindStringSubmatch(line)

@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// settle waits until source and target are equal but for what is forgiven, and
-// stay so. It returns how that went.
+// settle waits until source and target are equal, apart from the differences that are forgiven, and
+// stay equal. It returns a description of how that went.
 func (s *scene) settle(seed int64, m int) (how string) {
 	s.t.Helper()
 	quiet := time.Now()
@@ -22,14 +22,14 @@ func (s *scene) settle(seed int64, m int) (how string) {
 	next := time.Time{}
 	equal := func() bool {
 		if time.Now().Before(next) {
-			return false // a comparison costs the program's own time
+			return false // a comparison takes processor time from the program
 		}
 		diff, f = s.forgive(testkit.Equal(s.src, s.dst, s.compare()))
 		next = time.Now().Add(100 * time.Millisecond)
 		return len(diff) == 0
 	}
 	var took time.Duration
-	// What is forgiven may be so for a moment only: until a peer has asked once more.
+	// A difference may be forgiven for a moment only, until a peer has asked once more.
 	ok := testkit.Poll(patience, func() bool {
 		if !equal() {
 			return false
@@ -63,7 +63,7 @@ func replay(seed int64, m int) string {
 	return "replay: go test ./test/convergence -run Seed -args -seed=" + strconv.FormatInt(seed, 10) + " -mode=" + strconv.Itoa(m)
 }
 
-// explain keeps what the program thought: its status, and what each goroutine
+// explain writes down the state of the program for a failure: its status, and what each goroutine
 // was doing.
 func (s *scene) explain() {
 	out, _ := exec.Command(testkit.Build(s.t), "--status", "--json", "-o", s.app.File).CombinedOutput()

@@ -10,29 +10,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writer changes the tree. Several work in the same tree with the same names,
-// so that most of what they do gets in each other's way.
+// writer changes the tree. Several writers work in the same tree with the same names, so that they
+// often get in each other's way.
 type writer struct {
 	name string
 	rnd  *rand.Rand
 	m    mode
 	src  string // the watch root
-	out  string // on the same file system, not watched
+	out  string // a directory on the same file system that is not watched
 	log  *journal
-	ops  func() // counts an operation; may wait
-	made int    // makes contents differ
+	ops  func() // counts an operation; it may wait
+	made int    // makes the contents differ from each other
 	// links are the latest hard links that were made, the oldest first.
 	links []madeLink
 }
 
-// burst is how many operations follow each other at full speed at most; the
-// pauses between bursts let runs start that the next burst meets in flight.
+// burst is the largest number of operations that follow each other at full speed. In the pauses
+// between bursts runs start, and the next burst meets them in flight.
 const (
 	burst    = 250
 	maxPause = 40 * time.Millisecond
 )
 
-// run works until ctx ends, but does at least the given number of operations.
+// run works until ctx ends, and does at least the given number of operations.
 func (w *writer) run(ctx context.Context, least int) {
 	table := w.table()
 	total := 0
@@ -53,8 +53,7 @@ func (w *writer) run(ctx context.Context, least int) {
 	}
 }
 
-// one carries out one operation. That it fails because another writer was
-// faster is part of the game.
+// one carries out one operation. The operation may fail because another writer was faster.
 func (w *writer) one(table []operation, total int) {
 	n := w.rnd.IntN(total)
 	for _, o := range table {
@@ -85,7 +84,7 @@ func (w *writer) file() string { return joined(w.dir(), w.pick(w.m.fileNames()))
 // below returns the path of a directory below the root.
 func (w *writer) below() string { return joined(w.dir(), w.pick(w.m.dirNames())) }
 
-// joined is path.Join without its cleaning: names are taken as they are.
+// joined is path.Join without cleaning the path: names are taken as they are.
 func joined(dir, name string) string {
 	if dir == "" {
 		return name
@@ -93,8 +92,8 @@ func joined(dir, name string) string {
 	return dir + "/" + name
 }
 
-// silent tells that a write would change another name of the file, and that
-// nobody is told: the directory of this one is not watched.
+// silent tells whether a write to this name would change another name of the file without any
+// event, because the directory of this name is not watched.
 func (w *writer) silent(rel string) bool {
 	var st unix.Stat_t
 	if len(w.m.exclude) == 0 || unix.Lstat(w.full(rel), &st) != nil || st.Nlink < 2 {
@@ -116,8 +115,8 @@ func (w *writer) full(rel string) string {
 	return w.src + "/" + rel
 }
 
-// text is a content of which no two writes have the same, at a few sizes so
-// that many have the same size.
+// text is a new content. No two contents are the same, but they have few sizes, so that many are
+// equally long.
 func (w *writer) text() []byte {
 	w.made++
 	head := fmt.Sprintf("%s %08d\n", w.name, w.made)
@@ -128,7 +127,7 @@ func (w *writer) text() []byte {
 	}
 	b := make([]byte, size)
 	for i := copy(b, head); i < size; i++ {
-		b[i] = byte(w.rnd.Uint32()) // nothing that -z could make small
+		b[i] = byte(w.rnd.Uint32()) // random bytes, which -z cannot make smaller
 	}
 	w.log.wrote(len(b))
 	return b

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestAnsible runs the role against this host, in namespaces with an overlay over its files: a
-// first run installs and starts, a second one changes nothing, a changed variable is applied by the
-// running program, and a variable with which a remote cannot be reached changes nothing.
+// TestAnsible runs the role against this host, in namespaces with an overlay over its files. The
+// first run installs and starts the program, and a second run changes nothing. The running program
+// applies a changed variable. A variable under which a remote cannot be reached changes nothing.
 func TestAnsible(t *testing.T) {
 	dir := t.TempDir()
 	packages := filepath.Join(dir, "scripts", "packages")

@@ -15,7 +15,7 @@ import (
 
 const composeDir = "examples/compose"
 
-// loadCompose reads a compose file by the schema of the specification.
+// loadCompose reads a compose file and checks it by the schema of the specification.
 func loadCompose(t *testing.T, text string) (*types.Project, error) {
 	t.Helper()
 	return loader.LoadWithContext(t.Context(), types.ConfigDetails{
@@ -24,8 +24,8 @@ func loadCompose(t *testing.T, text string) (*types.Project, error) {
 	}, func(o *loader.Options) { o.SetProjectName("sersync", true) })
 }
 
-// TestComposeSchema: the compose file conforms to the specification's schema, which finds misspelt
-// names, and what it mounts from the folder exists.
+// TestComposeSchema: the compose file conforms to the schema of the specification, so no name in it
+// is misspelt, and everything that it mounts from the folder exists.
 func TestComposeSchema(t *testing.T) {
 	text := read(t, filepath.Join(top, composeDir, "compose.yaml"))
 	project, err := loadCompose(t, text)
@@ -52,11 +52,10 @@ func TestComposeSchema(t *testing.T) {
 	}
 }
 
-// TestCompose runs the commands of the folder's README: a change is seen arriving at
-// both targets.
+// TestCompose runs the commands of the folder's README: a change arrives at both targets.
 func TestCompose(t *testing.T) {
 	images(t)
-	dir := filepath.Join(t.TempDir(), "sersync", composeDir) // build: looks two levels up
+	dir := filepath.Join(t.TempDir(), "sersync", composeDir) // the compose file's "build:" leads two levels up
 	must(t, os.MkdirAll(filepath.Dir(dir), 0o755))
 	must(t, os.CopyFS(dir, os.DirFS(filepath.Join(top, composeDir))))
 	readme := read(t, filepath.Join(dir, "README.md"))
@@ -76,7 +75,7 @@ func TestCompose(t *testing.T) {
 		return out
 	}
 	prepare, change, end := blocks[0][1], blocks[1][1], blocks[2][1]
-	run(strings.ReplaceAll(prepare, "docker compose build", ":")) // TestImage has built it
+	run(strings.ReplaceAll(prepare, "docker compose build", ":")) // TestImage has built the image
 	if out := run(change); strings.Count(out, "hello.html") < 2 || !strings.Contains(out, "in sync") {
 		t.Errorf("the change has not arrived at both:\n%s", out)
 	}
@@ -92,7 +91,7 @@ func TestCompose(t *testing.T) {
 	run(end)
 }
 
-// compose runs a script in which docker compose is podman-compose.
+// compose runs a script with podman-compose in the place of docker compose.
 func compose(dir, script string) (string, error) {
 	cmd := exec.Command("bash", "-e", "-c", `docker() { shift; podman-compose "$@"; }
 sudo() { "$@"; }

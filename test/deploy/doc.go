@@ -1,7 +1,7 @@
-// Package deploy sets up what operators of many servers use, and looks that it
-// works: the image is built and run, the compose file and the Kubernetes manifests
-// are compared with their schemas and then used, Prometheus scrapes the program and
-// judges rules and dashboard, Ansible installs it on this host.
+// Package deploy sets up what operators of many servers use, and checks that it works. It builds
+// and runs the image. It compares the compose file and the Kubernetes manifests with their schemas,
+// and then uses them. It has Prometheus scrape the program and evaluate the rules and the
+// dashboard's queries. It has Ansible install the program on this host.
 //
 // It needs root, podman, podman-compose, runc, mmdebstrap, prometheus, ansible-core
 // and a Debian mirror: make test-deploy installs the programs. No image registry is

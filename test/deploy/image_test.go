@@ -14,8 +14,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestImage: the image holds the program, rsync, ssh and what they need; no shell, no
-// setuid program, and the directories belong to the user of the variant.
+// TestImage: the image contains the program, rsync, ssh and the files that they need. It has no
+// shell and no setuid program, and its directories belong to the user of the variant.
 func TestImage(t *testing.T) {
 	images(t)
 	for _, c := range []struct {
@@ -52,14 +52,14 @@ func TestImage(t *testing.T) {
 				t.Errorf("%s: %s says %q", c.image, program, got)
 			}
 		}
-		// -G resolves user and configuration, and needs no network.
+		// -G shows the user and the configuration, and needs no network.
 		if got := run("ssh", "-G", "host"); !strings.Contains(got, "hostname host") {
 			t.Errorf("%s: ssh -G says %q", c.image, got)
 		}
 	}
 }
 
-// contents are the files of an image by name.
+// contents returns the files of an image by their names.
 func contents(t *testing.T, image string) map[string]*tar.Header {
 	t.Helper()
 	name := "contents"
@@ -81,7 +81,7 @@ func contents(t *testing.T, image string) map[string]*tar.Header {
 	}
 }
 
-// TestImageOverSSH: a remote over ssh, with a key that is mounted.
+// TestImageOverSSH has a remote over ssh, with a key that is mounted into the container.
 func TestImageOverSSH(t *testing.T) {
 	images(t)
 	sshd := testkit.Sshd(t)
@@ -102,8 +102,8 @@ func TestImageOverSSH(t *testing.T) {
 	}
 }
 
-// TestContainersPage runs the commands of docs/containers.md that try a configuration,
-// run it, ask, have it read again and stop it; podman is docker there.
+// TestContainersPage runs commands of docs/containers.md: those that try a configuration, run it,
+// ask for its status, have it read again and stop it. In this test podman is docker.
 func TestContainersPage(t *testing.T) {
 	images(t)
 	src, dst, etc := t.TempDir(), t.TempDir(), t.TempDir()

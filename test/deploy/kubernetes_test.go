@@ -16,13 +16,13 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
-	_ "k8s.io/kubectl/pkg/util/slice" // the module holds the schemas of Kubernetes
+	_ "k8s.io/kubectl/pkg/util/slice" // this module contains the schemas of Kubernetes
 
 	"github.com/sersync/sersync/internal/testkit"
 	"github.com/sersync/sersync/pkg/confxml"
 )
 
-// manifests are those that people apply.
+// manifests are the files that users apply.
 func manifests(t *testing.T) []string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(top, "examples/kubernetes/*.yaml"))
@@ -33,7 +33,7 @@ func manifests(t *testing.T) []string {
 	return names
 }
 
-// documents are the objects of a manifest as they would be sent to the API server.
+// documents are the objects of a manifest in the form in which the API server gets them.
 func documents(t *testing.T, text string) []map[string]any {
 	t.Helper()
 	var list []map[string]any
@@ -50,8 +50,8 @@ func documents(t *testing.T, text string) []map[string]any {
 	}
 }
 
-// kubernetes is the schema that Kubernetes publishes of its objects, with no room for
-// fields that are not in it.
+// kubernetes is the schema that Kubernetes publishes for its objects, changed so that it allows no
+// further fields.
 type kubernetes struct {
 	compiler *jsonschema.Compiler
 }
@@ -60,7 +60,7 @@ func kubernetesSchema(t *testing.T) kubernetes {
 	t.Helper()
 	module := output(t, exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubectl"))
 	text := read(t, filepath.Join(module, "testdata/openapi/swagger.json"))
-	// What is a string to OpenAPI 2 may be a number here, too.
+	// A value that OpenAPI 2 describes as a string may also be a number here.
 	text = strings.ReplaceAll(text, `"format": "int-or-string",`, `"x-format": "int-or-string",`)
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	must(t, err)
@@ -79,7 +79,7 @@ func kubernetesSchema(t *testing.T) kubernetes {
 	return kubernetes{c}
 }
 
-// kinds are the definitions of the objects in use.
+// kinds are the definitions of the kinds of objects that the manifests use.
 var kinds = map[string]string{
 	"v1/ConfigMap":       "io.k8s.api.core.v1.ConfigMap",
 	"v1/Secret":          "io.k8s.api.core.v1.Secret",
@@ -87,7 +87,7 @@ var kinds = map[string]string{
 	"apps/v1/DaemonSet":  "io.k8s.api.apps.v1.DaemonSet",
 }
 
-// check validates one object.
+// check checks one object by its schema.
 func (k kubernetes) check(object map[string]any) error {
 	kind := fmt.Sprintf("%v/%v", object["apiVersion"], object["kind"])
 	definition, ok := kinds[kind]
@@ -98,7 +98,7 @@ func (k kubernetes) check(object map[string]any) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(object) // numbers as JSON has them
+	text, err := json.Marshal(object) // numbers become the numbers of JSON
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,8 @@ func (k kubernetes) check(object map[string]any) error {
 	return schema.Validate(value)
 }
 
-// TestManifestSchema: every object conforms to the schema of Kubernetes, which finds misspelt
-// names, and --check has nothing to say about its configuration.
+// TestManifestSchema: each object conforms to the schema of Kubernetes, so no name in it is
+// misspelt, and --check finds no problem in its configuration.
 func TestManifestSchema(t *testing.T) {
 	schema := kubernetesSchema(t)
 	for _, file := range manifests(t) {
@@ -126,7 +126,7 @@ func TestManifestSchema(t *testing.T) {
 					err = read.ValidateSync()
 				}
 				for _, w := range read.Warnings {
-					if !strings.Contains(w.Message, "NODE_NAME") { // the node sets it
+					if !strings.Contains(w.Message, "NODE_NAME") { // the node sets this variable
 						t.Errorf("%s: %s", filepath.Base(file), w)
 					}
 				}
@@ -152,7 +152,7 @@ func TestManifestSchema(t *testing.T) {
 	}
 }
 
-// The parts of a manifest that the kubelet acts upon and this test, too.
+// These are the parts of a manifest that the kubelet, and this test, act upon.
 type (
 	object struct {
 		Kind       string
@@ -207,13 +207,12 @@ type (
 	}
 )
 
-// node does with a pod what the kubelet does: it makes the volumes with the owners,
-// modes and links that people meet there, and starts the container as the security
-// contexts say.
+// node does with a pod what the kubelet does: it makes the volumes with the owners, modes and links
+// that a real node gives them, and starts the container under its security contexts.
 type node struct {
 	t       *testing.T
 	dir     string
-	name    string // of the network and of the node
+	name    string // the name of the network and of the node
 	objects []object
 	pod     podSpec
 	sersync podContainer
@@ -248,7 +247,7 @@ func newNode(t *testing.T, manifest string) *node {
 	return n
 }
 
-// path is where a volume is on the node.
+// path is the path of a volume on the node.
 func (n *node) path(volume string) string { return filepath.Join(n.dir, volume) }
 
 func (n *node) make(v volume) {
@@ -274,7 +273,7 @@ func (n *node) make(v volume) {
 	}
 }
 
-// group gives a file of a volume to fsGroup, where there is one.
+// group gives a file of a volume to the group fsGroup, if there is one.
 func (n *node) group(file string, mode os.FileMode) {
 	n.t.Helper()
 	if g := n.pod.SecurityContext.FSGroup; g != nil {
@@ -294,8 +293,8 @@ func (n *node) find(kind, name string) object {
 	return object{}
 }
 
-// project writes files the way the kubelet does: into a new directory, to which the
-// link ..data is moved in one step, and each name leads through that link.
+// project writes files in the same way as the kubelet: they are in a new directory, to which the
+// link ..data is moved in one step, and each name is a link through ..data.
 func (n *node) project(volume string, files map[string]string, mode os.FileMode) {
 	n.t.Helper()
 	dir := n.path(volume)
@@ -315,7 +314,7 @@ func (n *node) project(volume string, files map[string]string, mode os.FileMode)
 	must(n.t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
 }
 
-// args are those of podman run for the container.
+// args are the arguments with which podman runs the container.
 func (n *node) args() []string {
 	n.t.Helper()
 	security, c := n.pod.SecurityContext, n.sersync.SecurityContext
@@ -354,7 +353,7 @@ func (n *node) args() []string {
 	return append(args, n.sersync.Image)
 }
 
-// run starts the container and waits until its probes hold.
+// run starts the container and waits until its probes succeed.
 func (n *node) run() container {
 	n.t.Helper()
 	c := start(n.t, n.name, append(n.args(), n.sersync.Args...)...)
@@ -371,7 +370,7 @@ func (n *node) run() container {
 	return c
 }
 
-// receiver is a rsync daemon under the name that the manifest has for it.
+// receiver is an rsync daemon that has the host name of the manifest.
 func (n *node) receiver(host, module, user, password string) (dst string) {
 	n.t.Helper()
 	network(n.t, n.name)
@@ -385,7 +384,7 @@ func (n *node) receiver(host, module, user, password string) (dst string) {
 	return dst
 }
 
-// quiet fails when the program has warned of anything.
+// quiet fails the test if the program has logged a warning.
 func quiet(t *testing.T, c container) {
 	t.Helper()
 	for line := range strings.Lines(c.log()) {
@@ -395,8 +394,8 @@ func quiet(t *testing.T, c container) {
 	}
 }
 
-// TestSidecar runs the sidecar's pod: what is written to the volume arrives, a new
-// ConfigMap is taken over, the page wants the token of the Secret, and the end is in order.
+// TestSidecar runs the pod of the sidecar. A file that is written to the volume arrives, a new
+// ConfigMap takes effect, the page requires the token of the Secret, and the pod ends in order.
 func TestSidecar(t *testing.T) {
 	n := newNode(t, "sidecar.yaml")
 	secret := n.find("Secret", "sersync").StringData
@@ -439,8 +438,8 @@ func TestSidecar(t *testing.T) {
 	}
 }
 
-// TestDaemonSet runs the pod of one node: a directory of the node, with files that only
-// their owner may read, goes to a directory of the node's name; a new pod catches up.
+// TestDaemonSet runs the pod of one node: a directory of the node, with files that only their owner
+// may read, is synced to a directory with the node's name. A new pod catches up.
 func TestDaemonSet(t *testing.T) {
 	n := newNode(t, "daemonset.yaml")
 	secret := n.find("Secret", "sersync-node").StringData

@@ -15,10 +15,10 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// limit is what a busy machine is given for anything that takes moments.
+// limit is how long anything may take on a busy machine that would take moments on an idle one.
 const limit = 30 * time.Second
 
-// The images as the manifests and the compose file call them.
+// These are the names of the images in the manifests and the compose file.
 const (
 	rootImage    = "registry.example.com/sersync:3"
 	nonrootImage = "registry.example.com/sersync:3-nonroot"
@@ -28,8 +28,8 @@ const (
 // top is the top of the source tree.
 var top, _ = filepath.Abs("../..")
 
-// engine is where podman keeps the images and containers of these tests, apart from
-// those of the host.
+// engine is the directory in which podman keeps the images and containers of these tests, so that
+// they do not mix with those of the host.
 var engine struct {
 	dir   string
 	built bool
@@ -52,8 +52,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// settings have podman use runc, which works with either version of cgroups, and
-// limits that a host without CAP_SYS_RESOURCE may set.
+// settings has podman use runc, which works with both versions of cgroups, and limits that a host
+// without CAP_SYS_RESOURCE may set.
 func settings(t *testing.T) {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Join(engine.dir, "networks"), 0o700))
@@ -82,7 +82,7 @@ func podmanCommand(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// podman runs it and returns its standard output.
+// podman runs podman and returns its standard output.
 func podman(t *testing.T, args ...string) string {
 	t.Helper()
 	return output(t, podmanCommand(args...))
@@ -98,8 +98,8 @@ func output(t *testing.T, cmd *exec.Cmd) string {
 	return strings.TrimSpace(out.String())
 }
 
-// images builds the Dockerfile, once: both of its targets, on base images that have
-// the names in it and are made here.
+// images builds both targets of the Dockerfile once. The base images that the Dockerfile names are
+// made here.
 func images(t *testing.T) {
 	t.Helper()
 	if engine.built {
@@ -130,8 +130,8 @@ func goEnv(t *testing.T, name string) string {
 	return output(t, exec.Command("go", "env", name))
 }
 
-// debianRoot is a minimal Debian as a tar archive, kept in the user's cache for a
-// week: what debian:12-slim is for those who can reach a registry.
+// debianRoot is a minimal Debian as a tar archive, in the place of the image debian:12-slim from a
+// registry. It is kept in the user's cache for a week.
 func debianRoot(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -146,13 +146,13 @@ func debianRoot(t *testing.T) string {
 	return file
 }
 
-// container is one that podman has started.
+// container is a container that podman has started.
 type container struct {
 	t    *testing.T
 	name string
 }
 
-// start runs one in the background; it is removed when the test ends.
+// start runs a container in the background, and removes it when the test ends.
 func start(t *testing.T, name string, args ...string) container {
 	t.Helper()
 	podman(t, append([]string{"run", "--detach", "--name", name}, args...)...)
@@ -166,7 +166,7 @@ func start(t *testing.T, name string, args ...string) container {
 	return c
 }
 
-// log is what the container has written to its two outputs.
+// log is everything that the container has written to its two outputs.
 func (c container) log() string {
 	out, err := podmanCommand("logs", c.name).CombinedOutput()
 	if err != nil {
@@ -180,7 +180,7 @@ func (c container) address() string {
 	return podman(c.t, "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", c.name)
 }
 
-// exec runs sersync in the container and returns what it prints and its status.
+// exec runs sersync in the container and returns its output and its exit status.
 func (c container) exec(args ...string) (string, int) {
 	c.t.Helper()
 	cmd := podmanCommand(append([]string{"exec", c.name, "sersync"}, args...)...)
@@ -191,14 +191,14 @@ func (c container) exec(args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// stop asks it to end as docker stop and the kubelet do, and returns its status.
+// stop ends the container as docker stop and the kubelet do, and returns its exit status.
 func (c container) stop() string {
 	c.t.Helper()
 	podman(c.t, "stop", "--time", "100", c.name)
 	return podman(c.t, "inspect", "--format", "{{.State.ExitCode}}", c.name)
 }
 
-// network makes one with names for the containers.
+// network makes a network in which containers find each other by name.
 func network(t *testing.T, name string) string {
 	t.Helper()
 	podman(t, "network", "create", name)
@@ -206,7 +206,8 @@ func network(t *testing.T, name string) string {
 	return name
 }
 
-// get asks the status page and returns status and body; 0 without an answer.
+// get requests a page from the status page and returns the HTTP status and the body; without an
+// answer the status is 0.
 func get(url, token string) (int, string) {
 	request, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
@@ -245,7 +246,7 @@ func read(t *testing.T, name string) string {
 	return string(b)
 }
 
-// arrives waits until the file has the text.
+// arrives waits until the file has this content.
 func arrives(t *testing.T, name, text string) {
 	t.Helper()
 	testkit.Eventually(t, limit, name+" has arrived", func() bool {

@@ -20,7 +20,8 @@ const (
 	dashboardFile = "packaging/grafana/sersync.json"
 )
 
-// TestDashboardSchema: the dashboard conforms to the schema of Grafana, which finds misspelt names.
+// TestDashboardSchema: the dashboard conforms to the schema of Grafana, so no name in it is
+// misspelt.
 func TestDashboardSchema(t *testing.T) {
 	text := read(t, filepath.Join(top, dashboardFile))
 	if wrong := problems(text); wrong != "" {
@@ -31,18 +32,17 @@ func TestDashboardSchema(t *testing.T) {
 	}
 }
 
-// problems are what the schema has against a dashboard. The library's error is not nil
-// when its list is empty.
+// problems are the errors that the schema finds in a dashboard. The library returns an error that
+// is not nil even if its list is empty.
 func problems(text string) string {
-	var d dashboard.Dashboard //nolint:staticcheck // what every Grafana since 9 imports; its successor is for Grafana 12 alone
+	var d dashboard.Dashboard //nolint:staticcheck // every Grafana since 9 imports this form; its successor is for Grafana 12 alone
 	if err := d.UnmarshalJSONStrict([]byte(text)); err != nil {
 		return err.Error()
 	}
 	return ""
 }
 
-// expressions are the queries of the dashboard by panel, with the variables as Grafana
-// fills them in for all hosts.
+// expressions are the dashboard's queries by panel, with variables that stand for all hosts.
 func expressions(t *testing.T) map[string][]string {
 	t.Helper()
 	var d struct {
@@ -65,7 +65,7 @@ func expressions(t *testing.T) map[string][]string {
 	return all
 }
 
-// binary is the program, built for the tests that do not run the image.
+// binary builds the program for the tests that do not run the image.
 func binary(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sersync")
@@ -75,7 +75,7 @@ func binary(t *testing.T) string {
 	return file
 }
 
-// prometheus is a server that scrapes one program.
+// prometheus is a Prometheus server that scrapes one program.
 type prometheus struct {
 	t   *testing.T
 	url string
@@ -99,7 +99,7 @@ scrape_configs: [{job_name: sersync, static_configs: [{targets: [%q]}]}]
 	return prometheus{t, "http://" + address}
 }
 
-// ask returns the answer of the API; nil while there is none.
+// ask returns the answer of the API; nil while there is no answer.
 func (p prometheus) ask(path string) map[string]any {
 	status, body := get(p.url+path, "")
 	var answer struct {
@@ -115,7 +115,7 @@ func (p prometheus) ask(path string) map[string]any {
 	return answer.Data
 }
 
-// query returns the labels of each series that an expression gives.
+// query returns the labels of each series that an expression returns.
 func (p prometheus) query(expr string) []map[string]any {
 	var series []map[string]any
 	list, _ := p.ask("/api/v1/query?query=" + url.QueryEscape(expr))["result"].([]any)
@@ -127,12 +127,12 @@ func (p prometheus) query(expr string) []map[string]any {
 	return series
 }
 
-// onlyInTrouble are the expressions that give nothing while all is well.
+// onlyInTrouble are expressions that return nothing while everything is well.
 var onlyInTrouble = []string{"sersync_root_state", "sersync_lane_known_differences"}
 
-// TestPrometheus: promtool has nothing to say about metrics and rules; a real
-// Prometheus that scrapes the program has data for each query of the dashboard, all
-// rules can be evaluated, and an alert about a lane names its path.
+// TestPrometheus: promtool finds no problem in the metrics and the rules. A real Prometheus that
+// scrapes the program has data for each query of the dashboard, all rules can be evaluated, and an
+// alert about a lane names its path.
 func TestPrometheus(t *testing.T) {
 	if out, err := exec.Command("promtool", "check", "rules", filepath.Join(top, rulesFile)).CombinedOutput(); err != nil {
 		t.Errorf("promtool check rules: %v\n%s", err, out)
@@ -165,7 +165,7 @@ func TestPrometheus(t *testing.T) {
 				quiet = quiet || strings.Contains(expr, metric)
 			}
 			if quiet {
-				p.query(expr) // it can be evaluated
+				p.query(expr) // the expression can be evaluated
 				continue
 			}
 			if !testkit.Poll(limit, func() bool { return len(p.query(expr)) > 0 }) {

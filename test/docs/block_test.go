@@ -14,9 +14,9 @@ import (
 
 // block is one fenced block of a page.
 type block struct {
-	page string // relative to the repository
-	line int    // of the opening fence
-	info string // after the fence: the language and our words
+	page string // path relative to the repository
+	line int    // the line of the opening fence
+	info string // the text after the fence: the language and the words of this test
 	text string
 }
 
@@ -48,7 +48,7 @@ func (b block) option(name string) string {
 	return ""
 }
 
-// pages are the Markdown files of the project, relative to its root.
+// pages are the Markdown files of the project, by their paths relative to its root.
 func pages(t testing.TB) []string {
 	t.Helper()
 	var list []string
@@ -124,8 +124,8 @@ func TestParseBlocks(t *testing.T) {
 
 var reason = regexp.MustCompile(`\bnorun="[^"]{10,}"`)
 
-// TestEveryShellBlockIsMarked: a block without a mark would be a command that
-// nobody has tried.
+// TestEveryShellBlockIsMarked: each shell block is marked, because a command in a block without a
+// mark would never be tried.
 func TestEveryShellBlockIsMarked(t *testing.T) {
 	ran := 0
 	for _, page := range pages(t) {
@@ -148,8 +148,8 @@ func TestEveryShellBlockIsMarked(t *testing.T) {
 	}
 }
 
-// TestLanguagesRunTheSame: the Chinese pages have the commands and the
-// configurations of the English ones, so that running one runs both.
+// TestLanguagesRunTheSame: the Chinese pages have the same commands and configurations as the
+// English ones, so a test that runs one page has run both.
 func TestLanguagesRunTheSame(t *testing.T) {
 	for _, page := range pages(t) {
 		english, ok := strings.CutSuffix(page, ".zh.md")

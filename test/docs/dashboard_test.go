@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestDashboard: each query of the dashboard for Grafana names metrics and labels that
-// /metrics has, and no panel covers another.
+// TestDashboard: the queries of the dashboard for Grafana use metrics and labels that /metrics has,
+// and no panel covers another one.
 func TestDashboard(t *testing.T) {
 	var d struct {
 		Panels []struct {
@@ -30,7 +30,7 @@ func TestDashboard(t *testing.T) {
 		for _, l := range label.FindAllStringSubmatch(m[2], -1) {
 			labels[m[1]] = append(labels[m[1]], l[1])
 		}
-		labels[m[1]] = append(labels[m[1]], "job", "instance") // of the scrape
+		labels[m[1]] = append(labels[m[1]], "job", "instance") // the scrape adds these labels
 	}
 	metric := regexp.MustCompile(`\b(?:sersync|process|go)_\w+`)
 	exists := func(where, expr string) {

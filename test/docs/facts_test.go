@@ -24,8 +24,8 @@ var (
 	link   = regexp.MustCompile(`!?\[[^\]]*\]\(([^)\s]+)\)`)
 )
 
-// TestLinks: every link inside the project leads to a file, and to a heading
-// of it where it names one.
+// TestLinks: each link inside of the project leads to a file, and to a heading of the file if it
+// names one.
 func TestLinks(t *testing.T) {
 	checked := 0
 	for _, page := range pages(t) {
@@ -56,7 +56,7 @@ func TestLinks(t *testing.T) {
 
 var heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 
-// anchors are the fragments that a page's headings get.
+// anchors are the fragments by which links reach the headings of a page.
 func anchors(text string) []string {
 	var list []string
 	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
@@ -67,8 +67,7 @@ func anchors(text string) []string {
 	return list
 }
 
-// TestSymptomsAreSaid: the headings of the troubleshooting page are texts that
-// the program prints.
+// TestSymptomsAreSaid: the headings of the troubleshooting page are texts that the program prints.
 func TestSymptomsAreSaid(t *testing.T) {
 	source := sources(t, "pkg")
 	said := regexp.MustCompile("(?m)^### .*$")
@@ -83,7 +82,7 @@ func TestSymptomsAreSaid(t *testing.T) {
 			t.Errorf("%s: no text of the program", h)
 		}
 		for _, m := range texts {
-			if m[1] == "At line L, column C" { // 2.5.4's line, with numbers
+			if m[1] == "At line L, column C" { // this line of 2.5.4 has numbers in it
 				m[1] = "At line %d, column %d"
 			}
 			if !strings.Contains(source, m[1]) && !strings.Contains(source, strings.ReplaceAll(m[1], `"`, `\"`)) {
@@ -93,7 +92,7 @@ func TestSymptomsAreSaid(t *testing.T) {
 	}
 }
 
-// sources is the text of all Go files below a directory, tests left out.
+// sources is the text of all Go files below a directory, without the tests.
 func sources(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -111,7 +110,7 @@ func sources(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// TestGuidesNameTests: every test that the table names is there.
+// TestGuidesNameTests: each test that the table names exists.
 func TestGuidesNameTests(t *testing.T) {
 	known := 0
 	name := regexp.MustCompile("`(Test[A-Za-z0-9]+)(?:/([^`]+))?`")
@@ -170,7 +169,7 @@ func testExists(dir, test, sub string) error {
 	return nil
 }
 
-// TestImports: the table of packages in the architecture is what they import.
+// TestImports compares the table of packages in docs/architecture.md with what the packages import.
 func TestImports(t *testing.T) {
 	const module = "github.com/sersync/sersync/pkg/"
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./pkg/...")
@@ -211,7 +210,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestNoHubInTheDropIn: sersync itself publishes to a NATS server, and contains none.
+// TestNoHubInTheDropIn: sersync publishes to a NATS server, and does not contain one.
 func TestNoHubInTheDropIn(t *testing.T) {
 	const server, client = "github.com/nats-io/nats-server/", "github.com/nats-io/nats.go"
 	linked := map[string]string{}
@@ -227,13 +226,14 @@ func TestNoHubInTheDropIn(t *testing.T) {
 	if strings.Contains(linked["sersync"], server) {
 		t.Error("cmd/sersync links the server")
 	}
-	// Otherwise the names above would be wrong.
+	// If one of these were not linked, the names above would be wrong.
 	if !strings.Contains(linked["sersync"], client) || !strings.Contains(linked["sersync-hub"], server) {
 		t.Error("cmd/sersync does not link the client, or cmd/sersync-hub the server")
 	}
 }
 
-// TestDependencies: each module that the code imports has its reason.
+// TestDependencies: the table of modules in docs/architecture.md gives a reason for each module
+// that the code imports.
 func TestDependencies(t *testing.T) {
 	text := read(t, "docs/architecture.md")
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", `{{range .Imports}}{{.}} {{end}}{{range .TestImports}}{{.}} {{end}}{{range .XTestImports}}{{.}} {{end}}`, "./...")
@@ -260,8 +260,8 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
-// TestUnits: the template differs from the unit in the instance alone, and the
-// figures in the documentation are those of systemd-analyze.
+// TestUnits: the template unit differs from the unit only in the instance, and the documentation
+// has the figures of systemd-analyze.
 func TestUnits(t *testing.T) {
 	one, many := read(t, "packaging/systemd/sersync.service"), read(t, "packaging/systemd/sersync@.service")
 	same := strings.NewReplacer("/etc/sersync/%i.xml", "/etc/sersync/confxml.xml", "sersync %i,", "sersync,").Replace(many)
@@ -286,7 +286,7 @@ func TestUnits(t *testing.T) {
 	}
 	for i, text := range []string{one, one + read(t, "packaging/systemd/dedicated-user.conf")} {
 		want, _ := strconv.ParseFloat(figures[i][1], 64)
-		if got := exposure(t, text); math.Abs(got-want) > 0.3 { // versions differ a little
+		if got := exposure(t, text); math.Abs(got-want) > 0.3 { // the figures of different versions differ a little
 			t.Errorf("systemd-analyze says %.1f, service.md %.1f", got, want)
 		}
 	}
@@ -311,8 +311,8 @@ func exposure(t *testing.T, unit string) float64 {
 	return f
 }
 
-// TestLimits: sysctl.d, the scripts of the packages and the documentation have
-// the values that the program itself sets.
+// TestLimits: sysctl.d, the scripts of the packages and the documentation have the values that the
+// program itself sets.
 func TestLimits(t *testing.T) {
 	code := read(t, "pkg/inotify/limits.go")
 	for _, m := range regexp.MustCompile(`(?m)^fs\.inotify\.(\w+) = (\d+)$`).FindAllStringSubmatch(read(t, "packaging/sysctl.d/60-sersync.conf"), -1) {

@@ -16,9 +16,9 @@ import (
 
 var update = flag.Bool("update", false, "renew the generated parts of the documentation")
 
-// generated are the parts that come from the definitions which the readers of
-// confxml.xml and edge.xml use, between two lines that stay; without such lines it is the whole
-// file.
+// generated are the parts of the documentation that are made from the definitions of confxml.xml
+// and edge.xml. Such a part stands between two marker lines; in a file without these lines it is
+// the whole file.
 var generated = []struct {
 	page, begin, end string
 	text             func() string
@@ -31,7 +31,7 @@ var generated = []struct {
 	{"docs/edge.zh.md", "<!-- reference:", "<!-- end of reference", func() string { return "\n" + edgexml.Reference("zh") + "\n" }},
 }
 
-// TestReference: what is generated is up to date.
+// TestReference: the generated parts are up to date.
 func TestReference(t *testing.T) {
 	for _, g := range generated {
 		have := read(t, g.page)
@@ -64,7 +64,7 @@ func roff(table string) string {
 	var b strings.Builder
 	for i, line := range strings.Split(strings.TrimSpace(table), "\n") {
 		cells := strings.Split(strings.ReplaceAll(line, `\|`, "\x00"), "|")
-		if i < 2 || len(cells) != 8 { // title and rule
+		if i < 2 || len(cells) != 8 { // the first two lines are the title and a rule
 			continue
 		}
 		for j := range cells {
@@ -95,7 +95,7 @@ func roff(table string) string {
 	return b.String()
 }
 
-// escape makes a text safe for troff: no escapes, no requests.
+// escape writes a text so that troff finds neither escapes nor requests in it.
 func escape(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(s)
 	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
@@ -106,7 +106,7 @@ func escape(s string) string {
 
 var option = regexp.MustCompile(`(?m)^ {2,6}(-[a-z]|--[a-z-]+)`)
 
-// TestManPageHasEveryOption: the help and the manual page name the same.
+// TestManPageHasEveryOption: the help and the manual page name the same options.
 func TestManPageHasEveryOption(t *testing.T) {
 	var help strings.Builder
 	if err := cli.WriteHelp(&help, "sersync", func(string) string { return "" }); err != nil {
@@ -124,8 +124,8 @@ func TestManPageHasEveryOption(t *testing.T) {
 	}
 }
 
-// TestConfigurationsAreRead: every whole configuration in the documentation is
-// read without a word; so are fragments, put where they belong.
+// TestConfigurationsAreRead: each whole configuration in the documentation is read without a
+// warning, and so is each fragment once it has been put where it belongs.
 func TestConfigurationsAreRead(t *testing.T) {
 	whole := 0
 	for _, page := range pages(t) {
@@ -159,7 +159,7 @@ func TestConfigurationsAreRead(t *testing.T) {
 	}
 }
 
-// complete puts a fragment where it belongs.
+// complete puts a fragment where it belongs in a configuration.
 func complete(part string) string {
 	local := `<localpath watch="/data"><remote ip="h" name="m"/></localpath>`
 	switch name := regexp.MustCompile(`<(\w+)`).FindStringSubmatch(part); {

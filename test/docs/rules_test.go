@@ -31,7 +31,7 @@ func (oneOfEach) Snapshot() status.Snapshot {
 	}
 }
 
-// scrape asks a real status page for its metrics.
+// scrape gets the metrics of a real status page.
 func scrape(t *testing.T) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "socket")
@@ -69,8 +69,8 @@ var (
 	selector = regexp.MustCompile(`(sersync_\w+)\{(\w+)(=~|=)"([^"]*)"\}`)
 )
 
-// joins tells whether the expression takes the label from another metric, by
-// labels that both have.
+// joins tells whether an expression takes the label from another metric, by labels that both
+// metrics have.
 func joins(expr, label string, values map[string]map[string][]string) bool {
 	m := regexp.MustCompile(`^\((\w+).* on \(job, instance, (\w+)\) group_left \((\w+)\) (\w+)$`).FindStringSubmatch(expr)
 	if m == nil {
@@ -80,10 +80,10 @@ func joins(expr, label string, values map[string]map[string][]string) bool {
 	return taken == label && values[left][by] != nil && values[right][by] != nil && values[right][label] != nil
 }
 
-// TestAlertRules: the rules name metrics, labels and states that there are.
+// TestAlertRules: the rules use metrics, labels and states that exist.
 func TestAlertRules(t *testing.T) {
 	rules := read(t, "packaging/prometheus/sersync.rules.yml")
-	values := map[string]map[string][]string{} // metric, label, values
+	values := map[string]map[string][]string{} // values by metric and label
 	for _, m := range series.FindAllStringSubmatch(scrape(t), -1) {
 		if values[m[1]] == nil {
 			values[m[1]] = map[string][]string{}

@@ -19,8 +19,8 @@ import (
 
 const schemaFile = "packaging/xsd/confxml.xsd"
 
-// validate has xmllint judge documents by the schema, and returns what it says
-// of each of those that it rejects. The key of a document is its name in messages.
+// validate has xmllint check documents by the schema, and returns a message for each document that
+// is rejected. The keys of the maps name the documents in messages.
 func validate(t *testing.T, documents map[string]string) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func validate(t *testing.T, documents map[string]string) map[string]string {
 		args = append(args, file)
 	}
 	out, err := exec.CommandContext(t.Context(), "xmllint", args...).CombinedOutput()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited { //nolint:errorlint // of Run itself
+	if _, exited := err.(*exec.ExitError); err != nil && !exited { //nolint:errorlint // Run itself returns this type
 		t.Fatalf("xmllint: %v (make test-needs installs it)", err)
 	}
 	rejected, judged := map[string]string{}, 0
@@ -57,8 +57,8 @@ func validate(t *testing.T, documents map[string]string) map[string]string {
 	return rejected
 }
 
-// configurations are the files of the examples and the whole configurations of
-// the documentation.
+// configurations are the configuration files of the examples, and the whole configurations of the
+// documentation.
 func configurations(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -88,9 +88,8 @@ func configurations(t *testing.T) map[string]string {
 	return all
 }
 
-// TestSchemaTakesTheExamples: whole configurations are valid as they are, and
-// with the attribute that tells an editor where the schema is, which the reader
-// passes over.
+// TestSchemaTakesTheExamples: whole configurations are valid as they are. They also are valid with
+// the attribute that tells an editor where the schema is, which the reader ignores.
 func TestSchemaTakesTheExamples(t *testing.T) {
 	documents := map[string]string{}
 	for name, text := range configurations(t) {
@@ -110,8 +109,8 @@ func TestSchemaTakesTheExamples(t *testing.T) {
 	}
 }
 
-// TestSchemaRejectsSlips: no name of an element or attribute can be misspelt in
-// any example, and no value of a kind can be another's.
+// TestSchemaRejectsSlips: in each example the schema rejects a misspelt name of an element or
+// attribute, and a value of another kind.
 func TestSchemaRejectsSlips(t *testing.T) {
 	slips := map[string]string{}
 	slip := func(name string, doc *etree.Document, what string) {
@@ -126,7 +125,8 @@ func TestSchemaRejectsSlips(t *testing.T) {
 			continue
 		}
 		doc := etree.NewDocument()
-		// The reader takes what calls itself ISO-8859-1 as bytes; these are ASCII or UTF-8.
+		// The reader takes a file that calls itself ISO-8859-1 as bytes; these files are ASCII or
+		// UTF-8.
 		if err := doc.ReadFromString(regexp.MustCompile(`<\?xml[^>]*>`).ReplaceAllString(text, "")); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -159,7 +159,7 @@ func TestSchemaRejectsSlips(t *testing.T) {
 	}
 }
 
-// wrongValues are what a switch cannot be.
+// wrongValues are values that a switch cannot have.
 func wrongValues(value string) []string {
 	if value == "true" || value == "false" {
 		return []string{"yes", "True", ""}
@@ -167,7 +167,7 @@ func wrongValues(value string) []string {
 	return nil
 }
 
-// TestSchemaKnowsTheValues tests the values of kinds that no example has.
+// TestSchemaKnowsTheValues has values of kinds that no example uses.
 func TestSchemaKnowsTheValues(t *testing.T) {
 	shipped := read(t, "examples/confxml.xml")
 	with := func(old, put string) string {
@@ -183,7 +183,8 @@ func TestSchemaKnowsTheValues(t *testing.T) {
 		"three":      with(`<remote ip="127.0.0.1" name="tongbu1"/>`, strings.Repeat(`<remote ip="h" name="m" timeout="5"/>`, 3)),
 		"two plugin": with(`<plugin start="false" name="command"/>`, strings.Repeat(`<plugin start="true" name="http" when="all"/>`, 2)),
 		"order":      strings.Replace(with(`<debug start="false"/>`, ""), "</head>", `<debug start="true"/></head>`, 1),
-		// Allowed by the schema alone: the reader takes the first one and says so.
+		// Only the schema allows this: the reader takes the first element and warns of the second
+		// one.
 		"two hosts": with("<inotify>", `<host hostip="localhost" port="8009"/><inotify>`),
 		"seconds":   with(`ignoreError="true"`, `ignoreError="true" timeout="90"`),
 		"defaults":  with(`<timeout start="false" time="100"/>`, ""),

@@ -13,16 +13,17 @@ import (
 	"testing"
 )
 
-// The aim for every type of the product. Bools that are switches of their own, each
-// with its own meaning, are no state: their types stand below with a reason.
+// These are the bounds for every type of the product. Bools that are independent switches, each
+// with a meaning of its own, are not a state: the types that have many of them are listed below,
+// with a reason.
 const (
 	mostMethods = 40
 	mostFields  = 20
 	mostBools   = 3
 )
 
-// wider are the types that do not reach the aim yet, with their bounds, which may only become
-// smaller. A zero stands for the aim.
+// wider are the types that exceed these bounds, each with bounds of its own, which may only become
+// smaller. A zero stands for the bound of all types.
 var wider = map[string]shape{
 	"pkg/transport.Batch":           {bools: 10, why: "what one run is to do, one by one"},
 	"pkg/transport.Terms":           {bools: 10, why: "what the user's parameters ask, one by one"},
@@ -38,14 +39,14 @@ var wider = map[string]shape{
 	"pkg/transport.Capabilities":    {bools: 5, why: "what a remote can do, one by one"},
 }
 
-// shape is what a type declares.
+// shape is the number of methods, fields and bools of a type.
 type shape struct {
 	methods, fields, bools int
-	why                    string // in wider: why it stays so
+	why                    string // only in wider: the reason for the wider bound
 }
 
-// TestTypesStaySmall counts the methods, fields and bools of every struct below cmd
-// and pkg. What is embedded counts as one field.
+// TestTypesStaySmall counts the methods, fields and bools of every struct below cmd and pkg. An
+// embedded type counts as one field.
 func TestTypesStaySmall(t *testing.T) {
 	types := map[string]*shape{}
 	at := func(dir, name string) *shape {

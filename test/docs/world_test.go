@@ -16,15 +16,15 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// world is the host on which the blocks of a page are run: what has been done on it before.
+// world is what is done on the host before and after the blocks of a page are run.
 type world struct {
-	before string // shell, on the source, before the first block
-	after  string // shell, after the last one: what must have come of it
-	skip   bool   // a translation: its blocks are those of another page
+	before string // a shell script for the source, run before the first block
+	after  string // a shell script, run after the last block: it checks the result
+	skip   bool   // the page is a translation: its blocks are those of another page
 }
 
-// target is a rsync daemon on 192.168.1.41 as the pages set it up, with the
-// module www and the user web; installed is what a package leaves.
+// target sets up an rsync daemon on 192.168.1.41 as the pages describe it, with the module www and
+// the user web; installed is what a package installs.
 const (
 	installed = "install -d -m 755 /etc/sersync /run/sersync; install -d -m 700 /var/lib/sersync; install -d -m 750 /var/log/sersync\n" +
 		"install -m 640 \"$REPO/examples/confxml.xml\" /etc/sersync/confxml.xml\n" +
@@ -45,7 +45,7 @@ rsync --daemon
 		"sersync --wait=60 -o /etc/sersync/confxml.xml\n"
 )
 
-// worlds by page. A page that is not named needs nothing before.
+// worlds are the worlds by page. A page that is not listed needs nothing before it.
 var worlds = map[string]world{
 	"README.md":                     {before: installed, after: "test \"$(cat /data/www-copy/index.html)\" = hello"},
 	"README.zh.md":                  {skip: true},
@@ -89,7 +89,7 @@ func TestCommands(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "unshare", append(namespaces(), "true")...).CombinedOutput(); err != nil {
 		t.Skipf("the commands write to /etc and start daemons, and here they cannot do so apart: %v\n%s", err, out)
 	}
-	// The README is among the first four.
+	// The README is among the first four pages.
 	for _, page := range testkit.Few(pages(t), 4) {
 		var list []block
 		for _, b := range blocks(t, page) {
@@ -104,8 +104,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// namespaces are those of a page. The first process of the process namespace
-// takes all others with it.
+// namespaces are the options that make the namespaces of a page. When the first process of the pid
+// namespace ends, all others end, too.
 func namespaces() []string {
 	return []string{"--mount", "--net", "--pid", "--uts", "--fork", "--kill-child"}
 }
@@ -145,12 +145,12 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// listening waits as long as a reader takes to get to the next block: the
-// daemon detaches before it listens.
+// listening waits until the daemon listens, because it detaches before that. A reader takes longer
+// to get to the next block.
 const listening = "until rsync rsync://192.168.1.41/ >/dev/null 2>&1; do sleep 0.05; done\n"
 
-// pageScript is one shell script: the working directory and the variables of a
-// block are there for the next one, as for a reader.
+// pageScript makes one shell script of all blocks, so that each block has the working directory and
+// the variables of the block before, as for a reader.
 func pageScript(list []block, w world) string {
 	var b strings.Builder
 	b.WriteString("set -e\n" + w.before)
@@ -170,8 +170,8 @@ func pageScript(list []block, w world) string {
 	return b.String()
 }
 
-// TestTranscript: the transcript of docs/first-hour.md is that of the page as it is.
-// test/packages makes it, which needs a Debian mirror.
+// TestTranscript: the transcript of docs/first-hour.md belongs to the present page. test/packages
+// makes it, which needs a Debian mirror.
 func TestTranscript(t *testing.T) {
 	rest := read(t, "docs/first-hour.txt")
 	for _, b := range blocks(t, "docs/first-hour.md") {
@@ -188,7 +188,8 @@ func TestTranscript(t *testing.T) {
 	}
 }
 
-// TestWorldsArePages: a renamed page must not lose its world.
+// TestWorldsArePages: each world belongs to a page, so that a page that is renamed does not lose
+// its world.
 func TestWorldsArePages(t *testing.T) {
 	known := strings.Join(pages(t), "\n")
 	for page := range worlds {

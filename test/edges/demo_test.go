@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestRunEdges is make run-edges: what is written arrives on all five edges and is shown,
-// what is deleted, too, and Ctrl-C leaves no process and no file.
+// TestRunEdges runs make run-edges: a file that is written arrives on all five edges and is shown,
+// and so is a deletion. Ctrl-C leaves no process and no file.
 func TestRunEdges(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
@@ -69,7 +69,7 @@ func TestRunEdges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The source's first full sync has all edges compare; a file after it arrives by a message.
+	// The source's first full sync makes all edges compare; a file after that arrives by a message.
 	testkit.Eventually(t, patience, "the page answers", func() bool {
 		r, err := http.Get(page)
 		if err == nil {

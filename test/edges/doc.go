@@ -1,5 +1,4 @@
-// Package edges tests a hub, a source and edges together, each edge and the hub as a
-// process of its own on loopback: what they do when one of them is killed, when the
-// stream has forgotten messages, when a disk is full, and when messages are hostile. In
-// the end each edge has what the source has.
+// Package edges tests a hub, a source and edges together, on loopback, with the hub and each edge
+// as a process of its own. The tests kill some of them, let the stream forget messages, fill disks,
+// and send hostile messages. In the end each edge has what the source has.
 package edges

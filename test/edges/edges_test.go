@@ -20,8 +20,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// Small and large files, links, directories and deletions reach a new edge and one that
-// was there; a killed one goes on where it was.
+// Small and large files, links, directories and deletions reach a new edge and one that followed
+// before; an edge that was killed goes on where it was.
 func TestFollows(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 64<<20)
@@ -43,7 +43,7 @@ func TestFollows(t *testing.T) {
 	s.equal()
 }
 
-// Edges of a second tier fetch from a mirror, and only what it has announced.
+// Edges of a second tier fetch from a mirror, and fetch only what the mirror has announced.
 func TestMirror(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 64<<20)
@@ -62,8 +62,8 @@ func TestMirror(t *testing.T) {
 	}
 }
 
-// An edge that was away for longer than the stream keeps messages compares everything,
-// while changes go on, and removes what has gone meanwhile.
+// An edge that was away for longer than the stream keeps messages compares everything while changes
+// go on, and removes what was deleted meanwhile.
 func TestStreamHasForgotten(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 300<<10)
@@ -91,8 +91,7 @@ func TestStreamHasForgotten(t *testing.T) {
 	}
 }
 
-// An edge whose disk is full says so, keeps nobody else waiting, and goes on when there
-// is room.
+// An edge whose disk is full says so, delays no other edge, and goes on when there is room.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -125,7 +124,7 @@ func TestDiskFull(t *testing.T) {
 	s.equal()
 }
 
-// An edge says what is wrong with its configuration or directory, and touches nothing.
+// An edge reports what is wrong with its configuration or its directory, and changes nothing.
 func TestDirectoryOfAnother(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 64<<20)
@@ -140,7 +139,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("%v, %v", left, err)
 	}
-	// Once it is empty the edge fills it, and a second edge is refused there.
+	// Once the directory is empty the edge fills it, and a second edge is refused there.
 	if err := os.Remove(dir + "/precious"); err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +148,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 	s.says(second, "that another edge is there", func(st edgestatus.Tree) bool { return strings.Contains(st.Trouble, "another edge") })
 }
 
-// Damaged and forged messages are refused and counted, and what comes after them is
-// applied.
+// Damaged and forged messages are refused and counted, and the messages after them are applied.
 func TestHostileMessages(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 64<<20)
@@ -183,8 +181,8 @@ func TestHostileMessages(t *testing.T) {
 	s.equal()
 }
 
-// TestConverges: random changes while edges and the hub are killed and started again,
-// the stream forgets, and one disk is full now and then. At the end all are equal.
+// TestConverges makes random changes while edges and the hub are killed and started again, the
+// stream forgets messages, and one disk is full now and then. At the end all trees are equal.
 func TestConverges(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(1)
@@ -269,8 +267,8 @@ func (s *scene) change(r *rand.Rand) {
 		if r.IntN(4) == 0 {
 			size = 70_000 + r.IntN(40_000)
 		}
-		// A directory in the place of the file, or the other way round, is removed at the source
-		// first.
+		// A directory in the place of the file, or a file in the place of a directory, is removed
+		// at the source first.
 		for dir := filepath.Dir(path); dir != "."; dir = filepath.Dir(dir) {
 			if st, err := os.Lstat(filepath.Join(s.source, dir)); err == nil && !st.IsDir() {
 				s.remove(dir)

@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// cut is one way in which the link to another host stops working. In none of them do the
-// connections over it notice anything.
+// cut is a way in which the link to another host stops working, without a sign to the connections
+// that go over it.
 type cut struct {
 	name       string
 	begin, end func(*testkit.Island)
@@ -26,11 +26,11 @@ func cuts() []cut {
 	}
 }
 
-// TestLinkToAnEdgeIsCut: an edge is on a host of its own, a network namespace behind one
-// link, and the link is cut while the source is written to without a pause. The edge says
-// that it does not hear the hub and the source that the edge is behind, neither says that
-// it is in sync, the other edge does not notice, and once the link carries again the edge
-// gets what it has missed.
+// TestLinkToAnEdgeIsCut: an edge runs on a host of its own, a network namespace behind one link.
+// The link is cut while files at the source are changed without a pause. The edge reports that it
+// does not hear the hub, and the source that the edge is behind; neither reports that it is in
+// sync. The other edge does not notice anything. Once the link works again the edge gets everything
+// that it has missed.
 func TestLinkToAnEdgeIsCut(t *testing.T) {
 	testkit.Long(t)
 	for _, c := range cuts() {
@@ -74,9 +74,9 @@ func TestLinkToAnEdgeIsCut(t *testing.T) {
 	}
 }
 
-// TestLinkToTheSourceIsCut: the source is on a host of its own, and the link to it is cut
-// while it is written to. It says that the hub does not answer, the edge keeps all that it
-// has, and once the link carries again everything arrives.
+// TestLinkToTheSourceIsCut: the source runs on a host of its own, and the link to it is cut while
+// files at the source are changed. The source reports that the hub does not answer, and the edge
+// keeps all its files. Once the link works again everything arrives.
 func TestLinkToTheSourceIsCut(t *testing.T) {
 	testkit.Long(t)
 	for _, c := range cuts() {
@@ -119,7 +119,7 @@ type seeded struct {
 	names []string
 }
 
-// seed writes files that stay, and one that goes.
+// seed writes files that stay, and one file that is deleted later.
 func (p *programs) seed() seeded {
 	p.Helper()
 	kept := seeded{p, []string{"kept/small", "kept/large", "kept/deep/er/f"}}
@@ -139,7 +139,7 @@ func (p *programs) drop(name string) {
 	}
 }
 
-// held are those files as an edge has them.
+// held are the seeded files as an edge has them.
 type held struct {
 	t    *testing.T
 	were map[string]os.FileInfo
@@ -159,7 +159,7 @@ func (s seeded) on(edge string) held {
 	return h
 }
 
-// stay checks that each of them is still the same file, so that it was not deleted meanwhile.
+// stay checks that each file is still the same one, so it was not deleted meanwhile.
 func (h held) stay() {
 	h.t.Helper()
 	for at, was := range h.were {
@@ -169,7 +169,7 @@ func (h held) stay() {
 	}
 }
 
-// churn changes the source without a pause until the function is called that it returns.
+// churn changes files at the source without a pause until the returned function is called.
 func (p *programs) churn() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -200,8 +200,8 @@ func (p *programs) churn() (stop func()) {
 	return stop
 }
 
-// edgeTells waits until sersync-edge --status prints all of these texts and ends with an
-// exit status.
+// edgeTells waits until sersync-edge --status prints all of these texts and ends with this exit
+// status.
 func (p *programs) edgeTells(name string, status int, want ...string) {
 	p.Helper()
 	var got int

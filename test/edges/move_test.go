@@ -16,7 +16,7 @@ import (
 	"github.com/sersync/sersync/pkg/hub/identity"
 )
 
-// page is docs/many-receivers in a language.
+// page is docs/many-receivers in one language.
 func page(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(testkit.Repository(), "docs", name))
@@ -26,7 +26,7 @@ func page(t *testing.T, name string) string {
 	return string(text)
 }
 
-// example is the block of the page that holds a text; it is the same in both languages.
+// example is the block of the page that contains this text; both languages have the same block.
 func example(t *testing.T, holds string) string {
 	t.Helper()
 	fenced := regexp.MustCompile("(?ms)^```[^\n]*\n(.*?)^```$")
@@ -46,7 +46,7 @@ func example(t *testing.T, holds string) string {
 	return english
 }
 
-// with replaces texts by those of this site. Each text must be there.
+// with replaces texts with those of the test's site. Each text must be there.
 func with(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
@@ -58,10 +58,10 @@ func with(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// TestFromPushToEdgesAndBack does to a running site what docs/many-receivers.md says, with
-// the configurations that stand there: two receivers of pushes become edges, one after
-// the other, and receivers of pushes again. The source is written to all the time, and is
-// never stopped.
+// TestFromPushToEdgesAndBack does to a running site what docs/many-receivers.md describes, with the
+// configurations of that page. Two receivers of pushes become edges, one after the other, and then
+// receivers of pushes again. Files at the source are written all the time, and the source is never
+// stopped.
 func TestFromPushToEdgesAndBack(t *testing.T) {
 	t.Parallel()
 	p := newPrograms(t)
@@ -115,7 +115,7 @@ func TestFromPushToEdgesAndBack(t *testing.T) {
 			t.Fatalf("--reload: %d %s", status, out)
 		}
 	}
-	// The stream beside the pushes.
+	// First the stream is added beside the pushes.
 	reload(configure([]string{stream}, remote["web-1"], remote["web-2"]))
 	edge := example(t, `<edge name="web-1">`)
 	for i, name := range names {
@@ -128,7 +128,7 @@ func TestFromPushToEdgesAndBack(t *testing.T) {
 		for _, other := range names[i+1:] {
 			left = append(left, remote[other])
 		}
-		reload(configure([]string{stream}, left...)) // it is no receiver of pushes any more
+		reload(configure([]string{stream}, left...)) // the source does not push to this receiver any more
 	}
 	before := written.Load()
 	testkit.Eventually(t, patience, "the source is still written to", func() bool { return written.Load() > before+50 })
@@ -142,7 +142,8 @@ func TestFromPushToEdgesAndBack(t *testing.T) {
 		})
 	}
 
-	// And back: pushes beside the stream first, then the edges end, then the stream.
+	// On the way back the pushes are added beside the stream, then the edges end, then the stream
+	// is removed.
 	reload(configure([]string{stream}, remote["web-1"], remote["web-2"]))
 	p.tells("in sync", 0, "--status")
 	for _, name := range names {
@@ -158,7 +159,7 @@ func TestFromPushToEdgesAndBack(t *testing.T) {
 	}
 }
 
-// follow makes an edge of a receiver of pushes: its configuration is given.
+// follow makes an edge with this configuration of a receiver of pushes.
 func (p *programs) follow(name, config string) {
 	p.Helper()
 	dir := p.base + "/" + name
@@ -175,7 +176,7 @@ func (p *programs) follow(name, config string) {
 	p.edges[name] = p.spawn(testkit.Program(p.T, "sersync-edge"), "-o", dir+"/edge.xml")
 }
 
-// edgeInSync waits until an edge says that it is in sync.
+// edgeInSync waits until an edge reports that it is in sync.
 func (p *programs) edgeInSync(name string) {
 	p.Helper()
 	testkit.Eventually(p.T, patience, name+" is in sync", func() bool {

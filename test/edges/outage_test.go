@@ -21,7 +21,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// noise is content that does not become smaller.
+// noise is a content that cannot be compressed.
 func noise(size int) string {
 	b := make([]byte, size)
 	for i := range b {
@@ -30,7 +30,7 @@ func noise(size int) string {
 	return string(b)
 }
 
-// tries publishes a path once and returns what became of it.
+// tries publishes paths once and returns the result.
 func (s *scene) tries(names ...string) transport.Result {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
@@ -42,8 +42,8 @@ func (s *scene) tries(names ...string) transport.Result {
 	return trip.Result
 }
 
-// A hub whose disk is full says so with a remedy, and what it has told edges stays. Once
-// there is space it goes on by itself, and everything arrives.
+// A hub whose disk is full reports that with a remedy, and the messages that it has delivered stay.
+// Once there is space everything arrives, without further help.
 func TestHubDiskFull(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -100,7 +100,7 @@ func TestHubDiskFull(t *testing.T) {
 	s.equal()
 }
 
-// cluster are three servers in this process.
+// cluster is three servers in this process.
 type cluster struct {
 	servers []*server.Server
 	options []*server.Options
@@ -181,8 +181,8 @@ func (c *cluster) leader(s *scene) int {
 	return number
 }
 
-// Of a cluster of three servers the one that leads the stream is killed while the source
-// publishes, twice: nothing is lost, and edges follow the others.
+// In a cluster of three servers the leader of the stream is killed, twice, while the source
+// publishes. Nothing is lost, and edges go on with the other servers.
 func TestClusterLosesItsLeader(t *testing.T) {
 	t.Parallel()
 	s := newBareScene(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/hub/roster"
 )
 
-// A command that root runs acts as the user who owns the hub's directory: what it has
-// written there that user can read.
+// A command that root runs acts as the user who owns the hub's directory, so that user can read the
+// files that it writes there.
 func TestCommandsActAsTheOwnerOfTheHub(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -25,7 +25,8 @@ func TestCommandsActAsTheOwnerOfTheHub(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	testkit.OpenToAll(t, base)
-	// systemd has the directory of a user that it makes below one that only root enters.
+	// For a service with a user of its own systemd makes the directory below one that only root can
+	// enter.
 	private := filepath.Join(base, "private")
 	if err := os.Mkdir(private, 0o700); err != nil {
 		t.Fatal(err)

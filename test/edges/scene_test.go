@@ -28,10 +28,10 @@ import (
 	publish "github.com/sersync/sersync/pkg/transport/stream"
 )
 
-// patience is how long anything may take on a machine that is busy with other things.
+// patience is how long anything may take on a machine that has other things to do.
 const patience = 2 * time.Minute
 
-// role makes the test binary a hub or an edge: so both can be killed.
+// role makes the test binary a hub or an edge, so that each of them can be killed.
 const role = "EDGES_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -58,8 +58,8 @@ func runHub(dir, listen string) int {
 	return 0
 }
 
-// child is a process that ends with this one. The kernel kills it when the thread that
-// has started it ends: so it is started by a goroutine that keeps its thread until then.
+// child is a process that ends with this one: the kernel kills it when the thread that has started
+// it ends. So a goroutine starts it that keeps its thread until then.
 type child struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -81,7 +81,7 @@ func spawn(t *testing.T, cmd *exec.Cmd, name string) *child {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // it is killed
+			_ = cmd.Wait() // the process was killed
 		}
 	}()
 	if err := <-started; err != nil {
@@ -90,7 +90,7 @@ func spawn(t *testing.T, cmd *exec.Cmd, name string) *child {
 	return c
 }
 
-// end ends it with a signal, if it runs, and waits.
+// end ends the process with a signal, if it is running, and waits until it has ended.
 func (c *child) end(sig syscall.Signal) {
 	select {
 	case <-c.ended:
@@ -100,7 +100,7 @@ func (c *child) end(sig syscall.Signal) {
 	}
 }
 
-// process is this test binary in a role.
+// process is this test binary as a hub or an edge.
 type process struct {
 	t    *testing.T
 	role string
@@ -115,7 +115,7 @@ func (p *process) start() {
 	p.runs = spawn(p.t, cmd, p.role)
 }
 
-// end ends it with a signal and waits.
+// end ends the process with a signal and waits until it has ended.
 func (p *process) end(sig syscall.Signal) {
 	if p.runs != nil {
 		p.runs.end(sig)
@@ -123,7 +123,7 @@ func (p *process) end(sig syscall.Signal) {
 	}
 }
 
-// lines keeps what a process says for a test that fails.
+// lines keeps the output of a process, which a failing test prints.
 type lines struct {
 	t    *testing.T
 	role string
@@ -140,14 +140,14 @@ type scene struct {
 	base   string
 	port   int
 	hub    *process
-	source string // directory
+	source string // the source's directory
 	rsyncd *testkit.RsyncDaemon
 	pub    *publish.Publisher
 	edges  []*edgeHost
-	// through is the port at which edges that are added reach the hub; 0: its own.
+	// through is the port at which new edges reach the hub; 0: the port of the hub.
 	through int
-	// Where there is another server than the hub: its address, the key of all who
-	// connect, and how many servers keep each message.
+	// If there is another server in the place of the hub: its address, the key that everybody uses
+	// to connect, and how many servers keep each message.
 	url, creds string
 	replicas   int
 }
@@ -165,7 +165,7 @@ func newScene(t *testing.T, streamBytes int64) *scene {
 	return newSceneOn(t, streamBytes, func(string) {})
 }
 
-// newSceneOn is newScene with something done before the hub starts in the directory hub.
+// newSceneOn is newScene, but first calls before, which may prepare the directory hub.
 func newSceneOn(t *testing.T, streamBytes int64, before func(base string)) *scene {
 	t.Helper()
 	s := newBareScene(t)
@@ -225,7 +225,7 @@ func (s *scene) startHub() {
 	})
 }
 
-// tree is the <tree> of an edge; attributes are further ones.
+// tree is the <tree> element of an edge, with further attributes.
 func (s *scene) tree(dir, attributes, upstreams string) string {
 	if upstreams == "" {
 		upstreams = fmt.Sprintf(`<upstream host="127.0.0.1" port="%d" module="tree"/>`, s.rsyncd.Port())
@@ -233,7 +233,7 @@ func (s *scene) tree(dir, attributes, upstreams string) string {
 	return fmt.Sprintf(`<tree name="www" dir="%s" %s>%s</tree>`, dir, attributes, upstreams)
 }
 
-// add makes an edge with that directory, and starts it.
+// add makes an edge that uses this directory, and starts it.
 func (s *scene) add(name, dir, attributes, upstreams string) *edgeHost {
 	s.Helper()
 	e := &edgeHost{name: name, dir: dir, base: filepath.Join(s.base, name)}
@@ -256,7 +256,7 @@ func (s *scene) add(name, dir, attributes, upstreams string) *edgeHost {
 	return e
 }
 
-// enrol has the hub know an edge, and returns how it connects.
+// enrol adds an edge to the hub, and returns how the edge connects.
 func (s *scene) enrol(e *edgeHost) string {
 	s.Helper()
 	seed, public, err := identity.NewKey()
@@ -290,7 +290,7 @@ func (s *scene) await(what string, is func() bool) {
 	testkit.Eventually(s.T, patience, what, is)
 }
 
-// publish sends what a call names, until the hub has it: as a lane does.
+// publish sends what a call names until the hub has it, as a lane does.
 func (s *scene) publish(kind transport.Kind, names ...string) {
 	s.Helper()
 	s.await("the hub takes a change", func() bool {
@@ -299,7 +299,7 @@ func (s *scene) publish(kind transport.Kind, names ...string) {
 	})
 }
 
-// put writes a file at the source and publishes it with the directories above it.
+// put writes a file at the source, and publishes it with the directories above it.
 func (s *scene) put(path, content string) {
 	s.Helper()
 	at := filepath.Join(s.source, path)
@@ -322,7 +322,7 @@ func (s *scene) remove(path string) {
 	s.publish(transport.Delete, path)
 }
 
-// status asks an edge.
+// status asks an edge for its status.
 func (e *edgeHost) status(ctx context.Context) (edgestatus.Tree, bool) {
 	st, err := edgestatus.Get(ctx, e.base+"/socket")
 	if err != nil || len(st.Trees) != 1 {
@@ -349,7 +349,7 @@ func (s *scene) says(e *edgeHost, what string, is func(edgestatus.Tree) bool) {
 	})
 }
 
-// equal waits until every edge has what the source has, and says so.
+// equal waits until every edge has what the source has, and reports that.
 func (s *scene) equal() {
 	s.Helper()
 	for _, e := range s.edges {

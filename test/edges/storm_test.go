@@ -18,11 +18,11 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// gate is a proxy before the hub that can be closed: connections stay open, and nothing comes
+// gate is a proxy in front of the hub. While it is closed connections stay open, but nothing comes
 // through them, as when a cable is pulled.
 type gate struct {
 	port int
-	pace time.Duration // between two pieces of 4 KiB; 0: as fast as they come
+	pace time.Duration // the pause between two pieces of 4 KiB; 0: none
 	all  sync.WaitGroup
 
 	mu   sync.Mutex
@@ -60,7 +60,7 @@ func (s *scene) gate(pace time.Duration) *gate {
 	return g
 }
 
-// pass copies until either end is closed, and closes both.
+// pass copies until either end is closed, and then closes both.
 func (g *gate) pass(to, from net.Conn) {
 	defer to.Close()
 	defer from.Close()
@@ -80,7 +80,7 @@ func (g *gate) pass(to, from net.Conn) {
 	}
 }
 
-// set opens or holds the gate.
+// set opens or closes the gate.
 func (g *gate) set(open bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -96,7 +96,7 @@ func (g *gate) set(open bool) {
 	}
 }
 
-// disk mounts a small disk, which can be filled and cleared.
+// disk mounts a small disk; fill fills it, and clear empties it.
 func (s *scene) disk(at, size string) (fill, clear func()) {
 	s.Helper()
 	if err := os.MkdirAll(at, 0o755); err != nil {
@@ -110,7 +110,7 @@ func (s *scene) disk(at, size string) (fill, clear func()) {
 	fill = func() {
 		f, err := os.OpenFile(ballast, os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return // not even room for a name
+			return // there is not even room for a name
 		}
 		defer f.Close()
 		for block := make([]byte, 64<<10); len(block) > 1; {
@@ -122,10 +122,10 @@ func (s *scene) disk(at, size string) (fill, clear func()) {
 	return fill, func() { _ = os.Remove(ballast) }
 }
 
-// TestStorm: everything at once. Edges are killed, cut off without a word, slow, and out
-// of room; the hub is killed and out of room; the source is started anew; the stream
-// forgets. Afterwards all are equal, and what the source has never deleted was nowhere
-// deleted.
+// TestStorm has all faults at once. Edges are killed, cut off without a sign, slow, and out of
+// room. The hub is killed and out of room, the source is restarted, and the stream forgets
+// messages. Afterwards all trees are equal, and no file that the source has never deleted was
+// deleted anywhere.
 func TestStorm(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -171,7 +171,7 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// rage changes the source while everything fails, and lets everything be well at the end.
+// rage changes files at the source while everything fails, and ends all faults at the end.
 func (s *scene) rage(r *rand.Rand, held *gate, limit int64, hub, edge [2]func()) {
 	s.Helper()
 	const steps, fill, empty = 120, 0, 1
@@ -221,8 +221,8 @@ func (s *scene) rage(r *rand.Rand, held *gate, limit int64, hub, edge [2]func())
 	s.put("last", strings.Repeat("x", 1000))
 }
 
-// An edge whose directory is on a disk that is mounted read-only, or belongs to another
-// user, says so with a remedy, deletes nothing, and goes on by itself.
+// If an edge's directory is on a disk that is mounted read-only, or belongs to another user, the
+// edge reports that with a remedy, deletes nothing, and goes on by itself once it can.
 func TestDirectoryThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

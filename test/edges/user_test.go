@@ -15,7 +15,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// nobody is the user that an edge runs as which is not root.
+// nobody is the user of an edge that does not run as root.
 const nobody = 65534
 
 func asNobody(cmd *exec.Cmd) *exec.Cmd {
@@ -23,7 +23,7 @@ func asNobody(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-// give makes a directory, with all in it, a user's.
+// give makes a user the owner of a directory and everything in it.
 func (p *programs) give(dir string, user int) {
 	p.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -37,8 +37,7 @@ func (p *programs) give(dir string, user int) {
 	}
 }
 
-// state is what stands in an edge's directory: each path with the inode, size and time of what
-// is there.
+// state describes an edge's directory: for each path the inode, size and time of what is there.
 func (p *programs) state(name string) map[string]string {
 	p.Helper()
 	found := map[string]string{}
@@ -60,8 +59,8 @@ func (p *programs) state(name string) map[string]string {
 	return found
 }
 
-// same tells whether a directory below an edge's is as it was, file by file; "" is the
-// edge's own.
+// same tells whether a directory below an edge's directory is unchanged, file by file; "" is the
+// whole directory.
 func (p *programs) same(name, dir string, was map[string]string) {
 	p.Helper()
 	is := p.state(name)
@@ -88,9 +87,10 @@ func (p *programs) checks(name string, more ...string) (status int, out string) 
 	return cmd.ProcessState.ExitCode(), string(b)
 }
 
-// An edge that is not root, and whose directory belongs to another user: at its first start, while
-// it runs, and a directory below it alone. Each time it says which user may not write where and
-// what to do, touches nothing, and goes on by itself when the owner has been corrected.
+// An edge does not run as root, and its directory belongs to another user: at the edge's first
+// start, while it runs, or only a directory below. Each time the edge reports which user may not
+// write where and what to do. It changes nothing, and goes on by itself when the owner has been
+// corrected.
 func TestEdgeInADirectoryOfAnotherUser(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -124,8 +124,8 @@ func TestEdgeInADirectoryOfAnotherUser(t *testing.T) {
 		p.edgeTells("one", 0, "in sync")
 		p.tells("edges: 1 in sync", 0, "--status")
 	}
-	// refuses: the edge says why it cannot write to a directory of its own, here and at the
-	// source.
+	// refuses waits until the edge, and the source as well, report why the edge cannot write to one
+	// of its directories.
 	refuses := func(dir string) (cause, remedy string) {
 		t.Helper()
 		cause = fmt.Sprintf("this edge runs as user %s, which may not write to the directory %s of mode 0755", me, dir)
@@ -135,7 +135,7 @@ func TestEdgeInADirectoryOfAnotherUser(t *testing.T) {
 		p.tells(cause, 1, "--status")
 		return cause, remedy
 	}
-	// whole is refuses for the tree's directory, which --check --connect looks at, too.
+	// whole is refuses for the tree's directory, at which --check --connect looks as well.
 	whole := func() {
 		t.Helper()
 		was := p.state("one")
@@ -149,14 +149,14 @@ func TestEdgeInADirectoryOfAnotherUser(t *testing.T) {
 		p.same("one", "", was)
 	}
 
-	whole() // before the first file
+	whole() // before the first file has arrived
 	p.give(tree, nobody)
 	equal()
 	if status, out := p.checks("one", "--connect"); status != 0 {
 		t.Errorf("--check --connect: status %d\n%s", status, out)
 	}
 
-	// While it runs.
+	// The owner is changed while the edge runs.
 	p.give(tree, 0)
 	was := p.state("one")
 	p.write(p.source+"/changed", "2", 0o644)
@@ -170,7 +170,7 @@ func TestEdgeInADirectoryOfAnotherUser(t *testing.T) {
 	p.give(tree, nobody)
 	equal()
 
-	// A directory below it.
+	// The owner of a directory below it is changed.
 	p.give(tree+"/sub", 0)
 	was = p.state("one")
 	p.write(p.source+"/changed", "3", 0o644)
@@ -184,7 +184,7 @@ func TestEdgeInADirectoryOfAnotherUser(t *testing.T) {
 	p.same("one", "sub", was)
 	p.give(tree+"/sub", nobody)
 	equal()
-	// The same with what is fetched.
+	// The same with a file that the edge has to fetch.
 	p.give(tree+"/sub", 0)
 	was = p.state("one")
 	p.write(p.source+"/sub/large", noise(160_000), 0o644)

@@ -18,11 +18,11 @@ import (
 	"github.com/sersync/sersync/pkg/hub/identity"
 )
 
-// programs are the three binaries as people run them.
+// programs are the three binaries, run as users run them.
 type programs struct {
 	*testing.T
 	base, source string
-	host         string // of the hub and the source, as edges reach it
+	host         string // the address at which edges reach the hub and the source
 	port         int
 	metrics      int
 	hub          *child
@@ -50,7 +50,7 @@ func (p *programs) startHub() {
 	})
 }
 
-// admin runs a command of sersync-hub and returns what it prints.
+// admin runs a command of sersync-hub and returns its output.
 func (p *programs) admin(args ...string) string {
 	p.Helper()
 	out, err := exec.CommandContext(p.Context(), testkit.Program(p.T, "sersync-hub"), append(args, "--dir", p.base+"/hub")...).CombinedOutput()
@@ -87,8 +87,8 @@ func (p *programs) write(path, content string, mode os.FileMode) {
 	}
 }
 
-// printed follows the documentation: one command on the hub prints what goes into two files on the
-// edge. It returns the address.
+// printed follows the documentation: one command on the hub prints the contents of two files for
+// the edge. It returns the address of the hub.
 func (p *programs) printed(name, dir string) string {
 	p.Helper()
 	printed := strings.Split(p.admin("add-edge", name, "www"), "\n")
@@ -111,14 +111,14 @@ func (p *programs) addEdge(name string) {
 	p.addEdgeAs(name, testkit.Program(p.T, "sersync-edge"))
 }
 
-// addEdgeAs is addEdge with the program that is run.
+// addEdgeAs is addEdge with another program.
 func (p *programs) addEdgeAs(name, program string) {
 	p.Helper()
 	p.prepareEdge(name)
 	p.edges[name] = p.spawn(program, "-o", p.base+"/"+name+"/edge.xml")
 }
 
-// prepareEdge makes all that an edge needs, and starts none.
+// prepareEdge makes everything that an edge needs, and does not start it.
 func (p *programs) prepareEdge(name string) {
 	p.Helper()
 	dir := p.base + "/" + name
@@ -136,7 +136,7 @@ func newPrograms(t *testing.T) *programs {
 	return newProgramsAt(t, "127.0.0.1")
 }
 
-// newProgramsAt is newPrograms with the hub and the source's daemon at an address of this
+// newProgramsAt is newPrograms with the hub and the source's daemon at another address of this
 // host.
 func newProgramsAt(t *testing.T, host string) *programs {
 	t.Helper()
@@ -155,14 +155,13 @@ func newProgramsAt(t *testing.T, host string) *programs {
 	return p
 }
 
-// startSource starts sersync with the stream, and with whatever remotes there are
-// besides.
+// startSource starts sersync with the stream and, beside it, with these remotes.
 func (p *programs) startSource(remotes ...string) {
 	p.Helper()
 	p.startSourceAs("", remotes...)
 }
 
-// startSourceAs is startSource with the program that is run; empty: sersync.
+// startSourceAs is startSource with another program; empty: sersync.
 func (p *programs) startSourceAs(program string, remotes ...string) {
 	p.Helper()
 	set := testkit.Settings{Watch: p.source, Dir: p.base, Remotes: remotes, Streams: []string{fmt.Sprintf(`<stream name="www" url="nats://%s:%d" creds="%s/hub/%s" ca="%s/hub/%s"/>`,
@@ -171,7 +170,7 @@ func (p *programs) startSourceAs(program string, remotes ...string) {
 	p.app = testkit.Start(p.T, testkit.Options{Config: set.XML(), Dir: p.base, File: p.config, Args: []string{"-o", p.config, "-r"}, Binary: program})
 }
 
-// sersync runs a command of the source.
+// sersync runs a command on the source's sersync.
 func (p *programs) sersync(args ...string) (status int, out string) {
 	p.Helper()
 	cmd := exec.CommandContext(p.Context(), testkit.Build(p.T), append(args, "-o", p.config)...)
@@ -179,7 +178,7 @@ func (p *programs) sersync(args ...string) (status int, out string) {
 	return cmd.ProcessState.ExitCode(), string(b)
 }
 
-// tells waits until a command of the source prints something and ends with a status.
+// tells waits until a command on the source's sersync prints this text and ends with this status.
 func (p *programs) tells(want string, status int, args ...string) {
 	p.Helper()
 	var got int
@@ -199,9 +198,9 @@ func (p *programs) equal(names ...string) {
 	}
 }
 
-// TestWhole runs sersync, sersync-hub and two of sersync-edge as people do: files arrive,
-// the source knows how its edges are and which of them lack a file, an edge that was
-// stopped catches up, a killed hub loses nothing, and one that is removed is forgotten.
+// TestWhole runs sersync, sersync-hub and two sersync-edge as users do. Files arrive, and the
+// source knows the state of its edges and which of them lack a file. An edge that was stopped
+// catches up, a hub that was killed loses nothing, and an edge that was removed is forgotten.
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	p := newPrograms(t)

@@ -11,22 +11,22 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// deployment is one example set up on this host: every absolute path of its
-// files lies below a directory of the host that it belongs to, and every
-// address is loopback with the port of a real server.
+// deployment is an example that is set up on this host. Each absolute path in its files is below a
+// directory that stands for the host of that path, and each address is loopback with the port of a
+// real server.
 type deployment struct {
 	t      *testing.T
 	name   string
 	root   string
 	remote map[string]*testkit.RsyncDaemon // by the address in the configuration
 	ssh    *testkit.SSHDaemon
-	tunnel interface{ Port() int } // before the daemons; nil: they are reached directly
+	tunnel interface{ Port() int } // the server in front of the daemons; nil: they are reached directly
 }
 
 func newDeployment(t *testing.T, name string) *deployment {
 	t.Helper()
 	root := t.TempDir()
-	testkit.OpenToAll(t, root) // daemons may run as nobody
+	testkit.OpenToAll(t, root) // a daemon may run as nobody
 	return &deployment{t: t, name: name, root: root, remote: map[string]*testkit.RsyncDaemon{}}
 }
 
@@ -45,8 +45,8 @@ func (d *deployment) must(err error) {
 	}
 }
 
-// here and there are where a path of this host, or of the host with an
-// address, lies; the directory above it is made.
+// here and there return the path on this machine for a path of this host, or of the host with an
+// address. They make the directory above it.
 func (d *deployment) here(path string) string { return d.there("here", path) }
 
 func (d *deployment) there(host, path string) string {
@@ -55,7 +55,7 @@ func (d *deployment) there(host, path string) string {
 	return full
 }
 
-// rsyncdPath matches the settings of an rsyncd.conf that hold a path.
+// rsyncdPath matches the settings of an rsyncd.conf that contain a path.
 var rsyncdPath = regexp.MustCompile(`(?m)^(path|secrets file|pid file|lock file|log file) = (/.*)$`)
 
 // serve starts the daemon of a host with the example's configuration.
@@ -71,7 +71,7 @@ func (d *deployment) serve(address, conf string) {
 		case "secrets file":
 			d.must(os.WriteFile(path, []byte(d.example("rsyncd.secrets.sample")), 0o600))
 		case "log file":
-			return "" // given on the command line, where the kit reads it
+			return "" // the command line has this setting, from which the test reads it
 		}
 		return m[1] + " = " + path
 	})
@@ -87,8 +87,8 @@ var (
 	confRemote   = regexp.MustCompile(`<remote ip="([^"]*)" name="([^"]*)"`)
 )
 
-// config returns an example's configuration with its paths and addresses
-// turned into those of this deployment; nothing else is touched.
+// config returns an example's configuration with the paths and addresses of this deployment;
+// everything else stays as it is.
 func (d *deployment) config(file string) string {
 	d.t.Helper()
 	text := confWatch.ReplaceAllStringFunc(d.example(file), func(s string) string {
@@ -126,8 +126,8 @@ func (d *deployment) config(file string) string {
 	})
 }
 
-// secure has the example's stunnel, or its haproxy, before the daemon of a host, and puts
-// the keys to where the example's files name them.
+// secure puts the example's stunnel, or its haproxy, in front of the daemon of a host, and puts the
+// keys where the example's files name them.
 func (d *deployment) secure(address, conf string) {
 	d.t.Helper()
 	ca := testkit.NewAuthority(d.t, "our-authority")
@@ -172,7 +172,7 @@ func (d *deployment) secure(address, conf string) {
 	d.tunnel = tunnel
 }
 
-// password looks a user up in the sample of the other side's secrets.
+// password finds a user's password in the sample of the other side's secrets.
 func (d *deployment) password(user string) string {
 	if _, err := os.Stat(filepath.Join(testkit.Repository(), "examples", d.name, "rsyncd.secrets.sample")); err != nil {
 		return "unused"
@@ -182,10 +182,10 @@ func (d *deployment) password(user string) string {
 			return password
 		}
 	}
-	return "unused" // <auth start="false"> names a user that nobody asks for
+	return "unused" // <auth start="false"> names a user whom nobody asks for
 }
 
-// start runs the program on one of the example's configurations.
+// start runs the program with one of the example's configurations.
 func (d *deployment) start(file string, flags ...string) *testkit.Sersync {
 	d.t.Helper()
 	config := d.config(file)
@@ -197,7 +197,7 @@ func (d *deployment) start(file string, flags ...string) *testkit.Sersync {
 	return testkit.Start(d.t, o)
 }
 
-// transfer is one tree with the directory that must equal it.
+// transfer is one tree and the directory that must be equal to it.
 type transfer struct{ src, dst string }
 
 // fill puts content into each source before the start.

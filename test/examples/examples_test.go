@@ -1,6 +1,6 @@
-// Package examples runs each deployment of the examples folder end to end:
-// the example's own files, with only paths, addresses and ports turned into
-// those of a test, against real rsync daemons and a real sshd.
+// Package examples runs each deployment of the examples folder end to end, with real rsync daemons
+// and a real sshd. It uses the example's own files, in which it replaces only paths, addresses and
+// ports.
 package examples
 
 import (
@@ -18,11 +18,11 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // arrival bounds how long a change may take on a busy machine.
 const arrival = 30 * time.Second
 
-// equal is what the examples' -artuz carries to a root daemon.
+// equal is what -artuz, as the examples use it, carries to a daemon that runs as root.
 var equal = testkit.Compare{Times: true, Owners: true}
 
-// exercise changes every tree in the ways of daily work and waits for each of
-// the targets after each of them.
+// exercise changes every tree in the ways of daily work, and after each change waits for each of
+// the targets.
 func (d *deployment) exercise(all []transfer, c testkit.Compare) {
 	d.t.Helper()
 	d.wait(all, c)
@@ -50,12 +50,12 @@ func (d *deployment) wait(all []transfer, c testkit.Compare) {
 	}
 }
 
-// end stops the program and looks at its status and its fail script.
+// end stops the program and checks its exit status and its fail script.
 func (d *deployment) end(s *testkit.Sersync, failLog string) {
 	d.t.Helper()
 	var failing []byte
 	if !testkit.Poll(arrival, func() bool {
-		failing, _ = os.ReadFile(d.here(failLog)) // none is as good as an empty one
+		failing, _ = os.ReadFile(d.here(failLog)) // no fail script means the same as an empty one
 		return !strings.Contains(string(failing), "#errno")
 	}) {
 		d.t.Errorf("fail script after all has arrived:\n%s", failing)
@@ -65,14 +65,14 @@ func (d *deployment) end(s *testkit.Sersync, failLog string) {
 	}
 }
 
-// asked fails unless the user has written to the module, and nobody was refused.
+// asked fails unless this user has written to the module, and nobody was refused.
 func (d *deployment) asked(address, module, user string) {
 	d.t.Helper()
 	log := d.remote[address].Log()
 	if !strings.Contains(log, "rsync to "+module+"/ from "+user+"@") {
 		d.t.Errorf("%s: %s has not written to %s:\n%s", address, user, module, log)
 	}
-	// A client that is ended before it has answered counts as a bad answer, too.
+	// A client that is ended before it has answered is logged as one with a bad answer.
 	refused := strings.ReplaceAll(log, "invalid challenge response", "")
 	if strings.Contains(refused, "password mismatch") || strings.Contains(refused, "auth failed on module "+module+" from localhost (127.0.0.1) for") || strings.Contains(refused, "denied") {
 		d.t.Errorf("%s refused a login:\n%s", address, log)
@@ -91,14 +91,14 @@ func TestContentServers(t *testing.T) {
 		all = append(all, transfer{d.here("/data/www"), d.there(address, "/var/www/html")})
 	}
 	d.fill(all[:1])
-	d.do(transfer{src: all[0].dst}, testkit.Op{"write", "stale", "only here\n"}) // -r removes it
+	d.do(transfer{src: all[0].dst}, testkit.Op{"write", "stale", "only here\n"}) // -r removes this file
 	s := d.start("confxml.xml", "-r")
 	d.exercise(all, equal)
 	for n, address := range nodes {
 		d.asked(address, "web"+n, "push"+n)
 	}
 
-	// A node that is down keeps nothing from the others, and catches up.
+	// While one node is down the others get everything, and afterwards the node catches up.
 	d.remote[nodes["2"]].Stop()
 	d.do(all[0], testkit.Op{"write", "while-down", "x\n"}, testkit.Op{"rm", "f1"})
 	for _, x := range all {
@@ -210,7 +210,7 @@ func TestThreeProcesses(t *testing.T) {
 	d.serve("192.168.1.41", "rsyncd.conf")
 	all := d.three()
 	d.fill(all)
-	// Only the target has it, and nobody asked for a mirror run: it stays.
+	// A file that exists only on the target stays, because nobody has requested a mirror run.
 	d.do(transfer{src: all[0].dst}, testkit.Op{"write", "only-there", "x\n"})
 	var processes []*testkit.Sersync
 	for _, name := range []string{"www", "bbs", "blog"} {

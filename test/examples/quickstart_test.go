@@ -14,13 +14,14 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestQuickstart is make run while its usual ports are taken: it takes others, its page is
-// where it says, what is in the source arrives, and it ends with all that it started.
+// TestQuickstart runs make run while its usual ports are taken. It uses other ports, its page is at
+// the address that it prints, a file in the source arrives, and at its end everything that it has
+// started ends, too.
 func TestQuickstart(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:8730", "127.0.0.1:8008"} {
 		if l, err := net.Listen("tcp", address); err == nil {
 			defer l.Close()
-		} // or else it is taken already
+		} // otherwise another program has the port already
 	}
 	out, err := os.Create(t.TempDir() + "/out")
 	if err != nil {

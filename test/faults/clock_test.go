@@ -13,16 +13,16 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// These tests do not touch the machine's clock. They make what a clock leaves behind that was set
-// back while the program was down: a state file with a later time, and files with times in the
+// These tests do not change the machine's clock. They make what a clock leaves behind that is set
+// back while the program does not run: a state file with a later time, and files with times in the
 // future.
 
 // fullDone is in the log once for each full sync that has ended.
 const fullDone = "full sync done"
 
-// TestClockSetBack: what changed after the clock was set back has times before
-// the watermark. It arrives all the same, nothing is deleted that only the
-// target has and nobody asked to mirror, and the log says why all was compared.
+// TestClockSetBack: files that change after the clock was set back have times before the watermark.
+// They arrive all the same. Nothing is deleted that exists only on the target and that nobody has
+// asked to mirror. The log says why everything was compared.
 func TestClockSetBack(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -49,7 +49,7 @@ func TestClockSetBack(t *testing.T) {
 			compared := strings.Count(s.logged(), fullDone)
 			s.start()
 			if len(c.args) > 0 {
-				s.stays() // and "theirs" has gone
+				s.stays() // "theirs" has been deleted
 			} else {
 				s.compare.Extra = func(path string) bool { return path == "theirs" || path == "remove" || strings.HasPrefix(path, "gone") }
 				s.stays()
@@ -60,7 +60,7 @@ func TestClockSetBack(t *testing.T) {
 			if !strings.Contains(s.logged(), c.says) {
 				t.Errorf("the log does not say %q:\n%s", c.says, s.logged())
 			}
-			// From here on the state is one of this clock: the next start is an
+			// From here on the state was written under the present clock, so the next start is an
 			// ordinary one.
 			testkit.Eventually(t, limit, "all has been compared", func() bool { return strings.Count(s.logged(), fullDone) > compared })
 			s.stop()
@@ -75,8 +75,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// savedAhead makes the state files those of a clock that was ahead; reboot says
-// that the machine was started since.
+// savedAhead changes the state files so that they seem to come from a clock that was ahead; reboot
+// says that the machine was restarted since.
 func (s *scene) savedAhead(ahead time.Duration, reboot bool) {
 	s.t.Helper()
 	files, err := filepath.Glob(s.set.State() + "/lane-*.json")
@@ -121,10 +121,10 @@ func (s *scene) json(value any) json.RawMessage {
 	return b
 }
 
-// TestClockOfFiles: files have times in the future, as after a clock that was ahead, and are
-// changed while the clock is right: to an earlier time, in the same size, in place and by
-// replacement. All that this host has sent before is replaced; with -u what another host has
-// written there is kept, and the status says so.
+// TestClockOfFiles: files have times in the future, because the clock was ahead. They are changed
+// while the clock is right: to an earlier time, at the same size, in place and by replacement.
+// Everything that this host has sent before is replaced. With -u a file that another host has
+// written on the remote is kept, and the status says so.
 func TestClockOfFiles(t *testing.T) {
 	for _, params := range []string{"-artz", "-artuz"} {
 		t.Run(params, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestClockOfFiles(t *testing.T) {
 			s.must(os.WriteFile(s.dst+"/theirs", []byte("another host's"), 0o644))
 			s.must(os.Chtimes(s.dst+"/theirs", ahead.Add(time.Hour), ahead.Add(time.Hour)))
 			s.write("theirs")
-			// Their time is still ahead, or no more.
+			// The times of these files may still be in the future, or not any more.
 			s.do(testkit.Op{"write", "in-place", "IN-PLACE"}, testkit.Op{"write", "d/deep", "IN-PLACE"})
 			s.must(os.WriteFile(s.out+"/r", []byte("another one"), 0o644))
 			s.do(testkit.Op{"mv", s.out + "/r", "replaced"})

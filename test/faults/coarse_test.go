@@ -9,12 +9,12 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// coarse puts a file system at the target that keeps whole seconds only.
+// coarse gives the target a file system that keeps only whole seconds.
 func coarse(s *scene) { testkit.Coarse(s.t, s.dst) }
 
-// TestRemoteWithoutNanoseconds: every file differs there in its time, and none in
-// anything else. A second full sync sends nothing, and --verify finds nothing;
-// what is written again within one second arrives all the same.
+// TestRemoteWithoutNanoseconds: on the remote every file has another time, and nothing else
+// differs. A second full sync sends nothing, and --verify finds nothing. A file that is written
+// again within one second arrives all the same.
 func TestRemoteWithoutNanoseconds(t *testing.T) {
 	for _, params := range []string{"-artuz", "-artz"} {
 		t.Run(params, func(t *testing.T) {

@@ -21,10 +21,10 @@ import (
 // corner is one change that a mirror easily gets wrong.
 type corner struct {
 	name   string
-	long   bool // not in the quick suite
+	long   bool // the quick suite leaves this one out
 	params string
 	set    map[string]bool
-	before func(*scene) // before the mirror run
+	before func(*scene) // is called before the mirror run
 	do     func(*scene)
 }
 
@@ -184,14 +184,14 @@ func corners() []corner {
 	}
 }
 
-// fresh makes copies on the target that are newer than what will come.
+// fresh makes copies on the target that are newer than the files that will come.
 func fresh(s *scene) { s.write("f", "g", "d/e/f", "d/x") }
 
-// random is content that neither compresses nor repeats.
+// random is a content that neither compresses nor repeats.
 func random(size int) []byte {
 	b := make([]byte, size)
 	var seed [32]byte
-	_, _ = crand.Read(seed[:]) // never fails
+	_, _ = crand.Read(seed[:]) // crypto/rand never returns an error
 	_, _ = rand.NewChaCha8(seed).Read(b)
 	return b
 }
@@ -219,8 +219,8 @@ func TestCorner(t *testing.T) {
 	}
 }
 
-// TestCornerUnseen: a change that the shipped switches do not select is found by the self-check:
-// truncate(2) makes no close event, only a modify event.
+// TestCornerUnseen: the self-check finds a change that the shipped switches do not select.
+// truncate(2) causes no close event, only a modify event.
 func TestCornerUnseen(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(s *scene) { s.set.SelfCheck = "1s" })
@@ -232,8 +232,7 @@ func TestCornerUnseen(t *testing.T) {
 	s.equal()
 }
 
-// TestCornerTwoWayNewer: with -u what is newer on the target than our change
-// stays.
+// TestCornerTwoWayNewer: with -u a file that is newer on the target than the change here stays.
 func TestCornerTwoWayNewer(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -254,8 +253,8 @@ func TestCornerTwoWayNewer(t *testing.T) {
 	}
 }
 
-// TestCornerRoot: the watch root's own mode and time change. That sends the root alone, and nothing
-// that is in it: not what the filter excludes, and no file a second time.
+// TestCornerRoot: the mode and the time of the watch root itself change. Only the root is sent, and
+// nothing inside of it: neither what the filter excludes nor a file for the second time.
 func TestCornerRoot(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(s *scene) {
@@ -285,15 +284,14 @@ func TestCornerRoot(t *testing.T) {
 	}
 }
 
-// TestCornerTooLong: a path that no list can carry fails by its name, and all
-// the rest arrives.
+// TestCornerTooLong: a path that no list can hold fails by its name, and everything else arrives.
 func TestCornerTooLong(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	s.write("f")
 	s.mirror()
 	s.equal()
-	// Deeper than PATH_MAX, made step by step.
+	// The path is longer than PATH_MAX, so it is made step by step.
 	fd, err := unix.Open(s.src, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	s.must(err)
 	name := strings.Repeat("p", 250)
@@ -318,9 +316,9 @@ func TestCornerTooLong(t *testing.T) {
 	})
 }
 
-// TestCornerUnreadable: an ordinary user runs it, and one file and one
-// directory cannot be read. They are named; nothing of them is deleted on the
-// target; the rest arrives, and they as well once they can be read.
+// TestCornerUnreadable: the program runs as an ordinary user who cannot read one file and one
+// directory. The status names both. Nothing of them is deleted on the target, everything else
+// arrives, and so do they once they can be read.
 func TestCornerUnreadable(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
@@ -345,6 +343,6 @@ func TestCornerUnreadable(t *testing.T) {
 	}
 	s.must(os.Chmod(s.src+"/closed", 0o755))
 	s.must(os.Chmod(s.src+"/secret", 0o644))
-	s.write("closed/new2") // a directory's reopening alone is no selected event
+	s.write("closed/new2") // the chmod of the directory is no selected event
 	t.Logf("equal %.1f s after it could be read", s.equal().Seconds())
 }

@@ -13,8 +13,8 @@ import (
 // poison is in the names of the files that make the receiver crash.
 const poison = "poison"
 
-// TestCulprit: one path breaks every run it is in. All other paths arrive, now and later, and the
-// status names the path.
+// TestCulprit: one path breaks every run that it is part of. All other paths arrive, now and later,
+// and the status names the path.
 func TestCulprit(t *testing.T) {
 	many := func(s *scene, format string, n int) {
 		for i := range n {
@@ -68,8 +68,8 @@ func TestCulprit(t *testing.T) {
 	}
 }
 
-// TestCulpritInFullSync: the mirror run of -r breaks off at one path. The rest
-// arrives all the same, and what only the target has goes.
+// TestCulpritInFullSync: the mirror run of -r breaks off at one path. All other paths arrive all
+// the same, and everything that exists only on the target is deleted.
 func TestCulpritInFullSync(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -90,8 +90,8 @@ func TestCulpritInFullSync(t *testing.T) {
 	s.stays()
 }
 
-// TestCulpritAll: every run breaks, because the remote is at fault. That is an outage, and costs an
-// attempt now and then.
+// TestCulpritAll: every run breaks, because something is wrong with the remote. That counts as an
+// outage, and costs an attempt now and then.
 func TestCulpritAll(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -116,7 +116,7 @@ func TestCulpritAll(t *testing.T) {
 	t.Logf("all there %.1f s after it", s.equal().Seconds())
 }
 
-// butPoison waits until all is equal but for the culprits.
+// butPoison waits until both sides are equal except for the culprits.
 func (s *scene) butPoison() time.Duration {
 	s.t.Helper()
 	compare := s.compare

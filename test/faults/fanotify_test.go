@@ -13,11 +13,11 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// marked has the tree watched by one mark.
+// marked has the tree watched with fanotify, by one mark.
 func marked(s *scene) { s.set.Backend = "fanotify" }
 
-// TestFanotify: trees that come, move and go, a pause in which more happens than a queue
-// of inotify would hold, kill -9, a disk mounted below, and a root that is made anew.
+// TestFanotify has trees that come, move and go, a pause with more events than a queue of inotify
+// could hold, kill -9, a disk that is mounted below, and a root that is made anew.
 func TestFanotify(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
@@ -62,7 +62,7 @@ func TestFanotify(t *testing.T) {
 	mnt := s.src + "/mnt"
 	s.must(os.Mkdir(mnt, 0o755))
 	s.must(syscall.Mount("tmpfs", mnt, "tmpfs", 0, "size=4m"))
-	t.Cleanup(func() { _ = syscall.Unmount(mnt, syscall.MNT_DETACH) }) // it may be away already
+	t.Cleanup(func() { _ = syscall.Unmount(mnt, syscall.MNT_DETACH) }) // the test may have unmounted it already
 	s.write("mnt/on/it")
 	s.equal()
 	s.write("mnt/on/later")
@@ -90,8 +90,8 @@ func TestFanotify(t *testing.T) {
 	s.arrives("d/again")
 }
 
-// TestAutoChoosesAndSaysWhy: a disk of its own is watched by fanotify, a small tree on a
-// disk with others is not.
+// TestAutoChoosesAndSaysWhy: a disk of its own is watched with fanotify; a small tree on a disk
+// that also has other files is not.
 func TestAutoChoosesAndSaysWhy(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
@@ -121,8 +121,8 @@ func TestAutoChoosesAndSaysWhy(t *testing.T) {
 	}
 }
 
-// TestFanotifyIsRefused where it would not see everything: with line, cause and remedy,
-// by --check and by a start.
+// TestFanotifyIsRefused: where fanotify would not see every change it is refused by --check and by
+// a start, with line, cause and remedy.
 func TestFanotifyIsRefused(t *testing.T) {
 	needRoot(t)
 	t.Parallel()

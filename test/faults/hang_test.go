@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// TestNamesThatFlip: somebody keeps changing files into fifos and back. rsync
-// waits in open(2) for such a fifo, and neither a full sync nor the files of
-// others may wait with it.
+// TestNamesThatFlip: somebody keeps changing files into fifos and back. rsync waits in open(2) for
+// such a fifo; neither a full sync nor other users' files may wait with it.
 func TestNamesThatFlip(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -30,8 +29,8 @@ func TestNamesThatFlip(t *testing.T) {
 	s.equal()
 }
 
-// flip changes names into fifos and into files in turn, until it is stopped; in
-// the end they are files.
+// flip changes names into fifos and into files by turns, until it is stopped; at the end they are
+// files.
 func (s *scene) flip(names ...string) (stop func()) {
 	s.t.Helper()
 	done := make(chan struct{})

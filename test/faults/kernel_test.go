@@ -17,19 +17,19 @@ import (
 // queueEvents is the length of the kernel's queue in the overflow tests.
 const queueEvents = 100
 
-// watched has the tree watched by inotify: the test is about its limits, or about a user
-// whom nothing else lets watch.
+// watched has the tree watched with inotify, because a test is about the limits of inotify, or
+// about a user who may not use anything else.
 func watched(s *scene) { s.set.Backend = "inotify" }
 
-// short starts the program with that queue. Tests that use it are not parallel:
+// short starts the program with a queue of that length. Tests that use it are not parallel, because
 // each ordinary start raises the limit again.
 func (s *scene) short(args ...string) {
 	s.t.Helper()
-	watched(s) // fanotify's queue has no end
+	watched(s) // the queue of fanotify has no limit
 	s.app = testkit.StartShortQueue(s.t, queueEvents, s.options(args...))
 }
 
-// overflows lets a stopped program lose events while change works.
+// overflows stops the program, so that it loses events while change works.
 func (s *scene) overflows(change func()) {
 	s.t.Helper()
 	seen := strings.Count(s.logged(), "event queue overflow")
@@ -44,7 +44,7 @@ func (s *scene) overflows(change func()) {
 	})
 }
 
-// TestOverflow loses the events of every kind of change.
+// TestOverflow loses events of every kind of change.
 func TestOverflow(t *testing.T) {
 	needRoot(t)
 	s := newScene(t)
@@ -58,7 +58,8 @@ func TestOverflow(t *testing.T) {
 			testkit.Op{"rm", "same"}, testkit.Op{"mkdir", "same"}, testkit.Op{"write", "same/in"})
 	})
 	t.Logf("equal %.1f s after the overflow", s.equal().Seconds())
-	// The watches are right again: below what was moved and made unseen.
+	// The watches must be right again below directories that were moved and made while events were
+	// lost.
 	s.write("moved/x/later", "n1/n2/later", "same/later")
 	s.stays()
 	if n := s.rsync.FullSyncs(); n != 1 {
@@ -67,9 +68,9 @@ func TestOverflow(t *testing.T) {
 	s.stop()
 }
 
-// TestOverflowWithoutMirror: where no mirror was asked for, the repair of an
-// overflow sends, and deletes what was here and is gone. What another source has
-// put there, before the first comparison or after it, stays and is counted.
+// TestOverflowWithoutMirror: nobody has requested a mirror run. After an overflow changes are sent,
+// and files that were here and are gone are deleted on the target. Files that another source has
+// put there, before the first comparison or after it, stay and are counted.
 func TestOverflowWithoutMirror(t *testing.T) {
 	needRoot(t)
 	s := newScene(t)
@@ -86,7 +87,7 @@ func TestOverflowWithoutMirror(t *testing.T) {
 	s.write("first", "came/here")
 	s.arrives("first")
 	s.arrives("came/here")
-	put(theirs[2:]...) // the remote was compared without them
+	put(theirs[2:]...) // these files did not exist when the remote was compared
 	s.overflows(func() {
 		s.write("new", "change")
 		s.do(testkit.Op{"rm", "remove"}, testkit.Op{"rm", "d/remove"}, testkit.Op{"rmrf", "gone"}, testkit.Op{"mv", "old", "moved"},
@@ -107,8 +108,8 @@ func TestOverflowWithoutMirror(t *testing.T) {
 	s.logs("entries only the target has were left alone")
 }
 
-// TestOverflowTwoWay: two hosts mirror each other, and one of them loses events. What was deleted
-// on that host is deleted on the other, and nothing that only the other has.
+// TestOverflowTwoWay: two hosts mirror each other, and one of them loses events. A file that was
+// deleted on that host is deleted on the other one. A file that only the other host has is not.
 func TestOverflowTwoWay(t *testing.T) {
 	needRoot(t)
 	s := newScene(t)
@@ -126,7 +127,7 @@ func TestOverflowTwoWay(t *testing.T) {
 	s.equal()
 	back.Stop()
 	s.overflows(func() {
-		other.write("d/b-meanwhile", "new-b/f") // which cannot come here yet
+		other.write("d/b-meanwhile", "new-b/f") // this file cannot come here yet
 		s.do(testkit.Op{"rm", "remove"}, testkit.Op{"rm", "d/remove"})
 	})
 	s.leaves("remove")
@@ -139,8 +140,8 @@ func TestOverflowTwoWay(t *testing.T) {
 	s.equal()
 }
 
-// TestOverflowInRenameStorm: directories are renamed all the time while events
-// are lost; none may keep a watch under an old name.
+// TestOverflowInRenameStorm: directories are renamed all the time while events are lost. No watch
+// may keep an old name.
 func TestOverflowInRenameStorm(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
@@ -166,8 +167,8 @@ func TestOverflowInRenameStorm(t *testing.T) {
 	s.stays()
 }
 
-// TestWatchLimit: there are more directories than watches. What is not watched
-// is named with the remedy.
+// TestWatchLimit: there are more directories than watches. The log names the directories that are
+// not watched, with the remedy.
 func TestWatchLimit(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
@@ -186,7 +187,7 @@ func TestWatchLimit(t *testing.T) {
 	for i := range 40 {
 		s.write(fmt.Sprintf("d%d/later", i))
 	}
-	// They are compared once a minute.
+	// These directories are compared once a minute.
 	testkit.WaitEqual(t, s.src, s.dst, s.compare, time.Minute+limit)
 }
 
@@ -218,7 +219,7 @@ func TestWatchLimitRaised(t *testing.T) {
 	t.Logf("equal %.1f s after changes everywhere", s.equal().Seconds())
 }
 
-// watched is how many directories the program says it watches.
+// watched is how many directories are watched, according to the program.
 func (s *scene) watched() int {
 	s.t.Helper()
 	var all struct {
@@ -231,8 +232,7 @@ func (s *scene) watched() int {
 	return all.Roots[0].Directories
 }
 
-// TestInstanceLimit: the user's inotify instances are exhausted. Where it may,
-// the program raises the limit.
+// TestInstanceLimit: the user has no inotify instance left. The program raises the limit if it may.
 func TestInstanceLimit(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
@@ -245,8 +245,8 @@ func TestInstanceLimit(t *testing.T) {
 	s.stop()
 }
 
-// TestInstanceLimitLasting: where raising it is not enough, the program says
-// what to do and does not go on without watching.
+// TestInstanceLimitLasting: raising the limit does not help. The program names the remedy and ends,
+// because it cannot watch anything.
 func TestInstanceLimitLasting(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)

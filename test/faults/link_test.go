@@ -12,10 +12,10 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// linkTime is how long a cut lasts: longer than a run may be silent.
+// linkTime is how long a link is cut: longer than a run may be silent.
 const linkTime = 30 * time.Second
 
-// cut is one way in which a link stops carrying.
+// cut is a way in which a link stops carrying packets.
 type cut struct {
 	name       string
 	begin, end func(*testkit.Island)
@@ -28,9 +28,9 @@ func cuts() []cut {
 	}
 }
 
-// TestLinkCut: the first remote is on a host of its own, and the link to it is
-// cut without any sign to the connections over it: while nothing is under way
-// and a standby waits, and in the middle of a transfer.
+// TestLinkCut: the first remote is on a host of its own. The link to it is cut without a sign to
+// the connections that go over it: once while nothing is under way and a standby waits, and once in
+// the middle of a transfer.
 func TestLinkCut(t *testing.T) {
 	testkit.Long(t)
 	for _, over := range []string{"daemon", "ssh"} {
@@ -77,14 +77,14 @@ func cutLink(t *testing.T, ssh bool, c cut, sending bool) {
 		return !slices.ContainsFunc(testkit.Equal(s.src, s.dst, s.compare), func(d testkit.Difference) bool { return d.Kind != "leftover" })
 	})
 	t.Logf("all there %.1f s after the link was back (promised: %v)", time.Since(began).Seconds(), promise)
-	// The receiver of what was under way learns late that it was cut off, and
-	// keeps what it has.
+	// The receiver of the transfer learns late that it was cut off, and keeps the part that it has
+	// until then.
 	testkit.Eventually(t, 2*limit, "no part of a file is left", func() bool { return s.arriving() == 0 && !s.has(partDir) })
 	s.over()
 }
 
-// newFarSite is a site whose first remote is on an island, and slow enough for
-// a transfer to be met in its middle.
+// newFarSite is a site whose first remote is on an island. Transfers to it are slow enough to be
+// cut in their middle.
 func newFarSite(t *testing.T, ssh bool) (s *site, far *testkit.Island, o testkit.Options) {
 	t.Helper()
 	far = testkit.NewIsland(t)

@@ -15,11 +15,11 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// soakEnv brings in what takes minutes, at full size.
+// soakEnv is the environment variable that has tests run at full size, which takes minutes.
 const soakEnv = "SERSYNC_SOAK"
 
-// TestOutageMemory: one remote is down while events pass, many for each file.
-// What is kept for it is bounded by the tree, and arrives afterwards.
+// TestOutageMemory: one remote is down while many events come for each file. The memory that is
+// kept for the remote is bounded by the size of the tree, and everything arrives afterwards.
 func TestOutageMemory(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -41,7 +41,7 @@ func TestOutageMemory(t *testing.T) {
 	t.Logf("%d files watched: %.1f MB at most", files, s.resident("VmHWM"))
 	s.rsyncd.Stop()
 	began := time.Now()
-	const chunk = 200_000 // the kernel's queue holds some more
+	const chunk = 200_000 // the kernel's queue holds a few more
 	for done := 0; done < events; {
 		until := min(done+chunk, events)
 		for i := 0; done < until; i++ {
@@ -69,19 +69,19 @@ func TestOutageMemory(t *testing.T) {
 	t.Logf("%.1f MB at most when all was there", s.resident("VmHWM"))
 }
 
-// happens does something to a file and returns how many events that makes.
+// happens does something to a file and returns how many events that causes.
 func (s *scene) happens(name string, kind int) int {
 	path := s.src + "/" + name
 	switch kind % 8 {
-	case 0: // deleted and made again: deletion, creation, close
+	case 0: // the file is deleted and made again: deletion, creation, close
 		s.must(unix.Unlink(path))
 		s.rewrite(path)
 		return 3
-	case 1: // away and back
+	case 1: // the file is moved away and back
 		s.must(unix.Rename(path, path+".moved"))
 		s.must(unix.Rename(path+".moved", path))
 		return 4
-	case 2: // another beside it, for a moment
+	case 2: // another file exists beside it for a moment
 		s.rewrite(path + ".beside")
 		s.must(unix.Unlink(path + ".beside"))
 		return 3
@@ -99,7 +99,7 @@ func (s *scene) rewrite(path string) {
 	s.must(unix.Close(fd))
 }
 
-// resident is a size of the program's memory, in MB (proc(5), status).
+// resident is one figure of the program's memory, in MB (proc(5), status).
 func (s *scene) resident(what string) float64 {
 	s.t.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.app.PID()))

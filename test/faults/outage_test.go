@@ -16,11 +16,11 @@ import (
 // outageTime is how long an outage lasts: long enough for a few attempts.
 const outageTime = 4 * time.Second
 
-// outage is one way in which a remote stops serving.
+// outage is a way in which a remote stops serving.
 type outage struct {
 	name  string
 	setup func(*site)
-	// begin and end are the outage; during it nothing may arrive.
+	// begin and end begin and end the outage; nothing may arrive between them.
 	begin, end func(*site)
 }
 
@@ -32,7 +32,7 @@ type site struct {
 	holder *exec.Cmd
 }
 
-// module writes the daemon's configuration anew: it is read at each connection.
+// module writes the daemon's configuration anew, and restarts the daemon.
 func (s *site) module(name string, lines ...string) {
 	s.t.Helper()
 	text := fmt.Sprintf("use chroot = no\nuid = %d\ngid = %d\n[%s]\npath = %s\n", os.Getuid(), os.Getgid(), name, s.dst)
@@ -40,14 +40,15 @@ func (s *site) module(name string, lines ...string) {
 		text += "read only = no\n"
 	}
 	text += strings.Join(lines, "\n") + "\n"
-	// A daemon reads its configuration at each connection: one that ran
-	// meanwhile could have been killed while it sent by the new one.
+	// A daemon reads its configuration at each connection. So it is stopped before the
+	// configuration is replaced: otherwise a session that already sends under the new one could be
+	// killed.
 	s.rsyncd.Stop()
 	s.must(os.WriteFile(filepath.Join(s.rsyncd.Dir, "rsyncd.conf"), []byte(text), 0o600))
 	s.rsyncd.Start()
 }
 
-// hangUp ends the sessions that wait with the old configuration.
+// hangUp ends the sessions that still have the old configuration.
 func (s *site) hangUp() {
 	s.t.Helper()
 	s.rsyncd.Stop()
@@ -81,15 +82,15 @@ func outages() []outage {
 	}
 }
 
-// login sets the password that the daemon expects.
+// login sets the password that the daemon expects, and returns the lines for the module.
 func (s *site) login(password string) []string {
 	file := filepath.Join(s.rsyncd.Dir, "secrets")
 	s.must(os.WriteFile(file, []byte("bob:"+password+"\n"), 0o600))
 	return []string{"auth users = bob", "secrets file = " + file}
 }
 
-// hold takes the daemon's only connection: before the program does, which
-// keeps one waiting.
+// hold takes the only connection that the daemon allows. It must do so before the program does,
+// which keeps a connection for its standby.
 func (s *site) hold() {
 	s.t.Helper()
 	s.t.Cleanup(s.release)
@@ -97,7 +98,7 @@ func (s *site) hold() {
 		s.release()
 		s.hangUp()
 		s.holder = exec.Command("rsync", "-r", "--files-from=-", fmt.Sprintf("--port=%d", s.rsyncd.Port()), s.out+"/", "127.0.0.1::m")
-		_, err := s.holder.StdinPipe() // open as long as the holder is
+		_, err := s.holder.StdinPipe() // it stays open as long as the holder runs
 		s.must(err)
 		s.must(s.holder.Start())
 		return testkit.Poll(time.Second, func() bool {
@@ -107,7 +108,7 @@ func (s *site) hold() {
 	})
 }
 
-// holding reports whether the holder has not been turned away.
+// holding reports whether the holder has its connection.
 func (s *site) holding() bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.holder.Process.Pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")
@@ -116,7 +117,7 @@ func (s *site) holding() bool {
 func (s *site) release() {
 	if s.holder != nil {
 		_ = s.holder.Process.Kill()
-		_ = s.holder.Wait() // killed
+		_ = s.holder.Wait() // the holder was killed
 		s.holder = nil
 	}
 }
@@ -157,7 +158,7 @@ func (s *site) begin() {
 	testkit.WaitEqual(s.t, s.src, s.dst2, s.compare, limit)
 }
 
-// changes are made during the outage.
+// changes makes the changes during the outage.
 func (s *site) changes() {
 	s.t.Helper()
 	s.write("change", "new", "d/new", "n1/n2/n3/f")
@@ -217,8 +218,8 @@ func TestOutageOfASession(t *testing.T) {
 	}
 }
 
-// TestOutageUnwritable: one directory is closed to the daemon's user. All the
-// rest arrives, and the directory's content once it is opened.
+// TestOutageUnwritable: the daemon's user may not write to one directory. Everything else arrives,
+// and so does the directory's content once it can be written.
 func TestOutageUnwritable(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
@@ -256,9 +257,9 @@ func (s *scene) asNobody() {
 	s.rsyncd.Start()
 }
 
-// TestOutageOfOneName: a file has two names, and the target takes what comes by one of
-// them. It is written through the other one, which fails there, and again while that
-// fails: what arrives under the first is the last version each time.
+// TestOutageOfOneName: a file has two names, and the target accepts the file under one of them
+// only. The file is written through the other name, which fails on the target, and is written again
+// while that fails. Each time the last version arrives under the name that works.
 func TestOutageOfOneName(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
@@ -290,8 +291,8 @@ func TestOutageOfOneName(t *testing.T) {
 	s.equal()
 }
 
-// TestOutageDiskFull: the target's disk is too small for one file. Small files
-// still arrive, and the large one when there is room.
+// TestOutageDiskFull: the target's disk has no room for one file. Small files still arrive, and the
+// large one does when there is room.
 func TestOutageDiskFull(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
@@ -328,7 +329,7 @@ func TestOutageName(t *testing.T) {
 	s.app = testkit.Start(t, o)
 	s.write("f", "d/g")
 	unchanged(t, s.dst, outageTime)
-	// The file itself is changed: the program's namespace shows this inode.
+	// The file itself is changed, because the program's namespace shows this inode.
 	s.must(os.WriteFile(hosts, []byte("127.0.0.1 localhost mirror.invalid\n"), 0o644))
 	t.Logf("all there %.1f s after the name was known", s.equal().Seconds())
 }
@@ -382,11 +383,11 @@ func TestOutageRebuilt(t *testing.T) {
 	t.Logf("filled %.1f s after --resync", s.equal().Seconds())
 }
 
-// ask runs the program once more as its own client and returns what it says.
+// ask runs the program as its own client and returns the output.
 func (s *scene) ask(args ...string) string {
 	s.t.Helper()
 	cmd := exec.Command(testkit.Build(s.t), append([]string{"-o", s.app.File}, args...)...)
 	cmd.Dir = s.set.Dir
-	out, _ := cmd.CombinedOutput() // the exit status tells the state
+	out, _ := cmd.CombinedOutput() // the exit status only tells the level
 	return string(out)
 }

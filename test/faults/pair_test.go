@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// mirrors makes a host of each directory and starts a program on each, which
-// mirrors it to the directories of the hosts given.
+// mirrors makes one host of each directory and starts a program on each host. The program mirrors
+// its directory to those of the hosts in to.
 func mirrors(t *testing.T, to [][]int) []*scene {
 	t.Helper()
 	hosts := make([]*scene, len(to))
@@ -34,7 +34,7 @@ func mirrors(t *testing.T, to [][]int) []*scene {
 	return hosts
 }
 
-// text is what a file of the host holds; empty: there is none.
+// text is the content of a host's file; empty: there is no such file.
 func (s *scene) text(name string) string {
 	b, err := os.ReadFile(filepath.Join(s.src, name))
 	if err != nil {
@@ -43,8 +43,8 @@ func (s *scene) text(name string) string {
 	return string(b)
 }
 
-// rest waits until no host runs rsync any more and returns how many runs each
-// has made since the counts before.
+// rest waits until no host runs rsync any more, and returns how many runs each host has made since
+// the counts in before.
 func rest(hosts []*scene, before []int) (runs []int) {
 	testkit.Settled(2*time.Second, limit, func() string {
 		var counts []int
@@ -59,7 +59,7 @@ func rest(hosts []*scene, before []int) (runs []int) {
 	return runs
 }
 
-// counts are the runs that each host has begun.
+// counts is how many runs each host has begun.
 func counts(hosts []*scene) (n []int) {
 	for _, h := range hosts {
 		n = append(n, h.rsync.Count())
@@ -67,8 +67,8 @@ func counts(hosts []*scene) (n []int) {
 	return n
 }
 
-// TestPairComesToRest: two hosts mirror each other. One change takes a few runs,
-// and then there is silence; large files are not sent back.
+// TestPairComesToRest: two hosts mirror each other. One change takes a few runs, and then there are
+// no more. Large files are not sent back.
 func TestPairComesToRest(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -81,8 +81,7 @@ func TestPairComesToRest(t *testing.T) {
 		testkit.Eventually(t, limit, name+" is on the other side", func() bool { return hosts[1].text(name) == text })
 		at, err := os.Stat(filepath.Join(hosts[0].src, name))
 		hosts[0].must(err)
-		// Three for the change; each use of a standby is followed by the start of
-		// the next one.
+		// A change takes three runs; after each use of a standby the next standby starts.
 		if runs := rest(hosts, before); runs[0] > 4 || runs[1] > 4 {
 			t.Errorf("%s: %v runs, want at most three and the start of a standby", name, runs)
 		}
@@ -94,10 +93,10 @@ func TestPairComesToRest(t *testing.T) {
 	}
 }
 
-// TestPairLosesNoWrite: the versions of one second follow each other on one
-// side. The last one stays, there and on all others, whatever way it takes.
+// TestPairLosesNoWrite: several versions are written within one second on one side. The last one
+// stays, there and on all other hosts, whichever way it takes.
 func TestPairLosesNoWrite(t *testing.T) {
-	t.Parallel() // the pair is part of the quick suite
+	t.Parallel() // the pair also is in the quick suite
 	for name, to := range map[string][][]int{
 		"pair": {{1}, {0}}, "chain": {{1}, {2}, {}}, "ring": {{1}, {2}, {0}}, "triangle": {{1, 2}, {0, 2}, {0, 1}},
 	} {
@@ -107,7 +106,7 @@ func TestPairLosesNoWrite(t *testing.T) {
 			}
 			t.Parallel()
 			hosts := mirrors(t, to)
-			tick := time.NewTicker(200 * time.Millisecond) // the pace is the operation
+			tick := time.NewTicker(200 * time.Millisecond) // the pace is a part of the operation
 			defer tick.Stop()
 			last := ""
 			for n := range 10 {
@@ -138,13 +137,13 @@ func TestPairLosesNoWrite(t *testing.T) {
 	}
 }
 
-// TestPairKeepsTheLaterVersion: a file that the other host has delivered unseen, or whose version
-// there is not known here, is no change of this host. A version that the other host has written
-// since then, within the same second, stays.
+// TestPairKeepsTheLaterVersion: the other host has delivered a file while this program did not see
+// it, or this host does not know which version the other one has. Then the file is no change of
+// this host. A version that the other host has written since, within the same second, stays.
 func TestPairKeepsTheLaterVersion(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		away func(here *scene, deliver func()) // lets the delivery happen without the program here
+		away func(here *scene, deliver func()) // has the delivery happen while the program here does not see it
 	}{
 		{"restart", func(here *scene, deliver func()) {
 			here.stop()
@@ -205,8 +204,7 @@ func TestPairKeepsTheLaterVersion(t *testing.T) {
 	}
 }
 
-// writeWithin writes a file again, later within the second in which it was written
-// before.
+// writeWithin writes a file again, later within the second in which it was written before.
 func (s *scene) writeWithin(name, text string) {
 	s.t.Helper()
 	file := filepath.Join(s.src, name)

@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestRecovery: a large tree, ten changed files, and a program that was killed
-// with -9. The catch-up costs one walk, and few runs that name these ten.
+// TestRecovery: in a large tree ten files change after the program was killed with -9. The catch-up
+// takes one walk, and few runs that name these ten files.
 func TestRecovery(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -33,8 +33,8 @@ func TestRecovery(t *testing.T) {
 	s.app = testkit.Start(t, o)
 	testkit.Eventually(t, 10*limit, "the mirror run is done", func() bool { return strings.Contains(s.logged(), "full sync done") })
 	s.equalAt(s.dst, 10*limit)
-	// The watermark lies a minute before what is saved twice a minute: until
-	// then all files are younger.
+	// Twice a minute the program saves a watermark that lies a minute back. Until then all files
+	// are younger than the watermark.
 	testkit.Pass(100 * time.Second)
 	s.crash()
 	ten := func(round int) (list []string) {
@@ -62,7 +62,7 @@ func TestRecovery(t *testing.T) {
 		t.Errorf("%d full syncs, want the one of -r", n)
 	}
 
-	// The walk beside find's, whose trees are in the same cache.
+	// The walk is compared with that of find. Both trees are in the same cache.
 	s.must(os.WriteFile(s.path("stamp"), nil, 0o644))
 	find := time.Hour
 	for range 3 {
@@ -89,7 +89,7 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// same waits until files have the same content on both sides.
+// same waits until these files have the same content on both sides.
 func (s *scene) same(names ...string) {
 	s.t.Helper()
 	for _, name := range names {
@@ -101,8 +101,8 @@ func (s *scene) same(names ...string) {
 	}
 }
 
-// sends counts the runs in a log that sent or deleted something, and the paths
-// that they were given.
+// sends counts, in a log, the runs that sent or deleted something, and the paths that they were
+// given.
 func sends(t *testing.T, log string) (runs, paths int) {
 	t.Helper()
 	ended := regexp.MustCompile(`rsync ended.* argv="?\[(.*)\]"? paths=([0-9]+)`)
@@ -121,7 +121,7 @@ func sends(t *testing.T, log string) (runs, paths int) {
 	return runs, paths
 }
 
-// took is how long a log says that the catch-up scan did.
+// took is how long the catch-up scan took, according to a log.
 func took(t *testing.T, log string) time.Duration {
 	t.Helper()
 	m := regexp.MustCompile(`catch-up scan done.* took=(\S+)`).FindStringSubmatch(log)

@@ -12,8 +12,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestRestart: a start without -r catches up with what has changed before, during and after a
-// crash.
+// TestRestart: a start without -r brings over what has changed before, during and after a crash.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -28,7 +27,7 @@ func TestRestart(t *testing.T) {
 	_, err = open.WriteString("before the crash")
 	s.must(err)
 	for i := range 100 {
-		s.write(fmt.Sprintf("before/f%d", i)) // some are on their way
+		s.write(fmt.Sprintf("before/f%d", i)) // some of the files are being sent
 	}
 	s.crash()
 	s.must(open.Close())
@@ -67,9 +66,9 @@ func TestRestartCrashes(t *testing.T) {
 	s.stays()
 }
 
-// TestRestartTwice: the remote is down for longer than the watermark's margin,
-// and the program is killed twice meanwhile. What the scan of the first start
-// found, and could not send, is found by the second one again.
+// TestRestartTwice: the remote is down for longer than the margin of the watermark, and the program
+// is ended twice meanwhile. The scan of the first start has found changes that could not be sent;
+// the scan of the second start finds them again.
 func TestRestartTwice(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -84,7 +83,7 @@ func TestRestartTwice(t *testing.T) {
 	testkit.Pass(75 * time.Second) // the margin is a minute
 	s.start()
 	s.logs("catch-up scan done")
-	s.stop() // which saves the watermark
+	s.stop() // the stop saves the watermark
 	s.rsyncd.Start()
 	s.start()
 	s.stays()
@@ -93,8 +92,8 @@ func TestRestartTwice(t *testing.T) {
 	}
 }
 
-// TestRestartState: a state file that is gone, cut short, or nonsense is
-// reported and counts as absent; nothing is lost and nothing deleted.
+// TestRestartState: a state file that is missing, cut short, or nonsense is reported and ignored.
+// Nothing is lost and nothing is deleted.
 func TestRestartState(t *testing.T) {
 	for name, spoil := range map[string]func(string) error{
 		"deleted":   os.Remove,
@@ -135,9 +134,9 @@ func TestRestartState(t *testing.T) {
 	}
 }
 
-// TestRestartConfiguration: the configuration is edited between two starts of a
-// lane that has been mirrored. What is deleted here still goes there, at once or
-// after an outage; what the filter of the mirror run matched stays there.
+// TestRestartConfiguration: a lane was mirrored, and its configuration is changed between two
+// starts. A file that is deleted here is still deleted on the target, at once or after an outage. A
+// file that the filter of the mirror run matched stays there.
 func TestRestartConfiguration(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -173,8 +172,8 @@ func TestRestartConfiguration(t *testing.T) {
 	s.leaves("theirs.log")
 }
 
-// TestRestartTwoWay: two hosts mirror each other; both restart. Nothing is
-// deleted that nobody deleted, and a newer remote copy stays.
+// TestRestartTwoWay: two hosts mirror each other, and both restart. Nothing is deleted that nobody
+// has deleted, and a newer copy on the remote stays.
 func TestRestartTwoWay(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -208,8 +207,8 @@ func TestRestartTwoWay(t *testing.T) {
 	s.stays()
 }
 
-// TestRestartTwoSources: two sources share a module. A restart of one deletes
-// nothing of the other.
+// TestRestartTwoSources: two sources use one module. When one of them restarts it deletes no file
+// of the other.
 func TestRestartTwoSources(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -240,8 +239,8 @@ func TestRestartTwoSources(t *testing.T) {
 	unchanged(t, s.dst, lull)
 }
 
-// TestStopUnderLoad: SIGTERM at any load ends it with 0, in bounded time, and
-// nothing of it is left; what was not sent is, after the next start.
+// TestStopUnderLoad: at any load SIGTERM ends the program with status 0, in bounded time, and
+// leaves none of its processes. A change that was not sent is sent after the next start.
 func TestStopUnderLoad(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -256,8 +255,8 @@ func TestStopUnderLoad(t *testing.T) {
 	s.stays()
 }
 
-// TestStopOverSSH: no ssh, and no master connection, outlives the program,
-// however it ends.
+// TestStopOverSSH: no ssh, and no master connection, outlives the program, in whichever way the
+// program ends.
 func TestStopOverSSH(t *testing.T) {
 	for name, sig := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {

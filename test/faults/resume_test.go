@@ -16,8 +16,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestResume: the transfer of a large file is ended in its middle. What has
-// arrived is not sent again, and nothing of it is left over.
+// TestResume: the transfer of a large file is ended in its middle. The part that has arrived is not
+// sent again, and does not stay on the target.
 func TestResume(t *testing.T) {
 	for name, end := range map[string]func(*scene){
 		"rsync killed":     func(s *scene) { s.killRuns() },
@@ -45,8 +45,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestResumeGone: the large file is deleted while its transfer is interrupted.
-// The part of it goes as well.
+// TestResumeGone: the large file is deleted while its transfer is interrupted. Its part on the
+// target is deleted as well.
 func TestResumeGone(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -58,7 +58,7 @@ func TestResumeGone(t *testing.T) {
 	s.must(os.WriteFile(s.src+"/d/large", random(24<<20), 0o644))
 	testkit.Eventually(t, limit, "half has arrived", func() bool { return s.meter.bytes.Load() > 12<<20 })
 	s.do(testkit.Op{"rm", "d/large"})
-	s.app.SignalProcess(syscall.SIGSTOP) // so that the part is seen before the program removes it
+	s.app.SignalProcess(syscall.SIGSTOP) // the program is stopped so that the test sees the part before the program removes it
 	s.killRuns()
 	s.meter.most.Store(0)
 	s.meter.hangUp()
@@ -73,7 +73,7 @@ func (s *scene) killRuns() {
 	for _, pid := range s.app.Processes() {
 		args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 		if strings.Contains(string(args), "/rsync\x00") {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+			_ = syscall.Kill(pid, syscall.SIGKILL) // the process may have ended
 		}
 	}
 }
@@ -88,12 +88,12 @@ func newMetered(t *testing.T) *scene {
 	})
 }
 
-// meter passes connections on to a port and counts the bytes towards it.
+// meter passes connections on to a port and counts the bytes that are sent there.
 type meter struct {
 	port  int
 	bytes atomic.Int64
-	// most holds connections up that bring more bytes in all, until they are hung up; 0:
-	// none.
+	// most is how many bytes all connections together may send; then they are held up until they
+	// are closed. 0: there is no such bound.
 	most   atomic.Int64
 	mu     sync.Mutex // guards open and cut
 	cut    chan struct{}
@@ -145,7 +145,7 @@ func (m *meter) pass(near, far net.Conn) {
 	m.copies.Go(func() { _, _ = io.Copy(near, far); done(near) })
 }
 
-// hangUp ends the connections that are open now.
+// hangUp closes the connections that are open now.
 func (m *meter) hangUp() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -156,7 +156,7 @@ func (m *meter) hangUp() {
 	m.cut = make(chan struct{})
 }
 
-// counter counts what a connection brings, which ends at cut.
+// counter counts the bytes of a connection; when cut is closed the connection ends.
 type counter struct {
 	*meter
 	cut chan struct{}
@@ -170,8 +170,8 @@ func (c counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// arriving is how many bytes of the file "large" the target has so far: what
-// its receivers have not put into place yet.
+// arriving is how many bytes of the file "large" the target has in files that its receivers have
+// not put into place yet.
 func (s *scene) arriving() (bytes int64) {
 	for _, pattern := range []string{"/.large.*", "/" + partDir + "/large"} {
 		files, err := filepath.Glob(s.dst + pattern)
@@ -185,5 +185,5 @@ func (s *scene) arriving() (bytes int64) {
 	return bytes
 }
 
-// partDir is where receivers keep the part of a large file.
+// partDir is the directory in which receivers keep the part of a large file.
 const partDir = ".sersync-partial"

@@ -12,20 +12,20 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// mounted puts a small disk of its own at the watch root.
+// mounted mounts a small disk at the watch root.
 func mounted(s *scene) {
 	s.t.Helper()
 	s.must(syscall.Mount("tmpfs", s.src, "tmpfs", 0, "size=4m"))
-	s.t.Cleanup(func() { _ = syscall.Unmount(s.src, syscall.MNT_DETACH) }) // it may be away already
+	s.t.Cleanup(func() { _ = syscall.Unmount(s.src, syscall.MNT_DETACH) }) // the test may have unmounted it already
 }
 
-// TestRootUnmounted: the disk of the watch root is gone, and -r runs over the
-// empty directory below it. Nothing is deleted until the operator accepts it.
+// TestRootUnmounted: the disk of the watch root is not mounted, and -r runs over the empty mount
+// point. Nothing is deleted until the operator accepts the directory.
 func TestRootUnmounted(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		args []string
-		left string // what stands in the empty directory
+		left string // what the empty directory contains
 	}{
 		{"restart", nil, ""}, {"with -r", []string{"-r"}, ""}, {"lost+found with -r", []string{"-r"}, "lost+found"},
 	} {
@@ -42,7 +42,7 @@ func TestRootUnmounted(t *testing.T) {
 				s.must(os.Mkdir(s.src+"/"+c.left, 0o700))
 			}
 			o := s.options(c.args...)
-			o.NoWait = true // it may wait for its disk
+			o.NoWait = true // the program may wait for its disk
 			s.app = testkit.Start(t, o)
 			testkit.Eventually(t, limit, "it says what it waits for", func() bool {
 				return strings.Contains(s.logged()+s.app.Stderr(), "accept-empty")
@@ -71,7 +71,7 @@ func (s *scene) accept() {
 	}
 }
 
-// TestRootUnmountedWhileRunning: the disk is unmounted under the program.
+// TestRootUnmountedWhileRunning: the disk is unmounted while the program runs.
 func TestRootUnmountedWhileRunning(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
@@ -88,9 +88,9 @@ func TestRootUnmountedWhileRunning(t *testing.T) {
 	s.equal()
 }
 
-// TestMountWithheld: -r runs while a disk below the watch root is not mounted.
-// What it would have deleted there is held, and looked for again once the disk
-// is back: what was deleted on it meanwhile goes, all else stays.
+// TestMountWithheld: -r runs while a disk below the watch root is not mounted. Deletions of entries
+// on that disk are held, and are looked for again once the disk is back: an entry that was deleted
+// on the disk meanwhile is deleted, all others stay.
 func TestMountWithheld(t *testing.T) {
 	testkit.Long(t)
 	needRoot(t)
@@ -100,7 +100,7 @@ func TestMountWithheld(t *testing.T) {
 	s.must(os.Mkdir(disk, 0o755))
 	s.must(os.Mkdir(at, 0o755))
 	mount := func() { s.must(syscall.Mount(disk, at, "", syscall.MS_BIND, "")) }
-	s.t.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) }) // it may be away already
+	s.t.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) }) // the test may have unmounted it already
 	mount()
 	s.write("a", "mnt/stays", "mnt/goes", "mnt/d/goes")
 	s.mirror()
@@ -119,7 +119,7 @@ func TestMountWithheld(t *testing.T) {
 	s.stays()
 }
 
-// TestRootEmptied: a real rm -rf root/* is carried out on the target.
+// TestRootEmptied: after a real rm -rf root/* the deletions are carried out on the target.
 func TestRootEmptied(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -132,8 +132,8 @@ func TestRootEmptied(t *testing.T) {
 	s.stays()
 }
 
-// TestRootRemade: the root is deleted and made again, or renamed and another
-// put into its place. No old process may work in the old one.
+// TestRootRemade: the root is deleted and made again, or is renamed and replaced with another
+// directory. No process may go on working in the old one.
 func TestRootRemade(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -150,13 +150,13 @@ func TestRootRemade(t *testing.T) {
 		t.Error("a file of the old root arrived")
 	}
 	s.write("d/f", "late")
-	s.compare.Extra = testkit.AnyExtra // what the old root had may be held
+	s.compare.Extra = testkit.AnyExtra // deletions of entries of the old root may be held
 	s.equal()
 }
 
-// TestRootRecreated: a build removes the root and makes it anew, while the program
-// runs and while it is down, and a directory with old files takes its place. With
-// the attribute for it nobody has to accept that; a root that stays empty is held.
+// TestRootRecreated: a build removes the root and makes it anew, while the program runs and while
+// it does not, and a directory with old files takes its place. With the attribute for this case
+// nobody has to accept that. If the root stays empty deletions are held.
 func TestRootRecreated(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(s *scene) { s.set.Recreated = true })
@@ -190,9 +190,9 @@ func TestRootRecreated(t *testing.T) {
 	s.stays()
 }
 
-// TestRootSwappedParent: a directory is swapped for a symlink to a directory
-// outside, and back, at full speed, while its files are sent. No byte of the
-// outside may reach the target.
+// TestRootSwappedParent: while the files of a directory are sent, the directory is replaced with a
+// symbolic link to a directory outside and back, as fast as possible. No byte from outside may
+// reach the target.
 func TestRootSwappedParent(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -219,7 +219,7 @@ func TestRootSwappedParent(t *testing.T) {
 	outside(t, s.dst, secret)
 }
 
-// outside fails the test when a file below dir holds the text.
+// outside fails the test if a file below dir contains the text.
 func outside(t *testing.T, dir, text string) {
 	t.Helper()
 	for _, name := range names(t, dir) {

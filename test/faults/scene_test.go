@@ -15,37 +15,37 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// keepEnv names a directory in which trees, logs and states are kept.
+// keepEnv names a directory in which trees, logs and states of failed tests are kept.
 const keepEnv = "FAULTS_KEEP"
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 const (
-	// promise is how soon the product says that everything is there after an
-	// outage; limit is what a busy machine is given. Each test prints its time.
+	// promise is how soon after an outage everything has to be there, as the product promises;
+	// limit is how long a busy machine may take. Each test prints its time.
 	promise = 10 * time.Second
 	limit   = 60 * time.Second
-	// lull is for how long nothing may happen where nothing is to happen.
+	// lull is how long a test watches that nothing happens.
 	lull = 1500 * time.Millisecond
 )
 
-// scene is a watched tree, a module, and a program between them.
+// scene is a watched tree, a module, and a program that syncs one to the other.
 type scene struct {
 	t             *testing.T
 	base          string
 	src, dst, out string
 	rsyncd        *testkit.RsyncDaemon
 	rsync         *testkit.Faulty
-	meter         *meter // before the daemon; nil: none
+	meter         *meter // in front of the daemon; nil: there is none
 	set           testkit.Settings
 	app           *testkit.Sersync
 	tree          *testkit.Tree
 	compare       testkit.Compare
-	mirrored      bool // by mirror
+	mirrored      bool // mirror was called
 }
 
-// newScene makes the surroundings; change adapts the settings, the program is
-// not started.
+// newScene makes the directories, the daemon and the settings; change changes the settings. It does
+// not start the program.
 func newScene(t *testing.T, change ...func(*scene)) *scene {
 	t.Helper()
 	s := &scene{t: t, base: t.TempDir()}
@@ -84,7 +84,7 @@ func (s *scene) must(err error) {
 
 func (s *scene) path(name string) string { return filepath.Join(s.base, name) }
 
-// options are those of a start with further arguments.
+// options are those of a start with these further arguments.
 func (s *scene) options(args ...string) testkit.Options {
 	o := testkit.Options{Config: s.set.XML(), Dir: s.set.Dir}
 	o.Args = append([]string{"-o", filepath.Join(s.set.Dir, "confxml.xml")}, args...)
@@ -96,7 +96,7 @@ func (s *scene) start(args ...string) {
 	s.app = testkit.Start(s.t, s.options(args...))
 }
 
-// mirror starts with -r and waits until the mirror run of each remote is done.
+// mirror starts the program with -r and waits until the mirror run of each remote is done.
 func (s *scene) mirror() {
 	s.t.Helper()
 	s.start("-r")
@@ -106,8 +106,8 @@ func (s *scene) mirror() {
 	s.mirrored = true
 }
 
-// remembers tells whether each lane has its mirror run on disk. That takes as long as
-// the file system takes for a sync.
+// remembers tells whether each lane has written its mirror run to disk, which takes as long as the
+// file system takes for a sync.
 func (s *scene) remembers() bool {
 	files, err := filepath.Glob(filepath.Join(s.set.State(), "lane-*.json"))
 	s.must(err)
@@ -121,7 +121,7 @@ func (s *scene) remembers() bool {
 	return n >= len(s.set.Remotes)
 }
 
-// logs waits until the program has logged a text.
+// logs waits until the program has logged this text.
 func (s *scene) logs(text string) {
 	s.t.Helper()
 	testkit.Eventually(s.t, limit, fmt.Sprintf("the log has %q\n%s", text, s.logged()), func() bool {
@@ -137,8 +137,8 @@ func (s *scene) logged() string {
 	return string(b)
 }
 
-// crash kills the program with -9, when it has remembered a mirror run; no child may
-// outlive it.
+// crash kills the program with -9 once it has remembered a mirror run. No child may outlive the
+// program.
 func (s *scene) crash() {
 	s.t.Helper()
 	if s.mirrored {
@@ -149,7 +149,7 @@ func (s *scene) crash() {
 	s.childless()
 }
 
-// stop ends the program with SIGTERM, which has to give exit status 0.
+// stop ends the program with SIGTERM, and expects exit status 0.
 func (s *scene) stop() {
 	s.t.Helper()
 	s.app.SignalProcess(syscall.SIGTERM)
@@ -159,8 +159,8 @@ func (s *scene) stop() {
 	s.childless()
 }
 
-// childless waits until all children have ended. One that lists a target is
-// two processes, the second of which ends with its own timeout of 20 s.
+// childless waits until all children have ended. A child that lists a target consists of two
+// processes, and the second one only ends with its own timeout of 20 s.
 func (s *scene) childless() {
 	s.t.Helper()
 	if !testkit.Poll(limit/2, func() bool { return len(s.app.Processes()) == 0 }) {
@@ -172,13 +172,13 @@ func (s *scene) childless() {
 	}
 }
 
-// do carries out operations below the watch root: words as in testkit.Tree.
+// do carries out operations below the watch root, in the words of testkit.Tree.
 func (s *scene) do(ops ...testkit.Op) {
 	s.t.Helper()
 	s.must(s.tree.DoAll(ops...))
 }
 
-// write makes files with a content of their own.
+// write makes files, each with another content.
 func (s *scene) write(names ...string) {
 	s.t.Helper()
 	for _, name := range names {
@@ -187,7 +187,7 @@ func (s *scene) write(names ...string) {
 	}
 }
 
-// equal waits until target and source are equal, and returns how long it took.
+// equal waits until target and source are equal, and returns how long that took.
 func (s *scene) equal() time.Duration {
 	s.t.Helper()
 	return s.equalAt(s.dst, limit)
@@ -198,7 +198,7 @@ func (s *scene) equalAt(dst string, limit time.Duration) time.Duration {
 	s.t.Helper()
 	began := time.Now()
 	var took time.Duration
-	// A comparison of many files costs the program under test its processor.
+	// Comparing many files takes processor time from the program under test.
 	due := began
 	testkit.Poll(limit, func() bool {
 		if time.Now().Before(due) {
@@ -213,8 +213,8 @@ func (s *scene) equalAt(dst string, limit time.Duration) time.Duration {
 	return took
 }
 
-// stays fails the test when source and target stop being equal within the
-// lull: what is wrongly deleted or sent may come late.
+// stays fails the test if source and target stop being equal within the lull: a wrong deletion or
+// transfer may come late.
 func (s *scene) stays() {
 	s.t.Helper()
 	s.equal()
@@ -224,13 +224,13 @@ func (s *scene) stays() {
 	}
 }
 
-// has reports whether the target has a name.
+// has reports whether the target has an entry of this name.
 func (s *scene) has(name string) bool {
 	_, err := os.Lstat(filepath.Join(s.dst, name))
 	return err == nil
 }
 
-// arrives waits until the target has, or no longer has, a name.
+// arrives waits until the target has an entry of this name, or no longer has it.
 func (s *scene) arrives(name string) {
 	s.t.Helper()
 	testkit.Eventually(s.t, limit, name+" is on the target", func() bool { return s.has(name) })
@@ -241,7 +241,7 @@ func (s *scene) leaves(name string) {
 	testkit.Eventually(s.t, limit, name+" has left the target", func() bool { return !s.has(name) })
 }
 
-// unchanged fails the test when the names on a target change within the time.
+// unchanged fails the test if the names on a target change within this time.
 func unchanged(t *testing.T, dir string, for_ time.Duration) {
 	t.Helper()
 	before := names(t, dir)
@@ -259,7 +259,7 @@ func names(t *testing.T, dir string) []string {
 	return slices.Sorted(maps.Keys(tree))
 }
 
-// needRoot skips what only root can arrange.
+// needRoot skips a test that only root can prepare.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestSparse: a large sparse file grows while it is sent. Small files pass it,
-// it is the same in the end, and it is sparse there, too.
+// TestSparse: a large sparse file grows while it is sent. Small files do not wait for it. At the
+// end it is the same on the target, and sparse there, too.
 func TestSparse(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -27,7 +27,7 @@ func TestSparse(t *testing.T) {
 	s.grow("large", size)
 	began := time.Now()
 	testkit.Eventually(t, limit, "it is on its way", func() bool {
-		temporary, err := filepath.Glob(s.dst + "/.large.*") // holes do not show in its size
+		temporary, err := filepath.Glob(s.dst + "/.large.*") // the size of the temporary file does not show the holes
 		return err == nil && len(temporary) > 0
 	})
 	for i := range 5 {
@@ -59,7 +59,7 @@ func TestSparse(t *testing.T) {
 	}
 }
 
-// grow makes a file longer by a hole, and writes some bytes behind it.
+// grow makes a file longer by a hole, and writes some bytes after the hole.
 func (s *scene) grow(name string, by int64) {
 	s.t.Helper()
 	f, err := os.OpenFile(s.src+"/"+name, os.O_WRONLY|os.O_CREATE, 0o644)

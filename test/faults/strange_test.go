@@ -13,18 +13,18 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// old is a directory of this host in which nothing has changed for longer than a
-// catch-up looks back.
+// old is a directory of this host in which nothing has changed for longer than a catch-up looks
+// back.
 const old = "/usr/share/common-licenses"
 
-// bound mounts a directory until the test ends.
+// bound mounts a directory at another path until the test ends.
 func (s *scene) bound(from, at string) {
 	s.t.Helper()
 	s.must(syscall.Mount(from, at, "", syscall.MS_BIND, ""))
-	s.t.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) }) // it may be away already
+	s.t.Cleanup(func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) }) // the test may have unmounted it already
 }
 
-// watermark is that of the one state file.
+// watermark is the watermark in the only state file.
 func (s *scene) watermark() time.Time {
 	s.t.Helper()
 	files, err := filepath.Glob(s.set.State() + "/lane-*.json")
@@ -41,8 +41,8 @@ func (s *scene) watermark() time.Time {
 	return envelope.State.Watermark
 }
 
-// The root is emptied while nobody watches: the operator has to say what an empty root means,
-// however long the program runs.
+// The root is emptied while the program does not run. The operator has to say what the empty root
+// means, however long the program runs.
 func TestEmptiedUnseen(t *testing.T) {
 	for name, empty := range map[string]func(*scene){
 		"while the program is down": func(s *scene) {
@@ -74,8 +74,8 @@ func TestEmptiedUnseen(t *testing.T) {
 	}
 }
 
-// A disk is mounted below the root, or in its place, while the program is down:
-// how old its files are says nothing about the target.
+// While the program does not run a disk is mounted below the root, or in its place: the age of the
+// disk's files says nothing about the target.
 func TestAnotherDiskWhileDown(t *testing.T) {
 	needRoot(t)
 	for name, at := range map[string]string{"below the root": "/mnt", "in its place": ""} {
@@ -94,8 +94,8 @@ func TestAnotherDiskWhileDown(t *testing.T) {
 	}
 }
 
-// What changes on a disk while it is away is older than a watermark that is
-// saved then: there is none until it is back.
+// A disk is away, and files on it change. If a watermark were saved meanwhile these changes would
+// be older than it. So none is saved until the disk is back.
 func TestNoWatermarkWhileADiskIsAway(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
@@ -120,8 +120,8 @@ func TestNoWatermarkWhileADiskIsAway(t *testing.T) {
 	s.equalAt(s.dst, limit)
 }
 
-// A program that was stopped, and is ended as soon as it goes on, has not read
-// what changed meanwhile.
+// A program that was stopped has not read the events of that time. If it is ended as soon as it
+// goes on it must not save a watermark after these events.
 func TestNoWatermarkFromAProgramThatWasStopped(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -132,7 +132,7 @@ func TestNoWatermarkFromAProgramThatWasStopped(t *testing.T) {
 	s.app.SignalProcess(syscall.SIGSTOP)
 	stopped := time.Now()
 	s.write("b", "d/e/new", "h/i/j")
-	testkit.Pass(3 * time.Second) // the time it stands still
+	testkit.Pass(3 * time.Second) // the time for which the program is stopped
 	s.app.SignalProcess(syscall.SIGTERM)
 	s.app.SignalProcess(syscall.SIGCONT)
 	s.app.Wait(limit)
@@ -143,7 +143,7 @@ func TestNoWatermarkFromAProgramThatWasStopped(t *testing.T) {
 	s.equal()
 }
 
-// The watch path is a link to the current release; a release is taken back.
+// The watch path is a link to the current release, and is set back to an earlier release.
 func TestALinkToARootIsSetBack(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -153,7 +153,7 @@ func TestALinkToARootIsSetBack(t *testing.T) {
 	s.must(os.Mkdir(s.path("two"), 0o755))
 	s.must(os.WriteFile(s.path("two/BSD"), []byte("in two"), 0o644))
 	leadsTo := func(dir string) {
-		_ = os.Remove(s.src) // none at first
+		_ = os.Remove(s.src) // the first time there is none
 		s.must(os.Symlink(dir, s.src))
 	}
 	has := func(dir string) {
@@ -172,17 +172,17 @@ func TestALinkToARootIsSetBack(t *testing.T) {
 	leadsTo(s.path("two"))
 	s.start()
 	has(s.path("two"))
-	testkit.Pass(2 * time.Second) // what is saved within a second counts as together
+	testkit.Pass(2 * time.Second) // states that are saved within a second count as one
 	s.stop()
 	leadsTo(old)
 	s.start()
 	has(old)
 }
 
-// The link in the watch path is repointed while the program runs: the new release
-// is mirrored, also where size and time are those of the old one or older, and
-// nothing is deleted without a person's word. While it leads nowhere, or to the
-// root of the system, that is said.
+// The link in the watch path is set to another release while the program runs. The new release is
+// mirrored, even if its files have the same sizes and times as those of the old one, or older
+// times. Nothing is deleted unless a person accepts it. While the link leads nowhere, or to the
+// root directory of the system, the status says so.
 func TestALinkToARootIsRepointed(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -242,11 +242,11 @@ func TestALinkToARootIsRepointed(t *testing.T) {
 	release("four", "4", then)
 	s.stop()
 	leadsTo(s.path("four"))
-	s.mirror() // size and time are those of the release before
+	s.mirror() // the files have the sizes and times of the release before
 	has("same", "4")
 }
 
-// Two ssh servers at one address are two remotes.
+// Two ssh servers with different ports at one address are two remotes.
 func TestTwoSSHPorts(t *testing.T) {
 	s := newScene(t)
 	s.set.Remotes = nil

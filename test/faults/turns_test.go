@@ -8,8 +8,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestFilesWithoutEnd: one user's file would take days, and another one's some
-// minutes on this link. Neither small files nor other large ones wait for them.
+// TestFilesWithoutEnd: on this link one user's file would take days and another user's some
+// minutes. Neither small files nor other large ones wait for them.
 func TestFilesWithoutEnd(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, func(s *scene) { s.set.Params = "-artuS --bwlimit=4000" })

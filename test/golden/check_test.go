@@ -15,17 +15,17 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// arrival bounds how long the target may take to become what is expected.
+// arrival is how long the target may take until it is as expected.
 const arrival = 20 * time.Second
 
-// target is one directory with what it must hold.
+// target is one directory and its expected content.
 type target struct {
 	dir  string
 	want func() map[string]node
-	mode bool // permission bits count
+	mode bool // whether permission bits are compared
 }
 
-// targets lists what the configuration's modules must hold.
+// targets lists the expected content of each module of the configuration.
 func (s *scene) targets() []target {
 	var out []target
 	config := ""
@@ -56,14 +56,14 @@ func (s *scene) target(dir string, recordedTree map[raw]node) target {
 		src = "src"
 	}
 	switch {
-	case s.r.flag("m"): // a plugin alone: no rsync
+	case s.r.flag("m"): // a plugin alone runs no rsync
 		return target{dir: dir, want: func() map[string]node { return s.sourceTree("", s.kept) }}
 	case s.w.base == untouched || s.expectedExit() != running && s.w.exit != endedClean && s.w.exit != anyEnd:
 		return target{dir: dir, want: func() map[string]node { return s.sourceTree("", s.kept) }}
 	case s.w.base == source || recordedTree == nil:
 		kept := s.kept
 		if s.r.flag("r") && !s.r.has(`<delete start="false"/>`) {
-			kept = nil // a mirror run that the user asked for
+			kept = nil // the user has requested a mirror run
 		}
 		return target{dir: dir, mode: s.r.has(`<attrib start="true"/>`), want: func() map[string]node {
 			return s.sourceTree(src, kept)
@@ -83,9 +83,9 @@ func (s *scene) filled(n node) node {
 	return n
 }
 
-// sourceTree is what a target must hold that equals the directory: what the
-// temp-file rule and the filter let through, and of the target's earlier
-// entries those that were never on the source.
+// sourceTree is the content of a target that is equal to the source directory: everything that the
+// rule for temporary files and the filter let through, and those of the target's earlier entries
+// (kept) that never existed on the source.
 func (s *scene) sourceTree(dir string, kept map[string]testkit.Entry) map[string]node {
 	out := map[string]node{}
 	for name, e := range kept {
@@ -127,7 +127,7 @@ func (s *scene) toNode(dir, name string, e testkit.Entry) node {
 	return n
 }
 
-// compare returns how the directory differs from what is wanted.
+// compare returns the differences of a directory from its expected content.
 func (s *scene) compare(t target) []string {
 	tree, err := testkit.Scan(s.path(t.dir), false)
 	if err != nil {
@@ -157,7 +157,7 @@ func (s *scene) compare(t target) []string {
 	return diff
 }
 
-// ignored says whether a path may be there or not.
+// ignored says whether it does not matter if a path is there.
 func (s *scene) ignored(name, kind string) bool {
 	for _, may := range s.w.may {
 		if name == may || strings.HasPrefix(name, may+"/") {
@@ -197,9 +197,9 @@ func deref(r *raw) string {
 // expression matches the filter's expressions in a recorded configuration.
 var expression = regexp.MustCompile(`<exclude expression="([^"]*)"`)
 
-// excluded implements the rule of the filter a second time: a path is excluded when one of its
-// forms, or of an ancestor's, matches an expression fully. Both sides are taken byte by byte, as
-// 2.5.4 did.
+// excluded implements the rule of the filter a second time: a path is excluded if one of its forms,
+// or a form of a directory above it, matches an expression as a whole. Path and expression are
+// compared byte by byte, as in 2.5.4.
 func (s *scene) excluded() func(string, bool) bool {
 	if !s.r.has(`<filter start="true"`) {
 		return func(string, bool) bool { return false }
@@ -224,7 +224,7 @@ func (s *scene) excluded() func(string, bool) bool {
 	}
 }
 
-// latin1 makes each byte a character of its own.
+// latin1 turns each byte into one character.
 func latin1(s string) string {
 	out := make([]rune, len(s))
 	for i := range len(s) {
@@ -236,8 +236,8 @@ func latin1(s string) string {
 // block is one entry of the fail script.
 var block = regexp.MustCompile(`(?m)^#errno (-?[0-9]+)\n([^\n][^\x00]*?)\n\n`)
 
-// checkFailLog looks at the fail script: a block per failing path, runnable,
-// for nobody else to write, and nothing of it where nothing failed.
+// checkFailLog checks the fail script: it has one block for each path that fails, it can be run,
+// only its owner can write it, and if nothing has failed it has no block.
 func (s *scene) checkFailLog() {
 	if s.w.noErrno || s.r.FailLog == nil {
 		return
@@ -257,8 +257,8 @@ func (s *scene) checkFailLog() {
 		return
 	}
 	var found [][]string
-	// What has failed once is in it after a second attempt, for which the lane
-	// may wait for the longest of its backoffs, and a deletion for two.
+	// A path that has failed once is in the script after its second attempt. The lane may wait the
+	// longest backoff for that attempt, and twice that for a deletion.
 	ok := testkit.Poll(3*arrival, func() bool {
 		found = block.FindAllStringSubmatch(s.read("fail.sh"), -1)
 		return slices.ContainsFunc(found, func(m []string) bool { return slices.Contains(wanted, m[1]) })
@@ -282,8 +282,7 @@ func (s *scene) checkFailLog() {
 	}
 }
 
-// checkPlugins looks at what the command plugin, the sockets and the
-// refreshCDN log were given.
+// checkPlugins checks what the command plugin, the sockets and the refreshCDN log have received.
 func (s *scene) checkPlugins() {
 	if !s.w.plugAny {
 		lines := s.w.plugged
@@ -304,7 +303,7 @@ func (s *scene) checkPlugins() {
 		}
 	}
 	if n := s.r.Cwds["errorlog.txt"]; n.Text != nil && !s.w.errorLog {
-		// 2.5.4 wrote the password into this file; ours must not.
+		// 2.5.4 wrote the password into this file; this program must not.
 		text := strings.ReplaceAll(s.fill.Replace(string(*n.Text)), "pswd=pp&", "pswd=******&")
 		records := strings.Split(strings.TrimSuffix(text, "\r\n\r\n\n"), "\r\n\r\n\n")
 		s.wantAll("errorlog.txt", records, func() []string { return strings.Split(s.read("cwd/errorlog.txt"), "\r\n\r\n\n") })
@@ -323,7 +322,7 @@ func (s *scene) wantAll(file string, lines []string, got func() []string) {
 	}
 }
 
-// checkInjection looks for the marker files of injected commands.
+// checkInjection looks for marker files that injected commands would make.
 func (s *scene) checkInjection() {
 	for _, dir := range []string{"", "src", "cwd", "out", "dst"} {
 		found, err := filepath.Glob(s.path(dir) + "/pwned*")
@@ -350,7 +349,8 @@ func victimUntouched(s *scene) {
 	}
 }
 
-// oldArrived checks what a full sync at start has to bring, in a run whose record does not say it.
+// oldArrived checks what a full sync at the start has to bring over, in a run whose record does not
+// show that.
 func oldArrived(s *scene) {
 	if s.read("dst/old/o") != s.read("src/old/o") {
 		s.t.Errorf("old/o is %q on the target", s.read("dst/old/o"))
@@ -360,17 +360,17 @@ func oldArrived(s *scene) {
 	}
 }
 
-// untrue are start-up lines of 2.5.4 that do not hold for us, or that are the
-// words of its libraries; by prefix.
+// untrue are the beginnings of start-up lines of 2.5.4 that would not be true for this program, or
+// that are texts of its libraries.
 var untrue = []string{
-	"execute：echo ",                        // the limits are raised only where they are too low
-	"execute command:", "crontab command:", // how 2.5.4 went about it
+	"execute：echo ",                        // this program raises limits only if they are too low
+	"execute command:", "crontab command:", // the commands that 2.5.4 ran for its own purposes
 	"error content:", "error information is:", "Error: ", "Warning: ", "At line ", "First Tag ",
-	"inotify wd:", "add watch:", "cd ", "R", "plugin-stdout", // debug, and what children print
+	"inotify wd:", "add watch:", "cd ", "R", "plugin-stdout", // debug output, and the output of children
 }
 
-// checkStdout compares the recorded start-up lines that are still true with ours: the same lines in
-// the same order, others may stand between.
+// checkStdout compares the recorded start-up lines that are still true with ours: we print the same
+// lines in the same order, possibly with other lines between them.
 func (s *scene) checkStdout() {
 	if s.w.noOutput {
 		return
@@ -394,13 +394,13 @@ func (s *scene) checkStdout() {
 	}
 }
 
-// lastLine says where the comparison ends for a run that ends by itself: what
-// is wrong may be found sooner or later than 2.5.4 found it.
+// lastLine says at which line the comparison ends for a run that ends by itself: this program may
+// find a mistake earlier or later than 2.5.4 did.
 func (s *scene) lastLine(line string) bool {
 	return s.expectedExit() != running && line == "parse xml config file"
 }
 
-// expectedExit is running, a status as exitKind, or failing for another one.
+// expectedExit is "running", one of the statuses of exitKind, or "failing" for any other status.
 func (s *scene) expectedExit() exitKind {
 	if s.w.exit != asRecorded {
 		return s.w.exit
@@ -415,10 +415,10 @@ func (s *scene) expectedExit() exitKind {
 	case e.Status != nil:
 		return failing
 	}
-	return running // it crashed
+	return running // 2.5.4 crashed
 }
 
-// checkExit looks at the status of a program that has to end by itself.
+// checkExit checks the status of a program that has to end by itself.
 func (s *scene) checkExit() {
 	code := s.app.Wait(20 * time.Second)
 	want := strconv.Itoa(code)

@@ -4,50 +4,50 @@ package golden
 type base int
 
 const (
-	byMode    base = iota // recorded where rsync really ran, otherwise source
-	source                // the source as the filter and the temp-file rule let it through
-	untouched             // the target as it was before the start: nothing can arrive
+	byMode    base = iota // the recorded target if rsync really ran, otherwise source
+	source                // the source as far as the filter and the rule for temporary files let it through
+	untouched             // the target as it was before the start, because nothing can arrive
 )
 
-// want is what is expected of one run beyond what was recorded. The zero value
-// expects the recorded end.
+// want is what is expected of one run when that differs from the record. The zero value expects
+// what was recorded.
 type want struct {
-	why  string // defect of 2.5.4 with its number, or the decision, behind an exception
+	why  string // the reason for an exception: a defect of 2.5.4 with its number, or a decision
 	base base
-	src  string   // directory that counts as the source; default src
-	dst2 string   // directory that dst2 must equal as well
-	may  []string // paths (with all below) that may be on the target or not, in any state
+	src  string   // the directory that counts as the source; src unless given
+	dst2 string   // a directory that dst2 must be equal to as well
+	may  []string // paths that may be on the target in any state or not at all, with everything below them
 
 	exit       exitKind
 	noSource   bool   // the watch path does not exist
-	opsMayFail bool   // what the operations are done to may be gone
-	signal     string // sent after the last step
+	opsMayFail bool   // the files of an operation may be gone
+	signal     string // a signal that is sent after the last step
 
 	noOutput bool     // start-up lines are not compared
-	errno    []string // expected in the fail script instead of the recorded ones
-	noErrno  bool     // the fail script holds no failure, or nothing is said about it
-	plugged  []string // expected in plug.log instead of what was recorded
+	errno    []string // is expected in the fail script instead of the recorded numbers
+	noErrno  bool     // no failure is expected in the fail script
+	plugged  []string // is expected in plug.log instead of what was recorded
 	plugAny  bool     // plug.log is not compared
 	tcpAny   bool     // connections are not compared
 	errorLog bool     // errorlog.txt is not compared
 
-	after func(*scene) // further checks at the end
+	after func(*scene) // makes further checks at the end
 }
 
-// exitKind is how the program has to be at the end.
+// exitKind says how the program has to have ended, or that it is still running.
 type exitKind int
 
 const (
-	asRecorded exitKind = iota // a status, or running where it ran or crashed
+	asRecorded exitKind = iota // the recorded status; or running, if 2.5.4 ran or crashed
 	running
 	one        // status 1
 	zero       // status 0
-	failing    // any status but 0
-	anyEnd     // ended or not
-	endedClean // ended by a signal of the run, with status 0
+	failing    // any status except 0
+	anyEnd     // ended or still running
+	endedClean // ended by the run's signal, with status 0
 )
 
-// The reasons that many runs share.
+// Many runs share these reasons.
 const (
 	startSync  = "defect 20: without -r nothing was sent at start; ours makes up for what it does not know to be there"
 	listed     = "an element that crashed 2.5.4 takes its default"
@@ -58,8 +58,8 @@ const (
 	byCreation = "the switches of this run leave open how much of a tree that appears is sent"
 )
 
-// exceptions are the runs whose end differs from the recorded one, each with
-// the defect (numbers as in the list of defects of 2.5.4) or the decision.
+// exceptions are the runs whose end differs from the recorded one, each with the defect (by its
+// number in the list of the defects of 2.5.4) or the decision behind the difference.
 var exceptions = map[string]want{
 	// Command line and start.
 	"004_unknown_option":                {why: "same status and line"},
@@ -85,7 +85,7 @@ var exceptions = map[string]want{
 	"523b_m_socket_only_other_section":  {why: "deaf without a word: one line and 1", exit: failing, noOutput: true},
 	"532c_refreshCDN_bad_regex":         {why: "aborted: one line and 1", exit: failing, opsMayFail: true, noOutput: true, errorLog: true},
 
-	// Elements and attributes whose absence crashed 2.5.4.
+	// 2.5.4 crashed without these elements and attributes.
 	"040_without_auth":            {why: listed, exit: running},
 	"040_without_closeWrite":      {why: listed, exit: running},
 	"040_without_commonParams":    {why: listed, exit: running},
@@ -125,7 +125,7 @@ var exceptions = map[string]want{
 	"143_delete_nested_unanchored":      {why: patterns, base: source},
 	"144_rmdir_deletes_dst_only_files":  {why: "defect 7: a removed directory may go with or without what only the target has", base: source, may: []string{"d"}},
 
-	// More than the first localpath; unsynced kinds; overflow; lost roots.
+	// Several localpaths; kinds of files that are not synced; overflow; roots that are lost.
 	"028_two_localpaths":                  {why: "defect 23; two lanes, and the line about threads says so", dst2: "out", noOutput: true},
 	"103_chmod":                           {why: startSync, base: source},
 	"110_symlink":                         {why: noClose, base: source},
@@ -156,7 +156,7 @@ var exceptions = map[string]want{
 	// Filters.
 	"209_filter_moved_dir_ignores_filter_below": {why: filterRule, base: source},
 
-	// Fail log: rsync can never run, so nothing can arrive.
+	// Fail log: in these runs rsync cannot run, so nothing can arrive.
 	"30_rc001":                     {why: "nothing can arrive", base: untouched},
 	"30_rc002":                     {why: "nothing can arrive", base: untouched},
 	"30_rc003":                     {why: "nothing can arrive", base: untouched},
@@ -213,8 +213,8 @@ var exceptions = map[string]want{
 	"535b_refreshCDN_unknown_host":          {why: "a name that does not resolve crashed it", exit: running, errorLog: true},
 }
 
-// slow runs take more than a minute each. make soak runs them; in make test
-// the same behaviour is covered with a fake clock, where the text says.
+// slow runs take more than a minute each. make soak runs them. In make test a test with a fake
+// clock covers the same behaviour, if the text names one.
 var slow = map[string]string{
 	"800_crontab_1min":                   "crontab ticks: TestCrontab of test/cli",
 	"801_crontab_1min_cfilter_debug_off": "crontabfilter in a scheduled run: TestCrontab of test/cli",
@@ -232,7 +232,7 @@ var slowWant = map[string]want{
 	"807_faillog_time0":                  {why: "defect 12", noErrno: true, after: nothingExecuted},
 }
 
-// Runs is the number of recorded runs; a lost file must not go unnoticed.
+// These are the numbers of recorded runs, so that a missing file is noticed.
 const (
 	fastRuns = 272
 	slowRuns = 6

@@ -1,5 +1,5 @@
-// Package golden compares our program with recorded runs of sersync 2.5.4; see the README.md in its
-// directory.
+// Package golden compares this program with recorded runs of sersync 2.5.4; README.md in its
+// directory describes how.
 package golden
 
 import (
@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// soakEnv brings in the runs that take minutes.
+// soakEnv is the environment variable that has the slow runs played as well.
 const soakEnv = "SERSYNC_SOAK"
 
 func TestGolden(t *testing.T) {
@@ -49,15 +49,15 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// family is what the runs of ten neighbouring numbers share: they are about one
-// thing. The quick suite plays the first run of each.
+// family is the part of a run's name that ten neighbouring numbers share: such runs are about one
+// subject. The quick suite plays the first run of each family.
 func family(name string) string {
 	number := name[:len(name)-len(strings.TrimLeft(name, "0123456789"))]
 	return number[:max(1, len(number)-1)]
 }
 
-// TestGoldenSlow runs what takes minutes, in make soak only; without it only
-// the number and the names are looked at.
+// TestGoldenSlow plays the runs that take minutes, in make soak only. Otherwise it checks only
+// their number and their names.
 func TestGoldenSlow(t *testing.T) {
 	ran := 0
 	for _, r := range load(t) {
@@ -78,7 +78,7 @@ func TestGoldenSlow(t *testing.T) {
 	}
 }
 
-// run plays one recorded run with our program and checks the end.
+// run plays one recorded run with this program and checks the end.
 func run(t *testing.T, r recorded, w want) {
 	s := newScene(t, r, w)
 	for _, o := range r.Setup {
@@ -129,7 +129,7 @@ func (s *scene) start() {
 		Args:   []string{},
 		NoWait: s.w.signal == "" && s.expectedExit() != running && s.w.exit != endedClean,
 	}
-	if s.r.flag("m") { // it prints no line when it is ready
+	if s.r.flag("m") { // with -m no line says that the program is ready
 		o.Ready = (*testkit.Sersync).Watching
 	}
 	if s.r.Config != nil && s.r.ConfigPath != "" {
@@ -151,8 +151,8 @@ func (s *scene) start() {
 	}
 }
 
-// config fills in the recorded configuration. Two runs name hosts and a
-// directory that a test cannot have.
+// config fills in the recorded configuration. Two runs name hosts and a directory that a test
+// cannot have.
 func (s *scene) config() string {
 	c := s.fill.Replace(string(*s.r.Config))
 	replace := map[string][2]string{
@@ -162,16 +162,16 @@ func (s *scene) config() string {
 	if pair, ok := replace[s.r.Case]; ok {
 		c = strings.ReplaceAll(c, pair[0], pair[1])
 	}
-	// The recorded daemon listened on 873; ours is named for each remote, as
-	// the program may also try a connection of its own.
+	// The recorded daemon listened on port 873. Here each remote names a port, because the program
+	// may also make a connection of its own.
 	if !strings.Contains(c, `<ssh start="true"`) && !strings.Contains(c, `<userDefinedPort start="true"`) {
 		c = strings.ReplaceAll(c, `<remote ip="127.0.0.1" `, fmt.Sprintf(`<remote ip="127.0.0.1" port="%d" `, s.remote.Port()))
 	}
 	return c
 }
 
-// checkParent looks at the foreground part of -d: it ends with 0 and leaves a
-// daemon in a session of its own.
+// checkParent checks the foreground part of -d: it ends with status 0 and leaves a daemon in a
+// session of its own.
 func (s *scene) checkParent() {
 	if code := s.app.Wait(20 * time.Second); code != 0 {
 		s.t.Fatalf("-d: exit status %d\nstdout:\n%s\nstderr:\n%s", code, s.app.Stdout(), s.app.Stderr())
@@ -194,8 +194,8 @@ func (s *scene) play() {
 	}
 }
 
-// checkTargets waits for what is expected, and then for quiet: what must not
-// arrive, or not be deleted, has to hold once all is done.
+// checkTargets waits until the targets are as expected, and then until nothing changes any more:
+// only then it is sure that nothing arrives, or is deleted, that should not.
 func (s *scene) checkTargets() {
 	for _, t := range s.targets() {
 		var diff []string
@@ -205,7 +205,7 @@ func (s *scene) checkTargets() {
 		})
 		if ok {
 			s.settle()
-			// What the setup does later may have come only now.
+			// A part of the setup that comes later may have taken effect only now.
 			testkit.Poll(arrival, func() bool {
 				diff = s.compare(t)
 				return len(diff) == 0
@@ -224,7 +224,7 @@ func (s *scene) checkTargets() {
 	}
 }
 
-// finish ends the program and looks at how it ends.
+// finish ends the program and checks how it ends.
 func (s *scene) finish() {
 	switch s.expectedExit() {
 	case running:

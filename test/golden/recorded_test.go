@@ -11,7 +11,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// recorded is one run of 2.5.4, as far as the comparison needs it.
+// recorded is the part of a run of 2.5.4 that the comparison needs.
 type recorded struct {
 	Case       string               `json:"case"`
 	Config     *raw                 `json:"config"`
@@ -60,8 +60,8 @@ type node struct {
 	To   raw    `json:"to"`
 }
 
-// raw is a string of bytes: lone surrogates in the file stand for bytes that
-// are not UTF-8. load has moved them into the private use area.
+// raw is a string of bytes. In the file a lone surrogate stands for a byte that is not UTF-8; load
+// has moved these surrogates into the private use area.
 type raw string
 
 const privateUse = 0xf700
@@ -80,7 +80,7 @@ func (r *raw) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// argument is a word of an operation: text, or a number as it is written.
+// argument is a word of an operation: a text, or a number as it was written.
 type argument string
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -97,7 +97,7 @@ func (a *argument) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// surrogate matches a pair of surrogate escapes or a single one.
+// surrogate matches a pair of surrogate escapes, or a single one.
 var surrogate = regexp.MustCompile(`\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\udc[89a-f][0-9a-f]`)
 
 // load reads every recorded run, in the order of their names.
@@ -133,7 +133,7 @@ func (r *recorded) has(text string) bool {
 	return r.Config != nil && strings.Contains(string(*r.Config), text)
 }
 
-// flag reports whether a short option was given, alone or in a cluster.
+// flag reports whether a short option was given, by itself or together with others.
 func (r *recorded) flag(letter string) bool {
 	for _, f := range r.Flags {
 		if strings.HasPrefix(string(f), "-") && !strings.HasPrefix(string(f), "--") && strings.Contains(string(f), letter) {
@@ -143,7 +143,7 @@ func (r *recorded) flag(letter string) bool {
 	return false
 }
 
-// op fills the placeholders of one operation.
+// op fills in the placeholders of one operation.
 func op(words []argument, fill *strings.Replacer) testkit.Op {
 	out := make(testkit.Op, len(words))
 	for i, w := range words {

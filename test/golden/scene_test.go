@@ -16,8 +16,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// scene is the surroundings of one run: a fresh @ROOT@, a daemon with the
-// recorded modules, a recording rsync, and perhaps a listener.
+// scene is the environment of one run: a new @ROOT@, a daemon with the recorded modules, a
+// recording rsync, and in some runs a listener.
 type scene struct {
 	t      *testing.T
 	r      recorded
@@ -30,18 +30,18 @@ type scene struct {
 	app    *testkit.Sersync
 	tcp    *listener
 
-	before map[string]testkit.Entry // src after the setup
-	kept   map[string]testkit.Entry // dst after the setup
+	before map[string]testkit.Entry // the entries of src after the setup
+	kept   map[string]testkit.Entry // the entries of dst after the setup
 }
 
-// plugCommand records its arguments, as the one of the recorded runs did.
+// plugCommand records its arguments, as the command of the recorded runs did.
 const plugCommand = `#!/bin/sh
 { printf PLUG; for a; do printf ' <%s>' "$a"; done; printf ' cwd=%s\n' "$PWD"; } >> '@ROOT@/cwd/plug.log'
 echo plugin-stdout
 `
 
 func newScene(t *testing.T, r recorded, w want) *scene {
-	// A short path: one of the runs comes close to PATH_MAX.
+	// The path must be short, because one of the runs comes close to PATH_MAX.
 	root, err := os.MkdirTemp("", "g")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func newScene(t *testing.T, r recorded, w want) *scene {
 	return s
 }
 
-// recorder translates what the recorded rsync did besides recording.
+// recorder has the recording rsync do what that of the recorded run did.
 func (s *scene) recorder() testkit.RecorderConf {
 	f := s.r.Fake
 	c := testkit.RecorderConf{SleepOn: f.SleepOn, Stdout: f.Out}
@@ -102,7 +102,7 @@ func (s *scene) file(name, text string, mode os.FileMode) {
 // path returns an absolute path below the scene.
 func (s *scene) path(name string) string { return filepath.Join(s.root, name) }
 
-// read returns a file's content, empty when there is none.
+// read returns a file's content; it is empty if there is no such file.
 func (s *scene) read(name string) string {
 	b, err := os.ReadFile(s.path(name))
 	if err != nil && !os.IsNotExist(err) {
@@ -119,14 +119,14 @@ func (s *scene) do(words []argument) {
 	}
 }
 
-// otherOp carries out what is not about files.
+// otherOp carries out operations that are not about files.
 func (s *scene) otherOp(o testkit.Op) error {
 	switch o[0] {
 	case "kill":
 		s.app.Signal(signals[o[1]])
 	case "listen":
 		s.tcp.open(o[1:])
-	case "snapfail": // the moments between are covered by fake-clock tests
+	case "snapfail": // tests with a fake clock cover the moments between
 	default:
 		return fmt.Errorf("unknown operation %q", o[0])
 	}
@@ -138,7 +138,7 @@ var signals = map[string]syscall.Signal{
 	"SIGQUIT": syscall.SIGQUIT, "SIGSTOP": syscall.SIGSTOP, "SIGCONT": syscall.SIGCONT,
 }
 
-// traces sums up everything the program leaves, to see whether it is at rest.
+// traces sums up everything that the program leaves, so that a test sees whether it is at rest.
 func (s *scene) traces() string {
 	var b strings.Builder
 	for _, dir := range []string{"dst", "dst2", "dsta"} {
@@ -152,7 +152,7 @@ func (s *scene) traces() string {
 	return b.String()
 }
 
-// sum is the same for the same entries in whatever order.
+// sum is the same for the same entries in any order.
 func sum(tree map[string]testkit.Entry) uint64 {
 	var total uint64
 	for name, e := range tree {
@@ -165,17 +165,17 @@ func sum(tree map[string]testkit.Entry) uint64 {
 	return total
 }
 
-// quiet is how long nothing may change before a step counts as done.
+// quiet is how long nothing may change until a step counts as done.
 const quiet = 300 * time.Millisecond
 
-// settle waits until the program has nothing more to do: nothing has changed for quiet,
-// and neither the program nor the remote works at something that has left no trace yet.
-// A run shows nothing until it ends, and takes seconds on a busy machine.
+// settle waits until the program has nothing more to do: nothing has changed for the time quiet,
+// and neither the program nor the remote is working. A run leaves no trace until it ends, and takes
+// seconds on a busy machine.
 func (s *scene) settle() {
 	testkit.Poll(30*time.Second, func() bool {
 		testkit.Settled(quiet, 30*time.Second, s.traces)
 		working := func() bool { return s.app.Working() || s.remote.Working() }
-		// Between two processes that hand work to each other neither may run.
+		// When one process hands work to another there is a moment in which neither is running.
 		return !testkit.Within(30*time.Millisecond, working)
 	})
 }
@@ -187,14 +187,13 @@ type listener struct {
 
 	mu    sync.Mutex
 	l     net.Listener
-	conns []string // what each connection has sent, in order of their ends
+	conns []string // what each connection has sent, in the order in which they ended
 	wait  sync.WaitGroup
 }
 
 func newListener(t *testing.T) *listener { return &listener{t: t, port: testkit.FreePort(t)} }
 
-// open starts to listen: each connection gets the reply, if any, after the
-// delay.
+// open starts to listen. Each connection gets the reply, if there is one, after the delay.
 func (l *listener) open(args []string) {
 	reply, delay := "", time.Duration(0)
 	if len(args) > 0 {
@@ -263,7 +262,7 @@ func (l *listener) received(text string) int {
 	defer l.mu.Unlock()
 	n := 0
 	for _, c := range l.conns {
-		// 2.5.4 cut a request at 1023 bytes; what it sent before is the same.
+		// 2.5.4 sent only the first 1023 bytes of a request; these are the same.
 		if c == text || len(text) > 1000 && strings.HasPrefix(c, text[:1000]) {
 			n++
 		}

@@ -34,16 +34,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patient is how long a test waits for what takes milliseconds on an idle
-// machine.
+// patient is how long a test waits for something that takes milliseconds on an idle machine.
 const patient = 20 * time.Second
 
 const (
-	bigFile   = 8 << 20          // bytes from which on a file goes by itself, whatever the link is
+	bigFile   = 8 << 20          // a file of this size, in bytes, goes in a run of its own, however fast the link is
 	drainTime = 10 * time.Second // how long a run may go on when its lane is told to stop
 )
 
-// bed is a lane between two directories, with the real rsync in between.
+// bed is a lane between two directories, with the real rsync.
 type bed struct {
 	*testing.T
 	*executor.Lane
@@ -53,7 +52,7 @@ type bed struct {
 	setup    setup
 	way      *session.Session
 	logs     *observer.ObservedLogs
-	stop     func() // ends the lane and waits
+	stop     func() // ends the lane and waits until it has ended
 
 	mu       sync.Mutex
 	commands []string
@@ -64,16 +63,16 @@ type bed struct {
 	asked    atomic.Int64
 }
 
-// with changes how a bed is made.
+// with says how a bed is made.
 type with struct {
 	params  string
-	program string     // the remote's rsync; empty: that of this host
+	program string     // the rsync of the remote; empty: that of this host
 	module  []string   // further lines of the module
-	prepare func(*bed) // before the options; may be nil
+	prepare func(*bed) // is called before the options are made; may be nil
 	options func(*setup)
-	remote  func(*session.Session) transport.Transport // what the lane gets; nil: the session
-	files   []string                                   // in both directories from the start; "/": a directory
-	there   []string                                   // only on the target
+	remote  func(*session.Session) transport.Transport // the transport that the lane gets; nil: the session
+	files   []string                                   // in both directories from the start; a name that ends in "/" is a directory
+	there   []string                                   // on the target only
 }
 
 func must(t testing.TB, err error) {
@@ -120,7 +119,7 @@ type setup struct {
 	Way session.Options
 }
 
-// through are the options of the lane with its way to the remote, as change makes it.
+// through returns the options of the lane with its way to the remote, as change makes it.
 func (b *bed) through(change func(*session.Session) transport.Transport) executor.Options {
 	opt, way := b.setup.Options, b.setup.Way
 	way.Dir, way.Root, way.Logger = opt.Dir, opt.Root, opt.Logger
@@ -205,7 +204,7 @@ func put(t testing.TB, dir, name, text string) {
 	must(t, os.WriteFile(file, []byte(text), 0o644))
 }
 
-// write changes a file here and marks it as its events would.
+// write changes a file in the watch root and marks it as its events would.
 func (b *bed) write(name, text string) {
 	b.Helper()
 	put(b.T, b.src, name, text)
@@ -290,7 +289,7 @@ func (b *bed) deletions(c audit.Cause) []string {
 
 func (b *bed) caps() transport.Capabilities { return b.Remember(time.Now()).Caps }
 
-// load is what waits in a lane.
+// load is how much work waits in a lane.
 type load struct{ Pending, InFlight, Delayed int }
 
 func (b *bed) stats() load {
@@ -298,7 +297,7 @@ func (b *bed) stats() load {
 	return load{s.Pending, s.InFlight, s.Failing}
 }
 
-// failing are the paths that have failed and wait.
+// failing are the paths that have failed and wait for another attempt.
 func (b *bed) failing() (list []status.Wait) {
 	waits, _ := b.Pending(10_000)
 	for _, w := range waits {

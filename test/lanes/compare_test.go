@@ -13,8 +13,8 @@ import (
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 )
 
-// A daemon that refuses deletions does not report what only it has: a comparison with it that finds
-// nothing does not count as one without differences.
+// A daemon that refuses deletions does not report entries that only it has. So a comparison that
+// finds nothing there does not count as one without differences.
 func TestAComparisonWithADaemonThatRefusesDeletions(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{module: []string{"refuse options = delete"}, files: []string{"a"}, there: []string{"only"}})

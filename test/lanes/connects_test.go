@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/transport/rsync/session"
 )
 
-// At a start the runs wait for the lane's connection, instead of making their
-// own beside it: an sshd turns away what is too much at once.
+// When the program starts the runs wait for the connection of their lane instead of making
+// connections of their own: an sshd refuses too many at once.
 func TestLanesToOneSSHDMakeOneConnectionEach(t *testing.T) {
 	testkit.Long(t)
 	s := testkit.Sshd(t, "LogLevel VERBOSE")

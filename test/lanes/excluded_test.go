@@ -11,8 +11,9 @@ import (
 	"github.com/sersync/sersync/pkg/status"
 )
 
-// What the module excludes is left out there: nothing fails, it is counted, and logged once. Of a
-// directory that is deleted here, the remote keeps only what it hides.
+// A file that the module excludes is left out. It does not fail, it is counted, and it is logged
+// once. When a directory is deleted here, the remote keeps only the entries of it that the module
+// hides.
 func TestWhatTheRemoteExcludesIsNotWanted(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{

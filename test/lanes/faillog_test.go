@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// logged are the commands that the fail log holds.
+// logged returns the commands that the fail log holds.
 func (b *bed) logged() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -25,8 +25,8 @@ func (b *bed) logged() string {
 	return strings.Join(all, "\n")
 }
 
-// An outage of the ordinary kind shows in the fail log, as with 2.5.4, whose
-// size monitors look at; it is empty again when all is through.
+// An ordinary outage shows in the fail log, whose size is what monitors look at, as with 2.5.4.
+// When everything has arrived the fail log is empty again.
 func TestTheFailLogDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{})
@@ -43,8 +43,8 @@ func TestTheFailLogDuringAnOutage(t *testing.T) {
 	testkit.Eventually(t, patient, "the fail log is empty", func() bool { return b.logged() == "" })
 }
 
-// A person can run the fail log: it brings over and deletes what waits, with the
-// user's options and without those that only this program needs.
+// A person can run the fail log: it sends and deletes what waits, with the user's options and
+// without those that only this program needs.
 func TestTheFailLogCanBeRun(t *testing.T) {
 	t.Parallel()
 	for name, caps := range map[string]transport.Capabilities{"by name": {}, "by patterns": transport.Capabilities{}.Lacking(transport.MissingArgs)} {
@@ -77,7 +77,7 @@ func TestTheFailLogCanBeRun(t *testing.T) {
 				text, _ := os.ReadFile(path)
 				t.Fatalf("%v: %s\n%s", err, out, text)
 			}
-			must(t, os.Remove(b.dst+"/d/theirs")) // nobody asked for that
+			must(t, os.Remove(b.dst+"/d/theirs")) // nobody asked for this deletion
 			b.equal()
 		})
 	}

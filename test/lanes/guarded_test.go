@@ -9,8 +9,8 @@ import (
 	"github.com/sersync/sersync/pkg/executor/fullsync"
 )
 
-// TestFullSyncPatterns: what the patterns of a full sync leave out stays on the
-// target, in directories that are gone here, too; all else there goes.
+// TestFullSyncPatterns: files that the patterns of a full sync leave out stay on the target, also
+// in directories that are gone here; everything else there is deleted.
 func TestFullSyncPatterns(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{
@@ -39,6 +39,6 @@ func TestFullSyncPatterns(t *testing.T) {
 
 	b.write("here/new.php", "1")
 	b.arrives("here/new.php", "1")
-	b.remove("here") // an event: the patterns are none of its business
+	b.remove("here") // the patterns do not apply to an event
 	testkit.Eventually(t, patient, "the directory is gone with all it held", func() bool { return b.there("here") == "<none>" })
 }

@@ -24,7 +24,7 @@ func (b *bed) lease(name string) (giveBack func()) {
 	return func() { must(b.T, f.Close()) }
 }
 
-// A file that does not open is alone from then on, and arrives when it does.
+// A file that cannot be opened goes by itself from then on, and arrives once it can be opened.
 func TestAFileThatDoesNotOpenWaitsAlone(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{})
@@ -33,7 +33,7 @@ func TestAFileThatDoesNotOpenWaitsAlone(t *testing.T) {
 	b.Mark("leased", 0)
 	b.write("beside", "1")
 	b.arrives("beside", "1")
-	for i := range 3 { // while the queue of those that hang has it
+	for i := range 3 { // while the file is in the queue of those that hang
 		b.write("later", fmt.Sprint(i))
 		b.arrives("later", fmt.Sprint(i))
 	}
@@ -45,7 +45,7 @@ func TestAFileThatDoesNotOpenWaitsAlone(t *testing.T) {
 	b.idle()
 }
 
-// So it is in a tree and in a full sync, which both go on with what is left.
+// In a tree and in a full sync such a file is left out, and both go on.
 func TestAFileThatDoesNotOpenEndsNoFullSync(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{})
@@ -73,7 +73,7 @@ func TestAFileThatDoesNotOpenEndsNoFullSync(t *testing.T) {
 
 func TestAFileThatDoesNotOpenIsTakenOutOfItsTree(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, with{params: "-artuzH"}) // with -H no tree goes with the single files
+	b := newBed(t, with{params: "-artuzH"}) // with -H no tree goes together with single files
 	for _, name := range []string{"d/a", "d/leased", "d/z"} {
 		put(t, b.src, name, "1")
 	}

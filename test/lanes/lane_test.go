@@ -113,7 +113,7 @@ func TestReceiversThatRefuseAnOption(t *testing.T) {
 	}
 }
 
-// fullSync2 is fullSync on a lane that may have failing paths for ever.
+// fullSync2 is fullSync for a lane some of whose paths fail for ever.
 func (b *bed) fullSync2(f fullsync.Request) fullsync.Result {
 	b.Helper()
 	done := make(chan fullsync.Result, 1)
@@ -146,7 +146,7 @@ func TestUnreadableHereIsNoDeletion(t *testing.T) {
 	b := newBed(t, with{files: []string{"f"}})
 	must(t, os.Remove(b.src+"/f"))
 	must(t, os.Symlink(b.dst, b.src+"/link"))
-	b.Mark("link/f", dirty.Content) // behind a link nothing exists
+	b.Mark("link/f", dirty.Content) // nothing behind a link is synced
 	b.Mark("f", dirty.Gone)
 	b.arrives("f", "<none>")
 	testkit.Eventually(t, patient, "the link", func() bool {

@@ -31,8 +31,8 @@ func oldBed(t *testing.T, release testkit.Release, w with) (*bed, *testkit.OldRs
 	return newBed(t, w), old
 }
 
-// rested changes files until the remote refuses nothing any more, and tells how
-// many changes that took.
+// rested changes files until the remote refuses nothing any more, and returns how many changes that
+// took.
 func (b *bed) rested(old *testkit.OldRsyncd) (changes int) {
 	b.Helper()
 	for quiet := 0; quiet < 2; changes++ {
@@ -55,8 +55,8 @@ func (b *bed) rested(old *testkit.OldRsyncd) (changes int) {
 
 const bySecond, byPatterns = "times compared by the second", "deletions by patterns"
 
-// Whatever kind of run is the first, it is repeated at once without what the
-// remote does not take, and the remote is at no time in trouble.
+// The first run may be of any kind. It is repeated at once without the options that the remote does
+// not know, and the remote never counts as being in trouble.
 func TestEveryKindOfRunLearnsWhatARemoteTakes(t *testing.T) {
 	t.Parallel()
 	for name, first := range map[string]func(*bed){
@@ -75,7 +75,7 @@ func TestEveryKindOfRunLearnsWhatARemoteTakes(t *testing.T) {
 	} {
 		for release, how := range map[string][]string{"3.0.9": {bySecond, byPatterns}, "3.1.2": {bySecond}} {
 			if release == "3.0.9" && name != "a full sync" && name != "a deletion" {
-				continue // what is different there are deletions
+				continue // the only differences there are deletions
 			}
 			t.Run(name+" to "+release, func(t *testing.T) {
 				t.Parallel()
@@ -145,8 +145,8 @@ func TestAnotherReleaseIsLearnt(t *testing.T) {
 	}
 }
 
-// What was remembered on disk is tried once more at a start, and costs one
-// session where it still holds.
+// A refusal that was saved is tried once more after a start. If the remote still refuses, that
+// costs one session.
 func TestARememberedRefusalIsTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	for _, release := range []testkit.Release{testkit.Rsync312, testkit.RsyncNow} {

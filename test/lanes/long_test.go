@@ -13,16 +13,16 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
-// long makes a file that would take days.
+// long makes a file that would take days to send.
 func (b *bed) long(name string) {
 	b.Helper()
 	put(b.T, b.src, name, "x")
 	must(b.T, os.Truncate(b.src+"/"+name, 1<<42))
 }
 
-// begun tells whether the remote has a file's temporary one.
+// begun tells whether the remote has the temporary file of this file.
 func (b *bed) begun(dir, name string) bool {
-	entries, _ := os.ReadDir(b.dst + "/" + dir) // not there yet
+	entries, _ := os.ReadDir(b.dst + "/" + dir) // the directory may not exist yet
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), "."+name+".") {
 			return true
@@ -31,8 +31,8 @@ func (b *bed) begun(dir, name string) bool {
 	return false
 }
 
-// A file without end holds up neither the tree that it is in nor other trees, and
-// is sent by its own name.
+// A file without end delays neither the tree that it is in nor other trees, and is sent by its own
+// name.
 func TestAFileWithoutEndIsTakenOutOfItsTree(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]func(*setup){"plain": nil, "with a filter": func(o *setup) { o.Excluded = excludeLog }} {
@@ -56,8 +56,8 @@ func TestAFileWithoutEndIsTakenOutOfItsTree(t *testing.T) {
 	}
 }
 
-// A file grows without end after it was looked at, and before rsync looks at it. It is
-// left out, and sent by its own name.
+// A file grows without end after it was looked at, and before rsync looks at it. The run leaves it
+// out, and it is sent by its own name.
 func TestAFileThatGrowsBeforeItsRunHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	for name, flags := range map[string]dirty.Flags{
@@ -103,7 +103,7 @@ func TestAFileWithoutEndEndsNoFullSync(t *testing.T) {
 	b := newBed(t, with{params: "-artuS --bwlimit=20000"})
 	b.long("d/huge")
 	must(t, os.MkdirAll(b.dst+"/d", 0o777))
-	must(t, os.WriteFile(b.dst+"/d/huge", []byte("older"), 0o666)) // -u asks for it as well
+	must(t, os.WriteFile(b.dst+"/d/huge", []byte("older"), 0o666)) // older than the file here, so that it is sent with -u, too
 	at(t, b.dst+"/d/huge", time.Now().Add(-time.Hour))
 	put(t, b.src, "z", "1")
 	done := make(chan fullsync.Result, 1)
@@ -124,7 +124,7 @@ func TestAFileWithoutEndEndsNoFullSync(t *testing.T) {
 	b.daemon.Stop()
 }
 
-// A full sync brings over what fits.
+// A full sync onto a full disk brings over the files that fit.
 func TestAFullSyncOntoAFullDiskTakesWhatFits(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

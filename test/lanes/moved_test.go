@@ -14,7 +14,7 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
-// noise is content that nothing makes small.
+// noise is a content that cannot be compressed.
 func noise(size int) string {
 	rnd := rand.New(rand.NewPCG(1, uint64(size)))
 	b := make([]byte, size)
@@ -24,7 +24,7 @@ func noise(size int) string {
 	return string(b)
 }
 
-// received is what the daemon has received so far, in bytes.
+// received is how many bytes the daemon has received so far.
 func (b *bed) received() (bytes int64) {
 	b.Helper()
 	for _, m := range regexp.MustCompile(`received ([0-9]+) bytes`).FindAllStringSubmatch(b.daemon.Log(), -1) {
@@ -44,8 +44,8 @@ func (b *bed) mv(from, to string, f dirty.Flags) {
 	b.MarkMoved(to, from, f|dirty.Content)
 }
 
-// Trees and large files that were moved, or renamed, cost few bytes: with any of the
-// parameters, and whatever has changed in them meanwhile arrives.
+// Moving or renaming trees and large files costs few bytes, with any of these parameters, and
+// whatever has changed in them meanwhile arrives.
 func TestWhatWasMovedCostsFewBytes(t *testing.T) {
 	t.Parallel()
 	for name, w := range map[string]with{
@@ -88,7 +88,7 @@ func TestWhatWasMovedCostsFewBytes(t *testing.T) {
 				do   func()
 			}{
 				{"a tree renamed", func() { b.mv("tree", "new", dirty.Tree) }},
-				{"a tree moved", func() { b.mv("new", "far/away/it's new", dirty.Tree) }}, // a name that cannot be given: sent
+				{"a tree moved", func() { b.mv("new", "far/away/it's new", dirty.Tree) }}, // this name cannot be given to rsync, so the tree is sent
 				{"a tree moved back", func() { b.mv("far/away/it's new", "q/tree", dirty.Tree) }},
 				{"a tree in a tree", func() { b.mv("q/tree/of many", "many", dirty.Tree) }},
 				{"a large file moved", func() { b.mv("here/large", "there/large", 0) }},
@@ -117,7 +117,8 @@ func TestWhatWasMovedCostsFewBytes(t *testing.T) {
 	}
 }
 
-// A daemon that refuses what a move needs gets everything sent, and is asked once.
+// If a daemon refuses an option that a move needs, everything is sent, and the daemon is not asked
+// again.
 func TestADaemonThatRefusesToReuse(t *testing.T) {
 	t.Parallel()
 	for _, option := range []string{"link-dest", "fuzzy"} {

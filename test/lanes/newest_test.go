@@ -13,14 +13,14 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
-// at gives a file a time, to the nanosecond.
+// at sets a file's time, to the nanosecond.
 func at(t *testing.T, file string, when time.Time) {
 	t.Helper()
 	must(t, os.Chtimes(file, when, when))
 }
 
-// A killed receiver may leave a fifo, or a link, with a time of its own. A difference of one second
-// is corrected as well, by a full sync and in a tree whose changes nobody saw.
+// A killed receiver may leave a fifo or a link with another time. A difference of one second is
+// corrected, too: by a full sync, and in a tree whose changes nobody saw.
 func TestAFifosTimeArrives(t *testing.T) {
 	t.Parallel()
 	for name, find := range map[string]func(*bed){
@@ -34,7 +34,7 @@ func TestAFifosTimeArrives(t *testing.T) {
 				dir  string
 				time time.Time
 			}{{b.src, when}, {b.dst, when.Add(time.Second)}} {
-				at(t, e.dir+"/d/keep", when) // two writes a second apart look like a remote of coarse times
+				at(t, e.dir+"/d/keep", when) // two writes that are a second apart would look like a remote that keeps times coarsely
 				must(t, unix.Mkfifo(e.dir+"/d/fifo", 0o644))
 				at(t, e.dir+"/d/fifo", e.time)
 				must(t, os.Symlink("keep", e.dir+"/d/link"))
@@ -52,8 +52,8 @@ func TestAFifosTimeArrives(t *testing.T) {
 	}
 }
 
-// A receiver of 3.2.3 keeps what has the same time; another file of the same size and
-// time, which nobody saw, arrives there all the same.
+// A receiver of release 3.2.3 keeps a copy of the same time. A file of the same size and time that
+// nobody saw arriving is sent there all the same.
 func TestATwinThatNobodySawArrivesAtARealOldReceiver(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{program: testkit.Bullseye.Install(t)})
@@ -68,7 +68,7 @@ func TestATwinThatNobodySawArrivesAtARealOldReceiver(t *testing.T) {
 	b.arrives("f", "two")
 }
 
-// The user's own --size-only does not keep back what was seen to be rewritten.
+// The user's own --size-only does not keep a file back that was seen to be written again.
 func TestSizeOnlyKeepsNoRewriteBack(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{params: "-rt --size-only"})
@@ -86,10 +86,11 @@ func TestSizeOnlyKeepsNoRewriteBack(t *testing.T) {
 	}
 }
 
-// filtered has a lane name every entry of a tree.
+// filtered gives a lane a filter, so that it names every entry of a tree.
 func filtered(o *setup) { o.Excluded = func(path string, _ bool) bool { return path == "x" } }
 
-// With a window of two seconds -u skips what was written again within them.
+// With a window of two seconds -u would skip a file that was written again within that time. It
+// arrives all the same.
 func TestAUsersWindowHoldsNoWriteBack(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{params: "-rtu --modify-window=2"})
@@ -99,9 +100,9 @@ func TestAUsersWindowHoldsNoWriteBack(t *testing.T) {
 	}
 }
 
-// A receiver of 3.2.3 keeps, under -u, what is of the same second. A file that is
-// rewritten at once, at the same size, arrives there all the same: by its event, in a
-// tree, and where only a full sync finds it.
+// With -u a receiver of release 3.2.3 keeps a copy of the same second. A file that is written again
+// at once, at the same size, arrives there all the same: through its event, in a tree, and when
+// only a full sync finds it.
 func TestRewritesOfOneSecondArriveAtARealOldReceiver(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{program: testkit.Bullseye.Install(t)})
@@ -126,9 +127,9 @@ func TestRewritesOfOneSecondArriveAtARealOldReceiver(t *testing.T) {
 	b.equal()
 }
 
-// Nobody has seen that a file was written again, in the same second and with the
-// same size, and nothing is known of what was sent: whole seconds, which is all
-// that -u compares, do not tell the two versions apart.
+// Nobody saw that a file was written again, in the same second and with the same size, and the lane
+// does not know what it has sent. Whole seconds, which is all that -u compares, do not tell the two
+// versions apart.
 func TestARewriteOfOneSecondThatNobodySaw(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -155,8 +156,8 @@ func TestARewriteOfOneSecondThatNobodySaw(t *testing.T) {
 	}
 }
 
-// Nobody has seen how a file came here: it may have arrived from the remote, where a
-// newer version of the same second is standing by now. The later one stays.
+// Nobody saw how a file came here: it may have arrived from the remote, which may have a newer
+// version of the same second by now. The later version stays.
 func TestNothingUnseenReplacesWhatIsNewerThere(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -25,7 +25,7 @@ func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
 		s := b.Snapshot(time.Now())
 		return s.State == status.LaneBackingOff && s.Reason != "" && s.Remedy != "" && s.Pending == 2
 	})
-	b.write("g", "2") // collected meanwhile
+	b.write("g", "2") // collected during the outage
 	if n := b.looks(300 * time.Millisecond); n > 100 {
 		t.Errorf("%d looks in 0.3 s of an outage: the loop spins", n)
 	}
@@ -34,8 +34,8 @@ func TestARemoteThatComesBackIsServedWithinTenSeconds(t *testing.T) {
 	testkit.Eventually(t, patient, "all is well", func() bool { return !b.down() })
 }
 
-// A host in a form, or from a source, that only the system's resolver knows is found
-// again after an outage, too.
+// Some forms and sources of host names are known only to the system's resolver. Such a host is
+// found again after an outage, too.
 func TestAHostThatOnlyRsyncResolvesComesBack(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{options: func(o *setup) { o.Way.Target.Host = "127.1" }})
@@ -46,8 +46,8 @@ func TestAHostThatOnlyRsyncResolvesComesBack(t *testing.T) {
 	testkit.WaitEqual(t, b.src, b.dst, testkit.Compare{}, patient)
 }
 
-// looks counts how often the loop asks whether the root is gone, which it does
-// a few times each time around.
+// looks counts how often the loop asks whether the root is gone during a time. It asks a few times
+// in each of its rounds.
 func (b *bed) looks(d time.Duration) int64 {
 	before := b.asked.Load()
 	<-time.After(d)
@@ -99,7 +99,7 @@ func TestAStandbyIsUsed(t *testing.T) {
 		b.write(name, "1")
 		b.arrives(name, "1")
 		b.idle()
-		if more := b.ran("rsync") - runs; more > 1 { // the next standby
+		if more := b.ran("rsync") - runs; more > 1 { // the run may be the next standby
 			t.Errorf("%d runs for one change beside a standby", more)
 		}
 	}
@@ -113,7 +113,7 @@ func TestADeadStandbyCostsNothing(t *testing.T) {
 	start := time.Now()
 	b.write("f", "1")
 	b.arrives("f", "1")
-	if took := time.Since(start); took > 15*time.Second { // below any backoff or inactivity that it could wait for
+	if took := time.Since(start); took > 15*time.Second { // shorter than any backoff or inactivity limit that it could wait for
 		t.Errorf("took %v", took)
 	}
 	if b.down() {
@@ -200,8 +200,8 @@ func TestAFullDiskTakesWhatIsSmall(t *testing.T) {
 	b.arrives("a-big", "not any more")
 }
 
-// A large file of which the part is kept when its run is interrupted leaves none
-// where it does not fit: that would take the room from all others.
+// The part of a large file is kept when its run is interrupted. If the file does not fit, no part
+// is kept: it would take the room from all other files.
 func TestWhatDoesNotFitLeavesNoPart(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -217,7 +217,7 @@ func TestWhatDoesNotFitLeavesNoPart(t *testing.T) {
 	b.Mark("moved", dirty.Tree)
 	half := strings.Repeat("y", 512<<10)
 	put(t, b.src, "moved/small", "1")
-	for i := range 20 { // all but two of twelve megabytes
+	for i := range 20 { // so many that all but two of twelve megabytes are taken
 		b.write(fmt.Sprint("small", i), half)
 	}
 	for i := range 20 {

@@ -25,8 +25,8 @@ func (b *bed) named(path string) (n int) {
 	return n
 }
 
-// deeper makes a chain of directories below dir that is longer than a path can
-// be, and returns the path of its first part.
+// deeper makes a chain of directories below dir that is longer than a path can be, and returns the
+// path of the chain's first part.
 func (b *bed) deeper(dir string) string {
 	b.Helper()
 	name := strings.Repeat("p", 250)
@@ -43,9 +43,9 @@ func (b *bed) deeper(dir string) string {
 	return filepath.Join(dir, name)
 }
 
-// What is too long for rsync fails by its own name, without runs that can only
-// fail, and takes nothing with it: not even the deletions beside it, which
-// rsync withholds when it cannot read everything.
+// A path that is too long for rsync fails by its own name, without runs that can only fail. It does
+// not keep other paths from arriving, nor the deletions beside it, which rsync holds back when it
+// cannot read everything.
 func TestATreeTooDeepFailsByItsName(t *testing.T) {
 	t.Parallel()
 	for name, filtered := range map[string]bool{"plain": false, "filtered": true} {
@@ -100,7 +100,7 @@ func TestATreeTooDeepFailsByItsName(t *testing.T) {
 	}
 }
 
-// A full sync, too, names what it cannot carry, and still deletes the rest.
+// A full sync also names the paths that it cannot carry, and still deletes the others.
 func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{there: []string{"d/old", "gone"}})
@@ -128,8 +128,8 @@ func TestAFullSyncNamesWhatIsTooDeep(t *testing.T) {
 	}
 }
 
-// Of two trees one has an entry that is called like the other: a complaint about
-// the entry says nothing of the other tree.
+// Two trees are in one run, and one of them has an entry with the name of the other tree: a
+// complaint about that entry says nothing about the other tree.
 func TestAComplaintIsNotOfWhatHasTheSameEnd(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{there: []string{"da/db/x"}, options: func(o *setup) { o.MayDelete = false }})
@@ -150,8 +150,8 @@ func TestAComplaintIsNotOfWhatHasTheSameEnd(t *testing.T) {
 	b.arrives("da/db", "1")
 }
 
-// What a full sync could not send stays dirty, under the name that it has here:
-// the receiver names it by its module.
+// A path that a full sync could not send stays dirty under the name that it has here, although the
+// receiver names it by its path in the module.
 func TestWhatAFullSyncCouldNotSendIsFoundBelowTheModule(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{module: []string{"uid = nobody"}, options: func(o *setup) { o.Way.Target.Name = "m/sub" }})

@@ -8,7 +8,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// An include of the user's stands before the patterns of a deletion.
+// The user's own --include stands before the patterns of a deletion.
 func TestIncludesAndADeletedDirectory(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{params: "-artuz --include=*/ --include=*.jpg --exclude=*", files: []string{"d/a.jpg"}, there: []string{"other/x.jpg", "y.jpg"}})
@@ -22,7 +22,7 @@ func TestIncludesAndADeletedDirectory(t *testing.T) {
 	}
 }
 
-// A long path full of wildcards.
+// A long path full of wildcards is deleted on the remote, or fails by its name.
 func TestALongPathOfWildcards(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat(strings.Repeat("*", 250)+"/", 12)

@@ -10,7 +10,7 @@ import (
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// A full sync says how far it is, of how many: also while it sends nothing.
+// A full sync reports how many of how many entries it has done, also while it sends nothing.
 func TestHowFarAFullSyncIs(t *testing.T) {
 	t.Parallel()
 	const files = 300

@@ -7,8 +7,8 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
-// What crontabfilter leaves out of a mirror run, automatic full syncs and scans leave out, too,
-// until there was a run without it.
+// What crontabfilter leaves out of a mirror run is also left out of automatic full syncs and scans,
+// until there was a run without crontabfilter.
 func TestCrontabfilterHoldsForAutomaticSyncs(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{files: []string{"keep", "d/keep"}, there: []string{"a.iso", "d/b.iso", "lost", "gone/c.iso", "gone/lost"}})

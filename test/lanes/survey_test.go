@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
-// What a killed receiver has left in a directory does not keep it there.
+// A directory is deleted even if a killed receiver has left a part of a file in it.
 func TestPartialFilesGoWithTheirDirectory(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{
@@ -30,7 +30,7 @@ func TestPartialFilesGoWithTheirDirectory(t *testing.T) {
 	}
 }
 
-// A question that the target cannot answer for want of a right is asked again.
+// If the target cannot answer a question because it may not read something, it is asked again.
 func TestAQuestionTheTargetCannotAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{

@@ -9,7 +9,7 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
-// The brake holds what a tree deletes, and one entry of it fails.
+// The brake holds the deletions of a tree, and one entry of the tree fails.
 func TestABrakedTreeOfWhichAnEntryFails(t *testing.T) {
 	t.Parallel()
 	var held atomic.Bool
@@ -26,7 +26,7 @@ func TestABrakedTreeOfWhichAnEntryFails(t *testing.T) {
 	put(t, b.dst, "d/sub/", "")
 	must(t, os.RemoveAll(b.src+"/d"))
 	put(t, b.src, "d/new", "1")
-	put(t, b.src, "d/sub/f", "1") // sub is root's there
+	put(t, b.src, "d/sub/f", "1") // on the target sub belongs to root
 	b.Mark("d", dirty.Tree|dirty.Gone)
 	b.arrives("d/new", "1")
 	testkit.Eventually(t, patient, "something fails", func() bool { return len(b.failing()) > 0 })
@@ -38,7 +38,7 @@ func TestABrakedTreeOfWhichAnEntryFails(t *testing.T) {
 	})
 }
 
-// A directory took another's place, and the target cannot list one in it.
+// A directory has taken the place of another one, and the target cannot list one directory in it.
 func TestAReplacedTreeNarrowed(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{module: []string{"uid = nobody"}, there: []string{"d/sub/old", "d/gone"}})
@@ -58,7 +58,7 @@ func TestAReplacedTreeNarrowed(t *testing.T) {
 	}
 }
 
-// -L sends what is behind a link.
+// With -L rsync sends what is behind a link.
 func TestALinkToADirectoryThatIsFollowed(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
@@ -79,7 +79,7 @@ func TestALinkToADirectoryThatIsFollowed(t *testing.T) {
 	}
 }
 
-// A link that leads nowhere in a directory that took another's place.
+// A directory has taken the place of another one, and contains a link that leads nowhere.
 func TestADanglingLinkAndAReplacedDirectory(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{params: "-artuzL", files: []string{"d/old"}})

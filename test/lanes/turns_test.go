@@ -12,8 +12,8 @@ import (
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 )
 
-// A file that takes for ever delays neither small files nor big ones, whoever
-// owns it, although there is one slot for all.
+// A file that takes for ever delays neither small files nor big ones, whoever owns it, although all
+// of them share one slot.
 func TestAFileWithoutEndDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{params: "-artuS --bwlimit=20000", options: func(o *setup) { o.Slots = slots.NewSlots(1, slots.NewTotal(1)) }})
@@ -34,10 +34,10 @@ func TestAFileWithoutEndDelaysNoOther(t *testing.T) {
 		return err == nil && info.Size() == bigFile+1
 	})
 	must(t, os.Remove(b.src+"/evil/huge"))
-	b.daemon.Stop() // or its run would be given some seconds to end
+	b.daemon.Stop() // otherwise its run would get some seconds to end
 }
 
-// On a slow link small files pass one of some megabytes, from the first time on.
+// On a slow link small files do not wait for one of some megabytes, not even the first time.
 func TestSmallFilesPassOnASlowLink(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{params: "-artu --bwlimit=60"})

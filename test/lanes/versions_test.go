@@ -26,7 +26,7 @@ func keeping(keep int) func(*setup) {
 	}
 }
 
-// versions are the contents of what is kept under a name, oldest first.
+// versions returns the contents of the versions that are kept under a name, the oldest first.
 func (b *bed) versions(name string) (out []string) {
 	files, err := filepath.Glob(b.dst + "/.old/sersync-*/*/" + name)
 	must(b.T, err)
@@ -39,8 +39,8 @@ func (b *bed) versions(name string) (out []string) {
 	return out
 }
 
-// What is replaced or deleted is kept, every version of it, whichever way the change
-// goes; no full sync and no survey takes it away, and nothing of that name is sent.
+// Each version that is replaced or deleted is kept, by whichever kind of run the change goes. No
+// full sync and no survey removes a version, and no file of the directory's name is sent.
 func TestVersionsAreKept(t *testing.T) {
 	t.Parallel()
 	programs := map[string]string{"here": "", "3.2.3": testkit.Bullseye.Install(t), "3.2.7": testkit.Bookworm.Install(t)}
@@ -87,8 +87,8 @@ func TestVersionsAreKept(t *testing.T) {
 	}
 }
 
-// Old days are deleted by their names, and nothing else is: not what others have put beside them,
-// not a day that is kept, nothing outside. No file of that name is sent there.
+// Old days are deleted by their names, and nothing else is: neither what others have put beside
+// them, nor a day that is kept, nor anything outside. No file of that name is sent there.
 func TestOldVersionsArePruned(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, with{options: keeping(2), files: []string{"a"}})
@@ -128,8 +128,8 @@ func TestOldVersionsArePruned(t *testing.T) {
 	}
 }
 
-// Where no version can be kept nothing is replaced or deleted. The lane says why, and
-// all of it arrives once the directory can be written to.
+// Where no version can be kept nothing is replaced or deleted. The lane says why, and everything
+// arrives once the directory can be written to.
 func TestVersionsThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -160,15 +160,15 @@ func TestVersionsThatCannotBeKept(t *testing.T) {
 	testkit.Eventually(t, patient, "both are kept", func() bool { return len(b.versions("a")) == 1 && len(b.versions("gone")) == 1 })
 }
 
-// silent is a remote of which nobody can tell the release.
+// silent is a remote whose release nobody can find out.
 type silent struct{ *session.Session }
 
 func (silent) Release(context.Context) transport.Release { return transport.Release{} }
 
 func unnamed(s *session.Session) transport.Transport { return silent{s} }
 
-// A receiver that leaves a file unchanged and reports no error is found out, although the client
-// says, rightly, that it has sent the file.
+// A receiver leaves a file unchanged and reports no error, and the client says, rightly, that it
+// has sent the file. The lane finds out that the file is unchanged.
 func TestASilentReceiverIsFoundOut(t *testing.T) {
 	t.Parallel()
 	client := filepath.Join(t.TempDir(), "rsync")

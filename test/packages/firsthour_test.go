@@ -15,9 +15,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestFirstHour goes the way of docs/first-hour.md on a Debian that has nothing but its
-// base: every command of the page, those that install included. What it prints, with
-// the time of each block, is docs/first-hour.txt.
+// TestFirstHour follows docs/first-hour.md on a Debian that has nothing but its base. It runs every
+// command of the page, including those that install. The output, with the time of each block, is
+// docs/first-hour.txt.
 func TestFirstHour(t *testing.T) {
 	dist, empty := build(t), bare(t)
 	page, err := os.ReadFile(filepath.Join(testkit.Repository(), "docs", "first-hour.md"))
@@ -34,7 +34,7 @@ func TestFirstHour(t *testing.T) {
 	}
 	out := run(t, "unshare", "--mount", "--net", "--pid", "--uts", "--fork", "--kill-child",
 		"sh", stage, t.TempDir(), empty, dist, script)
-	out = progress.ReplaceAllString(strings.ReplaceAll(out, "\r\n", "\n"), "") // apt runs dpkg at a terminal
+	out = progress.ReplaceAllString(strings.ReplaceAll(out, "\r\n", "\n"), "") // apt runs dpkg as if at a terminal
 	held(t, out)
 	if *update {
 		if err := os.WriteFile(filepath.Join(testkit.Repository(), "docs", "first-hour.txt"), []byte(out), 0o644); err != nil {
@@ -46,12 +46,13 @@ func TestFirstHour(t *testing.T) {
 var (
 	part  = regexp.MustCompile("(?ms)^## (.*?)$|^```sh (.*?)$\n(.*?)^```$")
 	exits = regexp.MustCompile(`\bexit=(\d+)`)
-	// progress is what dpkg writes over itself.
+	// progress is text that dpkg overwrites with its next line.
 	progress = regexp.MustCompile(`(?m)^.*\r`)
 )
 
-// transcript is a script of the page's blocks, one after the other in one shell. It says
-// what is run and how long it took, and ends where a block ends otherwise than the page says.
+// transcript is a script that runs the page's blocks one after the other in one shell. It prints
+// what is run and how long that took, and ends when a block ends differently from what the page
+// says.
 func transcript(page string) string {
 	var b strings.Builder
 	b.WriteString("set -e\ncd /packages\nnow() { date +%s%N; }\nbegan=$(now)\n" +
@@ -75,11 +76,11 @@ func transcript(page string) string {
 	return b.String()
 }
 
-// bareRoot is where the empty Debian is.
+// bareRoot is the directory of the empty Debian.
 var bareRoot string
 
-// bare returns the directory of a Debian with nothing but its base. The packages that the
-// page installs from Debian lie in its cache: the network of the test is its own.
+// bare returns the directory of a Debian with nothing but its base. The packages that the page
+// installs from Debian are in its cache, because the test has a network of its own.
 func bare(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv("SERSYNC_BARE_DEBIAN_ROOT"); dir != "" {

@@ -17,14 +17,14 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// The versions that are installed one after the other.
+// These are the versions that are installed one after the other.
 const (
 	first  = "3.0.0"
 	second = "3.0.1"
 )
 
-// included is what a Debian needs beside the minimum to serve as a host of
-// sersync and as its target.
+// included are the packages that Debian needs, beside its minimum, to be a host of sersync and the
+// target as well.
 const included = "rsync,openssh-client,openssh-server,logrotate,init-system-helpers,systemd,systemd-sysv,dbus"
 
 var update = flag.Bool("update", false, "write the transcripts to docs/package-test.txt and docs/first-hour.txt")
@@ -51,12 +51,12 @@ func TestDebian(t *testing.T) {
 	}
 }
 
-// TestSystemd boots that Debian with systemd and uses the units: readiness,
-// hardening with rsync and ssh, reload, the template, the user of its own.
+// TestSystemd boots that Debian with systemd and uses the units: readiness, hardening with rsync
+// and ssh, reload, the template, and a user of the unit's own.
 func TestSystemd(t *testing.T) { boots(t, "testdata/systemd.sh") }
 
-// TestHubAndEdge goes through the life of the packages of hub and edge there, beside a
-// source: readiness, hardening, upgrade while files change, crash, purge.
+// TestHubAndEdge installs, upgrades and removes the packages of hub and edge in that Debian, beside
+// a source: readiness, hardening, upgrade while files change, crash, purge.
 func TestHubAndEdge(t *testing.T) { boots(t, "testdata/edges.sh") }
 
 // boots has systemd run a script in a Debian root.
@@ -79,7 +79,7 @@ func boots(t *testing.T, script string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "unshare", "--mount", "--net", "--pid", "--uts", "--cgroup", "--ipc", "--fork",
 		"--kill-child", "sh", stage, dir, debian(t), dist, script, result)
-	console, err := cmd.CombinedOutput() // systemd's status says nothing
+	console, err := cmd.CombinedOutput() // the exit status of systemd says nothing
 	out, rerr := os.ReadFile(result)
 	if rerr != nil {
 		t.Fatal(rerr)
@@ -98,8 +98,8 @@ func held(t *testing.T, out string) {
 	}
 }
 
-// TestRPM installs the .rpm into an empty root, without its scripts: there is
-// no shell. (The scripts do what those of the .deb do.)
+// TestRPM installs the .rpm into an empty root, without its scripts, since there is no shell. (The
+// scripts do the same as those of the .deb.)
 func TestRPM(t *testing.T) {
 	dist, root := build(t), t.TempDir()
 	rpm := func(args ...string) string {
@@ -128,7 +128,7 @@ func TestRPM(t *testing.T) {
 	}
 }
 
-// built is where the packages of both versions are, root where Debian is.
+// built is the directory of the packages of both versions, root that of Debian.
 var built, root string
 
 func build(t *testing.T) string {

@@ -11,8 +11,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// run starts the program, which is to end by itself, and returns its exit
-// status and what it said.
+// run starts the program, which has to end by itself, and returns its exit status and its output.
 func (s *scene) run(args ...string) (int, string) {
 	s.t.Helper()
 	file := filepath.Join(s.base, "confxml.xml")
@@ -22,7 +21,7 @@ func (s *scene) run(args ...string) (int, string) {
 	return status, app.Stdout() + app.Stderr()
 }
 
-// lineOf is the line of the configuration on which text stands first.
+// lineOf is the first line of the configuration that contains the text.
 func (s *scene) lineOf(text string) string {
 	s.t.Helper()
 	config := testkit.WithState(s.config(), s.base+"/state")
@@ -41,8 +40,8 @@ func itoa(n int) string {
 	return digits
 }
 
-// TestBadInput: each mistake ends the start, after a sync and alone, and fails
-// --check, with file, line and what is wrong.
+// TestBadInput: each mistake ends the start, with a sync and with a plugin alone, and makes --check
+// fail. The message has the file, the line and what is wrong.
 func TestBadInput(t *testing.T) {
 	local := "<localpath watch=\"/\">\n"
 	cdn := `<cdninfo domainname="127.0.0.1" port="80" username="u" passwd="p"/><sendurl base="http://b"/>`
@@ -86,7 +85,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestUnknownModule: 2.5.4's line and exit status.
+// TestUnknownModule: the line and the exit status are those of 2.5.4.
 func TestUnknownModule(t *testing.T) {
 	s := newScene(t, 0)
 	s.set.Remotes = []string{testkit.At(testkit.FreePort(t), "m")}
@@ -99,8 +98,7 @@ func TestUnknownModule(t *testing.T) {
 	}
 }
 
-// TestWarnings: what has no effect is said at start and by --check, and the
-// sync goes on.
+// TestWarnings: the start and --check warn of settings that have no effect, and the sync goes on.
 func TestWarnings(t *testing.T) {
 	s := newScene(t, 1)
 	elsewhere := t.TempDir()
@@ -125,7 +123,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestDocumentedAttributes: what docs/plugins.md names is in the reference.
+// TestDocumentedAttributes: each attribute that docs/plugins.md names is in the reference.
 func TestDocumentedAttributes(t *testing.T) {
 	root := testkit.Repository()
 	doc, err := os.ReadFile(filepath.Join(root, "docs/plugins.md"))
@@ -153,7 +151,7 @@ func TestDocumentedAttributes(t *testing.T) {
 			if e, a, ok := strings.Cut(strings.Trim(strings.TrimSpace(word), "`"), "@"); ok && e != "" {
 				of, name = e, a
 			} else if ok {
-				continue // a second attribute of the element before it
+				continue // this is a second attribute of the element before
 			}
 			if of == "" || name == "" || strings.ContainsAny(name, " -") {
 				continue
@@ -169,7 +167,7 @@ func TestDocumentedAttributes(t *testing.T) {
 	}
 }
 
-// children are the processes of this start besides the program.
+// children are the processes of this start except for the program.
 func (s *scene) children() []string {
 	out, _ := exec.Command("ps", "-o", "pid=,args=", "-p", strings.Trim(strings.Join(strings.Fields(sprint(s.app.Processes())), ","), "[]")).Output()
 	var all []string

@@ -13,9 +13,9 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
-// TestTenThousand: 10,000 distinct paths through each plugin, after real syncs
-// and alone: none is missing. And one path changed 1,000 times: the last state
-// is seen.
+// TestTenThousand delivers 10,000 different paths through each plugin, after real syncs and with
+// the plugin alone: none is missing. Then one path is changed 1,000 times: the receiver sees its
+// last state.
 func TestTenThousand(t *testing.T) {
 	testkit.Long(t)
 	const paths, changes = 10_000, 1_000
@@ -49,8 +49,8 @@ func TestTenThousand(t *testing.T) {
 	}
 }
 
-// changes changes one file again and again and waits until the receiver, told of
-// it, has seen its last state.
+// changes changes one file again and again, and waits until the receiver, which is told of it, has
+// seen its last state.
 func (s *scene) changes(r *receiver, n int) {
 	s.t.Helper()
 	s.do(testkit.Op{"write", changing, "0"})
@@ -64,8 +64,8 @@ func (s *scene) changes(r *receiver, n int) {
 	}
 }
 
-// TestLastState: the command that is run for each path, too, sees the last
-// state of one that changes all the time.
+// TestLastState: a command that is run for each path also sees the last state of a path that
+// changes all the time.
 func TestLastState(t *testing.T) {
 	for _, alone := range []bool{false, true} {
 		t.Run(map[bool]string{false: "sync", true: "alone"}[alone], func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestLastState(t *testing.T) {
 }
 
 // TestTrouble: a receiver that is slow, refuses, crashes or hangs delays neither the sync nor
-// another plugin, and afterwards gets what it missed, each path once.
+// another plugin. Afterwards it gets what it has missed, each path once.
 func TestTrouble(t *testing.T) {
 	for _, mode := range testkit.Few([]plugintest.Behaviour{plugintest.Refuse, plugintest.Hang, plugintest.Slow, plugintest.Fail}, 2) {
 		for _, name := range []string{"socket", "http", "refreshCDN"} {
@@ -105,8 +105,9 @@ func TestTrouble(t *testing.T) {
 				}
 				s.told(other, append(want, "d")...)
 				testkit.WaitEqual(t, s.src, s.dst[0], testkit.CompareFor("-artuz"), limit)
-				// One path per connection, taken by the receiver's kernel, is delivered,
-				// read or not: a hanging socket receiver is no trouble.
+				// With one path per connection a path is delivered once the receiver's kernel has
+				// it, even if the receiver never reads it. So a socket receiver that hangs causes
+				// no trouble.
 				if mode != plugintest.Slow && !(name == "socket" && mode == plugintest.Hang) {
 					testkit.Eventually(t, limit, "the trouble is in the status", func() bool {
 						p := s.plugin(name)
@@ -120,8 +121,8 @@ func TestTrouble(t *testing.T) {
 				if p := s.plugin(name); p.Dropped != 0 {
 					t.Errorf("%d dropped", p.Dropped)
 				}
-				// 400 changes of 20 paths: the outage is told path by path. A path in
-				// flight when the receiver came back may come twice.
+				// There are 400 changes of 20 paths, and after the outage each path is told. A path
+				// that was in flight when the receiver came back may be told twice.
 				if more := len(r.got()) - before; mode == plugintest.Refuse && more > 2*len(want) {
 					t.Errorf("%d deliveries for %d paths", more, len(want))
 				}
@@ -130,8 +131,8 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// TestHangingReceiverCostsNothing: the latency of single files is that of a
-// program whose receiver serves. Both are measured in turns, in the same run.
+// TestHangingReceiverCostsNothing: single files arrive as fast as they do with a receiver that
+// serves. Both are measured by turns, in the same run.
 func TestHangingReceiverCostsNothing(t *testing.T) {
 	testkit.Long(t)
 	const rounds, each = 4, 12
@@ -168,7 +169,7 @@ func TestHangingReceiverCostsNothing(t *testing.T) {
 				<-time.After(200 * time.Microsecond)
 			}
 			latency[mode] = append(latency[mode], time.Since(begin))
-			<-time.After(120 * time.Millisecond) // the next standby is up by then
+			<-time.After(120 * time.Millisecond) // by then the next standby is ready
 		}
 	}
 	median := func(mode plugintest.Behaviour) time.Duration {
@@ -177,14 +178,15 @@ func TestHangingReceiverCostsNothing(t *testing.T) {
 	}
 	serving, hanging := median(plugintest.Serve), median(plugintest.Hang)
 	t.Logf("median with receivers that serve %v, that hang %v", serving, hanging)
-	// A receiver's time limit is a second: had the sync waited, it would show.
+	// A receiver's time limit is one second. If the sync waited for the receiver, these figures
+	// would show it.
 	if hanging > 3*serving+50*time.Millisecond {
 		t.Errorf("hanging receivers delay the sync: %v instead of %v", hanging, serving)
 	}
 }
 
-// TestLongOutage: a receiver that is down for 200,000 events costs bounded
-// memory; what does not fit is counted and logged.
+// TestLongOutage: a receiver that is down for 200,000 events costs a bounded amount of memory;
+// events for which there is no room are counted and logged.
 func TestLongOutage(t *testing.T) {
 	testkit.Long(t)
 	const distinct, again = 110_000, 90_000
@@ -226,7 +228,7 @@ func (s *scene) log() string {
 	return string(b)
 }
 
-// memory is the resident size of a process in bytes.
+// memory is the resident size of a process, in bytes.
 func memory(t *testing.T, pid int) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))

@@ -18,12 +18,12 @@ import (
 	"github.com/sersync/sersync/pkg/notify"
 )
 
-// person is the receiver of messages: a web server that keeps what it gets.
+// person is the receiver of the messages: a web server that keeps what it gets.
 type person struct {
 	*httptest.Server
 	mu   sync.Mutex
 	got  []notify.Message
-	does http.HandlerFunc // instead of taking the message; nil: it is taken
+	does http.HandlerFunc // is called instead of accepting a message; nil: messages are accepted
 }
 
 func newPerson(t *testing.T) *person {
@@ -72,7 +72,7 @@ func (p *person) wait(t *testing.T, e notify.Event, st notify.Status) notify.Mes
 	return found
 }
 
-// count is how often the person was told.
+// count is how often the person got such a message.
 func (p *person) count(e notify.Event, st notify.Status) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,8 +92,8 @@ func (s *scene) ask(args ...string) {
 	}
 }
 
-// TestNotify: a remote goes down and comes back, a verification finds a difference, the watched
-// directory goes away: the receivers of <notify> get each message once, even if the program is
+// TestNotify: a remote goes down and comes back, a verification finds a difference, and the watched
+// directory goes away. The receivers of <notify> get each message once, even if the program is
 // killed meanwhile.
 func TestNotify(t *testing.T) {
 	p := newPerson(t)
@@ -113,8 +113,8 @@ func TestNotify(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 
-	// Nobody listens when the end of it is to be told: the program is killed, and the
-	// next one tells it.
+	// The receiver does not accept the message that the trouble is over. The program is killed, and
+	// the next one delivers the message.
 	p.set(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	s.remotes[0].Start()
 	testkit.WaitEqual(t, s.src, s.dst[0], testkit.Compare{}, limit)
@@ -147,8 +147,8 @@ func TestNotify(t *testing.T) {
 	s.must(os.Rename(s.src+".away", s.src))
 	p.wait(t, notify.Brake, notify.Over)
 
-	// The kill may have come between the command's run and the note of it: a line may
-	// be there twice.
+	// The program may have been killed after it ran the command and before it noted that, so a line
+	// may be there twice.
 	want := []string{"lane problem", "lane over", "verify problem", "brake problem", "brake over"}
 	var told []byte
 	if !testkit.Poll(limit, func() bool {
@@ -158,7 +158,7 @@ func TestNotify(t *testing.T) {
 		t.Errorf("the command has not been run for each of %q in turn; it was for:\n%s", want, told)
 	}
 
-	// Another directory is there after a stop, and an empty one: the brake holds.
+	// After a stop another, empty directory is at the path: the brake holds.
 	before := p.count(notify.Brake, notify.Problem)
 	if code := s.app.Stop(); code != 0 {
 		t.Errorf("exit %d\n%s", code, s.app.Stderr())
@@ -182,7 +182,7 @@ func TestNotify(t *testing.T) {
 	p.mu.Unlock()
 }
 
-// subsequence tells whether lines has each of want, in this order.
+// subsequence tells whether lines contains everything in want, in this order.
 func subsequence(want, lines []string) bool {
 	for _, line := range lines {
 		if len(want) > 0 && line == want[0] {
@@ -192,8 +192,8 @@ func subsequence(want, lines []string) bool {
 	return len(want) == 0
 }
 
-// TestNotifyHangs: a receiver that takes the connection and never answers, and a command
-// that never ends, are not in the way of the sync, and not of the stop.
+// TestNotifyHangs: a receiver that accepts the connection and never answers, and a command that
+// never ends, delay neither the sync nor the stop.
 func TestNotifyHangs(t *testing.T) {
 	p := newPerson(t)
 	release := make(chan struct{})

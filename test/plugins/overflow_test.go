@@ -14,20 +14,20 @@ import (
 // queueEvents is the length of the kernel's queue in the overflow tests.
 const queueEvents = 100
 
-// short starts the program with that queue. Tests that use it are not parallel:
+// short starts the program with a queue of that length. Tests that use it are not parallel, because
 // each ordinary start raises the limit again.
 func (s *scene) short(args ...string) {
 	s.t.Helper()
 	if os.Getuid() != 0 {
 		s.t.Skip("needs root: kernel limits")
 	}
-	s.set.Backend = "inotify" // fanotify's queue has no end
+	s.set.Backend = "inotify" // the queue of fanotify has no limit
 	s.app = testkit.StartShortQueue(s.t, queueEvents, s.options(args...))
 }
 
-// TestOverflow: after the kernel's queue has overflowed the plugins are told
-// what the scan finds, and as always once the remote has it; what was deleted
-// unseen shows as a change of its directory.
+// TestOverflow: after the kernel's queue has overflowed the plugins are told of what the scan
+// finds, as always once the remote has it. A deletion that nobody saw is told as a change of its
+// directory.
 func TestOverflow(t *testing.T) {
 	for _, alone := range []bool{false, true} {
 		t.Run(map[bool]string{false: "sync", true: "alone"}[alone], func(t *testing.T) {

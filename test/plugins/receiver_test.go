@@ -17,14 +17,14 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
-// receiver is one plugin's other end.
+// receiver is the other end of a plugin.
 type receiver struct {
-	*plugintest.TCP // nil for command
+	*plugintest.TCP // nil for the command plugin
 
 	name    string
-	element string // its <plugin> element
-	log     string // command: what the script was told
-	states  string // command: what it found in the files, in turn
+	element string // the plugin's <plugin> element
+	log     string // for command: what the script was told
+	states  string // for command: what the script found in the files, in turn
 
 	mu      sync.Mutex
 	raw     []string // the bytes of each connection or request
@@ -33,14 +33,14 @@ type receiver struct {
 
 const cdnBase = "http://pic.example.com/cms"
 
-// changing is the file whose content the command's script takes down.
+// changing is the file whose content the script of the command plugin writes down.
 const changing = "one"
 
 // names are the kinds of plugins.
 var names = []string{"socket", "http", "refreshCDN", "command"}
 
-// newReceiver makes the receiver and the plugin's element; attributes go to
-// the element of the plugin that says where the receiver is.
+// newReceiver makes the receiver and the plugin's element; attributes are further ones for the part
+// of the element that names the receiver.
 func newReceiver(t *testing.T, name, watch, attributes string) *receiver {
 	t.Helper()
 	r := &receiver{name: name}
@@ -81,7 +81,7 @@ fi
 	return r
 }
 
-// note keeps what came and tells who waits for it.
+// note keeps what has come, and tells those who wait for it.
 func (r *receiver) note(raw, path string, got func(string)) {
 	r.mu.Lock()
 	r.raw = append(r.raw, raw)
@@ -99,7 +99,7 @@ func (r *receiver) socket(conn net.Conn, got func(string)) {
 	}
 }
 
-// http notes the body of each request as it came.
+// http keeps the body of each request as it came.
 func (r *receiver) http(conn net.Conn, got func(string)) {
 	in := bufio.NewReader(conn)
 	for {
@@ -144,7 +144,7 @@ func (r *receiver) cdn(conn net.Conn, watch string, got func(string)) {
 	_, _ = io.WriteString(conn, "HTTP/1.0 200 OK\r\nwhatsup: content=\"succeed\"\r\n\r\n")
 }
 
-// got is each path so far, oldest first.
+// got lists the paths that have come so far, the oldest first.
 func (r *receiver) got() []string {
 	if r.TCP == nil {
 		b, err := os.ReadFile(r.log)
@@ -166,7 +166,7 @@ func (r *receiver) has(paths ...string) bool { return len(r.missing(paths)) == 0
 func (r *receiver) missing(paths []string) []string {
 	got := r.got()
 	if len(got) < len(paths)/2 {
-		return paths // not worth a look yet
+		return paths // too few paths have come to look for those that are missing
 	}
 	seen := make(map[string]bool, len(got))
 	for _, p := range got {
@@ -192,7 +192,7 @@ func (r *receiver) times(path string) int {
 	return n
 }
 
-// state is what the receiver has seen last of the file that changes.
+// state is the last content of the changing file that the receiver has seen.
 func (r *receiver) state(path string) string {
 	if r.TCP == nil {
 		b, err := os.ReadFile(r.states)
@@ -211,7 +211,7 @@ func (r *receiver) state(path string) string {
 	return ""
 }
 
-// bytes is what came, as it came.
+// bytes is everything that came, exactly as it came.
 func (r *receiver) bytes() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
-// TestReload: a reload loses nothing that a receiver which is down has not got yet, or that waits
-// for a remote, also when it makes another watch, as another filter does.
+// TestReload: a reload loses no path that a receiver has not got because it is down, and none that
+// waits for a remote. That also holds for a reload that makes another watch, as one with another
+// filter does.
 func TestReload(t *testing.T) {
 	s := newScene(t, 2)
 	s.remotes[1].Stop()
@@ -32,7 +33,7 @@ func TestReload(t *testing.T) {
 		testkit.Eventually(t, limit, "configuration read again", func() bool { return strings.Count(s.log(), "configuration read again") == i+1 })
 		s.do(testkit.Op{"write", fmt.Sprint("during", i)})
 	}
-	// What changed last may be told again: between two watches events are lost.
+	// The last changes may be told again, because events are lost between two watches.
 	testkit.Eventually(t, limit, "all wait still", func() bool { return s.plugin("socket").Pending >= 53 && s.plugin("http").Pending >= 54 })
 	r.Behave(plugintest.Serve)
 	s.remotes[1].Start()

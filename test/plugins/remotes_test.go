@@ -6,8 +6,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestDeadRemote: one dead remote among three does not delay a plugin, unless it has when="all";
-// then it is told once the remote is back and has the path.
+// TestDeadRemote: one of three remotes is down. It does not delay a plugin, unless the plugin has
+// when="all": then the plugin is told once the remote is back and has the path.
 func TestDeadRemote(t *testing.T) {
 	s := newScene(t, 3)
 	s.remotes[1].Stop()
@@ -33,7 +33,7 @@ func TestDeadRemote(t *testing.T) {
 	s.told(all, "f", "d", "d/g")
 }
 
-// TestRemoteDiesMeanwhile: what waits for a remote that dies is told.
+// TestRemoteDiesMeanwhile: a path waits for a remote that then goes down: the plugin is told.
 func TestRemoteDiesMeanwhile(t *testing.T) {
 	s := newScene(t, 2)
 	r := s.plug("socket", "", "")
@@ -47,7 +47,7 @@ func TestRemoteDiesMeanwhile(t *testing.T) {
 	}
 }
 
-// TestNoRemoteAtAll: all remotes down: the plugin is told.
+// TestNoRemoteAtAll: all remotes are down, and the plugin is told all the same.
 func TestNoRemoteAtAll(t *testing.T) {
 	s := newScene(t, 2)
 	r := s.plug("socket", "", "")
@@ -59,8 +59,8 @@ func TestNoRemoteAtAll(t *testing.T) {
 	s.told(r, "f")
 }
 
-// TestWatchPaths: a plugin's own watch path selects, it does not replace what
-// is synced; its spelling is what the receiver sees.
+// TestWatchPaths: a plugin's own watch path selects which paths the plugin gets, and does not
+// change what is synced. The receiver sees paths in the spelling of that watch path.
 func TestWatchPaths(t *testing.T) {
 	s := newScene(t, 1)
 	s.must(s.tree.Do(testkit.Op{"mkdirp", "pub/img"}))

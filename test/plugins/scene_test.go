@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// limit is what a busy machine is given for anything.
+// limit is how long anything may take on a busy machine.
 const limit = 60 * time.Second
 
 // scene is a watched tree, remotes, and the program with plugins.
@@ -27,14 +27,14 @@ type scene struct {
 	dst       []string
 	rsync     *testkit.Recorder
 	set       testkit.Settings
-	refs      string // the <plugin> elements of <sersync>
-	elements  string // those of <head>
+	refs      string // the <plugin> elements inside of <sersync>
+	elements  string // the <plugin> elements inside of <head>
 	app       *testkit.Sersync
-	args      []string // after -o FILE
+	args      []string // the arguments after -o FILE
 	tree      *testkit.Tree
 }
 
-// newScene makes the surroundings; the program is not started.
+// newScene makes the directories and remotes; it does not start the program.
 func newScene(t *testing.T, remotes int) *scene {
 	t.Helper()
 	s := &scene{t: t, base: t.TempDir()}
@@ -73,8 +73,8 @@ func (s *scene) config() string {
 	return strings.Replace(text, "</head>", s.elements+"</head>", 1)
 }
 
-// options are those of a start; args follow -o FILE. With -m no line says that
-// the watches are set, the status does.
+// options are those of a start; args follow -o FILE. With -m no line says that the watches are set,
+// so the test asks for the status.
 func (s *scene) options(args ...string) testkit.Options {
 	s.args = args
 	file := filepath.Join(s.base, "confxml.xml")
@@ -107,7 +107,7 @@ func (s *scene) status(args ...string) (status.Snapshot, error) {
 	return snap, json.Unmarshal(out, &snap)
 }
 
-// plugin is the state of one plugin; the zero value while none is known.
+// plugin is the state of one plugin; it is the zero value while the state is not known.
 func (s *scene) plugin(name string, args ...string) status.Plugin {
 	s.t.Helper()
 	snap, err := s.status(args...)
@@ -127,10 +127,10 @@ func (s *scene) do(ops ...testkit.Op) {
 	s.must(s.tree.DoAll(ops...))
 }
 
-// at is a path as the plugins name it.
+// at is a path in the form in which plugins name it.
 func (s *scene) at(rel string) string { return s.src + "/" + rel }
 
-// told waits until the receiver has heard of every path.
+// told waits until the receiver has been told of every path.
 func (s *scene) told(r *receiver, rels ...string) {
 	s.t.Helper()
 	paths := make([]string, len(rels))
@@ -149,7 +149,7 @@ func (s *scene) logTail() string {
 	return string(b[max(0, len(b)-2000):])
 }
 
-// never fails the test if cond holds at any time of the next while.
+// never fails the test if cond becomes true during the next moments.
 func never(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	if testkit.Within(time.Second, cond) {

@@ -23,8 +23,8 @@ func (s *scene) script(text string) {
 	s.elements += `<plugin name="command"><param prefix="` + file + `"/></plugin>` + "\n"
 }
 
-// TestStopUnderLoad: with receivers that hang and commands that never end, the
-// stop is bounded and leaves no process behind.
+// TestStopUnderLoad: with receivers that hang and commands that never end, the program still stops
+// in bounded time and leaves no process.
 func TestStopUnderLoad(t *testing.T) {
 	testkit.Long(t)
 	for _, alone := range []bool{false, true} {
@@ -57,7 +57,7 @@ func TestStopUnderLoad(t *testing.T) {
 	}
 }
 
-// TestStopDelivers: what was synced last is told before the end.
+// TestStopDelivers: the plugins are told of the last synced paths before the program ends.
 func TestStopDelivers(t *testing.T) {
 	s := newScene(t, 1)
 	r := s.plug("socket", "", "")
@@ -73,8 +73,8 @@ func TestStopDelivers(t *testing.T) {
 	}
 }
 
-// TestCommandFloods: output without end, children left behind: the sync and the
-// other paths go on.
+// TestCommandFloods: a command writes output without end and leaves children behind. The sync and
+// the deliveries of other paths go on.
 func TestCommandFloods(t *testing.T) {
 	testkit.Long(t)
 	s := newScene(t, 1)

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/pkg/plugins/plugintest"
 )
 
-// fourSteps is what was done in the recorded runs of the plugins: two files, a
-// directory, and a deletion.
+// fourSteps makes the changes of the recorded runs of the plugins: two files, a directory, and a
+// deletion.
 func (s *scene) fourSteps(r *receiver) {
 	s.do(testkit.Op{"write", "a.txt"}, testkit.Op{"write", "b c.txt"})
 	s.told(r, "a.txt", "b c.txt")
@@ -38,7 +38,7 @@ func (s *scene) wire(name string) []string {
 		}
 		return []string{head("urls=" + cdnBase + "/a.txt"), head("urls=" + cdnBase + "/b c.txt"), head("dirs=" + cdnBase + "/dd/"), head("urls=" + cdnBase + "/a.txt")}
 	}
-	return nil // command: what it is told is compared as paths
+	return nil // what the command is told is compared as paths
 }
 
 func (s *scene) checkWire(r *receiver) {
@@ -54,7 +54,7 @@ func (s *scene) checkWire(r *receiver) {
 	}
 }
 
-// TestWireAlone: with -m, the bytes of 2.5.4, and no rsync at all.
+// TestWireAlone: with -m the receivers get the bytes of 2.5.4, and no rsync runs.
 func TestWireAlone(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -76,8 +76,7 @@ func TestWireAlone(t *testing.T) {
 	}
 }
 
-// TestWireAfterSync: all plugins at once, each hears of a path when the remote
-// has it.
+// TestWireAfterSync: with all plugins at once, each one is told of a path when the remote has it.
 func TestWireAfterSync(t *testing.T) {
 	s := newScene(t, 1)
 	var all []*receiver
@@ -108,14 +107,13 @@ func TestWireAfterSync(t *testing.T) {
 	}
 }
 
-// hostile are the names of the suite that 2.5.4's rule for temp files lets
-// through.
+// hostile are those names of the suite that 2.5.4's rule for temporary files lets through.
 func hostile() []string {
 	return slices.DeleteFunc(plugintest.HostileNames(), func(name string) bool { return strings.HasSuffix(name, "~") })
 }
 
-// TestHostileNames: the receiver gets the exact bytes, and nobody executes or
-// splits them; after syncs and alone, written and deleted.
+// TestHostileNames: the receiver gets the exact bytes of each name, and nothing executes or splits
+// a name: after syncs and with a plugin alone, for files that are written and deleted.
 func TestHostileNames(t *testing.T) {
 	for _, alone := range []bool{false, true} {
 		for _, name := range names {
@@ -152,9 +150,9 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestMovedInTree: a tree that is moved in is one event, that of its directory,
-// as in 2.5.4; one that is created is told path by path, whatever came into
-// being before its watch stood.
+// TestMovedInTree: a tree that is moved in causes one event, for its directory, as in 2.5.4. For a
+// tree that is created each path is told, even if the path was made before its directory was
+// watched.
 func TestMovedInTree(t *testing.T) {
 	for _, alone := range []bool{false, true} {
 		t.Run(map[bool]string{false: "sync", true: "alone"}[alone], func(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// step is what a program does, and what has to hold after it. most bounds the
-// runs of rsync that it may cost; 0: not counted.
+// step is what a program does, and what has to be true after it. most is how many runs of rsync it
+// may cost; 0: the runs are not counted.
 type step struct {
 	name, prepare, commands string
 	most                    int
@@ -67,8 +67,8 @@ func steps() []step {
 	}
 }
 
-// TestPrograms runs every program in one tree after the other; a tree of its
-// own for each would hide what one leaves behind.
+// TestPrograms runs every program in the same tree, one after the other: with a tree for each
+// program, a test would not notice what one program leaves for the next.
 func TestPrograms(t *testing.T) {
 	for _, m := range testkit.Few(modes(), 1) {
 		for _, half := range []string{"first", "second"} {

@@ -13,11 +13,11 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestRootComesAndGoes takes the watch root away from under the program.
+// TestRootComesAndGoes takes the watch root away while the program runs.
 func TestRootComesAndGoes(t *testing.T) {
 	tests := []struct {
 		name     string
-		anew     bool // another directory is there: deletions are held
+		anew     bool // another directory is at the path, so deletions are held
 		commands []string
 	}{
 		{"renamed away and back", false, []string{"cd ..; mv src elsewhere; echo while away > elsewhere/a; mkdir elsewhere/n; echo n > elsewhere/n/f; mv elsewhere src", "echo after > n/f"}},
@@ -35,7 +35,7 @@ func TestRootComesAndGoes(t *testing.T) {
 			for _, c := range test.commands {
 				s.outside(c)
 			}
-			// Nobody has deleted what only the target has: the root is another one.
+			// The root is another one, so nobody has deleted the entries that only the target has.
 			s.compare.Extra = testkit.AnyExtra
 			s.equal(test.name)
 			s.outside("mkdir -p later; echo x > later/x; echo y > d/f")
@@ -58,7 +58,7 @@ func TestRootComesAndGoes(t *testing.T) {
 	}
 }
 
-// outside runs commands in the watch root, or beside it while there is none.
+// outside runs commands in the watch root, or in its parent while there is no root.
 func (s *scene) outside(commands string) {
 	s.t.Helper()
 	s.shellIn(commands)
@@ -81,10 +81,10 @@ func (s *scene) shellIn(commands string) {
 	s.shell(commands)
 }
 
-func (s *scene) unmount() { _ = unix.Unmount(s.src+"/mnt", unix.MNT_DETACH) } // it may be gone
+func (s *scene) unmount() { _ = unix.Unmount(s.src+"/mnt", unix.MNT_DETACH) } // it may not be mounted any more
 
-// TestMountComesAndGoes mounts a file system inside the watch root and takes it
-// away again: what is on it is synced, and its loss deletes nothing.
+// TestMountComesAndGoes mounts a file system inside of the watch root and unmounts it again: its
+// files are synced, and the unmount deletes nothing.
 func TestMountComesAndGoes(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: mounts")

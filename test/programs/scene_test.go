@@ -15,10 +15,10 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// limit is what a busy machine is given for one step.
+// limit is how long one step may take on a busy machine.
 const limit = 60 * time.Second
 
-// mode is one way to run the program.
+// mode is one configuration of the program.
 type mode struct {
 	name     string
 	set      map[string]bool
@@ -27,7 +27,7 @@ type mode struct {
 	args     []string
 }
 
-// modes are the switches as shipped, and all of them.
+// modes are the shipped switches, and all switches on.
 func modes() []mode {
 	return []mode{
 		{name: "default", params: "-artuz", args: []string{"-n", "auto"}},
@@ -38,7 +38,7 @@ func modes() []mode {
 	}
 }
 
-// scene is a watched tree, a module, and a program between them.
+// scene is a watched tree, a module, and a program that syncs one to the other.
 type scene struct {
 	t        *testing.T
 	mode     mode
@@ -53,7 +53,7 @@ type scene struct {
 
 func newScene(t *testing.T, m mode) *scene {
 	t.Helper()
-	base, err := os.MkdirTemp("", "programs") // short: a socket is in it
+	base, err := os.MkdirTemp("", "programs") // short, because the path of a socket is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,8 @@ func newScene(t *testing.T, m mode) *scene {
 		Watch: s.src, Dir: base + "/scratch", Remotes: []string{testkit.At(d.Port(), "m")}, Params: m.params,
 		Set: m.set, DotFiles: m.dotFiles, Rsync: s.rsync.Program,
 	}
-	// Attributes alone are no event by default; what a new file has goes with it.
+	// A change of attributes alone is no selected event by default; the attributes of a new file
+	// are sent with it.
 	s.compare = testkit.Compare{Times: true, Modes: m.set["attrib"], Owners: m.set["attrib"], Links: m.set["attrib"], DotFiles: m.dotFiles}
 	return s
 }
@@ -108,8 +109,7 @@ func (s *scene) log() string {
 	return string(b)
 }
 
-// shell runs commands with the watched tree as working directory; $OUT is a
-// directory beside it.
+// shell runs commands in the watched tree; $OUT is a directory beside it.
 func (s *scene) shell(commands string) {
 	s.t.Helper()
 	cmd := exec.Command("bash", "-ec", commands)
@@ -129,13 +129,13 @@ func (s *scene) equal(step string) {
 	}
 }
 
-// idle waits until the program says that it is in sync, and for silence.
+// idle waits until the program reports that it is in sync, and then until nothing happens any more.
 func (s *scene) idle() {
 	s.t.Helper()
 	var out []byte
 	if !testkit.Poll(limit, func() bool {
 		cmd := exec.Command(testkit.Build(s.t), "--status", "-o", s.app.File)
-		out, _ = cmd.CombinedOutput() // its status is looked at
+		out, _ = cmd.CombinedOutput() // the test checks the exit status
 		return cmd.ProcessState.ExitCode() == 0
 	}) {
 		s.t.Fatalf("not in sync:\n%s", out)
@@ -145,7 +145,7 @@ func (s *scene) idle() {
 		if !testkit.Within(2*time.Second, func() bool { return s.rsync.Count() != before }) {
 			return
 		}
-		// The last of the work, or a standby for the next change.
+		// These may be the last runs for the change, or the standby for the next one.
 		if !testkit.Settled(1500*time.Millisecond, limit, func() string { return strconv.Itoa(s.rsync.Count()) }) {
 			break
 		}
@@ -153,7 +153,7 @@ func (s *scene) idle() {
 	s.t.Errorf("rsync is run on and on while nothing changes:\n%s", s.runs(10))
 }
 
-// runs shows the last runs.
+// runs returns the last runs as text.
 func (s *scene) runs(n int) string {
 	var b strings.Builder
 	runs := s.rsync.Runs()

@@ -11,8 +11,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// listen6 listens on the IPv6 loopback address and passes connections on to the
-// same port of 127.0.0.1, where the servers of the tests listen.
+// listen6 listens on the IPv6 loopback address, and passes connections on to the same port of
+// 127.0.0.1, on which the servers of the tests listen.
 func listen6(t *testing.T, port int) {
 	t.Helper()
 	if _, err := os.Stat("/proc/net/if_inet6"); err != nil {
@@ -45,7 +45,7 @@ func pass(in net.Conn, port int) {
 	defer out.Close()
 	var back sync.WaitGroup
 	back.Go(func() {
-		_, _ = io.Copy(in, out) // either side may hang up
+		_, _ = io.Copy(in, out) // either side may close the connection
 		_ = in.(*net.TCPConn).CloseWrite()
 	})
 	_, _ = io.Copy(out, in)
@@ -88,7 +88,7 @@ func TestAddress(t *testing.T) {
 	})
 }
 
-// reach runs the work against whatever the remotes are.
+// reach runs the work with the remotes of the scene.
 func (s *scene) reach() {
 	s.t.Helper()
 	s.write("before", "there", "sub/there")

@@ -12,7 +12,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// tried runs --check --connect on the scene's configuration and returns the command when it has ended.
+// tried runs --check --connect on the scene's configuration, and returns the command after it has
+// ended.
 func (s *scene) tried(more testkit.Options, args ...string) *testkit.Sersync {
 	s.t.Helper()
 	c := s.trying(more, args...)
@@ -28,7 +29,7 @@ func (s *scene) trying(more testkit.Options, args ...string) *testkit.Sersync {
 	return testkit.Start(s.t, more)
 }
 
-// left lists what a check has left on the target.
+// left lists the probes that a check has left on the target.
 func (s *scene) left() (probes []string) {
 	entries, err := os.ReadDir(s.dst)
 	s.must(err)
@@ -40,8 +41,9 @@ func (s *scene) left() (probes []string) {
 	return probes
 }
 
-// TestConnect runs the documented command on a site with a daemon and an sshd: ready, in English, in Chinese, and as
-// JSON; then with a module that is not there.
+// TestConnect runs the documented command on a site with a daemon and an sshd, in English, in
+// Chinese, and as JSON: everything is ready. Then it runs the command with a module that does not
+// exist.
 func TestConnect(t *testing.T) {
 	s := newSSH(t, "")
 	d := rsyncd(s.scene, nil)
@@ -88,8 +90,9 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// TestConnectBesideOthers: a sersync that serves the tree is found by its lock; one that keeps its state elsewhere, and
-// 2.5.4, by their watches. The running one sends no probe on.
+// TestConnectBesideOthers: the check finds a sersync that serves the tree by its lock, and finds a
+// sersync with another state directory, and 2.5.4, by their watches. The sersync that runs does not
+// send the probes to its remotes.
 func TestConnectBesideOthers(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
@@ -108,7 +111,7 @@ func TestConnectBesideOthers(t *testing.T) {
 	}
 }
 
-// TestConnectInterrupted: after Ctrl-C the probes are deleted all the same. The daemon takes its time for each run.
+// TestConnectInterrupted: the probes are deleted even after Ctrl-C. The daemon is slow at each run.
 func TestConnectInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
@@ -125,8 +128,8 @@ func TestConnectInterrupted(t *testing.T) {
 	}
 }
 
-// TestConnectNotRoot: an ordinary user can try a site; for a daemon that may not write, the report has the lines that
-// repair it.
+// TestConnectNotRoot: an ordinary user can try a site. If the daemon may not write, the report has
+// the lines that repair that.
 func TestConnectNotRoot(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can run it as somebody else")

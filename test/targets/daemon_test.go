@@ -10,10 +10,10 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// secret is what daemons with "auth users" expect of bob.
+// secret is bob's password at daemons with "auth users".
 const secret = "a pass word"
 
-// bob is the login of a remote element.
+// bob returns the attributes of a <remote> element for the login of bob.
 func (s *scene) bob() string {
 	file := filepath.Join(s.scratch, "password")
 	s.must(os.WriteFile(file, []byte(secret+"\n"), 0o600))
@@ -34,7 +34,7 @@ func rsyncd(s *scene, global []string, options ...string) *testkit.RsyncDaemon {
 	return d
 }
 
-// TestDaemon runs the work against daemons with the settings people have.
+// TestDaemon runs the work with daemons under settings that people use.
 func TestDaemon(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -92,8 +92,8 @@ func TestDaemon(t *testing.T) {
 	}
 }
 
-// TestDaemonForgetsItsSessions waits out the daemon's own timeout: the warm
-// session has died unseen when the next change comes.
+// TestDaemonForgetsItsSessions waits until the daemon's own timeout is over. The session of the
+// standby has ended without a sign when the next change comes.
 func TestDaemonForgetsItsSessions(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()
@@ -113,8 +113,8 @@ func TestDaemonForgetsItsSessions(t *testing.T) {
 	s.idle()
 }
 
-// TestSubPath brings localpaths to sub-paths of one module, over and beside
-// each other, each with its own login, port and parameters.
+// TestSubPath syncs localpaths to paths below one module, one inside of another and side by side,
+// each with its own login, port and parameters.
 func TestSubPath(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "-az")

@@ -16,18 +16,18 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// initialise runs --init with the options; standard input is no terminal.
+// initialise runs --init with these options; standard input is no terminal.
 func initialise(t *testing.T, dir string, env []string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command(testkit.Build(t), append([]string{"--init"}, args...)...)
 	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "LC_ALL=C.UTF-8", "XDG_STATE_HOME="+dir), env...)
-	out, _ := cmd.CombinedOutput() // its status is looked at
+	out, _ := cmd.CombinedOutput() // the test checks the exit status
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// TestInit: with the options alone a configuration and a password file are written, the
-// other side's lines are printed, and after they were put there the program runs on it.
-// Nothing that exists is overwritten.
+// TestInit: with options alone --init writes a configuration and a password file, and prints the
+// lines for the other side. Once these lines are in place the program runs with that configuration.
+// --init overwrites no file that exists.
 func TestInit(t *testing.T) {
 	s := newScene(t, "")
 	d := testkit.Rsyncd(t, testkit.RsyncdConf{
@@ -54,15 +54,15 @@ func TestInit(t *testing.T) {
 	text, err := os.ReadFile(file)
 	s.must(err)
 
-	// What is there stays, also byte by byte.
+	// A file that exists stays as it is, byte by byte.
 	s.must(os.WriteFile(file, append(text, "<!-- mine -->\n"...), 0o644))
 	out, code = initialise(t, s.scratch, nil, args...)
 	if after, _ := os.ReadFile(file); code != 1 || !strings.Contains(out, "exists and stays as it is") || !bytes.HasSuffix(after, []byte("<!-- mine -->\n")) {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 
-	// The password file, too; and a remote that does not take it yet is said with the
-	// lines that repair it.
+	// The password file stays, too. If the remote does not accept the password yet, the message has
+	// the lines that repair that.
 	s.must(os.WriteFile(password, []byte("mine\n"), 0o600))
 	out, code = initialise(t, s.scratch, nil, append([]string{"-o", filepath.Join(s.scratch, "etc", "second.xml")}, args[2:]...)...)
 	if after, _ := os.ReadFile(password); code != 1 || string(after) != "mine\n" || !strings.Contains(out, "refused the user or password") || !strings.Contains(out, "When the other side is ready: sersync --check --connect -o ") {
@@ -98,7 +98,8 @@ func TestInitMistakes(t *testing.T) {
 	}
 }
 
-// terminal is a pseudo terminal: what a person sees and types, and the end of a program.
+// terminal is a pseudo terminal: the end at which a person sees and types, and the end that a
+// program has.
 func terminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -118,8 +119,8 @@ func terminal(t *testing.T) (person, program *os.File) {
 	return person, program
 }
 
-// TestInitAsks: a person at a terminal answers, first with mistakes; the password is not
-// shown; an existing file is replaced after a yes and kept.
+// TestInitAsks: a person at a terminal answers, first with mistakes. The password is not shown. An
+// existing file is replaced only after a yes, and a copy is kept.
 func TestInitAsks(t *testing.T) {
 	s := newScene(t, "")
 	d := testkit.Rsyncd(t, testkit.RsyncdConf{

@@ -10,7 +10,7 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// moves renames a tree and moves a large file: neither is sent again.
+// moves renames a tree and moves a large file: neither of them is sent again.
 func (s *scene) moves() {
 	s.t.Helper()
 	here, there := func(name string) string { return filepath.Join(s.src, name) }, func(name string) os.FileInfo {
@@ -57,7 +57,7 @@ func (s *scene) moves() {
 	s.equal("its deletion")
 }
 
-// TestMovesOverSSH moves what stands on a remote over ssh.
+// TestMovesOverSSH moves files on a remote over ssh.
 func TestMovesOverSSH(t *testing.T) {
 	t.Parallel()
 	s := newSSH(t, "")
@@ -66,7 +66,7 @@ func TestMovesOverSSH(t *testing.T) {
 	s.end()
 }
 
-// TestMovesToAnOldReceiverOverSSH is the same with an rsync of bullseye there.
+// TestMovesToAnOldReceiverOverSSH does the same with the rsync of Debian 11 on the remote.
 func TestMovesToAnOldReceiverOverSSH(t *testing.T) {
 	t.Parallel()
 	s := newSSH(t, "")

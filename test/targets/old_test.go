@@ -10,12 +10,12 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestOldReceiver: everything arrives at old daemons, at those that greet and refuse as recorded
-// and at those of Debian's archive, and none of that is an outage.
+// TestOldReceiver: everything arrives at old daemons: at those that greet and refuse as they were
+// recorded, and at those of Debian's archive. Nothing of that counts as an outage.
 func TestOldReceiver(t *testing.T) {
 	for name, c := range map[string]struct {
 		real    *testkit.DebianRsync // nil: the rsync of this host
-		release *testkit.Release     // nil: it is what it is
+		release *testkit.Release     // nil: the release of the rsync itself
 		status  []string
 		long    bool
 	}{
@@ -37,7 +37,7 @@ func TestOldReceiver(t *testing.T) {
 			d := testkit.Rsyncd(t, conf)
 			port := d.Port()
 			if c.release != nil {
-				s.compare.WholeSeconds = c.release.Greeting == testkit.Rsync309.Greeting // its protocol carries no more
+				s.compare.WholeSeconds = c.release.Greeting == testkit.Rsync309.Greeting // the protocol of this release carries only whole seconds
 				port = testkit.NewOldRsyncd(t, *c.release, d).Port()
 			}
 			s.set.Remotes = []string{testkit.At(port, "m")}
@@ -46,8 +46,8 @@ func TestOldReceiver(t *testing.T) {
 	}
 }
 
-// TestOldReceiverBehindSSH is the same where rsync itself says what it does not
-// know.
+// TestOldReceiverBehindSSH is the same over ssh, where rsync itself names the options that it does
+// not know.
 func TestOldReceiverBehindSSH(t *testing.T) {
 	t.Parallel()
 	testkit.Long(t)
@@ -56,8 +56,8 @@ func TestOldReceiverBehindSSH(t *testing.T) {
 	s.oldWork([]string{"remote has rsync 3.2.7", "deletions by patterns"})
 }
 
-// oldWork is a start, work, an idle time, a restart and more work. In between the
-// status says which rsync the remote has, and what is done without.
+// oldWork is a start, some work, an idle time, a restart and more work. In between the status names
+// the release of the remote's rsync, and what the program does without.
 func (s *scene) oldWork(status []string) {
 	s.t.Helper()
 	s.write("before", "there", "sub/there")
@@ -75,7 +75,7 @@ func (s *scene) oldWork(status []string) {
 	s.end()
 	s.must(os.RemoveAll(filepath.Join(s.src, "turned")))
 	s.write("a file now", "turned")
-	when := time.Now().Add(-48 * time.Hour) // its directory is newer on the remote, and -u keeps that on old receivers
+	when := time.Now().Add(-48 * time.Hour) // the directory is newer on the remote, and with -u an old receiver keeps it
 	s.must(os.Chtimes(filepath.Join(s.src, "turned"), when, when))
 	s.write("after a restart", "late")
 	s.must(os.Remove(filepath.Join(s.src, "there")))
@@ -99,7 +99,7 @@ func (s *scene) work2() {
 	s.equal("a deletion")
 }
 
-// TestOldClient runs an older rsync on this host.
+// TestOldClient has an older rsync on this host.
 func TestOldClient(t *testing.T) {
 	testkit.Long(t)
 	t.Parallel()

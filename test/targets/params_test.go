@@ -13,11 +13,11 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestParams runs the work with each commonParams that was found in
-// configuration files, and with the options people add.
+// TestParams runs the work with each commonParams that was found in real configurations, and with
+// options that people add.
 func TestParams(t *testing.T) {
 	type params struct {
-		params  string // empty: really empty
+		params  string // empty: there are no parameters
 		without []string
 		adapt   func(*scene)
 	}
@@ -76,8 +76,8 @@ func TestParams(t *testing.T) {
 	}
 }
 
-// params runs the work after a mirror run, and what the parameters do not carry
-// at the end.
+// params runs the work after a mirror run, and at the end makes entries that the parameters do not
+// carry.
 func (s *scene) params() {
 	s.t.Helper()
 	d := rsyncd(s, nil)
@@ -93,7 +93,7 @@ func (s *scene) params() {
 	s.end()
 }
 
-// specials makes what some parameters do not carry; it may not stay dirty.
+// specials makes entries that some parameters do not carry; they must not stay dirty.
 func (s *scene) specials() {
 	s.t.Helper()
 	path := func(name string) string { return filepath.Join(s.src, name) }
@@ -101,10 +101,10 @@ func (s *scene) specials() {
 	s.must(os.MkdirAll(filepath.Join(away, "deep"), 0o755))
 	s.must(exec.Command("mkfifo", filepath.Join(away, "first")).Run())
 	s.must(os.Symlink("nowhere", filepath.Join(away, "dead")))
-	s.must(os.Rename(away, path("specials"))) // as a tree, not path by path
+	s.must(os.Rename(away, path("specials"))) // moved in as a tree, not path by path
 	s.must(exec.Command("mkfifo", path("specials/fifo")).Run())
 	s.must(os.Symlink("nowhere", path("specials/dangling")))
-	if !strings.Contains(s.set.Params, "L") { // rsync itself fails with a loop that it is to follow
+	if !strings.Contains(s.set.Params, "L") { // with -L rsync itself fails at a loop of links
 		s.must(os.Symlink(".", path("specials/loop")))
 	}
 	s.must(os.Symlink("/etc/hostname", path("specials/outside")))
@@ -128,7 +128,7 @@ func excluding(names ...string) func(*scene) {
 	}
 }
 
-// extra lets the target have what --backup keeps.
+// extra lets the target have the files that --backup keeps.
 func extra(suffix string) func(*scene) {
 	return func(s *scene) {
 		s.compare.Extra = func(path string) bool {

@@ -10,8 +10,8 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestRemedy gives each remote that cannot be served its reason and remedy, in
-// the status and once in the log.
+// TestRemedy: for each remote that cannot be served there is a reason and a remedy, in the status
+// and once in the log.
 func TestRemedy(t *testing.T) {
 	tests := []struct {
 		name           string
@@ -76,7 +76,7 @@ func TestRemedy(t *testing.T) {
 	}
 }
 
-// TestRefusesDeletion shows what stays on the target and why.
+// TestRefusesDeletion: the status shows which entries stay on the target, and why.
 func TestRefusesDeletion(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")

@@ -19,10 +19,10 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// limit is what a busy machine is given for one step.
+// limit is how long one step may take on a busy machine.
 const limit = 40 * time.Second
 
-// scene is a watched tree, a target directory, and a program between them.
+// scene is a watched tree, a target directory, and a program that syncs one to the other.
 type scene struct {
 	t        *testing.T
 	src, dst string
@@ -31,16 +31,16 @@ type scene struct {
 	set      testkit.Settings
 	app      *testkit.Sersync
 	compare  testkit.Compare
-	path     []string // in front of PATH
-	// without names the steps that this target cannot be asked for.
+	path     []string // directories in front of PATH
+	// without names the steps that are impossible with this target.
 	without map[string]bool
 }
 
-// newScene makes the directories; the caller sets the remotes and starts.
+// newScene makes the directories; the caller sets the remotes and starts the program.
 func newScene(t *testing.T, params string) *scene {
 	t.Helper()
-	// Not t.TempDir(): a test's name would be part of it, and the path of a
-	// socket holds 107 bytes.
+	// t.TempDir() would contain the name of the test, and the path of a socket can only have 107
+	// bytes.
 	base, err := os.MkdirTemp("", "targets")
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func (s *scene) start() {
 	})
 }
 
-// launch starts without waiting for anything on the remote.
+// launch starts the program without waiting for anything on the remote.
 func (s *scene) launch(args ...string) {
 	s.t.Helper()
 	file := filepath.Join(s.scratch, "confxml.xml")
@@ -105,7 +105,7 @@ func (s *scene) log() string {
 	return string(b)
 }
 
-// write makes or replaces files; each holds its name and the given text.
+// write makes or replaces files; each one contains its name and the given text.
 func (s *scene) write(text string, names ...string) {
 	s.t.Helper()
 	for _, name := range names {
@@ -122,9 +122,8 @@ func (s *scene) equal(step string) {
 	}
 }
 
-// work changes the tree in every ordinary way, one step after the other, and
-// waits for the target after each. What no event asks for (attributes alone) is
-// not part of it.
+// work changes the tree in every ordinary way, one step after the other, and waits for the target
+// after each step. Changes that no selected event reports (attributes alone) are not part of it.
 func (s *scene) work() {
 	s.t.Helper()
 	path := func(name string) string { return filepath.Join(s.src, name) }
@@ -167,7 +166,7 @@ func (s *scene) work() {
 			s.must(os.RemoveAll(path("moved/e")))
 			s.write("a file now", "moved/e")
 		}},
-		{"an older file in the place of a directory", func() { // which -u keeps on old receivers
+		{"an older file in the place of a directory", func() { // on old receivers -u would keep the directory
 			if s.without["older"] {
 				return
 			}
@@ -187,9 +186,8 @@ func (s *scene) work() {
 	}
 }
 
-// idle waits until nothing is left to be done and no rsync is run any more. A
-// run that is tried again has ever longer waits in between; a lane that says
-// that it is in sync has none planned.
+// idle waits until nothing is left to be done and no rsync runs any more. A run that fails is tried
+// again after ever longer pauses; a lane that says that it is in sync has no run planned.
 func (s *scene) idle() {
 	s.t.Helper()
 	s.status("in sync", 0)
@@ -198,7 +196,7 @@ func (s *scene) idle() {
 		if !testkit.Within(2*time.Second, func() bool { return s.rsync.Count() != before }) {
 			return
 		}
-		// The last of the work, or a standby for the next change.
+		// These may be the last runs for the change, or the standby for the next one.
 		if !testkit.Settled(1500*time.Millisecond, limit, func() string { return strconv.Itoa(s.rsync.Count()) }) {
 			break
 		}
@@ -206,7 +204,7 @@ func (s *scene) idle() {
 	s.t.Errorf("rsync is run on and on while nothing changes: %d runs\n%s", s.rsync.Count(), s.runs(10))
 }
 
-// runs shows the last runs.
+// runs returns the last runs as text.
 func (s *scene) runs(n int) string {
 	var b strings.Builder
 	runs := s.rsync.Runs()
@@ -216,7 +214,7 @@ func (s *scene) runs(n int) string {
 	return b.String()
 }
 
-// status waits until the status has a text, with the given exit status.
+// status waits until the status contains a text and has this exit status.
 func (s *scene) status(text string, code int) string {
 	s.t.Helper()
 	var out []byte
@@ -225,7 +223,7 @@ func (s *scene) status(text string, code int) string {
 		cmd := exec.Command(testkit.Build(s.t), "--status", "-o", s.app.File)
 		cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 		cmd.Dir = s.scratch
-		out, _ = cmd.CombinedOutput() // its status is looked at
+		out, _ = cmd.CombinedOutput() // the test checks the exit status
 		got = cmd.ProcessState.ExitCode()
 		return got == code && bytes.Contains(out, []byte(text))
 	})
@@ -235,7 +233,7 @@ func (s *scene) status(text string, code int) string {
 	return string(out)
 }
 
-// end stops the program with SIGTERM; it and all its children have to go.
+// end stops the program with SIGTERM. The program and all its children have to end.
 func (s *scene) end() {
 	s.t.Helper()
 	if code := s.app.Stop(); code != 0 {

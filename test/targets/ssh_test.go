@@ -58,7 +58,7 @@ func (s *sshSite) knows(host string) {
 	s.must(f.Close())
 }
 
-// TestSSH runs the work over ssh, set up in the ways people have.
+// TestSSH runs the work over ssh, with ssh set up in the ways that people use.
 func TestSSH(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -115,7 +115,7 @@ func TestSSH(t *testing.T) {
 	}
 }
 
-// TestSSHKey refuses the key first.
+// TestSSHKey has the sshd refuse the key at first.
 func TestSSHKey(t *testing.T) {
 	t.Parallel()
 	s := newSSH(t, "")
@@ -183,7 +183,7 @@ func TestSSHServerRestarts(t *testing.T) {
 	s.end()
 }
 
-// master waits for the standing connection's process.
+// master waits until there is a standing connection, and returns its process.
 func (s *sshSite) master() (pid int) {
 	s.t.Helper()
 	testkit.Eventually(s.t, limit, "a connection stands", func() bool {
@@ -203,8 +203,8 @@ func (s *sshSite) findMaster() int {
 	return 0
 }
 
-// A remote shell of the user's own waits for its remote for ever when that is
-// frozen; it ends with a program that is killed all the same.
+// A remote shell of the user's own waits for ever for a remote that is frozen. When the program is
+// killed that shell ends all the same.
 func TestOwnShellEndsWithTheProgram(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root may give a shell of the user's own a pid namespace")

@@ -19,7 +19,7 @@ import (
 
 var chinese = testkit.Options{Env: []string{"LC_ALL=zh_CN.UTF-8"}}
 
-// streams are the names of what the hub keeps.
+// streams are the names of the streams and buckets that the hub keeps.
 func (h *theHub) streams() (names []string) {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), limit)
@@ -43,8 +43,9 @@ func (h *theHub) streams() (names []string) {
 	return names
 }
 
-// TestConnectToStream: --check --connect says whether a stream would work at a start, in English
-// and in Chinese, and leaves nothing on the hub. Each fault has its line and its remedy.
+// TestConnectToStream: --check --connect reports whether a stream would work after a start, in
+// English and in Chinese, and leaves nothing on the hub. Each fault is reported with its line and
+// its remedy.
 func TestConnectToStream(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
@@ -88,15 +89,15 @@ func TestConnectToStream(t *testing.T) {
 		t.Errorf("the checks have left %q on the hub", names)
 	}
 
-	// One server of a cluster that does not answer is a warning.
+	// If one server of a cluster does not answer, that is a warning.
 	s.set.Streams = []string{strings.Replace(h.element("web"), h.url(), fmt.Sprintf("nats://127.0.0.1:%d,%s", testkit.FreePort(t), h.url()), 1)}
 	if run := s.tried(testkit.Options{}); run.Wait(limit) != 0 || !strings.Contains(run.Stdout(), "warning  port") {
 		t.Errorf("%s%s", run.Stdout(), run.Stderr())
 	}
 }
 
-// TestStreamAlone: where everything goes to streams no rsync is needed. --check shows
-// what would be published where, and --check --connect who does it already.
+// TestStreamAlone: if all remotes are streams no rsync is needed. --check shows what would be
+// published where, and --check --connect shows who publishes there already.
 func TestStreamAlone(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
@@ -140,7 +141,7 @@ func TestStreamAlone(t *testing.T) {
 			t.Errorf("no %q in\n%s%s", want, run.Stdout(), run.Stderr())
 		}
 	}
-	// Another source is told whose the tree is.
+	// Another source is told to whom the tree belongs.
 	other := newScene(t, "")
 	other.set.Streams = s.set.Streams
 	for more, want := range map[string]string{"": "sersync-hub release web", "zh": "另一个源"} {

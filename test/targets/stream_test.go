@@ -22,24 +22,24 @@ import (
 	"github.com/sersync/sersync/pkg/stream/dial"
 )
 
-// roleEnv has this test binary be a sersync-hub instead: a hub that can be killed.
+// roleEnv makes this test binary a sersync-hub instead, so that the hub can be killed.
 const roleEnv = "TARGETS_TEST_ROLE"
 
-// runRole is the program that this process is asked to be; it returns where there is
-// none.
+// runRole runs the program that the environment asks this process to be; without such a request it
+// returns.
 func runRole() {
 	if os.Getenv(roleEnv) == "hub" {
 		os.Exit(hubcmd.Main(os.Args[1:], io.Discard, os.Stderr))
 	}
 }
 
-// theHub is a hub as a process of its own, on loopback.
+// theHub is a hub on loopback, in a process of its own.
 type theHub struct {
 	t    *testing.T
 	dir  string
 	port int
-	cmd  *exec.Cmd // nil: killed
-	// ended is closed when it has ended.
+	cmd  *exec.Cmd // nil: the hub was killed
+	// ended is closed when the process has ended.
 	ended chan struct{}
 }
 
@@ -51,13 +51,13 @@ func newHub(t *testing.T, base string) *theHub {
 	return h
 }
 
-// start returns once the source's key is taken.
+// start starts the hub, and returns once the hub accepts the source's key.
 func (h *theHub) start() {
 	h.t.Helper()
 	h.cmd = exec.Command(os.Args[0], "--dir", h.dir, "--listen", fmt.Sprintf("127.0.0.1:%d", h.port), "--metrics", "", "--max-store", "4000")
 	h.cmd.Env = append(os.Environ(), roleEnv+"=hub")
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	// The kernel kills it when the thread that has started it ends: that one stays.
+	// The kernel kills the hub when the thread that has started it ends. So that thread stays.
 	cmd, started, ended := h.cmd, make(chan error, 1), make(chan struct{})
 	h.ended = ended
 	go func() {
@@ -67,7 +67,7 @@ func (h *theHub) start() {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // it is killed
+			_ = cmd.Wait() // the hub was killed
 		}
 	}()
 	if err := <-started; err != nil {
@@ -98,13 +98,13 @@ func (h *theHub) way() dial.Way {
 	return dial.Way{URL: h.url(), Creds: h.key(), CA: h.ca(), Client: h.t.Name()}
 }
 
-// element is the <stream> of a source.
+// element is the <stream> element of a source.
 func (h *theHub) element(tree string) string {
 	return fmt.Sprintf(`<stream name="%s" url="%s" creds="%s" ca="%s"/>`, tree, h.url(), h.key(), h.ca())
 }
 
-// told is what an edge that reads the whole stream of a tree knows in the end: the last
-// entry about each path, without what went with a directory above it.
+// told is what an edge knows after it has read the whole stream of a tree: the last entry about
+// each path, except for paths that a later entry about a directory above them has removed.
 func (h *theHub) told(tree string) map[string]change.Entry {
 	ctx, cancel := context.WithTimeout(h.t.Context(), limit)
 	defer cancel()
@@ -146,7 +146,7 @@ func (h *theHub) told(tree string) map[string]change.Entry {
 	return last
 }
 
-// tells waits until the last entry about a path has a state.
+// tells waits until the last entry about a path has this state.
 func (h *theHub) tells(tree, path string, state change.State) change.Entry {
 	h.t.Helper()
 	var e change.Entry
@@ -158,9 +158,9 @@ func (h *theHub) tells(tree, path string, state change.State) change.Entry {
 	return e
 }
 
-// TestStream: a localpath with <stream> instead of <remote> publishes what was there
-// (-r), what is written, made and deleted, and what changed while the hub was killed.
-// The status is not in sync meanwhile. Nobody else can publish the same tree.
+// TestStream: a localpath with <stream> instead of <remote> publishes the files that exist (with
+// -r), those that are written, made and deleted, and those that change while the hub is killed.
+// Meanwhile the status is not in sync. No other source can publish the same tree.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")

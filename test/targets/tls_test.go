@@ -11,9 +11,9 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// newTLS is a scene with an rsync daemon behind an stunnel, which asks for this host's
-// certificate, and for a password. program is the rsync here, and there; empty: this
-// host's.
+// newTLS is a scene with an rsync daemon behind an stunnel. The stunnel requires a certificate of
+// this host, and the daemon a password. program is the rsync on both sides; empty: that of this
+// host.
 func newTLS(t *testing.T, program string, ca *testkit.Authority) (*scene, *testkit.Stunnel, *testkit.RsyncDaemon) {
 	t.Helper()
 	s := newScene(t, "")
@@ -32,8 +32,8 @@ func newTLS(t *testing.T, program string, ca *testkit.Authority) (*scene, *testk
 	return s, tunnel, d
 }
 
-// TestTLS does all the work of a site through a real stunnel, with the oldest and the
-// newest client at hand, and goes on after an outage of the stunnel.
+// TestTLS does all the work of a site through a real stunnel, with the oldest and the newest client
+// of the tests, and goes on after an outage of the stunnel.
 func TestTLS(t *testing.T) {
 	for name, real := range map[string]*testkit.DebianRsync{"this host's": nil, "3.2.3": &testkit.Bullseye} {
 		t.Run(name, func(t *testing.T) {
@@ -61,8 +61,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestTLSKilled: the program is killed while its runs wait for a tunnel that is frozen.
-// Nothing that it has started stays, the connect programs included, and the next one brings
+// TestTLSKilled: the program is killed while its runs wait for a tunnel that is frozen. None of the
+// processes that it has started stays, not even the connect programs, and the next program brings
 // everything over.
 func TestTLSKilled(t *testing.T) {
 	s, tunnel, _ := newTLS(t, "", testkit.NewAuthority(t, "CA of the site"))
@@ -81,14 +81,14 @@ func TestTLSKilled(t *testing.T) {
 	s.equal("the next start")
 }
 
-// TestTLSRefused: --check --connect, --check and the status say what is wrong with a certificate,
-// with the remedy, and nothing is ever sent without TLS: the daemon behind the tunnel logs no
-// connection.
+// TestTLSRefused: --check --connect, --check and the status report what is wrong with a
+// certificate, with the remedy. Nothing is ever sent without TLS: the daemon behind the tunnel logs
+// no connection.
 func TestTLSRefused(t *testing.T) {
 	ca, other := testkit.NewAuthority(t, "CA of the site"), testkit.NewAuthority(t, "CA of others")
 	for name, c := range map[string]struct {
 		certificate    func() testkit.Certificate
-		clients        string // of whom the tunnel takes certificates
+		clients        string // the authority whose client certificates the tunnel accepts
 		change         []string
 		reason, remedy string
 	}{
@@ -130,7 +130,7 @@ func TestTLSRefused(t *testing.T) {
 	}
 }
 
-// TestTLSWithout: where no TLS is spoken nothing is sent.
+// TestTLSWithout: if the other side does not use TLS nothing is sent.
 func TestTLSWithout(t *testing.T) {
 	s := newScene(t, "")
 	d := rsyncd(s, nil)

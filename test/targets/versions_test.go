@@ -10,9 +10,10 @@ import (
 	"github.com/sersync/sersync/internal/testkit"
 )
 
-// TestVersionsCannotBeKept: where the remote's rsync may not write in the directory of <backup>, --check --connect says
-// so beforehand, and a running sersync in its status, with the names of this remote in the remedy. What replaces and
-// deletes nothing arrives meanwhile, and the rest as soon as the directory can be written to.
+// TestVersionsCannotBeKept: the remote's rsync may not write to the directory of <backup>. --check
+// --connect reports that beforehand, and a running sersync reports it in its status, with the names
+// of this remote in the remedy. A change that replaces and deletes nothing arrives meanwhile, and
+// all others arrive as soon as the directory can be written to.
 func TestVersionsCannotBeKept(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can have a remote that is somebody else")
@@ -117,7 +118,7 @@ func sshRemedy(s *scene) string {
 	return "let 127.0.0.1 make the directory .old in " + s.dst + " on 127.0.0.1, and write in it"
 }
 
-// lineOf returns the last line that holds a text.
+// lineOf returns the last line that contains a text.
 func lineOf(out, text string) (last string) {
 	for line := range strings.Lines(out) {
 		if strings.Contains(line, text) {
@@ -127,7 +128,7 @@ func lineOf(out, text string) (last string) {
 	return last
 }
 
-// there is what a file on the remote holds.
+// there is the content of a file on the remote.
 func (s *scene) there(name string) string {
 	s.t.Helper()
 	b, err := os.ReadFile(filepath.Join(s.dst, name))

@@ -11,11 +11,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Look is how the page is looked at.
+// Look describes how the page is looked at.
 type Look struct {
 	Width, Height int
 	Dark          bool
-	Language      string // as in navigator.language
+	Language      string // the value of navigator.language
 }
 
 // ErrNone says that there is no Chromium on this machine.
@@ -31,8 +31,8 @@ func Find() (string, error) {
 	return "", ErrNone
 }
 
-// Start starts a browser of its own for one tab. stop ends it and removes its
-// files. The browser talks to nobody but the page.
+// Start starts a browser of its own for one tab. stop ends the browser and removes its files. The
+// browser connects to nothing but the page.
 func Start(ctx context.Context, look Look) (tab context.Context, stop func(), err error) {
 	path, err := Find()
 	if err != nil {
@@ -53,7 +53,7 @@ func Start(ctx context.Context, look Look) (tab context.Context, stop func(), er
 	browser, endBrowser := chromedp.NewExecAllocator(ctx, opts...)
 	tab, endTab := chromedp.NewContext(browser)
 	stop = func() {
-		_ = chromedp.Cancel(tab) // waits for the browser to end
+		_ = chromedp.Cancel(tab) // waits until the browser has ended
 		endTab()
 		endBrowser()
 		_ = os.RemoveAll(dir) // a directory below TMPDIR

@@ -5,7 +5,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// actions make the tab look as asked.
+// actions make the tab look as l describes.
 func (l Look) actions() []chromedp.Action {
 	scheme := "light"
 	if l.Dark {

@@ -1,5 +1,5 @@
-// Package demo is a made-up program state for looking at the status page, and
-// for testing it, without any syncing.
+// Package demo makes a state of a program that does not sync anything, for looking at the status
+// page and for testing it.
 package demo
 
 import (
@@ -21,14 +21,13 @@ type Source struct {
 	records []*status.Recorder
 }
 
-// outage is for how long the dead remote of NewFailing has been dead.
+// outage is for how long the remote of NewFailing has been down.
 const outage = 4*time.Minute + 9*time.Second
 
-// New is a source of two roots with four lanes, all in sync, with ten minutes
-// of history.
+// New is a source of two roots with four lanes, all of them in sync, with ten minutes of history.
 func New() *Source { return build(0) }
 
-// NewFailing is New with a remote that is dead and a full sync that runs.
+// NewFailing is New with one remote that is down, and one full sync under way.
 func NewFailing() *Source {
 	s := build(outage)
 	s.Kill(1)
@@ -36,7 +35,7 @@ func NewFailing() *Source {
 	return s
 }
 
-// build makes a source whose second lane has been silent for quiet.
+// build makes a source whose second lane has sent nothing for the time quiet.
 func build(quiet time.Duration) *Source {
 	now := time.Now()
 	s := &Source{snap: status.Snapshot{
@@ -93,7 +92,7 @@ func (s *Source) Snapshot() status.Snapshot {
 	return out
 }
 
-// NewMany is a source of n lanes of ten watch roots, of which a few are in trouble.
+// NewMany is a source of n lanes of ten watch roots; a few lanes are in trouble.
 func NewMany(n int) *Source {
 	s := &Source{snap: status.Snapshot{
 		Version: "3.0.0", PID: 4711, Host: "edge-01", Started: time.Now().Add(-76 * time.Hour), Ready: true,
@@ -115,8 +114,8 @@ func NewMany(n int) *Source {
 	return s
 }
 
-// Where implements statuspage.Inquiries: the file is as it is here on all remotes
-// but those in trouble, one that has an older one, and one that excludes it.
+// Where implements statuspage.Inquiries: the file is the same on all remotes, except for those in
+// trouble, one that has an older file, and one that excludes it.
 func (s *Source) Where(_ context.Context, path string) (status.Whereabouts, error) {
 	snap := s.Snapshot()
 	out := status.Whereabouts{Path: path, Places: []status.Place{}}
@@ -192,7 +191,7 @@ func past(r *status.Recorder, random *rand.Rand, now time.Time, quiet time.Durat
 	for i := range 24 * 60 {
 		at := now.Add(-time.Duration(24*60-i) * time.Minute)
 		if i > 500 && i < 540 {
-			continue // the program did not run
+			continue // at this time the program was not running
 		}
 		busy := 20 + 60*max(0, 10-abs(i-900)/60)
 		files := busy/3 + random.IntN(busy)
@@ -209,7 +208,7 @@ func past(r *status.Recorder, random *rand.Rand, now time.Time, quiet time.Durat
 
 func abs(n int) int { return max(n, -n) }
 
-// Change lets f change the state; recorder i belongs to lane i.
+// Change lets f change the state; records[i] belongs to lane i.
 func (s *Source) Change(f func(snap *status.Snapshot, records []*status.Recorder)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,7 +245,7 @@ func (s *Source) Kill(i int) {
 	})
 }
 
-// FullSync puts lane i into the middle of a full sync.
+// FullSync makes a full sync of lane i be under way.
 func (s *Source) FullSync(i int) {
 	s.Change(func(snap *status.Snapshot, _ []*status.Recorder) {
 		l := &snap.Lanes[i]
@@ -256,8 +255,8 @@ func (s *Source) FullSync(i int) {
 	})
 }
 
-// Streams adds a lane that publishes to n edges, of which two are in trouble and two
-// have something to do, and returns its number.
+// Streams adds a lane that publishes to n edges, of which two are in trouble and two are not in
+// sync yet. It returns the number of the lane.
 func (s *Source) Streams(n int) (lane int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,7 +266,8 @@ func (s *Source) Streams(n int) (lane int) {
 	return lane
 }
 
-// Edges are the reports of n edges; with trouble those of Streams.
+// Edges are the reports of n edges; with trouble they include the edges in trouble that Streams
+// has.
 func Edges(n int, trouble bool) *status.Edges {
 	now := time.Now()
 	var list []status.Edge

@@ -1,5 +1,5 @@
 # stage DIR REPOSITORY BINARY: runs DIR/scripts/page as root of a throw-away
-# system. It is the first process of namespaces of its own.
+# system. This script is the first process of namespaces of its own.
 set -e
 dir=$1 repo=$2 binary=$3
 
@@ -10,7 +10,7 @@ for address in 192.168.1.10 192.168.1.41 192.168.1.42; do
 done
 hostname source.example.com
 
-# An overlay over this host's files; what is written goes to memory.
+# An overlay over this host's files; every write goes to memory.
 mount --make-rprivate /
 mkdir "$dir/mem"
 mount -t tmpfs -o size=256m tmpfs "$dir/mem"

@@ -49,7 +49,7 @@ EOF
 mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
 ln -s ../script.service "$root/etc/systemd/system/multi-user.target.wants/script.service"
 
-# Not chroot: below one nobody can have a user namespace, which PrivateUsers= is.
+# This must not be a chroot: inside of one nobody can make a user namespace, which PrivateUsers= needs.
 mkdir "$root/outside"
 cd "$root"
 pivot_root . outside

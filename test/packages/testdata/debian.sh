@@ -1,5 +1,5 @@
-# The life of the package on a Debian without systemd running. What it prints is
-# a transcript; the first thing that does not hold ends it.
+# Installs, upgrades and removes the package on a Debian where systemd does not run. The output
+# is a transcript; the first check that fails ends the script.
 set -e
 
 step() { printf '\n# %s\n' "$*"; }

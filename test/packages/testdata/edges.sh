@@ -1,5 +1,5 @@
-# The packages of hub and edge under systemd, beside a source. The first thing that does
-# not hold ends it.
+# Uses the packages of hub and edge under systemd, beside a source. The first check that fails
+# ends the script.
 set -e
 trap '[ $? = 0 ] || { systemctl status "sersync*" --no-pager; journalctl -o cat --no-pager | tail -20; }' EXIT
 

@@ -1,5 +1,5 @@
-# stage DIR ROOT PACKAGES SCRIPT: runs SCRIPT in a copy of a Debian root. It is
-# the first process of namespaces of its own.
+# stage DIR ROOT PACKAGES SCRIPT: runs SCRIPT in a copy of a Debian root. This
+# script is the first process of namespaces of its own.
 set -e
 dir=$1 lower=$2 packages=$3 script=$4
 

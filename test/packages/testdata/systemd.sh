@@ -1,5 +1,4 @@
-# The units of the package under systemd. The first thing that does not hold
-# ends it.
+# Uses the units of the package under systemd. The first check that fails ends the script.
 set -e
 
 step() { printf '\n# %s\n' "$*"; }

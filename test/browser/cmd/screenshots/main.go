@@ -24,8 +24,8 @@ type picture struct {
 	name   string
 	look   chrome.Look
 	source func() *demo.Source
-	script string // what is done on the page before
-	clip   string // the part of the page that is shown; empty: all
+	script string // is run on the page before the picture is taken
+	clip   string // the part of the page that the picture shows; empty: all of it
 }
 
 func pictures() []picture {
@@ -84,7 +84,7 @@ func (p picture) take(ctx context.Context, file string) error {
 		chromedp.Navigate(fmt.Sprintf("http://127.0.0.1:%d/#token=%s", port, token)),
 		chromedp.WaitVisible(".lane .chip"),
 		chromedp.Evaluate(p.script, nil),
-		chromedp.Sleep(1300*time.Millisecond), // one more answer, so that the picture is settled
+		chromedp.Sleep(1300*time.Millisecond), // until the next answer has come, so that nothing in the picture is changing
 		p.capture(&png),
 	); err != nil {
 		return fmt.Errorf("take %s: %w", p.name, err)
@@ -96,7 +96,7 @@ func (p picture) take(ctx context.Context, file string) error {
 	return <-done
 }
 
-// capture takes the whole page, or what it shows at first.
+// capture takes a picture of the whole page, or of the part that is visible without scrolling.
 func (p picture) capture(png *[]byte) chromedp.Action {
 	if p.clip == "top" {
 		return chromedp.CaptureScreenshot(png)
@@ -104,7 +104,7 @@ func (p picture) capture(png *[]byte) chromedp.Action {
 	return chromedp.FullScreenshot(png, 100)
 }
 
-// place finds a free port and writes the token.
+// place finds a free port and writes the token to a file.
 func place() (port int, tokenFile string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
