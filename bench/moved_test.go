@@ -23,8 +23,8 @@ type move struct {
 // a run of a bare rsync for the new place, for which nothing is left to send.
 func BenchmarkMoved(b *testing.B) {
 	once(b)
-	const size = 20 << 10
-	files, large := scale(10_000), int64(scale(100))<<20
+	const size = 200 << 10
+	files, large := scale(10_000), int64(scale(1024))<<20
 	paths := spec{dirs: 100, files: files}.paths("tree")
 	last := "renamed" + strings.TrimPrefix(paths[files-1], "tree")
 	paths = append(paths, "here/large", "there/small")

@@ -116,6 +116,8 @@ func (p *pair) settle(after string) (how [2]string) {
 		s.settle(p.seed, p.m)
 		// For some seconds the remote may be asked once more about files that have arrived.
 		testkit.Eventually(s.t, patience, "nothing is pending", func() bool { return s.pending() == 0 })
+		// Both sides are equal, so nothing is left that a person would have to decide about.
+		testkit.Eventually(s.t, patience, "no file counts as newer on the remote", func() bool { return s.toldNewer() == 0 })
 	}
 	lost := p.lost()
 	for i, path := range lost {
