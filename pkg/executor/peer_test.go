@@ -171,3 +171,34 @@ func TestAnEqualFileIsNotSentToAPeer(t *testing.T) {
 		})
 	}
 }
+
+// A tree takes in the events of the files below it. That a receiver has put a file there which the
+// remote has as well shows that the remote mirrors back, also then.
+func TestAPeerIsKnownByWhatArrivesInATree(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags dirty.Flags
+		there string
+		want  bool
+	}{
+		"arrived":                       {dirty.Tree | dirty.Arrival, "same", true},
+		"arrived, and found by a scan":  {dirty.Tree | dirty.Arrival | dirty.Unsure, "same", true},
+		"found by a scan":               {dirty.Tree | dirty.Unsure, "same", false},
+		"arrived, and goes to a third":  {dirty.Tree | dirty.Arrival, "another", false},
+		"written here, not by receiver": {dirty.Tree | dirty.Content, "same", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBed(t, with{files: []string{"d/f"}}, func(t *testing.T, b *bed) {
+				when := time.Now().Truncate(time.Second).Add(-time.Hour)
+				put(t, b.src, "d/f", "same")
+				put(t, b.dst, "d/f", c.there)
+				at(t, b.src+"/d/f", when)
+				at(t, b.dst+"/d/f", when.Add(-time.Duration(len(c.there)-len("same"))*time.Second))
+				b.Mark("d", c.flags)
+				b.idle()
+				if got := b.Remember(time.Now()).Peer; got != c.want {
+					t.Errorf("the remote mirrors back: %v", got)
+				}
+			})
+		})
+	}
+}

@@ -131,6 +131,7 @@ func (v *versions) changedInTrees(ctx context.Context, o *outcome.Outcome, flag 
 		unsent := func(rel string) bool { return !o.WasSent(rel) && !disk.TooLong(rel) && !v.Excludes(rel, false) }
 		v.RegularFiles(ctx, w.Path, unsent, func(rel string, st *unix.Stat_t) {
 			s := suspectOf(rel, st)
+			s.arrived = w.Flags&dirty.Arrival != 0 && s.Replaced() && s.Change.After(w.Since.Add(-sinceSlack))
 			if s.Change.After(from) && (o.Run.MaxSize == 0 || st.Size <= o.Run.MaxSize) {
 				out = append(out, s)
 			}
@@ -167,16 +168,20 @@ func (v *versions) further(ctx context.Context, o *outcome.Outcome, run transpor
 type suspect struct {
 	disk.File
 	cause cause
+	// arrived: a receiver has put the file here since it became dirty.
+	arrived bool
 }
 
-func suspectOf(path string, st *unix.Stat_t) suspect { return suspect{File: disk.FileOf(path, st)} }
+func suspectOf(path string, st *unix.Stat_t) suspect {
+	return suspect{File: disk.FileOf(path, st)}
+}
 
 // filesFound are the files among the names, and how they were found.
 func (r *runner) filesFound(by cause, names []string) []suspect {
 	files := r.Files(names)
 	suspects := make([]suspect, len(files))
 	for i, f := range files {
-		suspects[i] = suspect{f, by}
+		suspects[i] = suspect{File: f, cause: by}
 	}
 	return suspects
 }

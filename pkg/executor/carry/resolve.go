@@ -100,7 +100,7 @@ func (v *versions) judge(ctx context.Context, o *outcome.Outcome, suspects []sus
 		if a.orders[s.Path] == sameTime && c.Size == s.Size && !c.Dir {
 			same = append(same, s.Version())
 		}
-		o.Met = o.Met || stand.mirroredBack()
+		o.Met = o.Met || s.arrived && stand.mirroredBack()
 		switch {
 		case c.Size != s.Size:
 		case becomes == differ && a.orders[s.Path] == later, o.Flight.Peer && (becomes == send || becomes == lift) && a.orders[s.Path] == sameTime:
@@ -257,6 +257,7 @@ func (v *versions) sendAsked(ctx context.Context, f outcome.Flight) outcome.Outc
 	for _, w := range f.Works {
 		s := suspectOf(w.Path, &w.Found.Stat)
 		s.cause, _ = asksFirst(w, v.Terms)
+		s.arrived = s.cause == byArrival || w.Flags&dirty.Arrival != 0
 		suspects = append(suspects, s)
 	}
 	v.resolve(ctx, &o, suspects)
@@ -272,10 +273,27 @@ func (v *versions) settleTree(ctx context.Context, o *outcome.Outcome, run trans
 		suspects[i].cause = byScan
 		known[suspects[i].Path] = true
 	}
-	held := v.heldInTrees(ctx, o, run)
-	suspects = append(suspects, slices.DeleteFunc(held, func(s suspect) bool { return known[s.Path] })...)
+	for _, s := range v.heldInTrees(ctx, o, run) {
+		if !known[s.Path] {
+			suspects, known[s.Path] = append(suspects, s), true
+		}
+	}
+	o.Met = o.Met || v.metInTrees(ctx, o, known)
 	v.resolve(ctx, o, suspects)
 	v.sendTimes(ctx, o)
+}
+
+// metInTrees tells whether the trees of a run have files that a receiver has put here since the
+// trees became dirty, and that are the same on the remote although this lane has not sent them.
+// differ are the files that may differ there.
+func (v *versions) metInTrees(ctx context.Context, o *outcome.Outcome, differ map[string]bool) bool {
+	if o.Flight.Peer || v.ledger == nil || o.Err != nil || o.Result.Class > transport.Again {
+		return false
+	}
+	arrived := slices.DeleteFunc(v.changedInTrees(ctx, o, dirty.Arrival, func(w plan.Work) time.Time { return w.Since }),
+		func(s suspect) bool { return !s.arrived || differ[s.Path] })
+	// A chain of hosts passes on what arrives: this lane may have sent the file itself.
+	return slices.Contains(v.sentLast(arrived, suspect.Version), false)
 }
 
 // heldInTrees asks, after trees were sent in which something may have happened without an event,

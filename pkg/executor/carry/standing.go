@@ -147,14 +147,14 @@ func (s standing) settled(now time.Time, v verdict, d time.Duration) (_ verdict,
 	return v, time.Time{}
 }
 
-// mirroredBack tells whether the file shows that the remote mirrors back: a receiver has
-// put it here, and the remote has the same version, or a newer one that is not from here.
+// mirroredBack tells of a file that a receiver has put here whether it shows that the remote mirrors
+// back: the remote has the same version, or a newer one that is not from here.
 func (s standing) mirroredBack() bool {
 	switch {
-	case s.cause != byArrival || s.stands != aFile:
+	case s.stands != aFile:
 		return false
 	case s.fine == sameTime && s.thereSize == s.size:
-		return true
+		return s.cause == byArrival || !s.ours
 	default:
 		return !s.ours && (s.fine == later || s.there.After(s.mtime))
 	}

@@ -16,17 +16,17 @@ func TestWhatShowsThatARemoteMirrorsBack(t *testing.T) {
 		s    standing
 		want bool
 	}{
-		"the same version":             {arrived(func(s *standing) { s.fine, s.ours = sameTime, true }), true},
-		"another size":                 {arrived(func(s *standing) { s.fine, s.thereSize = sameTime, 4 }), false},
-		"a newer one of theirs":        {arrived(func(s *standing) { s.there = s.there.Add(time.Second) }), true},
-		"a newer one of one second":    {arrived(func(s *standing) { s.fine = later }), true},
-		"a newer one from here":        {arrived(func(s *standing) { s.there, s.ours = s.there.Add(time.Second), true }), false},
-		"an older one":                 {arrived(func(s *standing) { s.there = s.there.Add(-time.Second) }), false},
-		"the order is not known":       {arrived(func(*standing) {}), false},
-		"nothing":                      {arrived(func(s *standing) { s.stands = nothing }), false},
-		"a newer directory":            {arrived(func(s *standing) { s.stands, s.there = aDirectory, s.there.Add(time.Second) }), false},
-		"the same, but written here":   {arrived(func(s *standing) { s.cause, s.fine = byEvent, sameTime }), false},
-		"a newer one, found by a scan": {arrived(func(s *standing) { s.cause, s.there = byScan, s.there.Add(time.Second) }), false},
+		"the same version":                         {arrived(func(s *standing) { s.fine, s.ours = sameTime, true }), true},
+		"another size":                             {arrived(func(s *standing) { s.fine, s.thereSize = sameTime, 4 }), false},
+		"a newer one of theirs":                    {arrived(func(s *standing) { s.there = s.there.Add(time.Second) }), true},
+		"a newer one of one second":                {arrived(func(s *standing) { s.fine = later }), true},
+		"a newer one from here":                    {arrived(func(s *standing) { s.there, s.ours = s.there.Add(time.Second), true }), false},
+		"an older one":                             {arrived(func(s *standing) { s.there = s.there.Add(-time.Second) }), false},
+		"the order is not known":                   {arrived(func(*standing) {}), false},
+		"nothing":                                  {arrived(func(s *standing) { s.stands = nothing }), false},
+		"a newer directory":                        {arrived(func(s *standing) { s.stands, s.there = aDirectory, s.there.Add(time.Second) }), false},
+		"a newer one, found by a scan, too":        {arrived(func(s *standing) { s.cause, s.there = byScan, s.there.Add(time.Second) }), true},
+		"the same from here, found by a scan, too": {arrived(func(s *standing) { s.cause, s.fine, s.ours = byScan, sameTime, true }), false},
 	} {
 		if got := c.s.mirroredBack(); got != c.want {
 			t.Errorf("%s: %v", name, got)
