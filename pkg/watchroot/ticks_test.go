@@ -1,7 +1,10 @@
 package watchroot
 
 import (
+	"context"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unsafe"
 )
@@ -28,4 +31,27 @@ func TestOnFiles(t *testing.T) {
 			t.Errorf("%s: %v after, want %v", c.name, got.Round(0).Sub(then.Round(0)), c.want)
 		}
 	}
+}
+
+// TestLastGood: the last good time is counted in ticks, not in time that has passed, because a
+// program that was stopped had no ticks meanwhile.
+func TestLastGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ticks := NewTicks()
+		began := time.Now()
+		ctx, end := context.WithCancel(t.Context())
+		var runs sync.WaitGroup
+		runs.Go(func() { _ = ticks.Run(ctx) })
+		time.Sleep(tickCount*tickEvery + tickEvery/2)
+		if got := ticks.LastGood().Sub(began); got != tickEvery {
+			t.Errorf("%v after the start, want that of the first tick", got)
+		}
+		end()
+		runs.Wait()
+		stopped := time.Now()
+		time.Sleep(time.Hour)
+		if got := ticks.LastGood(); got.After(stopped) {
+			t.Errorf("%v after the program was stopped", got.Sub(stopped))
+		}
+	})
 }
