@@ -84,3 +84,10 @@ func (q *queue) each(take func(*Item) (keep, stop bool)) {
 		q.slots = append(kept, q.slots...)
 	}
 }
+
+func earlier(a, b Mark) Mark {
+	if b.Sequence < a.Sequence {
+		return b
+	}
+	return a
+}
