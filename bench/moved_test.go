@@ -50,6 +50,13 @@ func BenchmarkMoved(b *testing.B) {
 		if _, ok := arrived(c.dst, paths); !ok {
 			b.Fatalf("%s does not bring the trees over", c.name)
 		}
+		whole := func() bool { // a part of the large file may have gone with its new directory
+			info, err := os.Stat(filepath.Join(c.dst, "here/large"))
+			return err == nil && info.Size() == large
+		}
+		if _, ok := until(whole); !ok {
+			b.Fatalf("%s does not bring the large file over", c.name)
+		}
 		c.settle()
 		for i, w := range works {
 			before, ref := c.received(), series{name: "bare rsync, nothing to send"}
