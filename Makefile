@@ -68,11 +68,11 @@ run-edges: build bin/sersync-hub bin/sersync-edge
 test-needs:
 	scripts/need.sh rsync=rsync sshd=openssh-server stunnel=stunnel4 haproxy=haproxy ssh=openssh-client gcc=gcc gencat=libc6-dev flock=util-linux git=git vim=vim tar=tar sqlite3=sqlite3 perl=perl python3=python3 zsh=zsh unshare=util-linux mkfs.ext4=e2fsprogs mkfs.xfs=xfsprogs mkfs.btrfs=btrfs-progs ip=iproute2 xmllint=libxml2-utils
 
-# The end-to-end tests run the binary that is shipped. They wait most of the time, so they begin
-# first, while the other packages are being compiled.
+# The end-to-end tests run the binary that is shipped. They and those of the transports wait most of
+# the time, so they begin first, while the other packages are being compiled.
 test: export GOGC := 400
 test: test-needs build
-	CGO_ENABLED=0 SERSYNC_TEST_BINARY='$(CURDIR)/bin/sersync' $(GO) test -exec 'env -u GOGC' -ldflags='-s -w' $(TESTFLAGS) ./test/... ./...
+	CGO_ENABLED=0 SERSYNC_TEST_BINARY='$(CURDIR)/bin/sersync' $(GO) test -exec 'env -u GOGC' -ldflags='-s -w' $(TESTFLAGS) ./test/... ./pkg/transport/... ./...
 
 test-all: test-needs
 	$(GO) vet ./...
