@@ -171,15 +171,18 @@ func TestNotify(t *testing.T) {
 		t.Errorf("the brake has not held: %v, %v", entries, err)
 	}
 
+	// The same holds for the receiver: what it was being told when the program was killed, it may be
+	// told once more.
 	p.mu.Lock()
-	ids := map[string]int{}
+	defer p.mu.Unlock()
+	ids, again := map[string]int{}, 0
 	for _, m := range p.got {
-		ids[m.ID]++
-		if ids[m.ID] > 1 {
-			t.Errorf("told twice: %+v", m)
+		if ids[m.ID]++; ids[m.ID] > 1 {
+			if again++; again > 1 {
+				t.Errorf("told again: %+v", m)
+			}
 		}
 	}
-	p.mu.Unlock()
 }
 
 // subsequence tells whether lines contains everything in want, in this order.
