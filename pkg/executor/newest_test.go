@@ -277,6 +277,9 @@ func TestAFileThatIsNewerThereIsAskedAboutAgain(t *testing.T) {
 		if b.there("gone") != "old" {
 			t.Errorf("on the remote there is %q", b.there("gone"))
 		}
+		if sent := b.Snapshot(time.Now()).Transfers; len(sent) > 0 {
+			t.Errorf("the remote was only asked, and these are said to be transfers: %+v", sent)
+		}
 	})
 }
 

@@ -23,27 +23,27 @@ const (
 type recheck struct {
 	next  time.Time // zero: no file counts as newer
 	wait  time.Duration
-	files int // how many counted as newer when next was set
+	files int // how many counted as newer at the last look
 }
 
 // due tells whether the remote is to be asked now, while so many files count as newer there. When
 // their number has grown, the intervals begin anew.
 func (r *recheck) due(files int, now time.Time) bool {
+	grown := files > r.files
+	r.files = files
 	switch {
 	case files == 0:
 		*r = recheck{}
 		return false
-	case files > r.files:
+	case grown:
 		r.wait = recheckFirst
 	case now.Before(r.next):
-		r.files = files
 		return false
 	default:
 		r.wait = min(2*r.wait, recheckLast)
 	}
-	due := files <= r.files
-	r.files, r.next = files, now.Add(r.wait)
-	return due
+	r.next = now.Add(r.wait)
+	return !grown
 }
 
 // recheckNewer makes those files dirty that count as newer on the remote and are still here, when

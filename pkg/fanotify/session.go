@@ -236,13 +236,13 @@ func (s *session) changed(r *record) {
 	}
 }
 
-// written are what is told of a file's content and attributes.
+// written are the events about a file's content and attributes.
 const written = unix.FAN_MODIFY | unix.FAN_ATTRIB | unix.FAN_CLOSE_WRITE
 
-// nameless tells whether a record is about something written to a file that has lost its name.
-// That is reported under the name; by then another file may have it, which has had a record of its
-// own. Where the record tells of the end of the name as well, it comes before any of that file: it
-// keeps the place in the queue of the first thing that it tells.
+// nameless tells whether a record is about something written to a file that has lost its name. The
+// kernel reports such a write under that name, and by then another file may have the name. A record
+// that also reports the removal of the name needs no look: the kernel has merged the write into it,
+// and it stands in the queue before every record of a file that has got the name since.
 func (s *session) nameless(r *record, at place) bool {
 	if r.mask&written == 0 || r.mask&unix.FAN_DELETE != 0 || r.file.size == 0 {
 		return false

@@ -172,9 +172,7 @@ type suspect struct {
 	arrived bool
 }
 
-func suspectOf(path string, st *unix.Stat_t) suspect {
-	return suspect{File: disk.FileOf(path, st)}
-}
+func suspectOf(path string, st *unix.Stat_t) suspect { return suspect{File: disk.FileOf(path, st)} }
 
 // filesFound are the files among the names, and how they were found.
 func (r *runner) filesFound(by cause, names []string) []suspect {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/stream"
 )
@@ -50,7 +51,7 @@ type edges struct {
 func newEdges(tree string) *edges { return &edges{tree: tree, known: map[string]Edge{}} }
 
 // start begins to follow the reports over a connection, unless it does already.
-func (e *edges) start(ctx context.Context, conn *nats.Conn) {
+func (e *edges) start(ctx context.Context, conn *nats.Conn, log *zap.Logger) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.end != nil {
@@ -59,7 +60,7 @@ func (e *edges) start(ctx context.Context, conn *nats.Conn) {
 	ctx, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	over := make(chan struct{})
 	e.over = over
-	r := &reports{conn: conn, tree: e.tree, take: e.take}
+	r := &reports{conn: conn, tree: e.tree, take: e.take, log: log}
 	go func() {
 		defer close(over)
 		r.run(ctx)

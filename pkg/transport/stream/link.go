@@ -146,7 +146,7 @@ func (k *link) prepare(ctx context.Context) (*line, error) {
 			return nil, err
 		}
 	}
-	k.edges.start(ctx, k.conn)
+	k.edges.start(ctx, k.conn, k.log)
 	return l, nil
 }
 

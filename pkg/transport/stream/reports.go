@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
 
 	"github.com/sersync/sersync/pkg/stream"
 )
@@ -39,12 +40,14 @@ type reports struct {
 	conn *nats.Conn
 	tree string
 	take func(report)
+	log  *zap.Logger
 
-	next uint64 // sequence in the bucket
+	next   uint64 // sequence in the bucket
+	failed bool   // the last reading has failed
 }
 
-// run reads until the context ends. After an error it reads again at the next tick, and
-// does not log: the lane, which publishes to the same hub, reports that the hub does not answer.
+// run reads until the context ends. After an error it reads again at the next tick. The log
+// has one line when reading begins to fail, and one when it works again.
 func (r *reports) run(ctx context.Context) {
 	tick := time.NewTicker(readEvery)
 	defer tick.Stop()
@@ -53,8 +56,12 @@ func (r *reports) run(ctx context.Context) {
 		if time.Since(all) >= allEvery {
 			all, r.next = time.Now(), 1
 		}
-		if err := r.read(ctx); err != nil {
+		err := r.read(ctx)
+		if err != nil {
 			all = time.Time{}
+		}
+		if ctx.Err() == nil {
+			r.tell(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -62,6 +69,18 @@ func (r *reports) run(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// tell logs that reading begins to fail, or works again.
+func (r *reports) tell(err error) {
+	switch {
+	case err != nil && !r.failed:
+		r.log.Warn("how far the edges are is not known: their reports cannot be read; a NATS server of your own has to be 2.11 or newer, "+
+			"and to let the source's key read the bucket", zap.String("tree", r.tree), zap.String("bucket", stream.Reports), zap.Error(err))
+	case err == nil && r.failed:
+		r.log.Info("the reports of edges can be read again", zap.String("tree", r.tree))
+	}
+	r.failed = err != nil
 }
 
 // read takes all reports from the next one on.

@@ -2,12 +2,15 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/sersync/sersync/pkg/stream"
 )
@@ -80,6 +83,22 @@ func TestReportsAreReadTogether(t *testing.T) {
 	}
 	r.next = 1
 	reads(many)
+}
+
+// Reading fails for a while: the log has a line at the beginning and one at the end.
+func TestThatReportsCannotBeReadIsLogged(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	r := &reports{tree: "web", log: zap.New(core)}
+	for _, err := range []error{nil, nats.ErrTimeout, nats.ErrTimeout, nil, nil, nats.ErrTimeout} {
+		r.tell(err)
+	}
+	var said []string
+	for _, e := range logs.All() {
+		said = append(said, e.Level.String()+" "+fmt.Sprint(e.ContextMap()["tree"]))
+	}
+	if want := []string{"warn web", "info web", "warn web"}; !slices.Equal(said, want) {
+		t.Errorf("%q", said)
+	}
 }
 
 // A report that makes no sense is counted once, and the one before it holds.
