@@ -81,9 +81,7 @@ func (c *checker) lane(t rsync.Target) checkreport.Lane {
 	}
 	show("full sync", transport.Full)
 	if in := c.conf.Inotify; in.Delete && in.MoveFrom && in.MoveTo {
-		if lane.Moved = t.AgainstReuse(); lane.Moved == "" && len(c.report.Excludes) > 0 {
-			lane.Moved = "<filter>"
-		}
+		lane.Moved = t.AgainstReuse()
 	}
 	return lane
 }

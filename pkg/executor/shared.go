@@ -83,6 +83,18 @@ func (d *desk) moving(w plan.Work) {
 	}
 }
 
+// hasLeft tells whether a path is the old place of a move whose new place may share files with it.
+func (d *desk) hasLeft(path string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, from := range d.state.shared.moves {
+		if from == path {
+			return true
+		}
+	}
+	return false
+}
+
 // sendsAnew tells whether a path is to be sent anew.
 func (d *desk) sendsAnew(path string) bool {
 	d.mu.Lock()

@@ -84,8 +84,8 @@ type Reuse struct {
 	// under the same path, of equal size and time and with equal attributes, is linked
 	// from there: both names then share one file. Anything else is sent.
 	Of string
-	// At is the directory that the names are in: one of them may be At itself. Of counts
-	// only when Linked is set; "" is the watch root.
+	// At is the directory that the names are in. One of them may be At itself; in a Send run that
+	// stands for all entries of At. Of counts only when Linked is set; "" is the watch root.
 	At     string
 	Linked bool
 	// Similar has a file that the remote lacks built there from one in the same directory that has

@@ -80,8 +80,15 @@ func move(t *testing.T, seed int64, n int) {
 func (m *mover) fill(dir string) {
 	m.t.Helper()
 	m.must(os.MkdirAll(m.w.full(dir)+"/deep/er", 0o755))
+	var names []string
 	for i := range largeFiles {
-		name := dir + m.w.pick([]string{"/", "/deep/", "/deep/er/"}) + "f" + strconv.Itoa(i)
+		names = append(names, dir+m.w.pick([]string{"/", "/deep/", "/deep/er/"})+"f"+strconv.Itoa(i))
+	}
+	if len(m.m.exclude) > 0 {
+		m.must(os.MkdirAll(m.w.full(dir)+"/deep/skip", 0o755))
+		names = append(names, dir+"/deep/excluded.gz", dir+"/deep/skip/f")
+	}
+	for _, name := range names {
 		text := make([]byte, largeFile)
 		for at := range text {
 			text[at] = byte(m.rnd.Uint32())
@@ -141,7 +148,7 @@ func (m *mover) place() string {
 // move to save anything.
 func (m *mover) quietly() {
 	m.t.Helper()
-	saves := !m.m.noDelete && len(m.m.exclude) == 0
+	saves := !m.m.noDelete
 	m.must(os.MkdirAll(m.w.full("large dirs"), 0o755))
 	m.rest("large trees are written")
 	for _, to := range []string{"large moved", "large dirs/large moved", "large dirs/again"} {

@@ -117,6 +117,85 @@ func TestWhatWasMovedCostsFewBytes(t *testing.T) {
 	}
 }
 
+// Under a filter a move costs few bytes, too. What is excluded at either place is neither linked nor
+// sent, what the remote has under an excluded name at the old place stays, and what is excluded no
+// longer is sent, although the remote's own file there has the same size and time.
+func TestAMoveUnderAFilterCostsFewBytes(t *testing.T) {
+	t.Parallel()
+	const file, large, own = 300_000, 9 << 20, 100_000
+	out := func(path string, dir bool) bool {
+		return excludeLog(path, dir) || strings.HasPrefix(path+"/", "tree/cache/") || strings.HasPrefix(path+"/", "new/skip/")
+	}
+	for name, params := range map[string]string{"as 2.5.4": "-artuz", "with -H": "-aHz", "with checksums": "-ac"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if name != "as 2.5.4" {
+				testkit.Long(t)
+			}
+			b := newBed(t, with{params: params, options: func(o *setup) { o.Excluded = out }})
+			b.Complete()
+			for i := range 12 {
+				put(t, b.src, "tree/of many/f"+strconv.Itoa(i), noise(file+i))
+			}
+			for i := range 400 {
+				put(t, b.src, "tree/small/"+strconv.Itoa(i), strconv.Itoa(i))
+			}
+			must(t, os.Link(b.src+"/tree/of many/f1", b.src+"/tree/another name"))
+			for _, name := range []string{"#first", ";first", "-first", "skip/was mirrored"} {
+				put(t, b.src, "tree/"+name, name)
+			}
+			for _, name := range []string{"top.log", "of many/f.log", "logs.log/f"} {
+				put(t, b.src, "tree/"+name, noise(large))
+			}
+			put(t, b.src, "tree/cache/f", noise(own))
+			put(t, b.src, "here/large", noise(large))
+			b.Mark("tree", dirty.Tree)
+			b.Mark("here", dirty.Tree)
+			b.idle()
+			equal := func() {
+				testkit.WaitEqual(t, b.src, b.dst, testkit.Compare{DotFiles: true, Excluded: out, Extra: testkit.AnyExtra}, patient)
+			}
+			equal()
+			info, err := os.Stat(b.src + "/tree/cache/f")
+			must(t, err)
+			put(t, b.dst, "tree/cache/f", strings.Repeat("x", own))
+			must(t, os.Chtimes(b.dst+"/tree/cache/f", info.ModTime(), info.ModTime()))
+			put(t, b.dst, "tree/top.log", "theirs")
+
+			for _, step := range []struct {
+				what string
+				do   func()
+				most int64
+			}{
+				{"a tree", func() { b.mv("tree", "new", dirty.Tree) }, own + 100_000},
+				{"a tree in a tree", func() { b.mv("new/of many", "many", dirty.Tree) }, 100_000},
+				{"a large file moved", func() { b.mv("here/large", "there/large", 0) }, large / 100},
+				{"a large file renamed", func() { b.mv("there/large", "there/large too", 0) }, large / 100},
+			} {
+				before := b.received()
+				step.do()
+				b.idle()
+				equal()
+				testkit.Settled(200*time.Millisecond, patient, func() string { return strconv.FormatInt(b.received(), 10) })
+				sent := b.received() - before
+				t.Logf("%s: %d bytes", step.what, sent)
+				if sent > step.most {
+					t.Errorf("%s: %d bytes were sent, at most %d were to be", step.what, sent, step.most)
+				}
+			}
+			for name, want := range map[string]string{
+				"new/top.log": "<none>", "new/logs.log": "<none>", "many/f.log": "<none>", "new/skip": "<none>",
+				"tree/top.log": "theirs", "tree/cache/f": strings.Repeat("x", own), "tree/small": "<none>", "tree/skip": "<none>", "tree/of many": "<none>",
+				"here/large": "<none>", "new/cache/f": noise(own),
+			} {
+				if got := b.there(name); got != want {
+					t.Errorf("%s is %.20q, want %.20q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
 // If a daemon refuses an option that a move needs, everything is sent, and the daemon is not asked
 // again.
 func TestADaemonThatRefusesToReuse(t *testing.T) {

@@ -58,6 +58,7 @@ func (s *Scout) Look(ctx context.Context, items []plan.Item) (l Looked) {
 		if s.mayBeSmall(w) {
 			w.Entries = s.few(ctx, root, w)
 		}
+		w.Little = w.From != "" && w.Found.Dir() && s.Planner.ListsTrees() && s.little(ctx, root, w.Path)
 		l.Works = append(l.Works, w)
 	}
 	return l
@@ -95,9 +96,43 @@ func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []strin
 	if w.Path == "" || p.Update && w.Flags&(dirty.Unsure|dirty.Arrival) != 0 || w.Flags&dirty.Gone != 0 || p.HardLinks || p.Patterned || s.room <= 0 {
 		return nil
 	}
-	fd, err := root.OpenList(w.Path)
-	if err != nil {
+	names, arrivals, bytes := []string{w.Path}, p.Update && w.MayHoldArrivals(), int64(0)
+	if !s.whole(ctx, root, w.Path, nil, func(d *fstree.Dir, e fstree.Entry, rel string) bool {
+		size, plain := s.plain(d.FD, e, rel, arrivals)
+		if bytes += size; len(names) > fewEntries || !plain || w.From != "" && bytes > fewMoved {
+			return false
+		}
+		names = append(names, rel)
+		return true
+	}) {
 		return nil
+	}
+	s.room -= len(names)
+	return names
+}
+
+// little tells whether a directory, without what is excluded in it, has few entries and few bytes.
+func (s *Scout) little(ctx context.Context, root *fstree.Root, path string) bool {
+	entries, bytes := 0, int64(0)
+	below := func(d *fstree.Dir, name string) bool { return !s.Planner.Excludes(d.RelOf(name), true) }
+	return s.whole(ctx, root, path, below, func(d *fstree.Dir, e fstree.Entry, rel string) bool {
+		if s.Planner.Excludes(rel, e.Type == unix.DT_DIR) {
+			return true
+		}
+		var st unix.Stat_t
+		if e.Type == unix.DT_REG && unix.Fstatat(d.FD, string(e.Name), &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+			bytes += st.Size
+		}
+		entries++
+		return entries <= fewEntries && bytes <= fewMoved
+	})
+}
+
+// whole walks a directory until visit returns false, and tells whether it has seen all of it.
+func (s *Scout) whole(ctx context.Context, root *fstree.Root, path string, below func(*fstree.Dir, string) bool, visit func(d *fstree.Dir, e fstree.Entry, rel string) bool) bool {
+	fd, err := root.OpenList(path)
+	if err != nil {
+		return false
 	}
 	defer func() { _ = unix.Close(fd) }()
 	if s.buffer == nil {
@@ -105,27 +140,18 @@ func (s *Scout) few(ctx context.Context, root *fstree.Root, w plan.Work) []strin
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	names, arrivals, bytes := []string{w.Path}, p.Update && w.MayHoldArrivals(), int64(0)
-	err = fstree.Walk(ctx, fd, w.Path, fstree.WalkOptions{
-		Workers: 1, Buffer: s.buffer,
+	return fstree.Walk(ctx, fd, path, fstree.WalkOptions{
+		Workers: 1, Buffer: s.buffer, Descend: below,
 		Entries: func(d *fstree.Dir, batch []fstree.Entry) {
 			for _, e := range batch {
-				rel := d.RelOf(string(e.Name))
-				size, plain := s.plain(d.FD, e, rel, arrivals)
-				if bytes += size; len(names) > fewEntries || !plain || w.From != "" && bytes > fewMoved {
+				if !visit(d, e, d.RelOf(string(e.Name))) {
 					stop()
 					return
 				}
-				names = append(names, rel)
 			}
 		},
 		Error: func(*fstree.Dir, string, error) { stop() }, // rsync will report it
-	})
-	if err != nil {
-		return nil
-	}
-	s.room -= len(names)
-	return names
+	}) == nil
 }
 
 // plain tells whether an entry of a small tree can go with the single files, and how large it is.

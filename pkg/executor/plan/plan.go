@@ -64,6 +64,9 @@ type Facts struct {
 	// that the remote has to keep it until then.
 	Movable func(Work) bool
 	Awaited func(path string, tree bool) bool
+	// Left tells of a path that is gone whether it is the old place of something that was linked to
+	// another place: it may have been a directory, even if its mark does not say so.
+	Left func(path string) bool
 }
 
 // Plan decides about a path that was looked at.
@@ -84,10 +87,10 @@ func (p *Planner) reuses(w Work, f Facts) bool {
 	const unseen = dirty.Gone | dirty.Unsure | dirty.Arrival | dirty.Extras
 	named := p.Terms.Reuses
 	switch {
-	case named == nil || !p.MayDelete || f.NoDelete || p.ListsTrees() || f.Large > 0 || w.Found.State != fstree.Present || w.Flags&unseen != 0 || !f.Movable(w):
+	case named == nil || !p.MayDelete || f.NoDelete || f.Large > 0 || w.Found.State != fstree.Present || w.Flags&unseen != 0 || p.Excludes(w.From, w.Found.Dir()) || !f.Movable(w):
 		return false
 	case w.Found.Dir():
-		return w.Flags&dirty.Tree != 0 && w.Entries == nil && named(w.Path) && named(w.From)
+		return w.Flags&dirty.Tree != 0 && w.Entries == nil && !w.Little && named(w.Path) && named(w.From)
 	case !w.Found.Regular() || w.Found.Stat.Size <= f.Big || w.Found.Stat.Nlink > 1:
 		return false
 	default:
@@ -266,7 +269,7 @@ func (p *Planner) absent(w Work, f Facts) Step {
 // deletable decides about a path that may be deleted on the target.
 func (p *Planner) deletable(w Work, f Facts) Step {
 	asDir, asFile := p.Spared(w.Path, true), p.Spared(w.Path, false)
-	tree := w.Flags&dirty.Tree != 0
+	tree := w.Flags&dirty.Tree != 0 || f.Left(w.Path)
 	switch {
 	case asDir && !asFile:
 		// The expression matches directories only: what was deleted here, and what the target has,

@@ -34,6 +34,7 @@ type lane struct {
 	spares   bool
 	peer     bool
 	awaited  bool
+	left     bool
 	unknown  bool  // the lane does not know what the remote has at old places
 	large    int64 // Facts.Large
 }
@@ -48,6 +49,7 @@ func (l lane) plan(w Work) Step {
 		Hangs: func(Work) bool { return l.slow }, Resumes: func(w Work) bool { return w.Found.Stat.Size > 2000 },
 		Guarded: func(string) bool { return l.guarded }, Spares: func(string) bool { return l.spares },
 		Large: l.large, Movable: func(Work) bool { return !l.unknown }, Awaited: func(string, bool) bool { return l.awaited },
+		Left: func(string) bool { return l.left },
 	})
 }
 
@@ -100,6 +102,8 @@ func TestPlan(t *testing.T) {
 		{name: "a tree gone that may hold what stays", lane: lane{spares: true}, found: absent("d"), flags: dirty.Tree, work: Work{Item: Item{Looked: true}}, deed: Enqueue, kind: KindSurvey},
 		{name: "a tree gone that patterns guard", lane: lane{guarded: true}, found: absent("d"), flags: dirty.Tree, work: Work{Item: Item{Looked: true}}, deed: Enqueue, kind: KindSurvey, way: Sparing},
 		{name: "a tree gone, with a filter", lane: lane{excluded: nothing}, found: absent("d"), flags: dirty.Tree, work: Work{Item: Item{Looked: true}}, deed: Enqueue, kind: KindSurvey},
+		{name: "gone after a move, and may have been a tree, with a filter", lane: lane{excluded: nothing, left: true}, found: absent("d"), work: Work{Item: Item{Looked: true}}, deed: Enqueue, kind: KindSurvey},
+		{name: "gone after a move, and may have been a tree", lane: lane{left: true}, found: absent("d"), work: Work{Item: Item{Looked: true}}, deed: Enqueue, kind: KindDelete},
 		{name: "gone, and may have been a file", lane: lane{excluded: onlyDirs}, found: absent("d"), work: Work{Item: Item{Looked: true}}, deed: Enqueue, kind: KindSurvey},
 		{name: "gone, and excluded", lane: lane{excluded: func(string, bool) bool { return true }}, found: absent("d"), work: Work{Item: Item{Looked: true}}, deed: Settle},
 	} {
@@ -167,7 +171,7 @@ func TestAPathThatNoListCanHoldFails(t *testing.T) {
 // The old place of a moved file is remembered only where the remote can use it.
 func TestWhatWasMoved(t *testing.T) {
 	reuses := transport.Terms{Reuses: func(path string) bool { return path != "*" }}
-	able := lane{terms: reuses}
+	able, filtered := lane{terms: reuses}, lane{terms: reuses, excluded: func(string, bool) bool { return false }}
 	tree, big, small := present(unix.S_IFDIR, 0), present(unix.S_IFREG, 1001), present(unix.S_IFREG, 1000)
 	linked := present(unix.S_IFREG, 1001)
 	linked.Stat.Nlink = 2
@@ -178,6 +182,7 @@ func TestWhatWasMoved(t *testing.T) {
 		path, from string
 		flags      dirty.Flags
 		entries    []string
+		little     bool
 		want       bool
 	}{
 		{name: "a tree", lane: able, found: tree, path: "b", from: "a", flags: dirty.Tree, want: true},
@@ -195,14 +200,17 @@ func TestWhatWasMoved(t *testing.T) {
 		{name: "found by a scan, too", lane: able, found: tree, path: "b", from: "a", flags: dirty.Tree | dirty.Unsure},
 		{name: "gone again", lane: able, found: absent("b"), path: "b", from: "a", flags: dirty.Tree},
 		{name: "excluded", lane: lane{terms: reuses, excluded: func(p string, _ bool) bool { return p == "b" }}, found: tree, path: "b", from: "a", flags: dirty.Tree},
-		{name: "with a filter", lane: lane{terms: reuses, excluded: func(string, bool) bool { return false }}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "from an excluded place", lane: lane{terms: reuses, excluded: func(p string, _ bool) bool { return p == "a" }}, found: tree, path: "b", from: "a", flags: dirty.Tree},
+		{name: "a tree, with a filter", lane: filtered, found: tree, path: "b", from: "a", flags: dirty.Tree, want: true},
+		{name: "a big file, with a filter", lane: filtered, found: big, path: "b/f", from: "a/f", want: true},
+		{name: "a tree that holds little, with a filter", lane: filtered, found: tree, path: "b", from: "a", flags: dirty.Tree, little: true},
 		{name: "large files have hours", lane: lane{terms: reuses, large: 5}, found: tree, path: "b", from: "a", flags: dirty.Tree},
 		{name: "unknown there", lane: lane{terms: reuses, unknown: true}, found: tree, path: "b", from: "a", flags: dirty.Tree},
 		{name: "nothing is deleted", lane: lane{terms: reuses, keep: true}, found: tree, path: "b", from: "a", flags: dirty.Tree},
 		{name: "the remote deletes nothing", lane: lane{terms: reuses, noDelete: true}, found: tree, path: "b", from: "a", flags: dirty.Tree},
 		{name: "not for this remote", found: tree, path: "b", from: "a", flags: dirty.Tree},
 	} {
-		w := Work{Item: Item{Path: c.path, From: c.from, Flags: c.flags}, Found: c.found, Taken: now, Entries: c.entries}
+		w := Work{Item: Item{Path: c.path, From: c.from, Flags: c.flags}, Found: c.found, Taken: now, Entries: c.entries, Little: c.little}
 		if s := c.lane.plan(w); (s.Work.From != "") != c.want {
 			t.Errorf("%s: from %q, want it: %v", c.name, s.Work.From, c.want)
 		}

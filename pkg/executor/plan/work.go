@@ -23,6 +23,9 @@ type Work struct {
 	More bool
 	// Anew: every file is sent, equal or not.
 	Anew bool
+	// Little: the tree, which was moved, holds so little that it is quicker to send it again than to
+	// have it linked.
+	Little bool
 }
 
 // Renamed tells whether a work was renamed within its directory.

@@ -29,6 +29,7 @@ var mirrors = map[string]func(*bench){
 	"what is too large is left out":                   (*bench).sizes,
 	"a link is sent as a link":                        (*bench).links,
 	"what the remote has elsewhere is not sent":       (*bench).elsewhere,
+	"what the remote has elsewhere, by a list":        (*bench).elsewhereListed,
 	"a file is sent anew":                             (*bench).anew,
 }
 

@@ -72,6 +72,40 @@ func (b *bench) elsewhere() {
 	b.is("a/new/one more", "text")
 }
 
+// elsewhereListed: a list has moved files linked in the same way, and nothing that it does not name
+// is sent; the name of the directory that the run begins in names all its entries.
+func (b *bench) elsewhereListed() {
+	then := time.Unix(1_600_000_000, 0)
+	for name, there := range map[string]string{"same": "text", "sub/same": "text", "written": "TEXT"} {
+		b.write(b.Here, "a/new/"+name, "text")
+		b.time(b.Here, "a/new/"+name, then)
+		b.write(b.Copies, "old/"+name, there)
+		b.time(b.Copies, "old/"+name, then)
+	}
+	b.time(b.Here, "a/new/written", then.Add(time.Hour))
+	for _, name := range []string{"#new", ";new", "kept/out", "out"} {
+		b.write(b.Here, "a/new/"+name, "text")
+	}
+	b.write(b.Copies, "old/out", "text")
+	b.write(b.Copies, "old/kept/out", "text")
+	b.do(transport.Batch{Kind: transport.Send, MayDelete: true}, "a/new")
+	list := transport.Batch{Kind: transport.Send, MayDelete: true, Reuse: transport.Reuse{Of: "old", At: "a/new", Linked: true}}
+	r, told := b.do(list, "a/new/same", "a/new/sub", "a/new/sub/same", "a/new/written", "a/new/#new", "a/new/;new", "a/new/kept")
+	if r.Class != transport.Done || !r.Added.Has(transport.Elsewhere) || told["a/new/same"].Sent || told["a/new/sub/same"].Sent ||
+		!told["a/new/written"].Sent || !told["a/new/#new"].Sent {
+		b.Errorf("%v %q, told of %+v", r.Class, r.Detail, told)
+	}
+	for _, name := range []string{"same", "sub/same", "written", "#new", ";new"} {
+		b.is("a/new/"+name, "text")
+	}
+	b.is("a/new/out", "")
+	b.is("a/new/kept/out", "")
+	b.is("old/written", "TEXT")
+	b.do(list, "a/new")
+	b.is("a/new/out", "text")
+	b.is("a/new/kept/out", "")
+}
+
 // anew: an equal file is sent, and has a file of its own then.
 func (b *bench) anew() {
 	then := time.Unix(1_600_000_000, 0)

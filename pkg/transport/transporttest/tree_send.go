@@ -7,15 +7,16 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sersync/sersync/pkg/transport"
 )
 
-// sendListed sends one name of a list. The watch root stands for its entries, unless it
-// is to go alone.
+// sendListed sends one name of a list. The directory that the run begins in stands for its entries,
+// unless the watch root is to go alone.
 func (r *ride) sendListed(name string) {
-	if r.send(name); name == "" && !r.call.Batch.RootAlone {
-		r.sendFlat("")
+	if r.send(name); name == r.call.Batch.At && !r.call.Batch.RootAlone {
+		r.sendFlat(name)
 	}
 }
 
@@ -85,7 +86,7 @@ func (r *ride) send(name string) {
 	if most := r.call.Batch.MaxSize; info.Mode().IsRegular() && most > 0 && info.Size() > most || r.excluded(name, info.IsDir()) {
 		return
 	}
-	if name != "" && !r.makeDir(path.Dir(name)) {
+	if name != "" && !r.makeAbove(name) {
 		return
 	}
 	switch {
@@ -98,13 +99,19 @@ func (r *ride) send(name string) {
 	}
 }
 
+// makeAbove makes the directories above a path, as far as they lie in the one that the run begins in.
+func (r *ride) makeAbove(name string) bool {
+	dir, at := path.Dir(name), r.call.Batch.At
+	return at != "" && (dir == at || strings.HasPrefix(at, dir+"/")) || at == name && at != "" || r.makeDir(dir)
+}
+
 // makeDir makes a directory and those above it, and tells whether it is there now. A file in its
 // place is always removed.
 func (r *ride) makeDir(name string) bool {
 	if name == "." || name == "" {
 		return true
 	}
-	if !r.makeDir(path.Dir(name)) {
+	if !r.makeAbove(name) {
 		return false
 	}
 	info, err := os.Lstat(r.here(name))
