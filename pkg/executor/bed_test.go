@@ -159,7 +159,7 @@ func (b *bed) mirror(w with) {
 	if w.terms != nil {
 		w.terms(&terms)
 	}
-	b.tree = &transporttest.Tree{Here: b.src, There: b.dst, Update: terms.Update, Matcher: terms.Matcher}
+	b.tree = &transporttest.Tree{Here: b.src, There: b.dst, Update: terms.Update, HardLinks: terms.HardLinks, Matcher: terms.Matcher}
 	b.remote = &transporttest.Fake{Asks: terms, Answers: func() error {
 		if b.away.Load() {
 			return errors.New("refused")

@@ -23,6 +23,7 @@ const (
 func (s *settler) hunted(o outcome.Outcome, now time.Time) {
 	h := o.Hunt
 	for _, part := range h.Done {
+		s.markLinked(part, now)
 		s.conclude(part, now)
 	}
 	s.log.Info("halved a batch that breaks every run", zap.Int("paths", len(o.Works)), zap.Int("runs", h.Runs),

@@ -40,6 +40,7 @@ func (l *loop) finish(o outcome.Outcome) {
 	l.settler.noteHangs(o, now)
 	l.settler.noteUnwanted(o)
 	l.settler.noteStrays(o)
+	l.settler.markLinked(o, now)
 	if o.Kind == plan.KindBig {
 		l.turns.end(o.Works)
 	}
@@ -195,12 +196,6 @@ func (s *settler) done(w plan.Work, o outcome.Outcome, now time.Time) {
 			return
 		}
 	}
-	if o.Kind == plan.KindTree && s.terms.HardLinks {
-		for _, path := range o.Linked[w.Path] {
-			s.dirty.Mark(path, 0, now)
-		}
-		s.owe(w.Since)
-	}
 	if w.Way == plan.Braked {
 		s.dirty.Return(w.Item, s.heldUntil(w.Path, now))
 		return
@@ -330,6 +325,19 @@ func (d *desk) recordFailure(o outcome.Outcome, now time.Time) {
 	d.mu.Lock()
 	d.state.lastFail = now
 	d.mu.Unlock()
+}
+
+// markLinked marks files with several names, so that all their names are sent in one run.
+func (d *desk) markLinked(o outcome.Outcome, now time.Time) {
+	if len(o.Linked) == 0 {
+		return
+	}
+	for _, path := range o.Linked {
+		d.dirty.Mark(path, 0, now)
+	}
+	for _, w := range o.Works {
+		d.owe(w.Since)
+	}
 }
 
 // markWaiting marks the files about which the remote has to be asked again, after a run for a tree,

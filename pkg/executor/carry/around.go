@@ -23,13 +23,12 @@ func (c *Carrier) lookAround(ctx context.Context, o *outcome.Outcome) {
 		o.Gone = c.Gone()
 		c.lookUp(ctx, o.Extras)
 	}
+	c.findLinked(ctx, o)
 	if o.Err != nil {
 		return
 	}
 	for _, w := range o.Works {
 		switch {
-		case o.Kind == plan.KindTree && c.Terms.HardLinks && o.Result.Class <= transport.Partly:
-			c.findLinked(ctx, o, w)
 		case o.Kind == plan.KindSurvey && w.Found.State == fstree.Present && w.Flags&dirty.Tree == 0:
 			outcome.Keep(&o.Remade, w.Path, c.DirectoriesSince(ctx, w.Path, w.Since.Add(-sinceSlack)))
 		}
@@ -43,14 +42,26 @@ func (c *Carrier) lookAround(ctx context.Context, o *outcome.Outcome) {
 	}
 }
 
-// findLinked finds the files with several names in a tree: their names outside of it
-// have to go with them (see withOtherNames).
-func (c *Carrier) findLinked(ctx context.Context, o *outcome.Outcome, w plan.Work) {
-	c.RegularFiles(ctx, w.Path, nil, func(rel string, st *unix.Stat_t) {
-		if st.Nlink > 1 {
-			outcome.Keep(&o.Linked, w.Path, append(o.Linked[w.Path], rel))
-		}
-	})
+// findLinked finds the files with several names of which the remote may have some as files of their
+// own now: those below the trees of a run, for their names outside of the tree were not in the run
+// (see otherNames), and those of a run that has left something undone.
+func (c *Carrier) findLinked(ctx context.Context, o *outcome.Outcome) {
+	if !c.Terms.HardLinks {
+		return
+	}
+	if o.Err != nil || o.Result.Class != transport.Done {
+		o.Linked = slices.Clone(o.OtherNames)
+	}
+	if o.Kind != plan.KindTree || o.Err != nil || o.Result.Class > transport.Again {
+		return // a tree that is given back is sent again
+	}
+	for _, w := range o.Works {
+		c.RegularFiles(ctx, w.Path, nil, func(rel string, st *unix.Stat_t) {
+			if st.Nlink > 1 {
+				o.Linked = append(o.Linked, rel)
+			}
+		})
+	}
 }
 
 // lookUp looks up here the paths that a survey has named, parents first: everything below a path

@@ -2,6 +2,7 @@ package carry
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -19,7 +20,9 @@ type runner struct {
 	// mayDelete is the delete switch.
 	mayDelete bool
 	ledger    *ledger.Ledger // may be nil
-	log       *zap.Logger
+	// names is Tools.Names.
+	names func(ctx context.Context, inodes map[uint64]bool) []string
+	log   *zap.Logger
 }
 
 // Base is a run of a kind with the settings that all runs of that kind share.
@@ -41,6 +44,10 @@ func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.
 	}
 	o = outcome.NewOutcome(f)
 	o.Run = run
+	if run.Kind == transport.Send && !run.Verify && !run.RootAlone && run.Reuse == (transport.Reuse{}) {
+		o.OtherNames = r.otherNames(ctx, names)
+		names = slices.Concat(names, o.OtherNames)
+	}
 	if small {
 		defer func() { o.Left = r.grown(&o) }()
 	}
@@ -50,6 +57,33 @@ func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.
 	r.carry(ctx, names, read)
 	o.Withheld = o.Result.Withheld
 	return o
+}
+
+// otherNames are the other names of the hard-linked files among names: with -H rsync can link only
+// what it sees in one run.
+func (r *runner) otherNames(ctx context.Context, names []string) (others []string) {
+	if !r.Terms.HardLinks || r.names == nil {
+		return nil
+	}
+	linked := map[uint64]bool{}
+	for _, f := range r.Files(names) {
+		if f.Links > 1 {
+			linked[f.Inode] = true
+		}
+	}
+	if len(linked) == 0 {
+		return nil
+	}
+	listed := make(map[string]bool, len(names))
+	for _, n := range names {
+		listed[n] = true
+	}
+	for _, n := range r.names(ctx, linked) {
+		if !listed[n] && !disk.TooLong(n) && !r.Filtered(n, false) && !r.Terms.Out(n, false) {
+			others = append(others, n)
+		}
+	}
+	return others
 }
 
 // carry has the run of an outcome carried, and the outcome filled in. The slot of the

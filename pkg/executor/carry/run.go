@@ -22,9 +22,8 @@ import (
 type Carrier struct {
 	*runner
 	versions *versions
-	// held, names and mostExtras are those of Options.
+	// held and mostExtras are those of Options.
 	held       func(path string, event bool) string
-	names      func(ctx context.Context, inodes map[uint64]bool) []string
 	mostExtras int
 }
 
@@ -49,8 +48,8 @@ func NewCarrier(d *disk.Disk, t Tools) *Carrier {
 	if t.MostExtras == 0 {
 		t.MostExtras = 200_000
 	}
-	r := &runner{Disk: d, way: t.Way, mayDelete: t.MayDelete, ledger: t.Ledger, log: t.Log}
-	return &Carrier{runner: r, versions: &versions{r, t.Scratch}, held: t.Held, names: t.Names, mostExtras: t.MostExtras}
+	r := &runner{Disk: d, way: t.Way, mayDelete: t.MayDelete, ledger: t.Ledger, names: t.Names, log: t.Log}
+	return &Carrier{runner: r, versions: &versions{r, t.Scratch}, held: t.Held, mostExtras: t.MostExtras}
 }
 
 // sendRun sends files, single directories and small trees: through the standby when there is one,
@@ -170,38 +169,11 @@ func (c *Carrier) sendList(ctx context.Context, f outcome.Flight, run transport.
 
 func (c *Carrier) sendNames(ctx context.Context, f outcome.Flight, run transport.Batch, names []string) outcome.Outcome {
 	run.Resume, run.Patient = f.Kind == plan.KindBig && f.Works[0].Way == plan.Resumable, f.Kind == plan.KindSlow
-	if c.Terms.HardLinks && c.names != nil {
-		names = c.withOtherNames(ctx, f.Works, names)
-	}
 	o := c.executeAs(ctx, f, run, names, !c.ListsTrees())
 	if o.Err == nil && c.Terms.Update && o.Result.Class <= transport.Again {
 		c.versions.newest(ctx, &o, c.versions.touchedInTrees(ctx, &o), nil)
 	}
 	return o
-}
-
-// withOtherNames adds the other names of hard-linked files: with -H rsync can
-// link only what it sees in one run.
-func (c *Carrier) withOtherNames(ctx context.Context, works []plan.Work, names []string) []string {
-	linked := map[uint64]bool{}
-	for _, w := range works {
-		if w.Found.Regular() && w.Found.Stat.Nlink > 1 {
-			linked[w.Found.Stat.Ino] = true
-		}
-	}
-	if len(linked) == 0 {
-		return names
-	}
-	listed := make(map[string]bool, len(names))
-	for _, n := range names {
-		listed[n] = true
-	}
-	for _, n := range c.names(ctx, linked) {
-		if !listed[n] && !disk.TooLong(n) && !c.Filtered(n, false) && !c.Terms.Out(n, false) {
-			names = append(names, n)
-		}
-	}
-	return names
 }
 
 // treeRun sends directories with everything below them. A directory that was deleted and is here

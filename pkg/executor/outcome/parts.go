@@ -54,6 +54,7 @@ func (o *Outcome) Join(later Outcome) {
 		o.Judge(path)
 	}
 	o.Left = append(o.Left, later.Left...)
+	o.OtherNames = append(o.OtherNames, later.OtherNames...)
 	a, b := o.Result, later.Result
 	b.Unwanted, b.Unnamed = append(slices.Clip(a.Unwanted), b.Unwanted...), a.Unnamed+b.Unnamed
 	if later.Err != nil || b.Class > transport.Again {

@@ -18,8 +18,9 @@ type sights struct {
 	// Unfolded are, by path, the entries of directories that take the place of the tree if it broke
 	// its run.
 	Unfolded map[string]map[string]dirty.Flags
-	// Linked are the files with several names below the trees that were sent, by tree.
-	Linked map[string][]string
+	// Linked are files with several names that are to be sent once more, together with all their
+	// names.
+	Linked []string
 	// Remade are, by the path of a surveyed directory, the directories in it that were made after
 	// it was found changed.
 	Remade map[string][]string

@@ -32,13 +32,17 @@ func named(path string) bool {
 }
 
 func TestTheFakeWithATreeIsATransport(t *testing.T) {
-	Suite(t, func(t *testing.T) Remote {
-		t.Helper()
-		tree := &Tree{Here: t.TempDir(), There: t.TempDir(), Update: true, Matcher: byName}
-		f := &Fake{Asks: transport.Terms{Update: true, Times: true, Links: true, Reuses: named}, Carry: tree.Carry}
-		return Remote{Transport: f, Here: tree.Here, Looks: true, Copies: tree.There, There: func(path string) bool {
-			_, err := os.Lstat(filepath.Join(tree.There, path))
-			return err == nil
-		}}
-	})
+	for name, hardLinks := range map[string]bool{"plain": false, "hard links": true} {
+		t.Run(name, func(t *testing.T) {
+			Suite(t, func(t *testing.T) Remote {
+				t.Helper()
+				tree := &Tree{Here: t.TempDir(), There: t.TempDir(), Update: true, HardLinks: hardLinks, Matcher: byName}
+				f := &Fake{Asks: transport.Terms{Update: true, Times: true, Links: true, HardLinks: hardLinks, Reuses: named}, Carry: tree.Carry}
+				return Remote{Transport: f, Here: tree.Here, Looks: true, Copies: tree.There, There: func(path string) bool {
+					_, err := os.Lstat(filepath.Join(tree.There, path))
+					return err == nil
+				}}
+			})
+		})
+	}
 }

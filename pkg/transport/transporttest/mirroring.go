@@ -30,6 +30,7 @@ var mirrors = map[string]func(*bench){
 	"a link is sent as a link":                        (*bench).links,
 	"what the remote has elsewhere is not sent":       (*bench).elsewhere,
 	"what the remote has elsewhere, by a list":        (*bench).elsewhereListed,
+	"the names of one file":                           (*bench).names,
 	"a file is sent anew":                             (*bench).anew,
 }
 

@@ -13,12 +13,11 @@ import (
 
 // Tree brings files, directories and symbolic links from one directory of this host to another one,
 // by the rules of rsync and without a process: its Carry is for a Fake. The suite checks that it
-// does what an rsync does. It does not support hard links, devices, owners, and exclusions by the
-// receiver.
+// does what an rsync does. It does not support devices, owners, and exclusions by the receiver.
 type Tree struct {
 	Here, There string
-	// Update is Terms.Update.
-	Update bool
+	// Update and HardLinks are those of the terms.
+	Update, HardLinks bool
 	// Matcher is Terms.Matcher, for the patterns of a batch; nil: none excludes anything.
 	Matcher func(patterns []string) func(path string, dir bool) bool
 }
@@ -26,7 +25,7 @@ type Tree struct {
 // Carry carries a call.
 func (t *Tree) Carry(ctx context.Context, c transport.Call) transport.Result {
 	began := time.Now()
-	r := &ride{Tree: t, ctx: ctx, call: c, excluded: func(string, bool) bool { return false }, dirs: map[string]time.Time{}}
+	r := &ride{Tree: t, ctx: ctx, call: c, excluded: func(string, bool) bool { return false }, dirs: map[string]time.Time{}, leaders: map[uint64]string{}}
 	if t.Matcher != nil && len(c.Batch.Excludes) > 0 {
 		r.excluded = t.Matcher(c.Batch.Excludes)
 	}
@@ -75,6 +74,7 @@ type ride struct {
 	excluded func(path string, dir bool) bool
 	result   transport.Result
 	dirs     map[string]time.Time // directories that have a time to get at the end
+	leaders  map[uint64]string    // by inode number: the name under which the remote has a hard-linked file now
 }
 
 func (r *ride) here(name string) string  { return filepath.Join(r.Here, name) }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/sersync/sersync/pkg/transport"
 )
@@ -95,7 +96,42 @@ func (r *ride) send(name string) {
 	case info.Mode()&fs.ModeSymlink != 0:
 		r.sendLink(name)
 	case info.Mode().IsRegular():
+		r.sendName(name, info)
+	}
+}
+
+// sendName sends a file, or has the remote link it to another name of it that this call has sent.
+func (r *ride) sendName(name string, info fs.FileInfo) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !r.HardLinks || st.Nlink < 2 || r.call.Batch.Verify {
 		r.sendFile(name, info)
+		return
+	}
+	if leader, sent := r.leaders[st.Ino]; sent {
+		r.linkTo(leader, name)
+		return
+	}
+	r.sendFile(name, info)
+	if there, err := os.Lstat(r.there(name)); err == nil && there.Size() == info.Size() && r.sameTime(info.ModTime(), there.ModTime()) {
+		r.leaders[st.Ino] = name
+	}
+}
+
+// linkTo makes a name on the remote a hard link to another one.
+func (r *ride) linkTo(leader, name string) {
+	first, err := os.Lstat(r.there(leader))
+	if err != nil {
+		r.fail(name, true, err)
+		return
+	}
+	if second, err := os.Lstat(r.there(name)); err == nil && os.SameFile(first, second) || !r.makeWay(name) {
+		return
+	}
+	_, err = os.Lstat(r.there(name))
+	r.tell(transport.Change{Path: name, New: err != nil, Size: first.Size()})
+	made := r.there(name) + ".AbCdEf"
+	if err := errors.Join(os.Link(r.there(leader), made), os.Rename(made, r.there(name))); err != nil {
+		r.fail(name, true, err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/sersync/sersync/internal/testkit"
+	"github.com/sersync/sersync/pkg/rsyncopts"
+	"github.com/sersync/sersync/pkg/transport/rsync"
 	"github.com/sersync/sersync/pkg/transport/transporttest"
 )
 
@@ -27,7 +29,10 @@ func TestRsyncToADaemonIsATransport(t *testing.T) {
 	transporttest.Suite(t, func(t *testing.T) transporttest.Remote { return remote(t, nil) })
 }
 
+// The remote over ssh is also the one that keeps hard links.
 func TestRsyncOverSSHIsATransport(t *testing.T) {
+	hardLinks, err := rsync.ParseParams("-artuzH", rsyncopts.Setting{}, os.Getenv)
+	must(t, err)
 	s := testkit.Sshd(t)
 	t.Setenv("PATH", s.Bin+":"+os.Getenv("PATH"))
 	remotes := 0
@@ -36,6 +41,7 @@ func TestRsyncOverSSHIsATransport(t *testing.T) {
 		return remote(t, func(o *Options) {
 			o.Target.SSH, o.Target.Port, o.Target.Name = true, 0, filepath.Join(s.Dir, fmt.Sprint("t", remotes))
 			o.ControlPath = filepath.Join(t.TempDir(), "s")
+			o.Target.Params = hardLinks
 		})
 	})
 }

@@ -1,0 +1,142 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sersync/sersync/pkg/filterqueue/dirty"
+	"github.com/sersync/sersync/pkg/transport"
+)
+
+// linking gives a lane -H without -u, and the other names of the files below the watch root.
+func linking(w with) with {
+	w.terms = func(t *transport.Terms) { t.HardLinks, t.Update = true, false }
+	w.options = func(o *Options) { o.Names = namesBelow(o.Dir) }
+	return w
+}
+
+// namesBelow finds the names of files by their inode numbers.
+func namesBelow(root string) func(context.Context, map[uint64]bool) []string {
+	return func(_ context.Context, inodes map[uint64]bool) (names []string) {
+		_ = filepath.WalkDir(root, func(file string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return nil //nolint:nilerr // what is gone has no names
+			}
+			if info, err := e.Info(); err == nil && inodes[info.Sys().(*syscall.Stat_t).Ino] {
+				rel, _ := filepath.Rel(root, file)
+				names = append(names, rel)
+			}
+			return nil
+		})
+		return names
+	}
+}
+
+func link(t *testing.T, dir, name, other string) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, other)), 0o755))
+	must(t, os.Link(filepath.Join(dir, name), filepath.Join(dir, other)))
+}
+
+// oneFile waits until the names are those of one file on the remote with that text.
+func (b *bed) oneFile(text string, names ...string) {
+	b.Helper()
+	for _, name := range names {
+		b.until(fmt.Sprintf("%q are one file with %q", names, text), func() bool {
+			first, err1 := os.Lstat(filepath.Join(b.dst, names[0]))
+			other, err2 := os.Lstat(filepath.Join(b.dst, name))
+			return err1 == nil && err2 == nil && os.SameFile(first, other) && b.there(name) == text
+		})
+	}
+}
+
+// A tree that was sent has the names of files that have others outside of it, whatever else became
+// of its run: all names of such a file are sent together afterwards.
+func TestTheNamesOutsideOfATreeStayLinked(t *testing.T) {
+	race := transport.PathError{Path: "other/f", Changed: true, Errno: syscall.ENOENT, Text: "vanished"}
+	bad := transport.PathError{Path: "tree/bad", Remote: true, Errno: syscall.EACCES, Text: "denied"}
+	for name, result := range map[string]transport.Result{
+		"all of it arrived":         {},
+		"another tree has changed":  {Class: transport.Again, Races: []transport.PathError{race}},
+		"one place in it is denied": {Class: transport.Partly, Failed: []transport.PathError{bad}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told atomic.Bool
+			onBed(t, linking(with{files: []string{"f", "tree/bad", "other/f"}, carry: func(ctx context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+				r := b.tree.Carry(ctx, c)
+				if c.Batch.Kind == transport.Tree && told.CompareAndSwap(false, true) {
+					r.Class, r.Races, r.Failed = result.Class, result.Races, result.Failed
+				}
+				return r, true
+			}}), func(t *testing.T, b *bed) {
+				b.idle()
+				link(t, b.src, "f", "tree/name")
+				b.Mark("other", dirty.Tree|dirty.Content)
+				b.Mark("tree", dirty.Tree|dirty.Content)
+				b.oneFile("old", "f", "tree/name")
+				b.idle()
+			})
+		})
+	}
+}
+
+// Of many files those that the run took for equal are compared by their contents, and sent in a
+// second run. That one has their other names, too.
+func TestASecondRunHasTheOtherNames(t *testing.T) {
+	files := []string{"f"}
+	for i := range 100 {
+		files = append(files, fmt.Sprintf("more/%d", i))
+	}
+	onBed(t, linking(with{files: files}), func(t *testing.T, b *bed) {
+		b.idle()
+		then := time.Now().Add(-time.Hour).Truncate(time.Second)
+		link(t, b.src, "f", "other")
+		link(t, b.dst, "f", "other")
+		put(t, b.src, "f", "new")
+		at(t, b.src+"/f", then)
+		at(t, b.dst+"/f", then)
+		for _, name := range slices.Concat([]string{"other"}, files[1:]) {
+			b.Mark(name, 0)
+		}
+		b.Mark("f", dirty.Content)
+		for _, name := range files[1:] {
+			b.Mark(name, dirty.Content)
+		}
+		b.oneFile("new", "f", "other")
+		b.idle()
+	})
+}
+
+// A run that breaks off may have replaced some names of a file. The others go once more although
+// nothing has happened to them, also when the one that the run was for is gone by then.
+func TestABrokenRunLeavesNoNameBehind(t *testing.T) {
+	var broken atomic.Bool
+	onBed(t, linking(with{files: []string{"a"}, carry: func(ctx context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if slices.Contains(c.Names, "a") && broken.CompareAndSwap(false, true) {
+			c.Names = []string{"a", "b"}
+			_ = b.tree.Carry(ctx, c)
+			return transport.Result{Class: transport.Trouble, Broken: true, Reason: "killed"}, true
+		}
+		return transport.Result{}, false
+	}}), func(t *testing.T, b *bed) {
+		b.idle()
+		for _, name := range []string{"b", "c"} {
+			link(t, b.src, "a", name)
+			link(t, b.dst, "a", name)
+		}
+		b.write("a", "written")
+		b.until("the run is broken", broken.Load)
+		b.remove("a")
+		b.oneFile("written", "b", "c")
+		b.until("a is gone", func() bool { return b.there("a") == "<none>" })
+		b.idle()
+	})
+}
