@@ -46,8 +46,10 @@ func (s *scene) flip(names ...string) (stop func()) {
 				}
 				select {
 				case <-done:
-					return
-				case <-time.After(time.Millisecond):
+					if i%2 == 1 {
+						return
+					}
+				case <-time.After(flipEvery):
 				}
 			}
 		})
@@ -57,15 +59,20 @@ func (s *scene) flip(names ...string) (stop func()) {
 	return stop
 }
 
+// flipEvery is how long a name stays what it is: long enough for rsync to take it for the one and to
+// open the other, and for the machine to do something else meanwhile.
+const flipEvery = 5 * time.Millisecond
+
+// flipOnce puts a fifo at path when i is even, and a file when it is odd.
 func flipOnce(path string, i int) error {
 	temporary := filepath.Join(filepath.Dir(path), ".new-"+filepath.Base(path))
-	if err := syscall.Mkfifo(temporary, 0o644); err != nil {
-		return err
+	var err error
+	if i%2 == 0 {
+		err = syscall.Mkfifo(temporary, 0o644)
+	} else {
+		err = os.WriteFile(temporary, fmt.Appendf(nil, "%d", i), 0o644)
 	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	if err := os.WriteFile(temporary, fmt.Appendf(nil, "%d", i), 0o644); err != nil {
+	if err != nil {
 		return err
 	}
 	return os.Rename(temporary, path)
