@@ -20,6 +20,9 @@ type Release struct {
 	Greeting string
 	// Refuses are the refused arguments in the form in which a client sends them.
 	Refuses []string
+	// Literal says that the daemon takes the backslashes with which a client escapes options for a
+	// part of them.
+	Literal bool
 	// Tells says that the daemon names the argument that it refuses before it closes the
 	// connection. Otherwise it resets the connection, and gives the reason only in its own log.
 	Tells bool
@@ -27,9 +30,9 @@ type Release struct {
 
 // These releases were recorded.
 var (
-	Rsync309 = Release{Greeting: "30.0", Refuses: []string{"-@-1", "--delete-missing-args", "--mkpath"}, Tells: true}
-	Rsync312 = Release{Greeting: "31.0", Refuses: []string{"-@-1", "--mkpath"}}
-	Rsync313 = Release{Greeting: "31.0", Refuses: []string{"--mkpath"}}
+	Rsync309 = Release{Greeting: "30.0", Refuses: []string{"-@-1", "--delete-missing-args", "--mkpath"}, Literal: true, Tells: true}
+	Rsync312 = Release{Greeting: "31.0", Refuses: []string{"-@-1", "--mkpath"}, Literal: true}
+	Rsync313 = Release{Greeting: "31.0", Refuses: []string{"--mkpath"}, Literal: true}
 	// RsyncNow refuses no argument.
 	RsyncNow = Release{Greeting: "32.0 sha512 sha256 sha1 md5 md4"}
 	// RsyncDead resets every connection as soon as it has the arguments.
@@ -129,12 +132,23 @@ func (d *OldRsyncd) session(c net.Conn, release Release) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range args {
+	var apart []string // what a client with -s keeps off the command line, and so does not escape
+	if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-s") }) {
+		if apart, err = arguments(in); err != nil {
+			return err
+		}
+	}
+	for _, a := range slices.Concat(args, apart) {
 		if slices.Contains(release.Refuses, a) {
 			return d.refuse(c, release, a)
 		}
 	}
-	return d.handOver(c, in, release, module, args)
+	if release.Literal {
+		for i := range max(0, slices.Index(args, ".")) {
+			args[i] = strings.ReplaceAll(args[i], `\`, `\\`)
+		}
+	}
+	return d.handOver(c, in, release, module, args, apart)
 }
 
 // arguments reads the arguments: each one ends with NUL, and an empty one ends the list.
@@ -177,7 +191,7 @@ func (d *OldRsyncd) refuse(c net.Conn, release Release, arg string) error {
 }
 
 // handOver has the real daemon carry out the session, in the old protocol.
-func (d *OldRsyncd) handOver(c net.Conn, in io.Reader, release Release, module string, args []string) error {
+func (d *OldRsyncd) handOver(c net.Conn, in io.Reader, release Release, module string, args, apart []string) error {
 	back, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(d.real.Port())))
 	if err != nil {
 		return err
@@ -191,6 +205,9 @@ func (d *OldRsyncd) handOver(c net.Conn, in io.Reader, release Release, module s
 		}
 	}
 	fmt.Fprint(back, strings.Join(args, "\x00")+"\x00\x00")
+	if apart != nil {
+		fmt.Fprint(back, strings.Join(apart, "\x00")+"\x00\x00")
+	}
 	var up sync.WaitGroup
 	up.Go(func() {
 		_, _ = io.Copy(back, in)

@@ -21,7 +21,7 @@ var large = strings.Repeat("0123456789abcdef", 1<<17)
 // mover is a bed whose lane knows what the remote has, and whose remote can link moved files.
 func mover(carry carried) with {
 	return with{
-		terms: func(t *transport.Terms) { t.Reuses = func(path string) bool { return !strings.Contains(path, "*") } },
+		terms: func(t *transport.Terms) { t.Reuses = func(_, at string) bool { return !strings.Contains(at, "*") } },
 		carry: carry,
 		lane:  func(l *Lane) { l.Complete() },
 	}

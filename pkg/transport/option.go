@@ -12,8 +12,8 @@ const (
 	// MissingArgs is --delete-missing-args (3.1.0): deletions are made by name. Without it the
 	// parent directories are compared, with patterns that leave out everything else.
 	MissingArgs
-	// Elsewhere is what a batch's Reuse needs: --link-dest or --fuzzy. Every receiver knows them,
-	// but a daemon may refuse them. Without it what was moved is sent again.
+	// Elsewhere is what a batch's Reuse needs: --link-dest or --fuzzy, and -s for some names. Every
+	// receiver knows them, but may refuse them. Without it what was moved is sent again.
 	Elsewhere
 	// OptionCount is the number of options.
 	OptionCount

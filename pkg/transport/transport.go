@@ -95,9 +95,9 @@ type Terms struct {
 	Matcher func(patterns []string) func(path string, dir bool) bool
 	// AllowDeletions is the remedy where the remote refuses every deletion.
 	AllowDeletions string
-	// Reuses tells whether a batch's Reuse may name a path; nil: Reuse cannot be used with this
-	// remote.
-	Reuses func(path string) bool
+	// Reuses tells whether a batch's Reuse may name these directories; nil: Reuse cannot be used
+	// with this remote.
+	Reuses func(of, at string) bool
 	Silence
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/sersync/sersync/internal/testkit"
@@ -26,34 +27,32 @@ func (s *scene) moves() {
 		}
 		return b
 	}
-	s.must(os.MkdirAll(here("tree/of/some"), 0o755))
+	s.must(os.MkdirAll(here("tree [1]/of/some"), 0o755))
 	for i := range 8 {
-		s.must(os.WriteFile(here("tree/of/some/"+strconv.Itoa(i)), text(100_000), 0o644))
+		s.must(os.WriteFile(here("tree [1]/of/some/"+strconv.Itoa(i)), text(100_000), 0o644))
 	}
-	s.must(os.MkdirAll(here("place 1"), 0o755))
-	s.must(os.MkdirAll(here("place-2/deep"), 0o755))
-	s.must(os.WriteFile(here("place-2/large"), text(9<<20), 0o644))
+	s.must(os.MkdirAll(here("place 2/deep"), 0o755))
+	s.must(os.WriteFile(here("place 2/large"), text(9<<20), 0o644))
 	s.equal("a tree")
 	s.idle()
-	tree, large := there("tree/of/some/3"), there("place-2/large")
-	s.must(os.Rename(here("tree"), here("place-2/deep/tree")))
+	tree, large := there("tree [1]/of/some/3"), there("place 2/large")
+	s.must(os.Rename(here("tree [1]"), here("place 2/deep/it's a tree")))
 	s.equal("a move of a tree")
 	s.idle()
-	s.must(os.Rename(here("place-2/large"), here("place-2/deep/large")))
+	s.must(os.Rename(here("place 2/large"), here("place 2/deep/large")))
 	s.equal("a move of a large file")
 	s.idle()
-	if !os.SameFile(tree, there("place-2/deep/tree/of/some/3")) {
+	if !os.SameFile(tree, there("place 2/deep/it's a tree/of/some/3")) {
 		s.t.Error("the tree was sent again")
 	}
-	if !os.SameFile(large, there("place-2/deep/large")) {
+	if !os.SameFile(large, there("place 2/deep/large")) {
 		s.t.Error("the large file was sent again")
 	}
-	s.write("then", "place-2/deep/tree/of/then")
-	s.must(os.Chmod(here("place-2/deep/tree/of/some/5"), 0o600))
-	s.write("then", "place-2/deep/tree/of/some/5")
+	s.write("then", "place 2/deep/it's a tree/of/then")
+	s.must(os.Chmod(here("place 2/deep/it's a tree/of/some/5"), 0o600))
+	s.write("then", "place 2/deep/it's a tree/of/some/5")
 	s.equal("work in what was moved")
-	s.must(os.RemoveAll(here("place-2")))
-	s.must(os.RemoveAll(here("place 1")))
+	s.must(os.RemoveAll(here("place 2")))
 	s.equal("its deletion")
 }
 
@@ -74,4 +73,42 @@ func TestMovesToAnOldReceiverOverSSH(t *testing.T) {
 	s.start()
 	s.moves()
 	s.end()
+}
+
+// TestMovesWhereAKeyIsRestricted has a command in place of rsync that refuses what a move needs, as
+// rrsync does. Everything arrives, and that is no trouble of the remote.
+func TestMovesWhereAKeyIsRestricted(t *testing.T) {
+	for _, tree := range []string{"plain", "with a blank"} {
+		t.Run(tree, func(t *testing.T) {
+			t.Parallel()
+			s := newSSH(t, "")
+			restricted := filepath.Join(s.sshd.Dir, "restricted")
+			testkit.WriteProgram(t, restricted, `#!/bin/sh
+case "$SSH_ORIGINAL_COMMAND" in
+"rsync --server -s"*) echo "$0 error: option -s has been disabled on this server." >&2; exit 1 ;;
+*link-dest*..*) echo "$0 error: do not use .. in --link-dest (anchor the path at the root of your restricted dir)" >&2; exit 1 ;;
+esac
+exec sh -c "$SSH_ORIGINAL_COMMAND"
+`)
+			keys := filepath.Join(s.sshd.Dir, "authorized_keys")
+			key, err := os.ReadFile(keys)
+			s.must(err)
+			s.must(os.WriteFile(keys, append([]byte(`command="`+restricted+`" `), key...), 0o600))
+			for i := range 12 {
+				s.write(strings.Repeat("text ", 20_000), tree+"/of/"+strconv.Itoa(i))
+			}
+			s.start()
+			s.idle()
+			s.must(os.Rename(filepath.Join(s.src, tree), filepath.Join(s.src, tree+" moved")))
+			s.equal("a move of a tree")
+			s.idle()
+			if strings.Contains(s.log(), "in trouble") {
+				t.Error("a refusal counts as an outage")
+			}
+			if !strings.Contains(s.log(), "what is moved here is sent again") {
+				t.Error("nothing was refused")
+			}
+			s.end()
+		})
+	}
 }

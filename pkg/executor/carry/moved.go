@@ -19,6 +19,11 @@ import (
 // Where a filter is configured that run gets a list of what the new directory holds. What the filter
 // excluded at the old place is not on it: what the remote has there is not known, and stays.
 
+// reuses tells whether a flight may use what the remote has at the old place of a work.
+func reuses(f outcome.Flight, w plan.Work) bool {
+	return w.From != "" && f.Caps.Takes(transport.Elsewhere) // which may have been learnt since the plan
+}
+
 // anew is a run that sends every file.
 func (r *runner) anew(k transport.Kind, caps transport.Capabilities) transport.Batch {
 	run := r.Base(k, caps)

@@ -125,7 +125,7 @@ const fewTouched = 64
 func (c *Carrier) sendTouched(ctx context.Context, f outcome.Flight) outcome.Outcome {
 	names := plan.NamesOf(f.Works)
 	run := c.OfEvents(f.Caps, f.Peer)
-	if w := f.Works[0]; f.Kind == plan.KindBig && w.From != "" {
+	if w := f.Works[0]; f.Kind == plan.KindBig && reuses(f, w) {
 		return c.sendMovedFile(ctx, f, run)
 	}
 	run.Contents = f.Kind != plan.KindBig && len(names) <= fewTouched
@@ -202,7 +202,7 @@ func (c *Carrier) treeRun(ctx context.Context, f outcome.Flight) outcome.Outcome
 	keeping.KeepSecond = c.Terms.Update && !f.Caps.NoList
 	replaced, rest := outcome.Split(f.Works, func(w plan.Work) bool { return w.Flags&dirty.Gone != 0 })
 	anew, rest := outcome.Split(rest, func(w plan.Work) bool { return w.Anew })
-	moved, rest := outcome.Split(rest, func(w plan.Work) bool { return w.From != "" })
+	moved, rest := outcome.Split(rest, func(w plan.Work) bool { return reuses(f, w) })
 	unsure, rest := outcome.Split(rest, func(w plan.Work) bool { return keeping.KeepSecond && w.MayHoldArrivals() })
 	deleted, kept := outcome.Split(replaced, func(w plan.Work) bool { return w.Way != plan.Braked && c.mayDelete && !f.Caps.NoDelete })
 	inside, named := outcome.Split(deleted, plan.Work.DeletesInside)

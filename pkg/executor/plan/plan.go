@@ -85,16 +85,16 @@ func (p *Planner) Plan(w Work, f Facts) Step {
 // work that would cost more than sending it.
 func (p *Planner) reuses(w Work, f Facts) bool {
 	const unseen = dirty.Gone | dirty.Unsure | dirty.Arrival | dirty.Extras
-	named := p.Terms.Reuses
+	named := p.Terms.Reuses // of the directories, and not of the name of a file, which goes on a list
 	switch {
 	case named == nil || !p.MayDelete || f.NoDelete || f.Large > 0 || w.Found.State != fstree.Present || w.Flags&unseen != 0 || p.Excludes(w.From, w.Found.Dir()) || !f.Movable(w):
 		return false
 	case w.Found.Dir():
-		return w.Flags&dirty.Tree != 0 && w.Entries == nil && !w.Little && named(w.Path) && named(w.From)
+		return w.Flags&dirty.Tree != 0 && w.Entries == nil && !w.Little && named(w.From, w.Path)
 	case !w.Found.Regular() || w.Found.Stat.Size <= f.Big || w.Found.Stat.Nlink > 1:
 		return false
 	default:
-		return w.Renamed() || path.Base(w.Path) == path.Base(w.From) && named(w.Path) && named(w.From)
+		return w.Renamed() || path.Base(w.Path) == path.Base(w.From) && named(disk.ParentOf(w.From), disk.ParentOf(w.Path))
 	}
 }
 

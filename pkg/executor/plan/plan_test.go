@@ -170,7 +170,7 @@ func TestAPathThatNoListCanHoldFails(t *testing.T) {
 
 // The old place of a moved file is remembered only where the remote can use it.
 func TestWhatWasMoved(t *testing.T) {
-	reuses := transport.Terms{Reuses: func(path string) bool { return path != "*" }}
+	reuses := transport.Terms{Reuses: func(of, at string) bool { return of != "*" && at != "*" }}
 	able, filtered := lane{terms: reuses}, lane{terms: reuses, excluded: func(string, bool) bool { return false }}
 	tree, big, small := present(unix.S_IFDIR, 0), present(unix.S_IFREG, 1001), present(unix.S_IFREG, 1000)
 	linked := present(unix.S_IFREG, 1001)

@@ -59,6 +59,7 @@ func TestClassifyTexts(t *testing.T) {
 		"old window":          {transport.Send, 10, "rsync: on remote machine: -@-1: unknown option\nrsync error: syntax or usage error (code 1) at main.c(1) [server=3.0.9]", transport.Refused, transport.MissingNanoseconds, "", "", true},
 		"3.4.3":               {transport.Delete, 2, "invalid file mode 00 for d/missing [Receiver]\nrsync error: protocol incompatibility (code 2) at flist.c(1) [Receiver=3.4.3]", transport.Refused, transport.MissingDeleteArgs, "", "", true},
 		"3.4.3 gone":          {transport.Tree, 12, "invalid file mode 00 for d/missing [Receiver]\nrsync: connection unexpectedly closed (0 bytes received so far) [sender]", transport.Refused, transport.MissingDeleteArgs, "", "", true},
+		"3.0.9 refuses":       {transport.Delete, 10, "rsync: The server is configured to refuse --delete-missing-args\nrsync error: requested action not supported (code 4) at clientserver.c(849) [Receiver=3.0.9]\nrsync: [sender] read error: Connection reset by peer (104)", transport.Refused, transport.MissingDeleteArgs, "", "", true},
 		"path race":           {transport.Send, 2, "ABORTING due to invalid path from sender: d/gone", transport.Again, 0, "", "", true},
 		"hidden status":       {transport.Send, 0, "rsync error: error in rsync protocol data stream (code 12) at io.c(232) [sender=3.5.0]", transport.Partly, 0, "", "", true},
 		"other status":        {transport.Send, 24, "rsync: connection unexpectedly closed (0 bytes received so far) [sender]\nrsync error: error in rsync protocol data stream (code 12) at io.c(232) [sender=3.5.0]", transport.Partly, 0, "", "", true},
@@ -264,4 +265,37 @@ func TestPlacesOfComplaints(t *testing.T) {
 // line shows an argument vector as one would type it in a shell.
 func line(args []string) string {
 	return strings.TrimPrefix(shellwords.Command(append([]string{"rsync"}, args...)), "rsync ")
+}
+
+// How daemons, and rrsync behind sshd, refuse what a run needs that links what was moved.
+func TestRefusalsToReuse(t *testing.T) {
+	const reset, closed = "\nrsync: [sender] read error: Connection reset by peer (104)", "\nrsync: connection unexpectedly closed (0 bytes received so far) [sender]"
+	for _, c := range []struct {
+		exit   int
+		text   string
+		rrsync bool
+	}{
+		{10, "rsync: The server is configured to refuse --protect-args (-s)\nrsync error: requested action not supported (code 4) at clientserver.c(849) [Receiver=3.0.9]" + reset, false},
+		{12, "rsync: The server is configured to refuse --link-dest\nrsync error: requested action not supported (code 4) at clientserver.c(849) [Receiver=3.0.9]" + reset, false},
+		{4, "rsync: The server is configured to refuse --protect-args (-s)\nrsync error: requested action not supported (code 4) at clientserver.c(1098) [Receiver=3.2.3]" + reset, false},
+		{4, "rsync: The server is configured to refuse --secluded-args (-s)\nrsync error: requested action not supported (code 4) at clientserver.c(1267) [Receiver=3.5.0]" + reset, false},
+		{12, "/usr/bin/rrsync: option -s has been disabled on this server." + closed, true},
+		{12, "/usr/bin/rrsync error: option -s has been disabled on this server." + closed, true},
+		{12, "Do not use .. in --link-dest; anchor the path at the root of your restricted dir." + closed, true},
+		{12, "/usr/bin/rrsync error: do not use .. in --link-dest (anchor the path at the root of your restricted dir)" + closed, true},
+	} {
+		ended := Ended{Ended: child.Ended{Exit: c.exit, Stderr: c.text}}
+		run := Run{Batch: transport.Batch{Kind: transport.Tree, Reuse: transport.Reuse{Of: "a b", At: "c", Linked: true}}, Target: Target{Host: "h", Name: "m", Params: params(t, "-artuz")}}
+		if r := Classify(run, "/d", ended, nil); r.Class != transport.Refused || r.Missing != transport.MissingElsewhere {
+			t.Errorf("%v, missing %d: %s", r.Class, r.Missing, c.text)
+		}
+		run.Caps = run.Caps.Lacking(transport.Elsewhere)
+		if r := Classify(run, "/d", ended, nil); c.rrsync && r.Class != transport.Trouble {
+			t.Errorf("a run without the options: %v: %s", r.Class, c.text)
+		}
+		run.Target.Params = params(t, "-artuz -s --link-dest=../x")
+		if r := Classify(run, "/d", ended, nil); r.Class != transport.Trouble {
+			t.Errorf("the user's own options: %v: %s", r.Class, c.text)
+		}
+	}
 }

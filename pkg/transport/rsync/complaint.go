@@ -29,8 +29,10 @@ var (
 	forward   = regexp.MustCompile(`^\[(sender|receiver|generator)\] (.*)$`)
 	finish    = regexp.MustCompile(`^rsync (?:error|warning): .* \(code (\d+)\) at `)
 	refusal   = regexp.MustCompile(`(?m)^(?:rsync: )?The server is configured to refuse (--?[a-z-]+)`)
-	unproven  = regexp.MustCompile(`^(?:\[[a-z]+\] )?(?:ERROR|WARNING): (.*) failed verification -- update (?:discarded|retained|put into partial-dir)(?: \(will try again\))?\.$`)
-	overlong  = regexp.MustCompile(`^(?:\[[a-z]+\] )?(?:filename overflows max-path len by \d+|skipping overly long name): (.*)$`)
+	// restricted is how rrsync, which sshd may run in place of rsync, refuses what a Reuse needs.
+	restricted = regexp.MustCompile(`(?mi)(?:do not use \.\. in --link-dest|option (?:-[sy]|--link-dest) has been disabled on this server)`)
+	unproven   = regexp.MustCompile(`^(?:\[[a-z]+\] )?(?:ERROR|WARNING): (.*) failed verification -- update (?:discarded|retained|put into partial-dir)(?: \(will try again\))?\.$`)
+	overlong   = regexp.MustCompile(`^(?:\[[a-z]+\] )?(?:filename overflows max-path len by \d+|skipping overly long name): (.*)$`)
 )
 
 // twoNames are the operations whose complaints hold two names; the first is the

@@ -158,7 +158,7 @@ func (r *reading) forbidden(t Target, text string) {
 		r.Remedy = t.AllowDeletions(name)
 	case name == "checksum" && !t.Params.Checksum:
 		r.Class, r.Missing = transport.Refused, transport.MissingChecksum
-	case (name == "link-dest" || name == "fuzzy") && !t.Params.has(m[1]):
+	case slices.Contains([]string{"link-dest", "fuzzy", "secluded-args", "protect-args"}, name) && !t.Params.has(m[1]):
 		r.Class, r.Missing = transport.Refused, transport.MissingElsewhere
 	case t.Params.has(m[1]):
 		r.Reason = t.fill("the daemon refuses the option {1}", []string{m[1]})
@@ -212,7 +212,7 @@ func (t Target) remedy(e transport.PathError) string {
 var addedNames = []string{
 	"--modify-window", "-@-1", "--delete-missing-args", "--confine-root", "--files-from", "--from0", "--out-format", "--log-format",
 	"--partial-dir", "--ignore-times", "--no-motd", "--sockopts", "--contimeout", "--force", "--no-recursive", "--dirs", "--include-from",
-	"--relative", "--ignore-errors", "--delete", "--link-dest", "--fuzzy",
+	"--relative", "--ignore-errors", "--delete", "--link-dest", "--fuzzy", "--secluded-args", "--protect-args",
 }
 
 // tellable tells whether a line may be shown to people.

@@ -218,10 +218,13 @@ func (r *reading) whole(run Run) {
 		strings.Contains(text, "delete-missing-args"):
 		r.Class, r.Missing = transport.Refused, transport.MissingDeleteArgs
 		return
+	case run.has(transport.Elsewhere) && restricted.MatchString(text):
+		r.Class, r.Missing = transport.Refused, transport.MissingElsewhere
+		return
 	case r.Exit == 2 && strings.Contains(text, "invalid path from sender"):
 		r.Class = transport.Again
 		return
-	case r.Exit == 4 && refusal.MatchString(text):
+	case (r.Exit == 4 || r.Exit == 10 || r.Exit == 12) && refusal.MatchString(text): // 3.0.9 closes the connection at once
 		r.forbidden(t, text)
 		return
 	case k == transport.Times && strings.Contains(text, "write only"):

@@ -26,9 +26,9 @@ func byName(patterns []string) func(string, bool) bool {
 	}
 }
 
-// named tells whether a batch may name the path beside its list.
-func named(path string) bool {
-	return !strings.ContainsAny(path, "\n*[$'") && !strings.HasPrefix(path, "-")
+// named tells whether a batch may name the directories beside its list.
+func named(of, at string) bool {
+	return !strings.ContainsAny(of+at, "\n*[") && !strings.HasPrefix(of, "-") && !strings.HasPrefix(at, "-")
 }
 
 func TestTheFakeWithATreeIsATransport(t *testing.T) {

@@ -246,7 +246,7 @@ func (s *Session) Terms() transport.Terms {
 		AllowDeletions: s.opt.Target.AllowDeletions("delete"),
 	}
 	if s.opt.Target.AgainstReuse() == "" {
-		t.Reuses = s.opt.Target.Nameable
+		t.Reuses = s.opt.Target.Reuses
 	}
 	if s.opt.Target.SSH {
 		t.Sends = 2 // rsync over ssh ends 44 ms after the file has arrived
