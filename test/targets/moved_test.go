@@ -75,6 +75,58 @@ func TestMovesToAnOldReceiverOverSSH(t *testing.T) {
 	s.end()
 }
 
+// TestMovesUnderAFilterOverSSH renames a tree of which a filter excludes entries at the old place, at
+// the new one, and at both. What was mirrored and still is, is not sent again, nothing excluded gets onto the remote, and what
+// the remote has under excluded names at the old place stays there.
+func TestMovesUnderAFilterOverSSH(t *testing.T) {
+	t.Parallel()
+	const size = 300_000
+	s := newSSH(t, "")
+	s.set.Exclude = []string{`(.*)\.log`, `the tree/cache`, `it's new/left`}
+	here, there := func(name string) string { return filepath.Join(s.src, name) }, func(name string) string { return filepath.Join(s.dst, name) }
+	noise := func(name string, size int) {
+		s.must(os.MkdirAll(filepath.Dir(here(name)), 0o755))
+		b, rnd := make([]byte, size), rand.New(rand.NewPCG(3, uint64(len(name))))
+		for i := range b {
+			b[i] = byte(rnd.Uint32())
+		}
+		s.must(os.WriteFile(here(name), b, 0o644))
+	}
+	for i := range 12 {
+		noise("the tree/of/some/"+strconv.Itoa(i), size)
+	}
+	noise("the tree/of/a.log", 10*size)
+	noise("the tree/logs.log/f", 10*size)
+	s.write("text", "the tree/left/f", "the tree/cache/f")
+	s.start()
+	s.idle()
+	files := [12]os.FileInfo{}
+	for i := range files {
+		info, err := os.Stat(there("the tree/of/some/" + strconv.Itoa(i)))
+		s.must(err)
+		files[i] = info
+	}
+	s.must(os.WriteFile(there("the tree/of/a.log"), []byte("theirs"), 0o644))
+	s.must(os.Rename(here("the tree"), here("it's new")))
+	testkit.Eventually(t, limit, "the tree is at its new place", func() bool {
+		return testkit.Exists(there("it's new/cache/f")) && testkit.Exists(there("it's new/of/some/3")) && !testkit.Exists(there("the tree/of/some"))
+	})
+	s.idle()
+	for i, before := range files {
+		if after, err := os.Stat(there("it's new/of/some/" + strconv.Itoa(i))); err != nil || !os.SameFile(before, after) {
+			t.Errorf("file %d was sent again (%v)", i, err)
+		}
+	}
+	for name, want := range map[string]bool{
+		"it's new/of/a.log": false, "it's new/logs.log": false, "it's new/left": false, "the tree/left": false, "the tree/logs.log": false, "the tree/of/a.log": true,
+	} {
+		if testkit.Exists(there(name)) != want {
+			t.Errorf("%s is there: %v, want %v", name, !want, want)
+		}
+	}
+	s.end()
+}
+
 // TestMovesWhereAKeyIsRestricted has a command in place of rsync that refuses what a move needs, as
 // rrsync does. Everything arrives, and that is no trouble of the remote.
 func TestMovesWhereAKeyIsRestricted(t *testing.T) {
