@@ -32,6 +32,11 @@ type Command struct {
 	// child moves no byte it is called now and then, and when it returns false several times in a
 	// row the child is ended as by Inactivity; nil: the remote is not asked.
 	Answers func() bool
+	// Stuck tells of a child that moves next to nothing whether it waits for something that will not
+	// come. After StuckAfter it is then ended as by Inactivity, also where it sends its remote a few
+	// bytes from time to time to keep the connection. nil: nothing is known of that.
+	Stuck      func() bool
+	StuckAfter time.Duration
 	// OpenPatience is how long the child may wait for one file to open before that is interrupted,
 	// so that it complains and goes on with the next one; it falls with each such file. 0: one
 	// second. It has an effect only where Inactivity is set, and only on a program that
@@ -75,14 +80,14 @@ type Process struct {
 	gone    chan struct{}  // closed when the child has ended
 	readers sync.WaitGroup // of its output, and the writer of its list
 	// errText is written by its reader and read after readers.Wait;
-	// inactive and opening by the watch, and read after it has ended.
-	errText  tail
-	lines    int // like errText
-	inactive bool
-	opening  opening
-	answers  answering
-	ctx      context.Context //nolint:containedctx // the child's own, to tell who ended it
-	stopped  bool
+	// silence and opening by the watch, and read after it has ended.
+	errText tail
+	lines   int // like errText
+	silence Silence
+	opening opening
+	answers answering
+	ctx     context.Context //nolint:containedctx // the child's own, to tell who ended it
+	stopped bool
 }
 
 // ErrInactive ends a child that moved no byte for too long.
@@ -244,8 +249,7 @@ type Ended struct {
 	Stderr     string
 	Truncated  bool // standard error was longer than is kept
 	Lines      int  // how many lines standard output had
-	Inactive   bool // ended by the inactivity limit
-	Opening    bool // with Inactive: the child was waiting for a file of this host to open
+	Silence    Silence
 	Took       time.Duration
 }
 
@@ -289,9 +293,23 @@ func (p *Process) Wait() Ended {
 	} else if err != nil {
 		e.Stderr += err.Error()
 	}
-	e.Inactive, e.Opening = p.inactive, p.inactive && p.opening.call != ""
+	if e.Silence = p.silence; e.Silence == Inactive && p.opening.call != "" {
+		e.Silence = Opening
+	}
 	return e
 }
+
+// Silence tells whether a child was ended because it moved nothing for too long, and what it was
+// waiting for.
+type Silence uint8
+
+// The silences of a child.
+const (
+	None     Silence = iota // it was not ended for that
+	Inactive                // nothing is known of the cause
+	Opening                 // a file of this host did not open
+	Stuck                   // Command.Stuck was true of it
+)
 
 // outputWait is how long reading a child's output may take once the child has ended.
 const outputWait = 5 * time.Second
@@ -306,6 +324,7 @@ func (p *Process) watch(stop <-chan struct{}) {
 		return
 	}
 	last, since := uint64(0), time.Now()
+	rest := stillness{since: since}
 	for {
 		timer := time.NewTimer(min(p.idle/4, p.opening.interval()))
 		select {
@@ -314,6 +333,11 @@ func (p *Process) watch(stop <-chan struct{}) {
 			return
 		case now := <-timer.C:
 			moved, err := bytesMoved(p.Pid())
+			if c := p.command; c.Stuck != nil && rest.look(moved, now) >= c.StuckAfter && c.Stuck() {
+				p.silence = Stuck
+				p.kill(ErrInactive)
+				return
+			}
 			if err != nil || moved != last {
 				last, since = moved, now
 				p.opening.look("", now)
@@ -323,12 +347,36 @@ func (p *Process) watch(stop <-chan struct{}) {
 				_ = unix.Kill(p.Pid(), unix.SIGCHLD)
 			}
 			if silent := now.Sub(since); silent >= p.idle || p.answers.frozen(silent, now) {
-				p.inactive = true
+				p.silence = Inactive
 				p.kill(ErrInactive)
 				return
 			}
 		}
 	}
+}
+
+// stillness measures for how long a child has moved next to nothing.
+type stillness struct {
+	moved uint64
+	since time.Time
+}
+
+// With --timeout rsync writes and reads messages of 4 bytes, at most one each half second, so that
+// neither side takes the other for dead. Whoever works moves more than that.
+const (
+	keepAlive = 32 // bytes per second, twice as many as those messages have
+	fewBytes  = 256
+)
+
+// look takes what the child has moved since it began, in bytes, and returns for how long it has
+// moved next to nothing.
+func (s *stillness) look(moved uint64, now time.Time) time.Duration {
+	still := now.Sub(s.since)
+	if moved-s.moved > fewBytes+keepAlive*uint64(still/time.Second) {
+		s.moved, s.since = moved, now
+		return 0
+	}
+	return still
 }
 
 // bytesMoved adds up what the process has read and written (proc(5), io).

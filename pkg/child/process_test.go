@@ -166,8 +166,48 @@ func TestAHangingChildIsEndedByInactivity(t *testing.T) {
 	must(t, err)
 	p.Feed([]byte("x"))
 	e := p.Wait()
-	if !e.Inactive || e.Exit == 0 {
+	if e.Silence != Inactive || e.Exit == 0 {
 		t.Errorf("%+v", e)
+	}
+}
+
+// Keep-alives are no progress where it is known that the child waits in vain.
+func TestAStuckChildIsEnded(t *testing.T) {
+	for name, stuck := range map[string]bool{"it waits in vain": true, "nothing is known of that": false} {
+		t.Run(name, func(t *testing.T) {
+			c := Command{Program: "perl", Args: []string{"-e", `$| = 1; <STDIN>; for (1..10) { print "\n"; select(undef, undef, undef, 0.1) }`}}
+			c.Inactivity, c.StuckAfter, c.Stuck = time.Minute, 300*time.Millisecond, func() bool { return stuck }
+			p, err := launcher(t).Start(t.Context(), c)
+			must(t, err)
+			p.Feed([]byte("x"))
+			if e := p.Wait(); (e.Silence == Stuck) != stuck || (e.Exit == 0) == stuck {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+func TestStillness(t *testing.T) {
+	start := time.Now()
+	for name, c := range map[string]struct {
+		moved []uint64 // from second to second
+		want  time.Duration
+	}{
+		"nothing":              {[]uint64{0, 0, 0, 0}, 4 * time.Second},
+		"keep-alives":          {[]uint64{16, 32, 48, 64, 80, 96, 112, 128}, 8 * time.Second},
+		"work":                 {[]uint64{1000, 2000, 3000}, 0},
+		"work, then nothing":   {[]uint64{1000, 2000, 2000, 2000}, 2 * time.Second},
+		"little, but not less": {[]uint64{200, 400, 600, 800, 1000}, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, got := stillness{since: start}, time.Duration(0)
+			for i, moved := range c.moved {
+				got = s.look(moved, start.Add(time.Duration(i+1)*time.Second))
+			}
+			if got != c.want {
+				t.Errorf("still for %v, want %v", got, c.want)
+			}
+		})
 	}
 }
 
@@ -179,7 +219,7 @@ func TestAChildThatDoesNotTakeItsListIsEndedToo(t *testing.T) {
 	p, err := launcher(t).Start(t.Context(), c)
 	must(t, err)
 	p.Feed(make([]byte, 1<<20))
-	if e := p.Wait(); !e.Inactive {
+	if e := p.Wait(); e.Silence != Inactive {
 		t.Errorf("%+v", e)
 	}
 }
@@ -192,7 +232,7 @@ func TestAWorkingChildIsNot(t *testing.T) {
 	p, err := launcher(t).Start(t.Context(), c)
 	must(t, err)
 	p.Feed(nil)
-	if e := p.Wait(); e.Inactive || e.Exit != 0 || n != 6 {
+	if e := p.Wait(); e.Silence != None || e.Exit != 0 || n != 6 {
 		t.Errorf("%+v, %d lines", e, n)
 	}
 }

@@ -140,3 +140,27 @@ func TestABrokenRunLeavesNoNameBehind(t *testing.T) {
 		b.idle()
 	})
 }
+
+// A file that goes while a list is being sent takes its other names with it: rsync leaves them out
+// and does not complain. They go once more.
+func TestTheOtherNamesOfAFileThatWentAreSent(t *testing.T) {
+	var went atomic.Bool
+	onBed(t, linking(with{files: []string{"a"}, carry: func(ctx context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if slices.Contains(c.Names, "a") && slices.Contains(c.Names, "b") && went.CompareAndSwap(false, true) {
+			must(b.T, os.Remove(b.src+"/a"))
+			return transport.Result{Vanished: []string{"a"}}, true
+		}
+		return transport.Result{}, false
+	}}), func(t *testing.T, b *bed) {
+		b.idle()
+		for _, name := range []string{"b", "c"} {
+			link(t, b.src, "a", name)
+			link(t, b.dst, "a", name)
+		}
+		b.write("b", "written")
+		b.until("a has gone", went.Load)
+		b.Mark("a", dirty.Gone)
+		b.oneFile("written", "b", "c")
+		b.idle()
+	})
+}

@@ -80,6 +80,9 @@ type Result struct {
 	// Withheld are the complaints because of which rsync has left out all deletions of the run, for
 	// what cannot be read here may exist.
 	Withheld []PathError
+	// Vanished are files that went here after they were listed, which is no failure. But their other
+	// names may not have been sent either, without a word (seen with rsync 3.1.2 to 3.5.0 and -H).
+	Vanished []string
 	Unclear  bool // something failed that could not be assigned to a path
 	Broken   bool // with Trouble: the run broke off, perhaps because of one of its paths
 	// Added are the options that the run had, Spared those that were left out because the receiver

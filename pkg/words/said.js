@@ -168,6 +168,8 @@ const table = new Map(Object.entries({
   "no-rsync-daemon": ["what answers there is no rsync daemon", "在那里应答的不是 rsync 守护进程"],
   "correct-ip-port-something": ["correct ip= or the port: {host} has something else on the port {port}", "请更正 ip= 或端口：{host} 的端口 {port} 上是别的程序"],
   "file-does-not-open": ["rsync waited in vain for a file of this host to open", "rsync 等待打开本机的一个文件，但一直没有结果"],
+  "several-names-not-opened": ["rsync could not open a file with several names (-H), and then waited for ever", "rsync 无法打开一个有多个名称的文件（-H），之后一直等待而不结束"],
+  "read-or-exclude-file": ["let the user that runs sersync read the file, or exclude it; if it was removed meanwhile nothing has to be done", "让运行 sersync 的用户能够读取该文件，或将其排除；如果该文件已被删除，则无需处理"],
   "closed-without-a-word": ["the remote closes the connection without a word", "远端没有任何回应就关闭了连接"],
   "path-too-long": ["the path is longer than rsync can take", "路径超出 rsync 允许的长度"],
   "not-listed-here": ["cannot be listed here", "在本机无法列出其内容"],

@@ -241,7 +241,7 @@ func (p *Puller) run(ctx context.Context, u edgexml.Upstream, root *fstree.Root,
 func problem(u edgexml.Upstream, e child.Ended) error {
 	t := rsync.Target{Host: u.Host, Name: u.Module, User: u.User, PasswordFile: u.PasswordFile, Port: u.Port}
 	cause, _ := t.Explain(e.Stderr)
-	if e.Inactive {
+	if e.Silence != child.None {
 		cause = "it moved nothing for a long time"
 	}
 	if cause == "" {

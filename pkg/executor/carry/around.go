@@ -42,25 +42,34 @@ func (c *Carrier) lookAround(ctx context.Context, o *outcome.Outcome) {
 	}
 }
 
-// findLinked finds the files with several names of which the remote may have some as files of their
-// own now: those below the trees of a run, for their names outside of the tree were not in the run
-// (see otherNames), and those of a run that has left something undone.
+// findLinked finds the files with several names that have to be sent once more, with all their
+// names. Below the trees of a run, and in a full sync that could not send a file, these are all: the
+// names outside of a tree were not in its run (see withOtherNames). Of a list it is those on it when
+// something was left undone: when rsync cannot open one of the names it may leave out the others
+// without a word, and when it breaks off it may have replaced some of them.
 func (c *Carrier) findLinked(ctx context.Context, o *outcome.Outcome) {
 	if !c.Terms.HardLinks {
 		return
 	}
-	if o.Err != nil || o.Result.Class != transport.Done {
-		o.Linked = slices.Clone(o.OtherNames)
-	}
-	if o.Kind != plan.KindTree || o.Err != nil || o.Result.Class > transport.Again {
-		return // a tree that is given back is sent again
-	}
-	for _, w := range o.Works {
-		c.RegularFiles(ctx, w.Path, nil, func(rel string, st *unix.Stat_t) {
+	below := func(path string) {
+		c.RegularFiles(ctx, path, nil, func(rel string, st *unix.Stat_t) {
 			if st.Nlink > 1 {
 				o.Linked = append(o.Linked, rel)
 			}
 		})
+	}
+	arrived := o.Err == nil && o.Result.Class <= transport.Again
+	switch complete := arrived && o.Result.Class == transport.Done; {
+	case o.Kind == plan.KindTree && arrived:
+		for _, w := range o.Works {
+			below(w.Path)
+		}
+	case o.Kind == plan.KindFull && arrived && !o.Run.Verify && (!complete || len(o.Result.Vanished) > 0):
+		below("")
+	default:
+		if !complete || slices.ContainsFunc(o.Several, func(path string) bool { return slices.Contains(o.Result.Vanished, path) }) {
+			o.Linked = slices.Clone(o.Several)
+		}
 	}
 }
 

@@ -45,8 +45,7 @@ func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.
 	o = outcome.NewOutcome(f)
 	o.Run = run
 	if run.Kind == transport.Send && !run.Verify && !run.RootAlone && run.Reuse == (transport.Reuse{}) {
-		o.OtherNames = r.otherNames(ctx, names)
-		names = slices.Concat(names, o.OtherNames)
+		names, o.Several = r.withOtherNames(ctx, names)
 	}
 	if small {
 		defer func() { o.Left = r.grown(&o) }()
@@ -59,31 +58,29 @@ func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.
 	return o
 }
 
-// otherNames are the other names of the hard-linked files among names: with -H rsync can link only
-// what it sees in one run.
-func (r *runner) otherNames(ctx context.Context, names []string) (others []string) {
+// withOtherNames adds the other names of the hard-linked files among names: with -H rsync can link
+// only what it sees in one run. several are all the names of these files.
+func (r *runner) withOtherNames(ctx context.Context, names []string) (all, several []string) {
 	if !r.Terms.HardLinks || r.names == nil {
-		return nil
+		return names, nil
 	}
-	linked := map[uint64]bool{}
+	linked, listed := map[uint64]bool{}, map[string]bool{}
 	for _, f := range r.Files(names) {
 		if f.Links > 1 {
-			linked[f.Inode] = true
+			linked[f.Inode], listed[f.Path] = true, true
+			several = append(several, f.Path)
 		}
 	}
 	if len(linked) == 0 {
-		return nil
+		return names, nil
 	}
-	listed := make(map[string]bool, len(names))
-	for _, n := range names {
-		listed[n] = true
-	}
+	all = slices.Clip(names)
 	for _, n := range r.names(ctx, linked) {
 		if !listed[n] && !disk.TooLong(n) && !r.Filtered(n, false) && !r.Terms.Out(n, false) {
-			others = append(others, n)
+			all, several = append(all, n), append(several, n)
 		}
 	}
-	return others
+	return all, several
 }
 
 // carry has the run of an outcome carried, and the outcome filled in. The slot of the

@@ -96,9 +96,9 @@ type tally struct {
 	Also    Hashes // names that were sent and for which Changed has no room
 	// Beyond is how many paths a comparison has found for which Changed has no room.
 	Beyond int
-	// OtherNames are names that are no works of the flight, and were sent because hard-linked files
-	// of its works have them.
-	OtherNames []string
+	// Several are the names of hard-linked files that were on lists, with -H: those of the works, and
+	// the other names of these files.
+	Several []string
 }
 
 // extrasFound is what a question without deletions has named.

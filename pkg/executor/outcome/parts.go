@@ -54,7 +54,7 @@ func (o *Outcome) Join(later Outcome) {
 		o.Judge(path)
 	}
 	o.Left = append(o.Left, later.Left...)
-	o.OtherNames = append(o.OtherNames, later.OtherNames...)
+	o.Several = append(o.Several, later.Several...)
 	a, b := o.Result, later.Result
 	b.Unwanted, b.Unnamed = append(slices.Clip(a.Unwanted), b.Unwanted...), a.Unnamed+b.Unnamed
 	if later.Err != nil || b.Class > transport.Again {
@@ -70,6 +70,7 @@ func (o *Outcome) Join(later Outcome) {
 	o.Result.Failed = append(append([]transport.PathError{}, a.Failed...), b.Failed...)
 	o.Result.Races = append(append([]transport.PathError{}, a.Races...), b.Races...)
 	o.Result.Unclear = a.Unclear || b.Unclear
+	o.Result.Vanished = append(append([]string{}, a.Vanished...), b.Vanished...)
 	if b.Missing == transport.MissingNothing {
 		o.Result.Missing = a.Missing
 	}

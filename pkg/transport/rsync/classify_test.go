@@ -106,7 +106,7 @@ func paths(errs []transport.PathError) string {
 }
 
 func TestClassifyEdges(t *testing.T) {
-	if r := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/d", Ended{Ended: child.Ended{Inactive: true, Exit: -1}}, nil); r.Class != transport.Trouble || r.Remedy == "" {
+	if r := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/d", Ended{Ended: child.Ended{Silence: child.Inactive, Exit: -1}}, nil); r.Class != transport.Trouble || r.Remedy == "" {
 		t.Errorf("inactive: %+v", r)
 	}
 	if r := Classify(Run{Batch: transport.Batch{Kind: transport.Delete}}, "/d", Ended{}, []string{"x"}); r.Class != transport.Refused || r.Missing != transport.MissingDeleteArgs {

@@ -101,9 +101,12 @@ func cannotHold(e syscall.Errno) bool {
 	}
 }
 
+// vanished begins the sender's message about a file that was removed after it was listed.
+const vanished = "file has vanished: "
+
 // chatter are lines that add nothing to the complaints about paths.
 var chatter = []string{
-	"file has vanished: ", "WARNING: parent dir is absent in the file list: ",
+	"WARNING: parent dir is absent in the file list: ",
 	"IO error encountered -- skipping file deletion", "directory has vanished: ",
 	"sent ", "total size is", "Transfer starting", "rsync: connection unexpectedly closed", "rsync: [sender] write error: ",
 	"rsync: [Receiver] read error: ", // of a client that asks, when the remote has said all and hangs up first

@@ -45,8 +45,8 @@ func TestAFileThatDoesNotOpenHoldsUpNoOther(t *testing.T) {
 
 // A file whose open hangs for ever is not blamed on the remote.
 func TestWhoIsBlamedForWhatDoesNotOpen(t *testing.T) {
-	remote := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/", Ended{Ended: child.Ended{Exit: -1, Inactive: true}}, nil)
-	here := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/", Ended{Ended: child.Ended{Exit: -1, Inactive: true, Opening: true}}, nil)
+	remote := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/", Ended{Ended: child.Ended{Exit: -1, Silence: child.Inactive}}, nil)
+	here := Classify(Run{Batch: transport.Batch{Kind: transport.Send}}, "/", Ended{Ended: child.Ended{Exit: -1, Silence: child.Opening}}, nil)
 	if remote.Reason == here.Reason || remote.Remedy == here.Remedy {
 		t.Errorf("%q and %q", remote.Reason, here.Reason)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sersync/sersync/pkg/child"
 	"github.com/sersync/sersync/pkg/transport"
 )
 
@@ -19,7 +20,7 @@ type reading struct {
 
 func newReading(e Ended) *reading {
 	return &reading{Ended: e, Result: transport.Result{
-		Exit: e.Exit, WaitStatus: e.WaitStatus, Inactive: e.Inactive, Took: e.Took, Unwanted: e.Unwanted, Unnamed: e.Unnamed,
+		Exit: e.Exit, WaitStatus: e.WaitStatus, Inactive: e.Silence != child.None, Took: e.Took, Unwanted: e.Unwanted, Unnamed: e.Unnamed,
 	}}
 }
 
@@ -42,10 +43,17 @@ func classify(run Run, root string, e Ended, skipped []string) transport.Result 
 	r := newReading(e)
 	r.Added, r.Spared = run.options()
 	k, t := run.Kind, run.Target
-	if e.Inactive {
+	if r.Inactive {
 		r.Class, r.Reason = transport.Trouble, "the remote accepted and then moved nothing"
 		r.Remedy = t.fill("see whether the rsync daemon on {host} is frozen or the link drops packets", nil)
-		if e.Opening {
+		switch e.Silence {
+		case child.Stuck:
+			// One of the paths is the cause: it is looked for as where a run breaks off.
+			line, _, _ := strings.Cut(e.Stderr, "\n")
+			r.Broken, r.Detail = true, clip(line)
+			r.Reason = "rsync could not open a file with several names (-H), and then waited for ever"
+			r.Remedy = "let the user that runs sersync read the file, or exclude it; if it was removed meanwhile nothing has to be done"
+		case child.Opening:
 			r.Reason, r.Remedy = "rsync waited in vain for a file of this host to open", "see whether all file systems below the watch root answer (NFS, FUSE)"
 		}
 		return r.Result
@@ -86,6 +94,9 @@ func (r *reading) read(run Run, root string) {
 			e := transport.PathError{Errno: syscall.ENOENT, Text: line, Changed: true}
 			e.Path, e.Elsewhere = under(name, root)
 			r.Dangling = append(r.Dangling, e)
+		case strings.HasPrefix(line, vanished):
+			path, _ := under(unescape(strings.Trim(strings.TrimPrefix(line, vanished), `"`)), root)
+			r.Vanished = append(r.Vanished, strings.TrimPrefix(path, "./"))
 		case line == "", startsWith(line, chatter):
 		case finish.MatchString(line):
 			r.verdict(finish.FindStringSubmatch(line)[1], line)

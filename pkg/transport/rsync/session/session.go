@@ -57,15 +57,21 @@ type Session struct {
 	// patienceShift doubles the inactivity limit after each run that hit it: a
 	// slow remote must not be cut off for ever.
 	patienceShift atomic.Int32
-	known         atomic.Value // string: the remote's release, as Release has found it last
+	// stuckAfter is how long a run with -H is waited for that could not send a file, and moves next
+	// to nothing.
+	stuckAfter time.Duration
+	known      atomic.Value // string: the remote's release, as Release has found it last
 
 	ending sync.WaitGroup // children that were given up, until they have ended
 	side   sync.WaitGroup // the ssh master's
 }
 
+// stuckAfter is Session.stuckAfter at first.
+const stuckAfter = 20 * time.Second
+
 // New returns a session that has connected to nothing and starts nothing yet.
 func New(opt Options) *Session {
-	s := &Session{opt: opt, log: opt.Logger, connects: opt.Connects.address(opt.Target)}
+	s := &Session{opt: opt, log: opt.Logger, stuckAfter: stuckAfter, connects: opt.Connects.address(opt.Target)}
 	s.standby = newStandby(s)
 	return s
 }
@@ -162,7 +168,7 @@ func (s *Session) read(p *rsync.Process, h *hearing) transport.Trip {
 	for i, name := range t.Result.Unwanted {
 		t.Result.Unwanted[i] = h.call.Batch.Path(name)
 	}
-	if p.Stopped() && !ended.Inactive && t.Result.Class == transport.Trouble {
+	if p.Stopped() && ended.Silence == child.None && t.Result.Class == transport.Trouble {
 		t.Result.Class = transport.Stopped
 	}
 	s.log.Debug("rsync ended", zap.Strings("argv", p.Argv), zap.Int("paths", len(h.call.Names)), zap.Int("exit", ended.Exit),

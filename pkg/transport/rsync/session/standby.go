@@ -214,7 +214,7 @@ func (s *standby) use(c *transport.Call) (t transport.Trip, done bool) {
 	age, class := fed.Sub(w.born), t.Result.Class
 	if class == transport.Trouble || class == transport.Stopped || t.Result.Missing == transport.MissingAnswer {
 		s.died(age, t.Result)
-		if time.Since(fed) < quickDeath || t.Result.Inactive {
+		if time.Since(fed) < quickDeath || t.Result.Inactive && !t.Result.Broken {
 			return transport.Trip{Lost: true}, false
 		}
 	}

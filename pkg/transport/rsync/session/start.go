@@ -60,9 +60,13 @@ func command(ctx context.Context, s *Session, run rsync.Run, vector func(rsync.R
 	if inactivity < time.Minute {
 		answers = nil // the inactivity limit is enough
 	}
+	stuckAfter := time.Duration(0)
+	if run.Target.Params.HardLinks {
+		stuckAfter = s.stuckAfter << min(s.patienceShift.Load(), 8)
+	}
 	return child.Command{
 		Program: s.opt.Program, Args: args,
-		Env: env, Inactivity: inactivity, Answers: answers, OpenPatience: patience, Stdin: list, Line: line,
+		Env: env, Inactivity: inactivity, Answers: answers, StuckAfter: stuckAfter, OpenPatience: patience, Stdin: list, Line: line,
 		Gentle: run.Pace.Gentle,
 		// To receive, rsync starts a second process, which waits for the daemon while the daemon
 		// waits for the first. And the user's own remote shell would outlive this program as long
