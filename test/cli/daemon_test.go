@@ -191,6 +191,13 @@ func TestPauseAndResume(t *testing.T) {
 	s.stop(app)
 }
 
+// reloadFile is the file that the nth write is about. There is a bounded number of them: however
+// long the reloads take on a busy machine, the remotes have that many to catch up with.
+func reloadFile(src string, n int) string {
+	n %= 10_000
+	return filepath.Join(src, fmt.Sprint("d", n%7), fmt.Sprint("f", n))
+}
+
 // TestReload: files are written as fast as possible while SIGHUP has the configuration read again.
 // No change is lost, a watch that stays keeps its descriptor, and a file that cannot be used
 // changes nothing.
@@ -210,11 +217,11 @@ func TestReload(t *testing.T) {
 				return
 			default:
 			}
-			name := filepath.Join(s.src, fmt.Sprint("d", n%7), fmt.Sprint("f", n))
+			name := reloadFile(s.src, n)
 			_ = os.MkdirAll(filepath.Dir(name), 0o755)
 			_ = os.WriteFile(name, []byte(fmt.Sprint(n)), 0o644)
 			if n%5 == 0 {
-				_ = os.Remove(filepath.Join(s.src, fmt.Sprint("d", (n/2)%7), fmt.Sprint("f", n/2)))
+				_ = os.Remove(reloadFile(s.src, n/2))
 			}
 		}
 	}()
