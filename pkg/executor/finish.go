@@ -338,6 +338,9 @@ func (d *desk) markLinked(o outcome.Outcome, now time.Time) {
 	for _, w := range o.Works {
 		d.owe(w.Since)
 	}
+	if o.Kind == plan.KindFull {
+		d.owe(time.Time{}) // what a full sync has left undone may be of any age
+	}
 }
 
 // markWaiting marks the files about which the remote has to be asked again, after a run for a tree,

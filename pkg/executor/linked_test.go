@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sersync/sersync/pkg/executor/fullsync"
 	"github.com/sersync/sersync/pkg/filterqueue/dirty"
 	"github.com/sersync/sersync/pkg/transport"
 )
@@ -163,4 +164,49 @@ func TestTheOtherNamesOfAFileThatWentAreSent(t *testing.T) {
 		b.oneFile("written", "b", "c")
 		b.idle()
 	})
+}
+
+// One of two names goes while everything is sent as a list: the other one, which rsync leaves out, is
+// the only name by then. It goes once more, and until then the watermark does not pass it.
+func TestTheLastNameOfAFileIsSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		full, breaks bool // breaks: the question after the full sync fails once
+	}{"below a tree": {}, "in a full sync": {full: true}, "in a full sync whose question fails": {full: true, breaks: true}} {
+		t.Run(name, func(t *testing.T) {
+			var went, broken atomic.Bool
+			var watermark atomic.Pointer[time.Time]
+			w := withFilter(linking(with{epoch: true, files: []string{"tree/a"}, carry: func(_ context.Context, b *bed, call transport.Call) (transport.Result, bool) {
+				switch has := slices.Contains(call.Names, "tree/b") && call.Batch.Kind == transport.Send && !call.Batch.Verify; {
+				case has && went.CompareAndSwap(false, true):
+					must(b.T, os.Remove(b.src+"/tree/a"))
+					return transport.Result{Vanished: []string{"tree/a"}}, true
+				case has:
+					mark := b.Remember(time.Now()).Watermark
+					watermark.Store(&mark)
+				case c.breaks && call.Batch.Kind == transport.Survey && went.Load() && broken.CompareAndSwap(false, true):
+					return transport.Result{Class: transport.Trouble, Reason: "of the test"}, true
+				}
+				return transport.Result{}, false
+			}}), excludeLog)
+			onBed(t, w, func(t *testing.T, b *bed) {
+				b.idle()
+				link(t, b.src, "tree/a", "tree/b")
+				began := time.Now()
+				if c.full {
+					b.after(time.Minute)
+					b.fullSync(fullsync.Request{})
+				} else {
+					b.Mark("tree", dirty.Tree)
+				}
+				b.arrives("tree/b", "old")
+				b.idle()
+				if at := watermark.Load(); at == nil || at.After(began) {
+					t.Errorf("the watermark was at %v, and tree/b is as old as %v", at, began)
+				}
+				if c.breaks != broken.Load() {
+					t.Errorf("the question has failed: %v", broken.Load())
+				}
+			})
+		})
+	}
 }

@@ -23,7 +23,9 @@ func (c *Carrier) lookAround(ctx context.Context, o *outcome.Outcome) {
 		o.Gone = c.Gone()
 		c.lookUp(ctx, o.Extras)
 	}
-	c.findLinked(ctx, o)
+	if o.Kind != plan.KindFull { // it looks between its halves
+		c.findLinked(ctx, o)
+	}
 	if o.Err != nil {
 		return
 	}
@@ -42,35 +44,40 @@ func (c *Carrier) lookAround(ctx context.Context, o *outcome.Outcome) {
 	}
 }
 
-// findLinked finds the files with several names that have to be sent once more, with all their
-// names. Below the trees of a run, and in a full sync that could not send a file, these are all: the
-// names outside of a tree were not in its run (see withOtherNames). Of a list it is those on it when
-// something was left undone: when rsync cannot open one of the names it may leave out the others
-// without a word, and when it breaks off it may have replaced some of them.
+// findLinked finds the files with several names that a flight leaves to be sent once more, with all
+// their names. These are all below the trees of a run, for the names outside of a tree were not in
+// it (see withOtherNames), and those that runs with lists have left undone.
 func (c *Carrier) findLinked(ctx context.Context, o *outcome.Outcome) {
 	if !c.Terms.HardLinks {
 		return
 	}
-	below := func(path string) {
-		c.RegularFiles(ctx, path, nil, func(rel string, st *unix.Stat_t) {
-			if st.Nlink > 1 {
-				o.Linked = append(o.Linked, rel)
-			}
-		})
-	}
-	arrived := o.Err == nil && o.Result.Class <= transport.Again
-	switch complete := arrived && o.Result.Class == transport.Done; {
-	case o.Kind == plan.KindTree && arrived:
+	if o.Kind == plan.KindTree && o.Err == nil && o.Result.Class <= transport.Again {
 		for _, w := range o.Works {
-			below(w.Path)
-		}
-	case o.Kind == plan.KindFull && arrived && !o.Run.Verify && (!complete || len(o.Result.Vanished) > 0):
-		below("")
-	default:
-		if !complete || slices.ContainsFunc(o.Several, func(path string) bool { return slices.Contains(o.Result.Vanished, path) }) {
-			o.Linked = slices.Clone(o.Several)
+			c.linkedBelow(ctx, o, w.Path)
 		}
 	}
+	leftOnLists(o)
+}
+
+// linkedBelow has the files with several names below a directory sent once more. A file that had
+// another name until that vanished from the run counts, too: removing a name changes the ctime.
+func (c *Carrier) linkedBelow(ctx context.Context, o *outcome.Outcome, path string) {
+	vanished, began := len(o.Result.Vanished) > 0, o.Began.Add(-sinceSlack)
+	c.RegularFiles(ctx, path, nil, func(rel string, st *unix.Stat_t) {
+		if st.Nlink > 1 || vanished && disk.Stamp(st.Ctim).After(began) {
+			o.Linked = append(o.Linked, rel)
+		}
+	})
+}
+
+// leftOnLists has the hard-linked files of lists sent once more when something was left undone: when
+// rsync cannot open one of the names it may leave out the others without a word, and when it breaks
+// off it may have replaced some of them.
+func leftOnLists(o *outcome.Outcome) {
+	if o.Err == nil && o.Result.Class == transport.Done && !o.HasVanished(o.Several) {
+		return
+	}
+	o.Linked = append(o.Linked, o.Several...)
 }
 
 // lookUp looks up here the paths that a survey has named, parents first: everything below a path

@@ -41,7 +41,7 @@ func (r *FullRun) Fly(ctx context.Context, f outcome.Flight, sent bool) (o outco
 		if o.Err != nil || o.Result.Class > transport.Again {
 			return o
 		}
-		o.SentAll = !o.Result.Unclear
+		o.SentAll = !o.Result.Unclear && r.findLeftOut(ctx, &o)
 	}
 	if o.Flight.Caps.Grain == transport.GrainUnknown && o.Files > 0 {
 		r.learnGrain(ctx, &o)
@@ -52,6 +52,7 @@ func (r *FullRun) Fly(ctx context.Context, f outcome.Flight, sent bool) (o outco
 	}
 	result := o.Result
 	r.askAll(ctx, &o, extras)
+	leftOnLists(&o)
 	if o.Err == nil && o.Result.Class <= transport.Again {
 		result.Unclear = result.Unclear || o.Result.Unclear
 		o.Result = result
@@ -59,6 +60,16 @@ func (r *FullRun) Fly(ctx context.Context, f outcome.Flight, sent bool) (o outco
 	}
 	o.Unsent = slices.Concat(result.Failed, result.Races)
 	return o
+}
+
+// findLeftOut has all files with several names sent once more if what was sent is incomplete, for rsync
+// may have left out names of such files without a word. It is false where it was interrupted.
+func (r *FullRun) findLeftOut(ctx context.Context, o *outcome.Outcome) bool {
+	if !r.Terms.HardLinks || r.Want.Verify || o.Result.Class == transport.Done && len(o.Result.Vanished) == 0 {
+		return true
+	}
+	r.linkedBelow(ctx, o, "")
+	return ctx.Err() == nil
 }
 
 // askAll asks what only the remote has, and, without -u, which files it has in another version.

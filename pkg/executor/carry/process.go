@@ -64,15 +64,27 @@ func (r *runner) withOtherNames(ctx context.Context, names []string) (all, sever
 	if !r.Terms.HardLinks || r.names == nil {
 		return names, nil
 	}
-	linked, listed := map[uint64]bool{}, map[string]bool{}
+	type id struct{ device, inode uint64 }
+	linked, listed, missing := map[uint64]bool{}, map[string]bool{}, map[id]uint64{}
 	for _, f := range r.Files(names) {
-		if f.Links > 1 {
-			linked[f.Inode], listed[f.Path] = true, true
-			several = append(several, f.Path)
+		if f.Links < 2 || listed[f.Path] {
+			continue
+		}
+		file := id{f.Device, f.Inode}
+		if _, met := missing[file]; !met {
+			missing[file] = f.Links
+		}
+		missing[file]--
+		listed[f.Path] = true
+		several = append(several, f.Path)
+	}
+	for file, n := range missing {
+		if n != 0 { // otherwise no walk has to find its other names
+			linked[file.inode] = true
 		}
 	}
 	if len(linked) == 0 {
-		return names, nil
+		return names, several
 	}
 	all = slices.Clip(names)
 	for _, n := range r.names(ctx, linked) {

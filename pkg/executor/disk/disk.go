@@ -267,13 +267,13 @@ type File struct {
 	Size   int64
 	Mtime  time.Time
 	Change time.Time // when it came to stand here (ctime)
-	// Inode is its number, and Links how many names the file has.
-	Inode, Links uint64
+	// Inode is its number on that device, and Links how many names the file has.
+	Device, Inode, Links uint64
 }
 
 // FileOf is a file with what a look has found of it.
 func FileOf(path string, st *unix.Stat_t) File {
-	return File{Path: path, Size: st.Size, Mtime: Stamp(st.Mtim), Change: Stamp(st.Ctim), Inode: st.Ino, Links: uint64(st.Nlink)}
+	return File{Path: path, Size: st.Size, Mtime: Stamp(st.Mtim), Change: Stamp(st.Ctim), Device: st.Dev, Inode: st.Ino, Links: uint64(st.Nlink)}
 }
 
 // ReplacedGap is how far a file's mtime must lie before its ctime for the file to count as

@@ -3,6 +3,7 @@ package outcome
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,6 +173,18 @@ func (o *Outcome) NotSent(names []string) (rest []string) {
 		}
 	}
 	return rest
+}
+
+// HasVanished tells whether one of the names went here after a run had listed it.
+func (o *Outcome) HasVanished(names []string) bool {
+	if len(o.Result.Vanished) == 0 {
+		return false
+	}
+	vanished := make(map[string]bool, len(o.Result.Vanished))
+	for _, path := range o.Result.Vanished {
+		vanished[path] = true
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return vanished[name] })
 }
 
 // Hashes remembers names by their hash, where the names themselves would take
