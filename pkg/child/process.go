@@ -32,10 +32,10 @@ type Command struct {
 	// child moves no byte it is called now and then, and when it returns false several times in a
 	// row the child is ended as by Inactivity; nil: the remote is not asked.
 	Answers func() bool
-	// Stuck tells of a child that moves next to nothing whether it waits for something that will not
-	// come. After StuckAfter it is then ended as by Inactivity, also where it sends its remote a few
-	// bytes from time to time to keep the connection. nil: nothing is known of that.
-	Stuck      func() bool
+	// Stuck tells of a child that has moved next to nothing for StuckAfter or longer whether it waits
+	// for something that will not come. It is then ended as by Inactivity, also where it sends its
+	// remote a few bytes from time to time to keep the connection. nil: nothing is known of that.
+	Stuck      func(still time.Duration) bool
 	StuckAfter time.Duration
 	// OpenPatience is how long the child may wait for one file to open before that is interrupted,
 	// so that it complains and goes on with the next one; it falls with each such file. 0: one
@@ -333,7 +333,8 @@ func (p *Process) watch(stop <-chan struct{}) {
 			return
 		case now := <-timer.C:
 			moved, err := bytesMoved(p.Pid())
-			if c := p.command; c.Stuck != nil && rest.look(moved, now) >= c.StuckAfter && c.Stuck() {
+			still := rest.look(moved, now)
+			if c := p.command; c.Stuck != nil && still >= c.StuckAfter && c.Stuck(still) {
 				p.silence = Stuck
 				p.kill(ErrInactive)
 				return

@@ -176,7 +176,7 @@ func TestAStuckChildIsEnded(t *testing.T) {
 	for name, stuck := range map[string]bool{"it waits in vain": true, "nothing is known of that": false} {
 		t.Run(name, func(t *testing.T) {
 			c := Command{Program: "perl", Args: []string{"-e", `$| = 1; <STDIN>; for (1..10) { print "\n"; select(undef, undef, undef, 0.1) }`}}
-			c.Inactivity, c.StuckAfter, c.Stuck = time.Minute, 300*time.Millisecond, func() bool { return stuck }
+			c.Inactivity, c.StuckAfter, c.Stuck = time.Minute, 300*time.Millisecond, func(still time.Duration) bool { return stuck && still >= 300*time.Millisecond }
 			p, err := launcher(t).Start(t.Context(), c)
 			must(t, err)
 			p.Feed([]byte("x"))

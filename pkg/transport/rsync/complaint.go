@@ -104,6 +104,9 @@ func cannotHold(e syscall.Errno) bool {
 // vanished begins the sender's message about a file that was removed after it was listed.
 const vanished = "file has vanished: "
 
+// notOpened are the sender's words about a file that it could not open.
+const notOpened = "send_files failed to open "
+
 // chatter are lines that add nothing to the complaints about paths.
 var chatter = []string{
 	"WARNING: parent dir is absent in the file list: ",

@@ -3,7 +3,10 @@ package rsync
 import (
 	"bytes"
 	"context"
+	"os"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/sersync/sersync/pkg/child"
 )
@@ -11,9 +14,16 @@ import (
 // Process is a running rsync.
 type Process struct {
 	*child.Process
-	unwanted unwanted    // written by the reader of its complaints
-	unsent   atomic.Bool // whether it has complained of a file that it could not send
+	unwanted unwanted // written by the reader of its complaints
+	// unsent: it has complained of a file that it could not send. several: of one that has, or may
+	// have had, several names.
+	unsent, several atomic.Bool
 }
+
+// oneName is how many times as long as Command.StuckAfter a run is waited for that could not send
+// files, all of which have one name now. It can only be stuck if one of them had several when it was
+// listed. But such a run may be silent for long, while its receiver reads large files for instance.
+const oneName = 30
 
 // Start starts an rsync, or the ssh that rsync would start. The command's Complaint is set here, and
 // where it has a StuckAfter its Stuck, too: with -H a receiver that has other versions of a file with
@@ -23,7 +33,7 @@ func Start(ctx context.Context, l *child.Launcher, c child.Command) (*Process, e
 	p := &Process{}
 	c.Complaint = p.complaint
 	if c.StuckAfter > 0 {
-		c.Stuck = p.unsent.Load
+		c.Stuck = func(still time.Duration) bool { return p.stuck(still, c.StuckAfter) }
 	}
 	var err error
 	p.Process, err = l.Start(ctx, c)
@@ -33,12 +43,34 @@ func Start(ctx context.Context, l *child.Launcher, c child.Command) (*Process, e
 	return p, nil
 }
 
+// stuck tells of a run that has moved next to nothing for so long whether it waits in vain.
+func (p *Process) stuck(still, after time.Duration) bool {
+	return p.several.Load() && still >= after || p.unsent.Load() && still >= oneName*after
+}
+
 // complaint takes a line of standard error, and tells whether to leave it out of what is kept.
 func (p *Process) complaint(line []byte) bool {
-	if bytes.HasPrefix(line, []byte(vanished)) || bytes.HasPrefix(line, []byte("rsync: ")) && bytes.Contains(line, []byte("send_files failed to open ")) {
+	switch {
+	case bytes.HasPrefix(line, []byte(vanished)):
+		p.several.Store(true)
+	case bytes.HasPrefix(line, []byte("rsync: ")) && bytes.Contains(line, []byte(notOpened)):
 		p.unsent.Store(true)
+		if !hasOneName(string(line)) {
+			p.several.Store(true)
+		}
 	}
 	return p.unwanted.take(line)
+}
+
+// hasOneName tells whether the file that a complaint is about is here and has no other name.
+func hasOneName(line string) bool {
+	said, ok := takeApart(line)
+	info, err := os.Lstat(unescape(said.name))
+	if !ok || err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 1
 }
 
 // Ended is what is known about an rsync that has ended.

@@ -95,7 +95,8 @@ func (r *reading) read(run Run, root string) {
 			e.Path, e.Elsewhere = under(name, root)
 			r.Dangling = append(r.Dangling, e)
 		case strings.HasPrefix(line, vanished):
-			path, _ := under(unescape(strings.Trim(strings.TrimPrefix(line, vanished), `"`)), root)
+			name := strings.TrimSuffix(strings.TrimPrefix(line, vanished+`"`), `"`)
+			path, _ := under(unescape(name), root)
 			r.Vanished = append(r.Vanished, strings.TrimPrefix(path, "./"))
 		case line == "", startsWith(line, chatter):
 		case finish.MatchString(line):

@@ -62,7 +62,7 @@ func command(ctx context.Context, s *Session, run rsync.Run, vector func(rsync.R
 	}
 	stuckAfter := time.Duration(0)
 	if run.Target.Params.HardLinks {
-		stuckAfter = s.stuckAfter << min(s.patienceShift.Load(), 8)
+		stuckAfter = stuckPatience(s, run)
 	}
 	return child.Command{
 		Program: s.opt.Program, Args: args,
@@ -123,9 +123,20 @@ func (s *Session) remoteShell() string {
 	return shell
 }
 
-// patience is how long a child may move no byte. A receiver that computes
-// checksums of huge files (-c) is silent for long.
+// patience is how long a child may move no byte.
 func (s *Session) patience(run rsync.Run) time.Duration {
+	return silence(run) << min(s.patienceShift.Load(), 8)
+}
+
+// stuckPatience is how long a child may move next to nothing that may be stuck: longer where it may
+// just as well have a receiver that is silent for long.
+func stuckPatience(s *Session, run rsync.Run) time.Duration {
+	return s.stuckAfter * max(1, silence(run)/(100*time.Second)) << min(s.patienceShift.Load(), 8)
+}
+
+// silence is how long a child may move no byte at first. A receiver that computes
+// checksums of huge files (-c) is silent for long.
+func silence(run rsync.Run) time.Duration {
 	d := 20 * time.Second
 	if run.Linked || run.Target.Params.Checksum && !run.Pulls() || run.Contents && (run.Resume || run.Kind == transport.Tree) || run.Kind == transport.Full || run.Kind == transport.Survey {
 		d = 10 * time.Minute
@@ -135,5 +146,5 @@ func (s *Session) patience(run rsync.Run) time.Duration {
 		// there that never returns, because a fifo has taken a file's place.
 		d = 2 * time.Minute
 	}
-	return d << min(s.patienceShift.Load(), 8)
+	return d
 }
