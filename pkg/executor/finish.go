@@ -332,8 +332,16 @@ func (d *desk) markLinked(o outcome.Outcome, now time.Time) {
 	if len(o.Linked) == 0 {
 		return
 	}
+	known := make(map[string]dirty.Flags, len(o.Works))
+	for _, w := range o.Works {
+		known[w.Path] = w.Flags & (dirty.Content | dirty.Arrival | dirty.Unsure)
+	}
 	for _, path := range o.Linked {
-		d.dirty.Mark(path, 0, now)
+		f, ok := known[path]
+		if !ok {
+			f = known[o.OtherOf[path]]
+		}
+		d.dirty.Mark(path, f, now)
 	}
 	for _, w := range o.Works {
 		d.owe(w.Since)

@@ -210,3 +210,73 @@ func TestTheLastNameOfAFileIsSent(t *testing.T) {
 		})
 	}
 }
+
+// A file that is equal on the remote in size and time although it was written, and whose other name
+// went while both were being sent, is compared by its contents in the next run, too.
+func TestTheOtherNamesAreSentForTheSameReason(t *testing.T) {
+	var went atomic.Bool
+	onBed(t, linking(with{files: []string{"a"}, carry: func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if slices.Contains(c.Names, "a") && slices.Contains(c.Names, "b") && went.CompareAndSwap(false, true) {
+			must(b.T, os.Remove(b.src+"/a"))
+			return transport.Result{Vanished: []string{"a"}}, true
+		}
+		return transport.Result{}, false
+	}}), func(t *testing.T, b *bed) {
+		b.idle()
+		for _, name := range []string{"b", "c"} {
+			link(t, b.src, "a", name)
+			link(t, b.dst, "a", name)
+		}
+		put(t, b.src, "b", "new")
+		then := time.Now().Add(-time.Hour).Truncate(time.Second)
+		at(t, b.src+"/b", then)
+		at(t, b.dst+"/b", then)
+		b.Mark("b", dirty.Content)
+		b.until("a has gone", went.Load)
+		b.Mark("a", dirty.Gone)
+		b.oneFile("new", "b", "c")
+		b.idle()
+	})
+}
+
+// What is wrong with one name of a file is no doubt about the other files of its run.
+func TestAComplaintAboutAnotherNameIsOfItsFile(t *testing.T) {
+	var denied, others atomic.Int64
+	onBed(t, linking(with{files: []string{"a", "x", "y"}, carry: func(ctx context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if slices.Contains(c.Names, "x") && !c.Batch.Verify {
+			others.Add(1)
+		}
+		if c.Batch.Kind != transport.Send || !slices.Contains(c.Names, "dir/a") || !slices.Contains(c.Names, "a") {
+			return transport.Result{}, false
+		}
+		denied.Add(1)
+		r := b.tree.Carry(ctx, c)
+		r.Class, r.Failed = transport.Partly, []transport.PathError{{Path: "dir/a", Remote: true, Errno: syscall.EACCES, Text: "denied"}}
+		return r, true
+	}}), func(t *testing.T, b *bed) {
+		b.idle()
+		link(t, b.src, "a", "dir/a")
+		for _, name := range []string{"x", "y"} {
+			put(t, b.src, name, "new")
+		}
+		b.stop()
+		l := NewLane(b.again())
+		for _, name := range []string{"a", "x", "y"} {
+			l.Mark(name, dirty.Content)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(ctx) }()
+		defer func() { cancel(); must(t, <-ended) }()
+		b.until("dir/a fails, too", func() bool { return denied.Load() > 1 && l.dirty.Stats().InFlight == 0 })
+		b.arrives("x", "new")
+		b.arrives("y", "new")
+		if n := others.Load(); n != 1 {
+			t.Errorf("the others went %d times", n)
+		}
+		failing := l.dirty.Failing(10)
+		if len(failing) != 2 || failing[0].Path != "a" || failing[1].Path != "dir/a" {
+			t.Errorf("%v fail", failing)
+		}
+	})
+}

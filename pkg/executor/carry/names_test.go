@@ -58,9 +58,12 @@ func TestOtherNames(t *testing.T) {
 		{"a b", "a b", "a b", 1}, // the third one is excluded
 	} {
 		looked = 0
-		all, several := r.withOtherNames(t.Context(), strings.Fields(c.names))
+		all, several, otherOf := r.withOtherNames(t.Context(), strings.Fields(c.names))
 		if !slices.Equal(all, strings.Fields(c.all)) || !slices.Equal(several, strings.Fields(c.several)) || looked != c.looked {
 			t.Errorf("%s: %q, of files with several names %q, looked for %d; want %+v", c.names, all, several, looked, c)
+		}
+		if added := len(all) > len(strings.Fields(c.names)); added != (otherOf["b"] == "a") || added != (len(otherOf) > 0) {
+			t.Errorf("%s: other names %v", c.names, otherOf)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.
 	o = outcome.NewOutcome(f)
 	o.Run = run
 	if run.Kind == transport.Send && !run.Verify && !run.RootAlone && run.Reuse == (transport.Reuse{}) {
-		names, o.Several = r.withOtherNames(ctx, names)
+		names, o.Several, o.OtherOf = r.withOtherNames(ctx, names)
 	}
 	if small {
 		defer func() { o.Left = r.grown(&o) }()
@@ -59,40 +59,50 @@ func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.
 }
 
 // withOtherNames adds the other names of the hard-linked files among names: with -H rsync can link
-// only what it sees in one run. several are all the names of these files.
-func (r *runner) withOtherNames(ctx context.Context, names []string) (all, several []string) {
+// only what it sees in one run. several are all the names of these files, and otherOf are those that
+// were added, with the name that they belong to.
+func (r *runner) withOtherNames(ctx context.Context, names []string) (all, several []string, otherOf map[string]string) {
 	if !r.Terms.HardLinks || r.names == nil {
-		return names, nil
+		return names, nil, nil
 	}
 	type id struct{ device, inode uint64 }
-	linked, listed, missing := map[uint64]bool{}, map[string]bool{}, map[id]uint64{}
+	type file struct {
+		name    string // one that is listed
+		missing uint64 // how many names are not
+	}
+	files, listed := map[id]file{}, map[string]bool{}
 	for _, f := range r.Files(names) {
 		if f.Links < 2 || listed[f.Path] {
 			continue
 		}
-		file := id{f.Device, f.Inode}
-		if _, met := missing[file]; !met {
-			missing[file] = f.Links
-		}
-		missing[file]--
 		listed[f.Path] = true
 		several = append(several, f.Path)
+		known, met := files[id{f.Device, f.Inode}]
+		if !met {
+			known = file{f.Path, f.Links}
+		}
+		known.missing--
+		files[id{f.Device, f.Inode}] = known
 	}
-	for file, n := range missing {
-		if n != 0 { // otherwise no walk has to find its other names
-			linked[file.inode] = true
+	inodes := map[uint64]bool{}
+	for id, f := range files {
+		if f.missing > 0 { // otherwise there is nothing to be found
+			inodes[id.inode] = true
 		}
 	}
-	if len(linked) == 0 {
-		return names, several
+	if len(inodes) == 0 {
+		return names, several, nil
 	}
-	all = slices.Clip(names)
-	for _, n := range r.names(ctx, linked) {
-		if !listed[n] && !disk.TooLong(n) && !r.Filtered(n, false) && !r.Terms.Out(n, false) {
-			all, several = append(all, n), append(several, n)
+	found := slices.DeleteFunc(r.names(ctx, inodes), func(n string) bool {
+		return listed[n] || disk.TooLong(n) || r.Filtered(n, false) || r.Terms.Out(n, false)
+	})
+	all, otherOf = slices.Clip(names), map[string]string{}
+	for _, f := range r.Files(found) {
+		if known, ok := files[id{f.Device, f.Inode}]; ok { // another file system has such inode numbers, too
+			all, several, otherOf[f.Path] = append(all, f.Path), append(several, f.Path), known.name
 		}
 	}
-	return all, several
+	return all, several, otherOf
 }
 
 // carry has the run of an outcome carried, and the outcome filled in. The slot of the

@@ -26,6 +26,12 @@ func (o *Outcome) Assign() map[int][]transport.PathError {
 		}
 		index[w.Path] = i
 	}
+	for other, name := range o.OtherOf {
+		_, own := index[other]
+		if i, ok := index[name]; ok && !own {
+			index[other] = i
+		}
+	}
 	bad := map[int][]transport.PathError{}
 	for _, e := range slices.Concat(o.Result.Failed, o.Result.Races) {
 		path, owners := Claimed(o.Works, index, e)

@@ -98,8 +98,9 @@ type tally struct {
 	// Beyond is how many paths a comparison has found for which Changed has no room.
 	Beyond int
 	// Several are the names of hard-linked files that were on lists, with -H: those of the works, and
-	// the other names of these files.
+	// the other names of these files. OtherOf has each of the latter, with the name that was to be sent.
 	Several []string
+	OtherOf map[string]string
 }
 
 // extrasFound is what a question without deletions has named.

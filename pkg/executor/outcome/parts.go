@@ -55,6 +55,11 @@ func (o *Outcome) Join(later Outcome) {
 	}
 	o.Left = append(o.Left, later.Left...)
 	o.Several = append(o.Several, later.Several...)
+	if o.OtherOf == nil {
+		o.OtherOf = later.OtherOf
+	} else {
+		maps.Copy(o.OtherOf, later.OtherOf)
+	}
 	a, b := o.Result, later.Result
 	b.Unwanted, b.Unnamed = append(slices.Clip(a.Unwanted), b.Unwanted...), a.Unnamed+b.Unnamed
 	if later.Err != nil || b.Class > transport.Again {
