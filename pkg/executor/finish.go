@@ -336,12 +336,19 @@ func (d *desk) markLinked(o outcome.Outcome, now time.Time) {
 	for _, w := range o.Works {
 		known[w.Path] = w.Flags & (dirty.Content | dirty.Arrival | dirty.Unsure)
 	}
-	for _, path := range o.Linked {
-		f, ok := known[path]
-		if !ok {
-			f = known[o.OtherOf[path]]
+	for tree, paths := range o.Linked {
+		if tree != "" && len(paths) > dirty.FanOut(d.dirty) {
+			// Their marks would become the tree again, and so on for ever.
+			d.dirty.Mark(disk.ParentOf(tree), dirty.Tree, now)
+			continue
 		}
-		d.dirty.Mark(path, f, now)
+		for _, path := range paths {
+			f, ok := known[path]
+			if !ok {
+				f = known[o.OtherOf[path]]
+			}
+			d.dirty.Mark(path, f, now)
+		}
 	}
 	for _, w := range o.Works {
 		d.owe(w.Since)

@@ -182,7 +182,7 @@ func TestTheLastNameOfAFileIsSent(t *testing.T) {
 					return transport.Result{Vanished: []string{"tree/a"}}, true
 				case has:
 					mark := b.Remember(time.Now()).Watermark
-					watermark.Store(&mark)
+					watermark.CompareAndSwap(nil, &mark) // of the first time
 				case c.breaks && call.Batch.Kind == transport.Survey && went.Load() && broken.CompareAndSwap(false, true):
 					return transport.Result{Class: transport.Trouble, Reason: "of the test"}, true
 				}
@@ -277,6 +277,70 @@ func TestAComplaintAboutAnotherNameIsOfItsFile(t *testing.T) {
 		failing := l.dirty.Failing(10)
 		if len(failing) != 2 || failing[0].Path != "a" || failing[1].Path != "dir/a" {
 			t.Errorf("%v fail", failing)
+		}
+	})
+}
+
+// So many files with names outside of a tree that their marks become the tree again do not have it
+// sent for ever.
+func TestATreeFullOfOtherNamesIsNotSentForEver(t *testing.T) {
+	var files []string
+	for i := range 20 {
+		files = append(files, fmt.Sprintf("sub/others/%d", i))
+	}
+	w := linking(with{files: files, lane: func(l *Lane) { l.dirty = dirty.New(time.Now(), dirty.Limits{FanOut: 5, Spare: 10}) }})
+	onBed(t, w, func(t *testing.T, b *bed) {
+		b.idle()
+		for i := range 20 {
+			link(t, b.src, files[i], fmt.Sprintf("sub/tree/%d", i))
+		}
+		b.Mark("sub/tree", dirty.Tree)
+		b.idle()
+		for i := range 20 {
+			b.oneFile("old", files[i], fmt.Sprintf("sub/tree/%d", i))
+		}
+	})
+}
+
+// A file goes once more only where one of its names may be missing on the remote: not if all its names
+// were in the run, or if the others are outside of the watch root.
+func TestWhichFilesGoOnceMore(t *testing.T) {
+	outside := t.TempDir()
+	var calls atomic.Int64
+	onBed(t, linking(with{carry: func(ctx context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if c.Batch.Verify || c.Batch.Kind != transport.Send && c.Batch.Kind != transport.Tree {
+			return transport.Result{}, false
+		}
+		calls.Add(1)
+		r := b.tree.Carry(ctx, c)
+		if slices.Contains(c.Names, "bad") {
+			r.Class, r.Failed = transport.Partly, []transport.PathError{{Path: "bad", Remote: true, Errno: syscall.EACCES, Text: "denied"}}
+		}
+		return r, true
+	}}), func(t *testing.T, b *bed) {
+		for name, c := range map[string]struct {
+			make func()
+			mark string
+			f    dirty.Flags
+			runs int64
+		}{
+			"all below the tree":          {func() { put(t, b.src, "inside/a", "new"); link(t, b.src, "inside/a", "inside/b") }, "inside", dirty.Tree, 1},
+			"outside of the watch root":   {func() { put(t, b.src, "out/a", "new"); must(t, os.Link(b.src+"/out/a", outside+"/a")) }, "out", dirty.Tree, 1},
+			"outside of the tree":         {func() { put(t, b.src, "two/a", "new"); link(t, b.src, "two/a", "other/a") }, "two", dirty.Tree, 2},
+			"with a file that has failed": {func() { put(t, b.src, "bad", "new"); link(t, b.src, "bad", "worse") }, "bad", 0, 2},
+		} {
+			b.idle()
+			c.make()
+			before := calls.Load()
+			b.Mark(c.mark, c.f)
+			b.until("it has been sent", func() bool { s := b.dirty.Stats(); return calls.Load() > before && s.Pending-s.Delayed+s.InFlight == 0 })
+			if n := calls.Load() - before; n != c.runs {
+				t.Errorf("%s: %d runs, want %d", name, n, c.runs)
+			}
+			for _, it := range b.dirty.Failing(10) {
+				must(t, os.Remove(b.src+"/"+it.Path))
+				b.Mark(it.Path, dirty.Gone)
+			}
 		}
 	})
 }

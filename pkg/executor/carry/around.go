@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sersync/sersync/pkg/executor/disk"
 	"github.com/sersync/sersync/pkg/executor/outcome"
 	"github.com/sersync/sersync/pkg/executor/plan"
@@ -42,42 +40,6 @@ func (c *Carrier) lookAround(ctx context.Context, o *outcome.Outcome) {
 	case o.Kind == plan.KindFull && (o.Result.Broken || o.Result.Unclear):
 		outcome.Keep(&o.Unfolded, "", c.Unfolded(ctx, "", 0))
 	}
-}
-
-// findLinked finds the files with several names that a flight leaves to be sent once more, with all
-// their names. These are all below the trees of a run, for the names outside of a tree were not in
-// it (see withOtherNames), and those that runs with lists have left undone.
-func (c *Carrier) findLinked(ctx context.Context, o *outcome.Outcome) {
-	if !c.Terms.HardLinks {
-		return
-	}
-	if o.Kind == plan.KindTree && o.Err == nil && o.Result.Class <= transport.Again {
-		for _, w := range o.Works {
-			c.linkedBelow(ctx, o, w.Path)
-		}
-	}
-	leftOnLists(o)
-}
-
-// linkedBelow has the files with several names below a directory sent once more. A file that had
-// another name until that vanished from the run counts, too: removing a name changes the ctime.
-func (c *Carrier) linkedBelow(ctx context.Context, o *outcome.Outcome, path string) {
-	vanished, began := len(o.Result.Vanished) > 0, o.Began.Add(-sinceSlack)
-	c.RegularFiles(ctx, path, nil, func(rel string, st *unix.Stat_t) {
-		if st.Nlink > 1 || vanished && disk.Stamp(st.Ctim).After(began) {
-			o.Linked = append(o.Linked, rel)
-		}
-	})
-}
-
-// leftOnLists has the hard-linked files of lists sent once more when something was left undone: when
-// rsync cannot open one of the names it may leave out the others without a word, and when it breaks
-// off it may have replaced some of them.
-func leftOnLists(o *outcome.Outcome) {
-	if o.Err == nil && o.Result.Class == transport.Done && !o.HasVanished(o.Several) {
-		return
-	}
-	o.Linked = append(o.Linked, o.Several...)
 }
 
 // lookUp looks up here the paths that a survey has named, parents first: everything below a path

@@ -52,7 +52,7 @@ func (r *FullRun) Fly(ctx context.Context, f outcome.Flight, sent bool) (o outco
 	}
 	result := o.Result
 	r.askAll(ctx, &o, extras)
-	leftOnLists(&o)
+	r.leftOnLists(ctx, &o)
 	if o.Err == nil && o.Result.Class <= transport.Again {
 		result.Unclear = result.Unclear || o.Result.Unclear
 		o.Result = result
@@ -62,13 +62,13 @@ func (r *FullRun) Fly(ctx context.Context, f outcome.Flight, sent bool) (o outco
 	return o
 }
 
-// findLeftOut has all files with several names sent once more if what was sent is incomplete, for rsync
-// may have left out names of such files without a word. It is false where it was interrupted.
+// findLeftOut finds the files with several names that the first half has left out. It is false where
+// it was interrupted.
 func (r *FullRun) findLeftOut(ctx context.Context, o *outcome.Outcome) bool {
-	if !r.Terms.HardLinks || r.Want.Verify || o.Result.Class == transport.Done && len(o.Result.Vanished) == 0 {
+	if !r.Terms.HardLinks || r.Want.Verify {
 		return true
 	}
-	r.linkedBelow(ctx, o, "")
+	r.leftOutLinks(ctx, o)
 	return ctx.Err() == nil
 }
 

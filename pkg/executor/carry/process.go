@@ -65,24 +65,23 @@ func (r *runner) withOtherNames(ctx context.Context, names []string) (all, sever
 	if !r.Terms.HardLinks || r.names == nil {
 		return names, nil, nil
 	}
-	type id struct{ device, inode uint64 }
 	type file struct {
 		name    string // one that is listed
 		missing uint64 // how many names are not
 	}
-	files, listed := map[id]file{}, map[string]bool{}
+	files, listed := map[fileID]file{}, map[string]bool{}
 	for _, f := range r.Files(names) {
 		if f.Links < 2 || listed[f.Path] {
 			continue
 		}
 		listed[f.Path] = true
 		several = append(several, f.Path)
-		known, met := files[id{f.Device, f.Inode}]
+		known, met := files[idOf(f)]
 		if !met {
 			known = file{f.Path, f.Links}
 		}
 		known.missing--
-		files[id{f.Device, f.Inode}] = known
+		files[idOf(f)] = known
 	}
 	inodes := map[uint64]bool{}
 	for id, f := range files {
@@ -98,7 +97,7 @@ func (r *runner) withOtherNames(ctx context.Context, names []string) (all, sever
 	})
 	all, otherOf = slices.Clip(names), map[string]string{}
 	for _, f := range r.Files(found) {
-		if known, ok := files[id{f.Device, f.Inode}]; ok { // another file system has such inode numbers, too
+		if known, ok := files[idOf(f)]; ok { // another file system has such inode numbers, too
 			all, several, otherOf[f.Path] = append(all, f.Path), append(several, f.Path), known.name
 		}
 	}

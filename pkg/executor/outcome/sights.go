@@ -19,8 +19,8 @@ type sights struct {
 	// its run.
 	Unfolded map[string]map[string]dirty.Flags
 	// Linked are files with several names that are to be sent once more, together with all their
-	// names.
-	Linked []string
+	// names, by the tree of the flight that they are below; "" for the others.
+	Linked map[string][]string
 	// Remade are, by the path of a surveyed directory, the directories in it that were made after
 	// it was found changed.
 	Remade map[string][]string

@@ -153,6 +153,9 @@ func New(now time.Time, opt Limits) *Set {
 	return d
 }
 
+// FanOut is how many dirty entries one directory of a set may have.
+func FanOut(d *Set) int { return d.opt.FanOut }
+
 // Ready returns a one-slot signal: after a receive, Take may have something.
 func (d *Set) Ready() <-chan struct{} { return d.ready }
 
