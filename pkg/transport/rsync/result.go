@@ -47,6 +47,7 @@ func classify(run Run, root string, e Ended, skipped []string) transport.Result 
 		r.Class, r.Reason = transport.Trouble, "the remote accepted and then moved nothing"
 		r.Remedy = t.fill("see whether the rsync daemon on {host} is frozen or the link drops packets", nil)
 		switch e.Silence {
+		case child.None, child.Inactive:
 		case child.Stuck:
 			// One of the paths is the cause: it is looked for as where a run breaks off.
 			line, _, _ := strings.Cut(e.Stderr, "\n")

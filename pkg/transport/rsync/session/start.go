@@ -131,15 +131,22 @@ func (s *Session) patience(run rsync.Run) time.Duration {
 // stuckPatience is how long a child may move next to nothing that may be stuck: longer where it may
 // just as well have a receiver that is silent for long.
 func stuckPatience(s *Session, run rsync.Run) time.Duration {
-	return s.stuckAfter * max(1, silence(run)/(100*time.Second)) << min(s.patienceShift.Load(), 8)
+	d := s.stuckAfter
+	if silence(run) >= longSilence {
+		d *= 6
+	}
+	return d << min(s.patienceShift.Load(), 8)
 }
+
+// longSilence is how long a receiver may read files that are huge.
+const longSilence = 10 * time.Minute
 
 // silence is how long a child may move no byte at first. A receiver that computes
 // checksums of huge files (-c) is silent for long.
 func silence(run rsync.Run) time.Duration {
 	d := 20 * time.Second
 	if run.Linked || run.Target.Params.Checksum && !run.Pulls() || run.Contents && (run.Resume || run.Kind == transport.Tree) || run.Kind == transport.Full || run.Kind == transport.Survey {
-		d = 10 * time.Minute
+		d = longSilence
 	}
 	if run.Kind == transport.Full && run.MaxSize > 0 && !run.Contents && !run.Target.Params.Checksum {
 		// For this run the remote reads no large file silently. A longer silence may be an open(2)
