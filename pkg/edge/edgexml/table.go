@@ -49,7 +49,7 @@ var elements = []element{
 	{path: "tree", repeated: true, attributes: []attribute{
 		{name: "name", required: true, en: "The tree to follow, as the source names it in `<stream name>`.", zh: "要跟随的目录树，即源端 `<stream name>` 中的名称。"},
 		{name: "dir", required: true, en: "The directory that becomes the tree. It must exist.", zh: "与该目录树保持一致的本地目录，必须已存在。"},
-		{name: "deletions", fallback: "all", choices: []string{"all", "said", "none"}, en: "What may be deleted here: `all` is what the source has deleted and what a comparison finds only here, `said` is only what the source has deleted, `none` is nothing.", zh: "允许删除的范围：`all` 包括源端删除的文件，以及比较后发现仅本地存在的文件；`said` 仅前者；`none` 不删除。"},
+		{name: "deletions", fallback: "all", choices: []string{"all", "said", "none"}, en: "What may be deleted here: `all` is what the source has deleted and what a comparison finds only here, `said` is only what the source has deleted, `none` is nothing.", zh: "允许删除的范围：`all` 包括源端删除的文件，以及比对后发现仅本地存在的文件；`said` 仅前者；`none` 不删除。"},
 		{name: "adopt", fallback: "false", choices: yesNo, en: "`true` lets a directory that holds files already become the tree at the first start. With `deletions=\"all\"` files that the source does not have are then deleted.", zh: "`true` 表示首次启动时可接管已有文件的目录。若 `deletions=\"all\"`，源端没有的文件将被删除。"},
 		{name: "serves", fallback: "false", choices: yesNo, en: "`true` tells other edges that they may fetch from an rsync daemon on this tree.", zh: "`true` 表示其他节点可以从本目录树的 rsync 守护进程拉取。"},
 	}},
