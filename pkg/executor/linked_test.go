@@ -59,6 +59,27 @@ func (b *bed) oneFile(text string, names ...string) {
 	}
 }
 
+// threeNames gives the file a two more names, b and c, here and on the remote.
+func (b *bed) threeNames() {
+	b.Helper()
+	for _, name := range []string{"b", "c"} {
+		link(b.T, b.src, "a", name)
+		link(b.T, b.dst, "a", name)
+	}
+}
+
+// goes has a removed here while the first batch that also has b is being sent. The remote leaves out
+// b then and does not complain, as rsync does.
+func goes(went *atomic.Bool) carried {
+	return func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
+		if slices.Contains(c.Names, "a") && slices.Contains(c.Names, "b") && went.CompareAndSwap(false, true) {
+			must(b.T, os.Remove(b.src+"/a"))
+			return transport.Result{Vanished: []string{"a"}}, true
+		}
+		return transport.Result{}, false
+	}
+}
+
 // A tree that was sent has the names of files that have others outside of it, whatever else became
 // of its run: all names of such a file are sent together afterwards.
 func TestTheNamesOutsideOfATreeStayLinked(t *testing.T) {
@@ -129,10 +150,7 @@ func TestABrokenRunLeavesNoNameBehind(t *testing.T) {
 		return transport.Result{}, false
 	}}), func(t *testing.T, b *bed) {
 		b.idle()
-		for _, name := range []string{"b", "c"} {
-			link(t, b.src, "a", name)
-			link(t, b.dst, "a", name)
-		}
+		b.threeNames()
 		b.write("a", "written")
 		b.until("the run is broken", broken.Load)
 		b.remove("a")
@@ -146,18 +164,9 @@ func TestABrokenRunLeavesNoNameBehind(t *testing.T) {
 // and does not complain. They go once more.
 func TestTheOtherNamesOfAFileThatWentAreSent(t *testing.T) {
 	var went atomic.Bool
-	onBed(t, linking(with{files: []string{"a"}, carry: func(ctx context.Context, b *bed, c transport.Call) (transport.Result, bool) {
-		if slices.Contains(c.Names, "a") && slices.Contains(c.Names, "b") && went.CompareAndSwap(false, true) {
-			must(b.T, os.Remove(b.src+"/a"))
-			return transport.Result{Vanished: []string{"a"}}, true
-		}
-		return transport.Result{}, false
-	}}), func(t *testing.T, b *bed) {
+	onBed(t, linking(with{files: []string{"a"}, carry: goes(&went)}), func(t *testing.T, b *bed) {
 		b.idle()
-		for _, name := range []string{"b", "c"} {
-			link(t, b.src, "a", name)
-			link(t, b.dst, "a", name)
-		}
+		b.threeNames()
 		b.write("b", "written")
 		b.until("a has gone", went.Load)
 		b.Mark("a", dirty.Gone)
@@ -215,18 +224,9 @@ func TestTheLastNameOfAFileIsSent(t *testing.T) {
 // went while both were being sent, is compared by its contents in the next run, too.
 func TestTheOtherNamesAreSentForTheSameReason(t *testing.T) {
 	var went atomic.Bool
-	onBed(t, linking(with{files: []string{"a"}, carry: func(_ context.Context, b *bed, c transport.Call) (transport.Result, bool) {
-		if slices.Contains(c.Names, "a") && slices.Contains(c.Names, "b") && went.CompareAndSwap(false, true) {
-			must(b.T, os.Remove(b.src+"/a"))
-			return transport.Result{Vanished: []string{"a"}}, true
-		}
-		return transport.Result{}, false
-	}}), func(t *testing.T, b *bed) {
+	onBed(t, linking(with{files: []string{"a"}, carry: goes(&went)}), func(t *testing.T, b *bed) {
 		b.idle()
-		for _, name := range []string{"b", "c"} {
-			link(t, b.src, "a", name)
-			link(t, b.dst, "a", name)
-		}
+		b.threeNames()
 		put(t, b.src, "b", "new")
 		then := time.Now().Add(-time.Hour).Truncate(time.Second)
 		at(t, b.src+"/b", then)

@@ -100,7 +100,10 @@ func (l *loop) facts(w plan.Work, now time.Time) plan.Facts {
 		Hangs:   func(w plan.Work) bool { return l.hangs.apart(w.Path, w.Found.Stat.Uid, w.Taken) || l.blocksFull(w) },
 		Guarded: func(path string) bool { return l.guarded.dirs[path] },
 		Spares:  l.sparesIn,
-		Large:   l.speed.large, Movable: func(w plan.Work) bool { return l.state.caps.Takes(transport.Elsewhere) && l.movable(w) }, Awaited: l.dirty.Moves().Await, Left: l.hasLeft,
+		Large:   l.speed.large,
+		Movable: func(w plan.Work) bool { return l.state.caps.Takes(transport.Elsewhere) && l.movable(w) },
+		Awaited: l.dirty.Moves().Await,
+		Left:    l.hasLeft,
 	}
 }
 

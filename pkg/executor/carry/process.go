@@ -2,7 +2,6 @@ package carry
 
 import (
 	"context"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -56,52 +55,6 @@ func (r *runner) executeAs(ctx context.Context, f outcome.Flight, run transport.
 	r.carry(ctx, names, read)
 	o.Withheld = o.Result.Withheld
 	return o
-}
-
-// withOtherNames adds the other names of the hard-linked files among names: with -H rsync can link
-// only what it sees in one run. several are all the names of these files, and otherOf are those that
-// were added, with the name that they belong to.
-func (r *runner) withOtherNames(ctx context.Context, names []string) (all, several []string, otherOf map[string]string) {
-	if !r.Terms.HardLinks || r.names == nil {
-		return names, nil, nil
-	}
-	type file struct {
-		name    string // one that is listed
-		missing uint64 // how many names are not
-	}
-	files, listed := map[fileID]file{}, map[string]bool{}
-	for _, f := range r.Files(names) {
-		if f.Links < 2 || listed[f.Path] {
-			continue
-		}
-		listed[f.Path] = true
-		several = append(several, f.Path)
-		known, met := files[idOf(f)]
-		if !met {
-			known = file{f.Path, f.Links}
-		}
-		known.missing--
-		files[idOf(f)] = known
-	}
-	inodes := map[uint64]bool{}
-	for id, f := range files {
-		if f.missing > 0 { // otherwise there is nothing to be found
-			inodes[id.inode] = true
-		}
-	}
-	if len(inodes) == 0 {
-		return names, several, nil
-	}
-	found := slices.DeleteFunc(r.names(ctx, inodes), func(n string) bool {
-		return listed[n] || disk.TooLong(n) || r.Filtered(n, false) || r.Terms.Out(n, false)
-	})
-	all, otherOf = slices.Clip(names), map[string]string{}
-	for _, f := range r.Files(found) {
-		if known, ok := files[idOf(f)]; ok { // another file system has such inode numbers, too
-			all, several, otherOf[f.Path] = append(all, f.Path), append(several, f.Path), known.name
-		}
-	}
-	return all, several, otherOf
 }
 
 // carry has the run of an outcome carried, and the outcome filled in. The slot of the

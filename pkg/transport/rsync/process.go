@@ -55,7 +55,7 @@ func (p *Process) complaint(line []byte) bool {
 		p.several.Store(true)
 	case bytes.HasPrefix(line, []byte("rsync: ")) && bytes.Contains(line, []byte(notOpened)):
 		p.unsent.Store(true)
-		if !hasOneName(string(line)) {
+		if !hasOneName(string(trimEnd(line))) {
 			p.several.Store(true)
 		}
 	}
@@ -65,8 +65,11 @@ func (p *Process) complaint(line []byte) bool {
 // hasOneName tells whether the file that a complaint is about is here and has no other name.
 func hasOneName(line string) bool {
 	said, ok := takeApart(line)
+	if !ok {
+		return false
+	}
 	info, err := os.Lstat(unescape(said.name))
-	if !ok || err != nil {
+	if err != nil {
 		return false
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)

@@ -74,7 +74,7 @@ func TestWhichComplaintsAreOfARunThatIsStuck(t *testing.T) {
 		`rsync: [receiver] mkstemp "/x/.b.AbCdEf" failed: Permission denied (13)`: {},
 	} {
 		p := &Process{}
-		p.complaint([]byte(line))
+		p.complaint([]byte(line + "\n")) // as the reader of a child's complaints has it
 		if p.stuck(time.Second, 2*time.Second) {
 			t.Errorf("stuck too early: %s", line)
 		}
